@@ -1,0 +1,74 @@
+"""Connections to PostgreSQL: asyncpg for the engine's hot paths, SQLAlchemy for the API's CRUD."""
+
+import re
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from engine.infra.settings import SettingError, Settings
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+# Deltas from PostgreSQL's defaults that every connection of ours wants.
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60000",
+    "jit": "off",
+}
+
+
+def _dsn(settings: Settings) -> str:
+    if not settings.database_url:
+        message = "FLOWFORGE_DATABASE_URL is not set. Name a PostgreSQL 16+ database, or use `./flowforge up`."
+        raise SettingError(message)
+    return re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", settings.database_url)
+
+
+async def connect(settings: Settings, *, name: str, **server_settings: str) -> asyncpg.Connection:
+    """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity."""
+    return await asyncpg.connect(
+        _dsn(settings),
+        timeout=5,
+        server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
+    )
+
+
+async def create_pool(settings: Settings, *, name: str, size: int, **server_settings: str) -> asyncpg.Pool:
+    """A pool of up to `size` asyncpg connections, opened as they are needed."""
+    return await asyncpg.create_pool(
+        _dsn(settings),
+        min_size=0,
+        max_size=size,
+        timeout=5,
+        command_timeout=30,
+        server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
+    )
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
+    """SQLAlchemy's engine over asyncpg, for CRUD and Alembic."""
+    return create_async_engine(
+        _dsn(settings).replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=settings.database_pool,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        json_serializer=_encode,
+        json_deserializer=msgspec.json.decode,
+        connect_args={"server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"}, "timeout": 5},
+    )

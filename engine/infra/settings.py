@@ -1,0 +1,107 @@
+"""Every setting of FlowForge: its type, default, meaning, and how it is read from the environment."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "FLOWFORGE_"
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the setting and the cure."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of one process. Each field is the environment variable `FLOWFORGE_<NAME>`."""
+
+    database_url: Annotated[str, Meta(description="PostgreSQL to use; empty: the embedded server of `up`")] = ""
+    redis_url: Annotated[str, Meta(description="Redis to use; empty: the embedded server of `up`")] = ""
+    host: Annotated[str, Meta(description="address that the API listens on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="port that the API listens on")] = 8000
+    public_url: Annotated[str, Meta(description="address under which others reach the API; empty: host and port")] = ""
+    data_dir: Annotated[str, Meta(description="folder of the embedded servers, the secret key and run.json")] = (
+        ".flowforge"
+    )
+    workers: Annotated[int, Meta(ge=0, le=64, description="worker processes that `up` starts")] = 1
+    secret_key: Annotated[
+        str, Meta(description="32 random bytes as base64; empty: DATA_DIR/secret.key, made on first use")
+    ] = ""
+    setup_token: Annotated[str, Meta(description="one-time token that the first set-up asks for; empty: none")] = ""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="lowest level logged")] = "info"
+    log_format: Annotated[Literal["json", "console"], Meta(description="how log lines look")] = "json"
+    http_allow_private: Annotated[
+        str, Meta(description="private targets that steps may call: CIDR or host:port, comma separated, or *")
+    ] = ""
+    http_max_body: Annotated[int, Meta(ge=1024, description="bytes of a response body that an http step takes")] = (
+        1_048_576
+    )
+    hook_max_body: Annotated[int, Meta(ge=1024, description="bytes of a webhook body that is accepted")] = 1_048_576
+    http_max_in_flight: Annotated[int, Meta(ge=1, description="requests in flight in one worker")] = 2000
+    max_active_runs: Annotated[int, Meta(ge=1, description="runs that one worker holds in memory")] = 5000
+    database_pool: Annotated[int, Meta(ge=1, le=200, description="database connections of one API process")] = 5
+    access_token_seconds: Annotated[int, Meta(ge=60, le=3600, description="life of an access token")] = 900
+    otlp_endpoint: Annotated[str, Meta(description="OTLP/HTTP collector, like http://host:4318; empty: none")] = ""
+    trace_sample_ratio: Annotated[float, Meta(ge=0, le=1, description="share of new traces that is recorded")] = 0.01
+    worker_heartbeat_seconds: Annotated[float, Meta(gt=0, description="time between a worker's heartbeats")] = 0.5
+    worker_ttl_seconds: Annotated[float, Meta(gt=0, description="silence after which a worker is declared dead")] = 5.0
+    sweep_seconds: Annotated[float, Meta(gt=0, description="time between sweeps for work that nobody announced")] = 1.0
+    suspend_after_seconds: Annotated[
+        float, Meta(ge=0, description="longest wait that a run spends in a worker's memory")
+    ] = 30.0
+    drain_seconds: Annotated[float, Meta(ge=0, description="time that steps in flight get when a worker stops")] = 20.0
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API as others see it, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` (values not None) win.
+
+    Raises SettingError with one line that names the variable.
+    """
+    source = os.environ if environment is None else environment
+    hints = get_type_hints(Settings, include_extras=True)
+    values: dict[str, Any] = {}
+    for field, hint in hints.items():
+        raw = overrides.get(field)
+        if raw is None:
+            raw = source.get(environment_name(field))
+        if raw is None:
+            continue
+        try:
+            values[field] = msgspec.convert(raw, hint, strict=False)
+        except msgspec.ValidationError as error:
+            message = f"{environment_name(field)}={raw!r} cannot be used: {error}. See `./flowforge settings`."
+            raise SettingError(message) from None
+    return Settings(**values)
+
+
+def load_secret_key(settings: Settings) -> str:
+    """The secret key (base64), made and kept in the data folder on first use where none is set."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = Path(settings.data_dir) / "secret.key"
+    if path.exists():
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = msgspec.json.encode(secrets.token_bytes(32)).decode().strip('"')
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return key
