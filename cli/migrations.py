@@ -1,0 +1,99 @@
+"""Bring the database to the newest revision: one at a time over all processes, without long locks."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from cli.connections import explain_database, require_version
+from engine.infra.database import connect, create_engine
+from engine.infra.settings import SettingError, Settings
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
+# Any constant that no other program on the same database uses.
+_LOCK = 5_077_011_422
+_LOCK_PATIENCE_SECONDS = 120.0
+# A migration that waits longer for a table's lock gives up rather than hold up everybody behind it.
+_LOCK_TIMEOUT = "10s"
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Apply what is missing and return the revisions applied, oldest first; raises SettingError in one line."""
+    return asyncio.run(_migrate(settings))
+
+
+def head() -> str:
+    """The newest revision that this code knows."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head() or ""
+
+
+async def current_revision(settings: Settings) -> str:
+    """The revision that the database is at; empty before the first migration."""
+    connection = await connect(settings, name="migrate")
+    try:
+        if await connection.fetchval("SELECT to_regclass('alembic_version') IS NULL"):
+            return ""
+        return str(await connection.fetchval("SELECT version_num FROM alembic_version") or "")
+    finally:
+        await connection.close()
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    try:
+        engine = create_engine(settings, name="migrate")
+        async with engine.connect() as connection:
+            applied = await connection.run_sync(_upgrade, settings)
+        await engine.dispose()
+    except Exception as error:
+        # Alembic and SQLAlchemy wrap the driver's error: the innermost says what happened.
+        cause: BaseException = error
+        while (inner := getattr(cause, "orig", None) or cause.__cause__) is not None:
+            cause = inner
+        raise explain_database(cause, settings) from error
+    return applied
+
+
+def _upgrade(connection: Connection, settings: Settings) -> list[str]:
+    version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
+    require_version(settings, int(version or 0))
+    _take_lock(connection)
+    connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
+    connection.commit()
+    scripts = ScriptDirectory(str(SCRIPTS))
+    before = MigrationContext.configure(connection).get_current_heads()
+    connection.commit()
+    if before == (scripts.get_current_head(),):
+        return []
+    known = {script.revision for script in scripts.walk_revisions()}
+    if unknown := set(before) - known:
+        raise SettingError(
+            f"FLOWFORGE_DATABASE_URL: the database is at revision {', '.join(unknown)}, which this FlowForge does not "
+            "know. It was used with a newer version: run that one."
+        )
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    applied: list[str] = []
+    config.attributes["connection"] = connection
+    config.attributes["on_apply"] = lambda step, **_: applied.append(
+        f"{step.up_revision.revision}: {step.up_revision.doc}"
+    )
+    command.upgrade(config, "head")
+    return applied
+
+
+def _take_lock(connection: Connection) -> None:
+    # A session's lock: it is given back when the connection closes, however this process ends.
+    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        connection.rollback()
+        if time.monotonic() > deadline:
+            raise SettingError(
+                f"FLOWFORGE_DATABASE_URL: another process has been migrating for {_LOCK_PATIENCE_SECONDS:.0f} s. "
+                "Wait for it, or look for a stuck one in pg_stat_activity (flowforge-migrate)."
+            )
+        time.sleep(0.1)

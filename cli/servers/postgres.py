@@ -1,0 +1,193 @@
+"""The embedded PostgreSQL: made on first use, on a stable port of 127.0.0.1, with a password of its own."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from cli.servers.postgres_binaries import find_binaries, has_lz4, unprivileged
+from cli.servers.process import (
+    ServerError,
+    command_line,
+    keep_port,
+    spawn,
+    stop,
+    stop_orphan,
+    wait_until_ready,
+    write_private,
+)
+
+USER = "flowforge"
+DATABASE = "postgres"
+# A socket's path has to fit into 107 bytes, with its file name.
+_LONGEST_SOCKET_FOLDER = 80
+# Sized for one machine that also does the work: idle it costs little, and a commit stays durable.
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "60",
+    "shared_buffers": "48MB",
+    "huge_pages": "off",
+    "jit": "off",
+    "fsync": "on",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+    "log_checkpoints": "off",
+    "unix_socket_permissions": "0700",
+    "max_parallel_workers": "2",
+}
+_WITH_LZ4 = {"wal_compression": "lz4", "default_toast_compression": "lz4"}
+# Reads are few: three I/O processes that stand by would only cost memory.
+_SINCE_18 = {"io_method": "sync"}
+
+
+class Postgres:
+    """One PostgreSQL server whose files lie in `folder`. `url` is valid once it was started."""
+
+    def __init__(self, folder: Path, *, sync: bool = True) -> None:
+        """`sync=False` skips the flush after initdb: for throw-away servers."""
+        self.folder = folder.resolve()
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self._sync = sync
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._password = ""
+
+    @property
+    def url(self) -> str:
+        """The address with user and password, as `database_url` takes it."""
+        return f"postgresql://{USER}:{quote(self._password)}@127.0.0.1:{self._port}/{DATABASE}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster; 0 when it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else 0
+
+    def poll(self) -> int | None:
+        """The exit code once the server ended, else None."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Make the data folder if there is none, start the server, and return when it takes connections."""
+        binaries, major = find_binaries()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prefix, account = unprivileged(self.data)
+        if account is not None:
+            os.chown(self.folder, account, account)
+        if not self.data.exists():
+            self._initialise(binaries, prefix, account)
+        self._check_version(major)
+        self._clear_orphan()
+        self._password = (self.folder / "password").read_text().strip()
+        self._port = keep_port(self.folder / "port")
+        arguments: list[str | Path] = [*prefix, binaries / "postgres", "-D", self.data]
+        for name, value in self._options(binaries, major, account).items():
+            arguments += ["-c", f"{name}={value}"]
+        self._process = spawn(
+            arguments, log=self.log, death_signal=signal.SIGINT, account=account, environment=_environment()
+        )
+        wait_until_ready(self._process, self._is_ready, name="PostgreSQL", log=self.log, timeout=60)
+
+    def stop(self) -> None:
+        """Stop fast: sessions are ended, what was committed is kept."""
+        if self._process:
+            stop(self._process, signal.SIGINT, timeout=20)
+
+    def _options(self, binaries: Path, major: int, account: int | None) -> dict[str, str]:
+        return {
+            **_OPTIONS,
+            **(_WITH_LZ4 if has_lz4(binaries) else {}),
+            **(_SINCE_18 if major >= 18 else {}),  # noqa: PLR2004 - a version
+            "port": str(self._port),
+            "unix_socket_directories": str(self._socket_folder(account)),
+        }
+
+    def _initialise(self, binaries: Path, prefix: tuple[str, ...], account: int | None) -> None:
+        # Into another name first: an interrupted initdb leaves nothing that looks like a database.
+        half_made = self.folder / "data.new"
+        shutil.rmtree(half_made, ignore_errors=True)
+        password = self.folder / "password"
+        write_private(password, secrets.token_urlsafe(24) + "\n")
+        if account is not None:
+            os.chown(password, account, account)
+        arguments = [*prefix, str(binaries / "initdb"), "-D", str(half_made), "-U", USER, "-E", "UTF8"]
+        arguments += ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password}"]
+        if not self._sync:
+            arguments.append("--no-sync")
+        answer = subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            check=False,
+            user=account,
+            group=account,
+            extra_groups=None if account is None else [],
+            env=_environment(),
+        )
+        if answer.returncode != 0:
+            reason = (answer.stderr.strip() or answer.stdout.strip() or "no message").splitlines()[-1]
+            raise ServerError(f"PostgreSQL's initdb failed in {half_made}: {reason}. Is the disk full or read-only?")
+        half_made.replace(self.data)
+
+    def _check_version(self, major: int) -> None:
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        if made_by != str(major):
+            raise ServerError(
+                f"{self.data} was made by PostgreSQL {made_by}, but the one found is {major}. Set "
+                f"FLOWFORGE_POSTGRES_BIN to the bin folder of a PostgreSQL {made_by}, or move the data by pg_dump."
+            )
+
+    def _clear_orphan(self) -> None:
+        """Stop a server that a killed supervisor left on this data, and forget one that is gone.
+
+        PostgreSQL itself would take any living process with the noted pid for a postmaster.
+        """
+        note = self.data / "postmaster.pid"
+        if not note.exists():
+            return
+        lines = note.read_text().splitlines()
+        if lines and lines[0].strip().isdigit():
+            pid = int(lines[0])
+            if self._is_ours(pid):
+                stop_orphan(pid, signal.SIGINT, self._is_ours, timeout=20)
+        note.unlink(missing_ok=True)
+
+    def _is_ours(self, pid: int) -> bool:
+        if sys.platform == "linux":
+            # A postmaster works in its data folder, and so do its children.
+            with suppress(OSError):
+                return Path(f"/proc/{pid}/cwd").resolve() == self.data and "postgres" in command_line(pid)
+            return False
+        return f"-D {self.data}" in command_line(pid)
+
+    def _is_ready(self) -> bool:
+        # The eighth line of the file is the status that pg_ctl waits for, too.
+        with suppress(OSError):
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return len(lines) > 7 and lines[7].strip() == "ready"  # noqa: PLR2004 - a line number
+        return False
+
+    def _socket_folder(self, account: int | None) -> Path:
+        folder = self.folder / "socket"
+        if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER:
+            folder = Path(tempfile.gettempdir()) / f"flowforge-{self._port}-{os.geteuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for left_over in folder.glob(".s.PGSQL.*"):
+            left_over.unlink(missing_ok=True)
+        if account is not None:
+            os.chown(folder, account, account)
+        return folder
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}

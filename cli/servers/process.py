@@ -1,0 +1,151 @@
+"""What both launchers share: spawning, recognising, and stopping a server process."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+POLL_SECONDS = 0.01
+LOG_LIMIT = 8 * 1024 * 1024
+
+
+class ServerError(Exception):
+    """An embedded server cannot be used; the message is one line that names the cure."""
+
+
+def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
+    """Ask the kernel to send this process `death_signal` when `parent` dies, however it dies (Linux only)."""
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent:
+        # The parent died before the kernel knew of our wish.
+        os.kill(os.getpid(), death_signal)
+
+
+def spawn(
+    arguments: Sequence[str | Path],
+    *,
+    log: Path,
+    death_signal: signal.Signals,
+    account: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a server in a process group of its own (Ctrl-C is for the supervisor alone), output appended to `log`."""
+    parent = os.getpid()
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        log.replace(log.with_suffix(".old.log"))
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            user=account,
+            group=account,
+            extra_groups=None if account is None else [],
+            env=None if environment is None else dict(environment),
+            preexec_fn=lambda: die_with_parent(parent, death_signal),  # noqa: PLW1509 - one prctl, no locks taken
+        )
+
+
+def wait_until_ready(
+    process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path, timeout: float
+) -> None:
+    """Return when `is_ready`; raise ServerError with the log's last line if the process ends or the time is up."""
+    deadline = time.monotonic() + timeout
+    while not is_ready():
+        if process.poll() is not None:
+            raise ServerError(f"{name} ended at once (code {process.returncode}): {last_line(log)} See {log}.")
+        if time.monotonic() > deadline:
+            stop(process, signal.SIGKILL, timeout=5)
+            raise ServerError(f"{name} was not ready after {timeout:.0f} s: {last_line(log)} See {log}.")
+        time.sleep(POLL_SECONDS)
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, timeout: float) -> None:
+    """Stop a child with `stop_signal`, and with SIGKILL if it still lives after `timeout` seconds."""
+    if process.poll() is None:
+        process.send_signal(stop_signal)
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def stop_orphan(pid: int, stop_signal: signal.Signals, is_ours: Callable[[int], bool], *, timeout: float) -> None:
+    """Stop a server that a killed supervisor left behind; SIGKILL if it still lives after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, stop_signal)
+        while is_ours(pid):
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                deadline = time.monotonic() + timeout
+            time.sleep(POLL_SECONDS)
+
+
+def command_line(pid: int) -> str:
+    """The command line of a living process; empty where there is none (or only a zombie)."""
+    if sys.platform == "linux":
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            return ""
+    answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
+
+
+def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on `host:port` now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def keep_port(path: Path) -> int:
+    """A free port of 127.0.0.1, the one noted in `path` as long as nobody else took it."""
+    with contextlib.suppress(OSError, ValueError):
+        port = int(path.read_text())
+        if is_port_free(port):
+            return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    write_private(path, f"{port}\n")
+    return port
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that tells of a failure, or else the last one, for error messages."""
+    lines = log.read_text(errors="replace").strip().splitlines()[-20:] if log.exists() else []
+    failures = [line for line in lines if "FATAL" in line or "PANIC" in line]
+    return (failures or lines or ["it printed nothing."])[-1]

