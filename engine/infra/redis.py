@@ -1,0 +1,54 @@
+"""Clients of Redis. Everything in Redis can be rebuilt from PostgreSQL, so callers treat its absence as a delay."""
+
+from arq.connections import ArqRedis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import FullJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from engine.infra.settings import SettingError, Settings
+
+# What a caller catches to live on without Redis: the server's errors and those of the socket beneath.
+REDIS_ERRORS = (RedisError, OSError)
+
+_CONNECT_SECONDS = 2.0
+
+
+def create_redis_pool(
+    settings: Settings, *, name: str = "", connections: int = 32, timeout: float = 5.0, retries: int = 3
+) -> BlockingConnectionPool:
+    """A pool of at most `connections`; a command fails after `timeout` seconds or `retries` reconnections.
+
+    Raises SettingError where no usable address of Redis is set.
+    """
+    if not settings.redis_url:
+        raise SettingError("FLOWFORGE_REDIS_URL is not set. Name a Redis 7+ server, or use `./flowforge up`.")
+    try:
+        return BlockingConnectionPool.from_url(
+            settings.redis_url,
+            max_connections=connections,
+            timeout=timeout,
+            socket_connect_timeout=min(_CONNECT_SECONDS, timeout),
+            socket_timeout=timeout,
+            socket_keepalive=True,
+            client_name=f"flowforge-{name}" if name else None,
+            retry=Retry(FullJitterBackoff(cap=0.5, base=0.02), retries),
+            retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        )
+    except ValueError as error:
+        raise SettingError(f"FLOWFORGE_REDIS_URL cannot be used: {error}") from None
+
+
+def create_redis(
+    settings: Settings, *, name: str = "", connections: int = 32, timeout: float = 5.0, retries: int = 3
+) -> "Redis":
+    """A client over a pool of its own; it connects when first used, and `aclose()` closes the pool."""
+    pool = create_redis_pool(settings, name=name, connections=connections, timeout=timeout, retries=retries)
+    return Redis.from_pool(pool)
+
+
+def create_arq_redis(settings: Settings, *, name: str = "arq") -> ArqRedis:
+    """Arq's kind of client, for its Worker."""
+    return ArqRedis(pool_or_conn=create_redis_pool(settings, name=name, connections=4))
