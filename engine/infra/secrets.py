@@ -1,0 +1,82 @@
+"""Secrets at rest: AES-256-GCM under a key derived per purpose from the installation's secret key.
+
+A sealed value is `version (1 byte) | key id (8) | nonce (12) | ciphertext and tag`. The key id tells at once whether
+a value was sealed under another secret key; the associated data binds it to its place, so that a row copied to
+another place does not open.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from engine.infra.settings import SettingError
+
+KEY_BYTES = 32
+_VERSION = b"\x01"
+_KEY_ID_BYTES = 8
+_NONCE_BYTES = 12
+_HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES
+
+
+class SecretError(Exception):
+    """A sealed value does not open: it was sealed under another key, for another place, or was altered."""
+
+
+def decode_secret_key(text: str) -> bytes:
+    """The 32 bytes of a secret key in base64 (either alphabet); raises SettingError that says how to make one."""
+    try:
+        standard = text.strip().rstrip("=").replace("-", "+").replace("_", "/")
+        key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SettingError(
+            "FLOWFORGE_SECRET_KEY must be 32 random bytes as base64. Make one with `openssl rand -base64 32`."
+        )
+    return key
+
+
+def derive_key(secret_key: str, purpose: str) -> bytes:
+    """32 bytes of key for one purpose (HKDF-SHA256): a leak of one purpose's key tells nothing of another's."""
+    kdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"flowforge/{purpose}".encode())
+    return kdf.derive(decode_secret_key(secret_key))
+
+
+class SecretBox:
+    """Seals and opens the secrets of one purpose. `older_keys` still open what they once sealed."""
+
+    def __init__(self, secret_key: str, purpose: str, older_keys: tuple[str, ...] = ()) -> None:
+        self._key_id = key_id(secret_key)
+        self._ciphers = {key_id(key): AESGCM(derive_key(key, purpose)) for key in (*older_keys, secret_key)}
+
+    def seal(self, plaintext: bytes, place: str) -> bytes:
+        """Encrypt, bound to `place`: the table, row and column that the value is kept in."""
+        header = _VERSION + self._key_id
+        nonce = os.urandom(_NONCE_BYTES)
+        return header + nonce + self._ciphers[self._key_id].encrypt(nonce, plaintext, _associated(header, place))
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Decrypt what `seal` made for the same place; raises SecretError otherwise."""
+        header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
+        cipher = self._ciphers.get(header[len(_VERSION) :])
+        if header[: len(_VERSION)] != _VERSION or cipher is None:
+            raise SecretError("sealed under another secret key: FLOWFORGE_SECRET_KEY differs from the one used then")
+        try:
+            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _associated(header, place))
+        except (InvalidTag, ValueError):
+            raise SecretError("the sealed value was altered, or belongs to another place") from None
+
+
+def key_id(secret_key: str) -> bytes:
+    """Eight bytes that name a secret key without telling anything about it."""
+    return hashlib.sha256(b"flowforge key id" + derive_key(secret_key, "key id")).digest()[:_KEY_ID_BYTES]
+
+
+def _associated(header: bytes, place: str) -> bytes:
+    return header + place.encode()

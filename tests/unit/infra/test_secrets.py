@@ -1,0 +1,72 @@
+import base64
+
+import pytest
+
+from engine.infra.secrets import SecretBox, SecretError, decode_secret_key, derive_key
+from engine.infra.settings import SettingError
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER_KEY = base64.b64encode(bytes(range(1, 33))).decode()
+
+
+def test_what_was_sealed_opens_again() -> None:
+    box = SecretBox(KEY, "connections")
+    assert box.open(box.seal(b"hunter2", "connection/1/secret"), "connection/1/secret") == b"hunter2"
+
+
+def test_sealing_twice_gives_different_bytes() -> None:
+    box = SecretBox(KEY, "connections")
+    assert box.seal(b"same", "place") != box.seal(b"same", "place")
+
+
+def test_a_value_moved_to_another_place_does_not_open() -> None:
+    box = SecretBox(KEY, "connections")
+    with pytest.raises(SecretError, match="another place"):
+        box.open(box.seal(b"secret", "connection/1/secret"), "connection/2/secret")
+
+
+def test_a_value_of_another_purpose_does_not_open() -> None:
+    with pytest.raises(SecretError):
+        SecretBox(KEY, "b").open(SecretBox(KEY, "a").seal(b"secret", "place"), "place")
+
+
+def test_another_secret_key_is_named_as_the_cause() -> None:
+    with pytest.raises(SecretError, match="FLOWFORGE_SECRET_KEY"):
+        SecretBox(OTHER_KEY, "a").open(SecretBox(KEY, "a").seal(b"secret", "place"), "place")
+
+
+def test_an_older_key_still_opens_what_it_sealed() -> None:
+    sealed = SecretBox(KEY, "a").seal(b"secret", "place")
+    assert SecretBox(OTHER_KEY, "a", older_keys=(KEY,)).open(sealed, "place") == b"secret"
+
+
+@pytest.mark.parametrize("position", [0, 3, 12, 25, -1])
+def test_an_altered_byte_is_noticed(position: int) -> None:
+    box = SecretBox(KEY, "a")
+    sealed = bytearray(box.seal(b"a secret of some length", "place"))
+    sealed[position] ^= 1
+    with pytest.raises(SecretError):
+        box.open(bytes(sealed), "place")
+
+
+@pytest.mark.parametrize("length", [0, 5, 9, 15, 30])
+def test_a_truncated_value_is_noticed(length: int) -> None:
+    box = SecretBox(KEY, "a")
+    with pytest.raises(SecretError):
+        box.open(box.seal(b"secret", "place")[:length], "place")
+
+
+def test_keys_of_two_purposes_differ() -> None:
+    assert derive_key(KEY, "a") != derive_key(KEY, "b")
+
+
+@pytest.mark.parametrize("text", ["", "short", "!!!", base64.b64encode(bytes(31)).decode()])
+def test_a_key_that_is_no_32_bytes_is_refused_with_the_cure(text: str) -> None:
+    with pytest.raises(SettingError, match="openssl rand"):
+        decode_secret_key(text)
+
+
+def test_both_alphabets_and_missing_padding_are_accepted() -> None:
+    key = bytes([251, 255] * 16)
+    assert decode_secret_key(base64.urlsafe_b64encode(key).decode().rstrip("=")) == key
+    assert decode_secret_key(base64.b64encode(key).decode()) == key
