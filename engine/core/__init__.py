@@ -1,0 +1,1 @@
+"""The pure core: what a run does next, decided without I/O, clock or randomness."""

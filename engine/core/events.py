@@ -1,0 +1,207 @@
+"""Run events: the facts of a run's history, as they stand in the journal and in the API.
+
+A journal row holds one event as JSON; its tag `type` is the event's name. Every event carries `at` (UTC) and a
+reason code (see `transitions.REASONS`).
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+
+class ErrorInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an attempt, a step or a run failed: a stable code, a sentence, and what else is known."""
+
+    code: str
+    message: str
+    status: int | None = None
+    step: str | None = None
+    expression: str | None = None
+    position: int | None = None
+    pointer: str | None = None
+    details: Any = None
+
+
+class RunQueued(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.queued"):
+    """A run was accepted, with what started it. `traceparent` is the W3C trace context of the caller."""
+
+    at: datetime
+    trigger: dict[str, Any]
+    input: Any
+    workflow: dict[str, Any]
+    traceparent: str | None = None
+    reason: str = "accepted"
+
+
+class RunStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.started"):
+    """A worker started the run: its variables as read at that moment and its deadline."""
+
+    at: datetime
+    deadline_at: datetime
+    vars: dict[str, Any]
+    reason: str = "claimed"
+
+
+class RunWaiting(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.waiting"):
+    """Nothing runs and something waits, until `wake_at` at the latest."""
+
+    at: datetime
+    wake_at: datetime
+    reason: str
+
+
+class RunResumed(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.resumed"):
+    """The wait is over."""
+
+    at: datetime
+    reason: str
+
+
+class RunSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.succeeded"):
+    """Every step has ended and no failure was left unhandled."""
+
+    at: datetime
+    output: Any
+    reason: str = "completed"
+
+
+class RunFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.failed"):
+    """A failure was left unhandled, or the output could not be made."""
+
+    at: datetime
+    error: ErrorInfo
+    reason: str
+
+
+class RunCancelled(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.cancelled"):
+    """Somebody cancelled the run."""
+
+    at: datetime
+    by: str | None = None
+    reason: str = "requested"
+
+
+class RunTimedOut(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.timed_out"):
+    """The run's deadline passed."""
+
+    at: datetime
+    error: ErrorInfo
+    reason: str = "deadline_passed"
+
+
+class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.started"):
+    """An attempt has run for over a second: short ones are journalled by their end alone."""
+
+    at: datetime
+    step: str
+    attempt: int
+    started_at: datetime
+    reason: str = "long_running"
+
+
+class StepWaiting(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.waiting"):
+    """The step waits until `due_at`."""
+
+    at: datetime
+    step: str
+    due_at: datetime
+    reason: str = "delay"
+
+
+class StepRetrying(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.retrying"):
+    """An attempt failed; the next one is due at `retry_at`."""
+
+    at: datetime
+    step: str
+    attempt: int
+    error: ErrorInfo
+    retry_at: datetime
+    started_at: datetime
+    queued_ms: int
+    reason: str
+
+
+class StepSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.succeeded"):
+    """The step succeeded. `port` is the one taken, where the step has ports of its own."""
+
+    at: datetime
+    step: str
+    output: Any
+    attempt: int = 0
+    port: str | None = None
+    started_at: datetime | None = None
+    queued_ms: int = 0
+    reason: str = "completed"
+
+
+class StepFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.failed"):
+    """The step failed for good."""
+
+    at: datetime
+    step: str
+    error: ErrorInfo
+    attempt: int = 0
+    started_at: datetime | None = None
+    queued_ms: int = 0
+    reason: str
+
+
+class StepSkipped(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.skipped"):
+    """What the step waited for has settled without satisfying it; `because` names the entry of `after`."""
+
+    at: datetime
+    step: str
+    because: str
+    reason: str
+
+
+class StepCancelled(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.cancelled"):
+    """The run ended before the step did."""
+
+    at: datetime
+    step: str
+    reason: str
+
+
+RunEvent = (
+    RunQueued
+    | RunStarted
+    | RunWaiting
+    | RunResumed
+    | RunSucceeded
+    | RunFailed
+    | RunCancelled
+    | RunTimedOut
+    | StepStarted
+    | StepWaiting
+    | StepRetrying
+    | StepSucceeded
+    | StepFailed
+    | StepSkipped
+    | StepCancelled
+)
+
+RUN_LEVEL = (RunQueued, RunStarted, RunWaiting, RunResumed, RunSucceeded, RunFailed, RunCancelled, RunTimedOut)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+def event_type(event: RunEvent) -> str:
+    """The event's name, like `step.succeeded`."""
+    return _TYPES[type(event)]
+
+
+def encode_event(event: RunEvent) -> bytes:
+    """The event as the JSON of a journal row."""
+    return _encoder.encode(event)
+
+
+def decode_event(payload: bytes) -> RunEvent:
+    """The event of a journal row; msgspec.ValidationError where the row is none."""
+    return _decoder.decode(payload)
+
+
+_TYPES: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in RunEvent.__args__}

@@ -1,0 +1,45 @@
+"""The SQL of inboxes: what others have for a run, read and journalled by its owner alone."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+_PUT = """
+WITH target AS (
+    SELECT id, workspace_id, status FROM run WHERE id = $1 AND workspace_id = $2
+), put AS (
+    INSERT INTO inbox (run_id, kind, payload)
+    SELECT id, $3, $4 FROM target WHERE status IN ('queued', 'running', 'waiting') RETURNING run_id
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'inbox', $2, run_id, '' FROM put
+)
+SELECT status, EXISTS (SELECT FROM put) AS is_put FROM target
+"""
+
+_READ_OWNED = """
+SELECT inbox.id, inbox.run_id, inbox.kind, inbox.payload
+FROM inbox JOIN run ON run.id = inbox.run_id
+WHERE run.owner = $1 ORDER BY inbox.id LIMIT 1000
+"""
+
+_DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
+
+
+async def put_message(
+    connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID, workspace_id: UUID, kind: str, payload: Any
+) -> str | None:
+    """Leave a message for an unfinished run; the run's status, None where the workspace has no such run."""
+    status: str | None = await connection.fetchval(_PUT, run_id, workspace_id, kind, msgspec.json.encode(payload))
+    return status
+
+
+async def read_messages(connection: asyncpg.Connection, worker_id: int) -> list[asyncpg.Record]:
+    """The messages for the worker's runs, oldest first: id, run_id, kind, payload (JSON)."""
+    return list(await connection.fetch(_READ_OWNED, worker_id))
+
+
+async def drop_messages(connection: asyncpg.Connection, inbox_ids: list[int]) -> None:
+    """Throw away messages that came too late to have an effect."""
+    await connection.execute(_DROP, inbox_ids)

@@ -1,0 +1,152 @@
+"""The journal's SQL: one statement that makes a whole batch of transitions durable, and reading it back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+# Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
+# A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost.
+_COMMIT = """
+WITH me AS MATERIALIZED (
+    SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
+), written AS (
+    INSERT INTO journal (run_id, seq, kind, at, payload, worker_id)
+    SELECT row.*, me.id
+    FROM unnest($2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::bytea[])
+        AS row (run_id, seq, kind, at, payload), me
+    RETURNING 1
+), changed AS (
+    UPDATE run SET
+        status = change.status,
+        started_at = coalesce(change.started_at, run.started_at),
+        finished_at = change.finished_at,
+        wake_at = CASE
+            WHEN change.is_released AND change.wake_at IS NOT NULL AND EXISTS (
+                SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[]))
+            THEN now() ELSE change.wake_at END,
+        owner = CASE WHEN change.is_released THEN NULL ELSE run.owner END,
+        error_code = change.error_code,
+        error_message = change.error_message
+    FROM unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::bool[],
+                $13::text[], $14::text[])
+        AS change (run_id, status, started_at, finished_at, wake_at, is_released, error_code, error_message), me
+    WHERE run.id = change.run_id AND run.owner = me.id
+    RETURNING 1
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
+    SELECT message.* FROM unnest($15::text[], $16::uuid[], $17::uuid[], $18::text[], $19::bytea[])
+        AS message (kind, workspace_id, run_id, traceparent, payload), me
+    RETURNING 1
+), taken AS (
+    DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
+)
+SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
+       (SELECT count(*) FROM changed) AS runs
+"""
+
+_IS_WRITTEN = "SELECT EXISTS (SELECT FROM journal WHERE run_id = $1 AND seq = $2 AND worker_id = $3)"
+
+_READ = """
+SELECT seq, kind, at, payload FROM journal WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+"""
+
+
+class JournalRow(Struct, frozen=True, kw_only=True):
+    """One event as it goes into the journal; `payload` is its JSON."""
+
+    run_id: UUID
+    seq: int
+    kind: str
+    at: datetime
+    payload: bytes
+
+
+class RunChange(Struct, kw_only=True):
+    """What a batch changes in a run's row. `is_released`: the worker gives the run up."""
+
+    run_id: UUID
+    status: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    wake_at: datetime | None = None
+    is_released: bool = False
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class OutboxMessage(Struct, frozen=True, kw_only=True):
+    """A message for the relay: kind `dispatch`, `event`, `wake` or `inbox`."""
+
+    kind: str
+    workspace_id: UUID
+    run_id: UUID
+    payload: bytes
+    traceparent: str | None = None
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What one commit writes. At most one change a run; at least one journal row."""
+
+    rows: Sequence[JournalRow]
+    changes: Sequence[RunChange]
+    messages: Sequence[OutboxMessage]
+    inbox_ids: Sequence[int]
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """What a commit did: whether the worker was alive, and how many rows it wrote."""
+
+    is_alive: bool
+    events: int
+    runs: int
+
+
+async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    """Write the batch in one statement, all or nothing, and only while the worker is alive.
+
+    A second writer of an event (run, seq) gets asyncpg.UniqueViolationError.
+    """
+    row = await connection.fetchrow(_COMMIT, worker_id, *_columns(batch))
+    return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"])
+
+
+async def is_committed(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> bool:
+    """Whether this worker's batch is in the journal: the question after a commit whose answer was lost."""
+    first = batch.rows[0]
+    return bool(await connection.fetchval(_IS_WRITTEN, first.run_id, first.seq, worker_id))
+
+
+async def read_journal(
+    connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID, *, after: int = 0, limit: int = 1_000_000
+) -> list[asyncpg.Record]:
+    """The events of a run with a seq above `after`, in order: seq, kind, at, payload."""
+    return list(await connection.fetch(_READ, run_id, after, limit))
+
+
+def _columns(batch: Batch) -> list[Any]:
+    rows, changes, messages = batch.rows, batch.changes, batch.messages
+    return [
+        [row.run_id for row in rows],
+        [row.seq for row in rows],
+        [row.kind for row in rows],
+        [row.at for row in rows],
+        [row.payload for row in rows],
+        [change.run_id for change in changes],
+        [change.status for change in changes],
+        [change.started_at for change in changes],
+        [change.finished_at for change in changes],
+        [change.wake_at for change in changes],
+        [change.is_released for change in changes],
+        [change.error_code for change in changes],
+        [change.error_message for change in changes],
+        [message.kind for message in messages],
+        [message.workspace_id for message in messages],
+        [message.run_id for message in messages],
+        [message.traceparent for message in messages],
+        [message.payload for message in messages],
+        list(batch.inbox_ids),
+    ]

@@ -1,0 +1,120 @@
+"""The SQL of leases: a worker incarnation is one row, and that row is the lease and the fence of all its runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+# Session locks of workers live in a class of their own, apart from other advisory locks.
+LOCK_CLASS = 0x46_46_57
+
+_REGISTER = "INSERT INTO worker (name, host, pid) VALUES ($1, $2, $3) RETURNING id"
+
+_BEAT = """
+UPDATE worker SET heartbeat_at = clock_timestamp() WHERE id = $1 AND alive RETURNING clock_timestamp() AS now
+"""
+
+_SUSPECTS = """
+SELECT id, extract(epoch FROM now() - heartbeat_at)::float8 AS silence
+FROM worker WHERE alive AND id <> $1 AND heartbeat_at < now() - make_interval(secs => $2)
+"""
+
+# The silence is checked again under the row's lock: a worker that has just beaten stays alive.
+_BURY = """
+WITH dead AS (
+    UPDATE worker SET alive = false
+    WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
+    RETURNING id
+), freed AS (
+    UPDATE run SET owner = NULL, crashes = crashes + 1 FROM dead WHERE run.owner = dead.id
+    RETURNING run.id, run.workspace_id
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
+)
+SELECT (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM freed) AS freed
+"""
+
+_HAND_BACK = """
+WITH freed AS (
+    UPDATE run SET owner = NULL WHERE owner = $1 RETURNING id, workspace_id
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
+), gone AS (
+    UPDATE worker SET alive = false WHERE id = $1
+)
+SELECT count(*) FROM freed
+"""
+
+_RELEASE = """
+WITH freed AS (
+    UPDATE run SET owner = NULL WHERE id = ANY ($2) AND owner = $1 RETURNING id, workspace_id
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
+)
+SELECT count(*) FROM freed
+"""
+
+
+class Suspect(Struct, frozen=True):
+    """A worker that has been silent for `silence` seconds."""
+
+    worker_id: int
+    silence: float
+
+
+async def register_worker(connection: asyncpg.Connection, *, name: str, host: str, pid: int) -> int:
+    """Make a new incarnation and hold its session lock on this connection; its id, which is never used again."""
+    worker_id: int = await connection.fetchval(_REGISTER, name, host, pid)
+    await hold_session_lock(connection, worker_id)
+    return worker_id
+
+
+async def hold_session_lock(connection: asyncpg.Connection, worker_id: int) -> bool:
+    """Take the worker's session lock, whose absence is the first sign of its death. False when another has it."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, _lock_key(worker_id)))
+
+
+async def beat(connection: asyncpg.Connection, worker_id: int) -> datetime | None:
+    """Renew the lease; the database's time, or None for a worker that was declared dead."""
+    row = await connection.fetchrow(_BEAT, worker_id)
+    return None if row is None else row["now"]
+
+
+async def find_suspects(connection: asyncpg.Connection, worker_id: int, silence: float) -> list[Suspect]:
+    """Other living workers that have been silent for at least `silence` seconds."""
+    return [Suspect(*row) for row in await connection.fetch(_SUSPECTS, worker_id, silence)]
+
+
+async def is_session_gone(connection: asyncpg.Connection, worker_id: int) -> bool:
+    """Whether nobody holds the worker's session lock: its connection to the database has ended."""
+    key = _lock_key(worker_id)
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, key):
+        return False
+    await connection.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, key)
+    return True
+
+
+async def declare_dead(connection: asyncpg.Connection, worker_id: int, silence: float) -> int | None:
+    """Fence a worker that is still silent for `silence` seconds and free its runs; their number, None if it lives.
+
+    Waits for its batches in flight; every later one finds the worker dead and writes nothing.
+    """
+    row = await connection.fetchrow(_BURY, worker_id, silence)
+    return row["freed"] if row["dead"] else None
+
+
+async def hand_back_all(connection: asyncpg.Connection, worker_id: int) -> int:
+    """End the incarnation and free its runs for others; their number."""
+    return int(await connection.fetchval(_HAND_BACK, worker_id))
+
+
+async def hand_back(connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID]) -> int:
+    """Free some of the worker's runs for others; their number."""
+    return int(await connection.fetchval(_RELEASE, worker_id, list(run_ids)))
+
+
+def _lock_key(worker_id: int) -> int:
+    # Advisory locks take 32-bit keys; ids come from a sequence, so that neighbours never collide.
+    return worker_id % 0x7FFF_FFFF

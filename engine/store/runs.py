@@ -1,0 +1,91 @@
+"""The SQL of runs as the worker sees them: finding runnable ones and claiming them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+_RUNNABLE = """
+run.owner IS NULL AND (
+    run.status IN ('queued', 'running')
+    OR (run.status = 'waiting' AND (
+        run.wake_at <= now() OR EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id))))
+"""
+
+# One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
+_CLAIM = f"""
+WITH me AS MATERIALIZED (
+    SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
+), picked AS (
+    SELECT run.id FROM run
+    WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me) AND {_RUNNABLE}
+    LIMIT $3 FOR UPDATE OF run SKIP LOCKED
+), claimed AS (
+    UPDATE run SET owner = $1, wake_at = NULL FROM picked WHERE run.id = picked.id
+    RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
+              run.trigger_type
+)
+SELECT claimed.*, journal.seq, journal.payload
+FROM claimed JOIN journal ON journal.run_id = claimed.id
+ORDER BY claimed.id, journal.seq
+"""  # noqa: S608 - both parts are constants of this module
+
+_SWEEP = """
+(SELECT id FROM run WHERE owner IS NULL AND status IN ('queued', 'running') ORDER BY id LIMIT $1)
+UNION ALL
+(SELECT id FROM run WHERE owner IS NULL AND status = 'waiting' AND wake_at <= now() ORDER BY wake_at LIMIT $1)
+UNION ALL
+(SELECT DISTINCT run.id FROM inbox JOIN run ON run.id = inbox.run_id
+ WHERE run.owner IS NULL AND run.status = 'waiting' LIMIT $1)
+"""
+
+_VERSION = "SELECT definition FROM workflow_version WHERE id = $1"
+
+
+class ClaimedRun(Struct, frozen=True, kw_only=True):
+    """A run that this worker owns from now on, with its journal so far: (seq, payload) in order."""
+
+    id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    version_id: UUID
+    version: int
+    attempt: int
+    crashes: int
+    trigger_type: str
+    journal: list[tuple[int, bytes]]
+
+
+async def claim_runs(
+    connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID], limit: int
+) -> list[ClaimedRun]:
+    """Take up to `limit` of these runs that are runnable and unowned; none for a worker declared dead."""
+    rows = await connection.fetch(_CLAIM, worker_id, list(run_ids), limit)
+    claimed: dict[UUID, ClaimedRun] = {}
+    for row in rows:
+        *fields, seq, payload = row
+        run = claimed.get(row["id"])
+        if run is None:
+            run = claimed[row["id"]] = ClaimedRun(**_named(fields), journal=[])
+        run.journal.append((seq, payload))
+    return list(claimed.values())
+
+
+async def find_runnable(connection: asyncpg.Connection | asyncpg.Pool, limit: int) -> list[UUID]:
+    """Runs that wait for a worker and may have been announced to none: the net below every doorbell."""
+    return [row["id"] for row in await connection.fetch(_SWEEP, limit)][:limit]
+
+
+async def load_definition(connection: asyncpg.Connection | asyncpg.Pool, version_id: UUID) -> bytes:
+    """The definition of a version, as JSON."""
+    definition: bytes = await connection.fetchval(_VERSION, version_id)
+    return definition
+
+
+_FIELDS = ClaimedRun.__struct_fields__[:-1]
+
+
+def _named(values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(_FIELDS, values, strict=True))

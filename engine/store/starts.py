@@ -1,0 +1,130 @@
+"""The SQL of accepting: runs, their first journal row, their receipts and outbox messages, many in one commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+# A start whose dedup key is taken inserts nothing; two of one batch under one key: the first wins.
+_ACCEPT = """
+WITH start AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
+                         $8::timestamptz[], $9::bytea[], $10::bytea[], $11::text[], $12::uuid[], $13::uuid[],
+                         $14::text[], $15::bytea[])
+        AS start (run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, at, queued,
+                  message, traceparent, event_id, scope, key, fingerprint)
+), fresh AS (
+    INSERT INTO dedup_key (scope, key, fingerprint, event_id, run_id)
+    SELECT scope, key, fingerprint, event_id, run_id FROM start WHERE key IS NOT NULL
+    ON CONFLICT (scope, key) DO NOTHING RETURNING run_id
+), accepted AS MATERIALIZED (
+    SELECT start.* FROM start LEFT JOIN fresh USING (run_id) WHERE start.key IS NULL OR fresh.run_id IS NOT NULL
+), runs AS (
+    INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, status, created_at)
+    SELECT run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, 'queued', at FROM accepted
+), history AS (
+    INSERT INTO journal (run_id, seq, kind, at, payload) SELECT run_id, 1, 'run.queued', at, queued FROM accepted
+), receipts AS (
+    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key, received_at)
+    SELECT event_id, workspace_id, trigger_id, 'started', run_id, key, at FROM accepted WHERE event_id IS NOT NULL
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
+    SELECT 'dispatch', workspace_id, run_id, traceparent, message FROM accepted
+)
+SELECT run_id FROM accepted
+"""
+
+_DUPLICATES = """
+WITH repeat AS (
+    SELECT repeat.*, dedup_key.run_id, dedup_key.event_id AS first_event_id, dedup_key.fingerprint
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[])
+        AS repeat (scope, key, new_run_id, event_id, workspace_id)
+    JOIN dedup_key USING (scope, key)
+), receipts AS (
+    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key)
+    SELECT event_id, workspace_id, scope, 'duplicate', run_id, key FROM repeat WHERE event_id IS NOT NULL
+)
+SELECT new_run_id, run_id, fingerprint FROM repeat
+"""
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """A run to be accepted.
+
+    `queued` is the JSON of its first journal event, `message` that of its outbox message. With `key` the start is
+    deduplicated within `scope`; `event_id` makes a receipt of the trigger's inbound event.
+    """
+
+    run_id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    version_id: UUID
+    version: int
+    trigger_id: UUID | None
+    trigger_type: str
+    at: datetime
+    queued: bytes
+    message: bytes
+    traceparent: str | None = None
+    event_id: UUID | None = None
+    scope: UUID | None = None
+    key: str | None = None
+    fingerprint: bytes | None = None
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """What became of a start: the run that it made, or the one that an earlier start with its key had made."""
+
+    run_id: UUID
+    is_duplicate: bool = False
+    fingerprint: bytes | None = None
+
+
+async def accept_starts(connection: asyncpg.Connection, starts: Sequence[Start]) -> list[Accepted]:
+    """Make the runs durable in one commit; the outcomes in the order of `starts`."""
+    columns = [[getattr(start, field) for start in starts] for field in _COLUMNS]
+    made = {row["run_id"] for row in await connection.fetch(_ACCEPT, *columns)}
+    repeats = [start for start in starts if start.run_id not in made]
+    outcomes = await _find_first(connection, repeats) if repeats else {}
+    # A key that was taken a moment ago may have expired since: then the start is no repeat after all.
+    missed = [start for start in repeats if start.run_id not in outcomes]
+    if missed:
+        again = await accept_starts(connection, missed)
+        outcomes |= {start.run_id: outcome for start, outcome in zip(missed, again, strict=True)}
+    return [outcomes.get(start.run_id) or Accepted(run_id=start.run_id) for start in starts]
+
+
+async def _find_first(connection: asyncpg.Connection, repeats: Sequence[Start]) -> dict[UUID, Accepted]:
+    rows = await connection.fetch(
+        _DUPLICATES,
+        [start.scope for start in repeats],
+        [start.key for start in repeats],
+        [start.run_id for start in repeats],
+        [start.event_id for start in repeats],
+        [start.workspace_id for start in repeats],
+    )
+    return {
+        row["new_run_id"]: Accepted(run_id=row["run_id"], is_duplicate=True, fingerprint=row["fingerprint"])
+        for row in rows
+    }
+
+
+_COLUMNS = (
+    "run_id",
+    "workspace_id",
+    "workflow_id",
+    "version_id",
+    "version",
+    "trigger_id",
+    "trigger_type",
+    "at",
+    "queued",
+    "message",
+    "traceparent",
+    "event_id",
+    "scope",
+    "key",
+    "fingerprint",
+)

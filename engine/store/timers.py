@@ -1,0 +1,31 @@
+"""The SQL of timers: a suspended run's `wake_at` is the truth of when it goes on."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+# now() is stable, clock_timestamp() is not: only with the former does the index serve.
+_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND status = 'waiting'"
+
+# A released run is runnable for everybody at once, so that no later look finds it again.
+_RELEASE_DUE = """
+UPDATE run SET status = 'running', wake_at = NULL
+WHERE id IN (
+    SELECT id FROM run WHERE owner IS NULL AND status = 'waiting' AND wake_at <= now()
+    ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+async def next_wake(connection: asyncpg.Connection) -> float | None:
+    """Seconds until the earliest suspended run is due (below 0: overdue), None when none is suspended."""
+    row = await connection.fetchrow(_NEXT)
+    wake_at: datetime | None = row["wake_at"]
+    return None if wake_at is None else (wake_at - row["now"]).total_seconds()
+
+
+async def release_due(connection: asyncpg.Connection, limit: int) -> list[UUID]:
+    """Make suspended runs that are due runnable, the most overdue first; their ids, to be announced to the workers."""
+    return [row["id"] for row in await connection.fetch(_RELEASE_DUE, limit)]
