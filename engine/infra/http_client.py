@@ -1,0 +1,161 @@
+"""The one client for everything that FlowForge calls: steps, discovery, notifications."""
+
+import asyncio
+import io
+import ssl
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from msgspec import Struct
+
+from engine.infra.egress import EgressPolicy
+from engine.infra.http_connector import GuardedConnector, Lookup, SystemLookup
+from engine.infra.http_errors import (
+    ConnectionFailedError,
+    InvalidUrlError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TooManyRedirectsError,
+    translate,
+)
+from engine.infra.http_headers import Headers, check_headers, read_headers
+from engine.infra.http_redirects import REDIRECT_STATUSES, Hop
+from engine.infra.http_url import parse_url
+from engine.infra.settings import Settings
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# A larger body is handed over as a file, so that it is written piece by piece.
+LARGE_BODY = 1_048_576
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
+
+
+class HttpResponse(Struct, frozen=True):
+    """A complete answer; header names are lower case, the body is decompressed."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    elapsed_ms: int
+    url: str
+
+
+class HttpClient:
+    """Sends requests to allowed targets only, each exactly once: what goes wrong is an HttpError for the caller.
+
+    To be made inside the event loop, and closed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        user_agent: str = "FlowForge",
+        limit_per_host: int = 0,
+        lookup: Lookup | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`limit_per_host`: connections to one host, 0 is no limit; `lookup`, `tls`: in place of the system's own."""
+        policy = EgressPolicy.parse(settings.http_allow_private)
+        self._max_body = settings.http_max_body
+        self._system_lookup = SystemLookup()
+        self._session = aiohttp.ClientSession(
+            connector=GuardedConnector(policy, lookup or self._system_lookup, limit_per_host=limit_per_host, tls=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=NO_TIMEOUT,
+            headers={"User-Agent": user_agent},
+            trust_env=False,
+        )
+        # aiohttp repeats requests by itself when a kept connection breaks, and has no public switch for it.
+        # Here every request is an attempt on record, so the caller alone decides.
+        self._session._retry_connection = False  # noqa: SLF001 - no public switch; a test watches it
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+        self._system_lookup.close()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: bytes | None = None,
+        timeout: float,
+        max_redirects: int = 0,
+        max_body: int | None = None,
+    ) -> HttpResponse:
+        """Send one request and read the whole answer, within `timeout` seconds for everything; raises HttpError.
+
+        Without redirects a 3xx is the answer. `max_body` (bytes, decompressed) is by default the setting.
+        """
+        if method not in METHODS:
+            raise InvalidUrlError(f"{method!r} is none of {', '.join(sorted(METHODS))}")
+        hop = Hop(method, parse_url(url), check_headers(headers), body)
+        limit = self._max_body if max_body is None else max_body
+        started = perf_counter()
+        try:
+            async with asyncio.timeout(timeout):
+                for _ in range(max_redirects):
+                    answer = await self._exchange(hop, limit, is_redirect_followed=True)
+                    if not isinstance(answer, Hop):
+                        break
+                    hop = answer
+                else:
+                    answer = await self._exchange(hop, limit, is_redirect_followed=max_redirects > 0)
+        except TimeoutError:
+            raise RequestTimeoutError(f"{hop.url.host} gave no complete answer within {timeout:g} s") from None
+        if isinstance(answer, Hop):
+            raise TooManyRedirectsError(f"More than {max_redirects} redirects, the last one to {answer.url.host}")
+        response, content = answer
+        elapsed_ms = round((perf_counter() - started) * 1000)
+        return HttpResponse(response.status, read_headers(response.headers), content, elapsed_ms, str(hop.url))
+
+    async def _exchange(
+        self, hop: Hop, limit: int, *, is_redirect_followed: bool
+    ) -> tuple[aiohttp.ClientResponse, bytes] | Hop:
+        """One request on the wire: the answer with its body, or the next hop where it is a redirect to follow."""
+        host = hop.url.host or ""
+        body = io.BytesIO(hop.body) if hop.body is not None and len(hop.body) > LARGE_BODY else hop.body
+        try:
+            response = await self._session.request(
+                hop.method, hop.url, headers=hop.headers, data=body, allow_redirects=False
+            )
+            try:
+                if is_redirect_followed and response.status in REDIRECT_STATUSES:
+                    location = response.headers.get("Location")
+                    if location is not None:
+                        response.release()
+                        return hop.follow(response.status, location)
+                return response, await _read_body(response, limit, host)
+            except BaseException:
+                response.close()
+                raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise translate(error, host) from error
+        except RuntimeError as error:
+            if self._session.closed:
+                raise ConnectionFailedError("The client is closed: the process is stopping") from error
+            raise
+
+
+async def _read_body(response: aiohttp.ClientResponse, limit: int, host: str) -> bytes:
+    """The body, decompressed piece by piece, so that no more than the limit is ever held."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await response.content.readany():
+        size += len(piece)
+        if size > limit:
+            raise ResponseTooLargeError(f"The body from {host} is larger than the limit of {limit} bytes")
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
