@@ -1,0 +1,167 @@
+"""Make the Python environment: run by any Python 3.11+ with nothing but the standard library.
+
+Safe to be interrupted and to be run twice at once: a lock of the operating system covers the work, a note says
+that it is unfinished, and an unfinished environment is made anew.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UNFINISHED = "flowforge-unfinished"
+PROGRESS_SECONDS = 3.0
+
+
+class InstallError(Exception):
+    """The environment cannot be made; the message is one line that names the cure."""
+
+
+def install(kind: str, venv: Path) -> None:
+    """Bring `venv` to the locked requirements `kind` (runtime, local, dev); raises InstallError."""
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{venv}.lock", "w") as lock:  # noqa: PTH123 - a path with a suffix of its own
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("another set-up is running; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        # The installers hold the lock, too: they may outlive us by a moment when we are killed.
+        os.set_inheritable(lock.fileno(), True)
+        requirements = ROOT / "requirements" / f"{kind}.txt"
+        done = venv / f"flowforge-{kind}.txt"
+        if done.exists() and done.read_bytes() == requirements.read_bytes() and _runs(venv):
+            return
+        started = time.monotonic()
+        uv = _find_uv(venv)
+        _make(venv, uv)
+        _say(f"installing the locked packages with {'uv' if uv else 'pip (with uv on the PATH this takes seconds)'}")
+        log = venv / "flowforge-install.log"
+        (venv / UNFINISHED).touch()
+        if uv:
+            # Compiled now, once: a start that compiles takes three times as long.
+            options = ["--compile-bytecode", *_options(requirements)]
+            _run([uv, "pip", "install", "--python", venv / "bin" / "python", *options], log)
+        else:
+            _run([venv / "bin" / "python", "-m", "pip", "install", "--no-input", *_options(requirements)], log)
+        shutil.copyfile(requirements, done)
+        (venv / UNFINISHED).unlink()
+        _say(f"Python environment ready after {time.monotonic() - started:.0f} s")
+
+
+def _options(requirements: Path) -> list[str | Path]:
+    return ["--require-hashes", "-r", requirements]
+
+
+def _make(venv: Path, uv: str | None) -> None:
+    if venv.exists():
+        if _runs(venv) and not (venv / UNFINISHED).exists():
+            return
+        if any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists() and not (venv / UNFINISHED).exists():
+            raise InstallError(f"{venv} is no Python environment. Remove it, or name another place in FLOWFORGE_VENV.")
+        _say("the last set-up was not finished; starting again")
+        shutil.rmtree(venv)
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    _say(f"first use: making a Python {version} environment in {venv}")
+    venv.mkdir(parents=True)
+    (venv / UNFINISHED).touch()
+    log = venv / "flowforge-install.log"
+    if uv:
+        _run([uv, "venv", "--allow-existing", "--python", sys.executable, venv], log)
+    elif find_spec("ensurepip") is None or find_spec("venv") is None:
+        shutil.rmtree(venv)
+        raise InstallError(
+            f"this Python ({sys.executable}) has no venv. Install it "
+            f"(Debian, Ubuntu: apt install python3-venv), put uv on the PATH, or name another in FLOWFORGE_PYTHON."
+        )
+    else:
+        _run([sys.executable, "-m", "venv", venv], log)
+
+
+def _runs(venv: Path) -> bool:
+    python = venv / "bin" / "python"
+    return python.exists() and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def _find_uv(venv: Path) -> str | None:
+    # A shim of pyenv may stand for a uv that is not there.
+    for candidate in (shutil.which("uv"), str(venv / "bin" / "uv")):
+        if candidate and Path(candidate).exists():
+            answer = subprocess.run([candidate, "--version"], capture_output=True, check=False)
+            if answer.returncode == 0:
+                return candidate
+    return None
+
+
+def _run(arguments: list[str | Path], log: Path) -> None:
+    """Run a step with its output in `log`, which is shown only if it fails; tell now and then how far it is."""
+    # uv looks at every Python it can find and prints a screenful about broken ones: that is for the log, too.
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
+    environment.pop("PYTHONPATH", None)
+    environment.pop("VIRTUAL_ENV", None)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=ROOT,
+            close_fds=False,
+        )
+    try:
+        while True:
+            try:
+                process.wait(PROGRESS_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                _say(_progress(log))
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        tail = log.read_text(errors="replace").strip().splitlines()[-15:]
+        sys.stderr.write("\n".join(tail) + "\n")
+        raise InstallError(
+            f"the set-up failed (see above, whole in {log}). Is the package index reachable? Then run it again."
+        )
+
+
+def _progress(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    collected = sum(line.startswith("Collecting ") for line in lines)
+    if any(line.startswith("Installing collected packages") for line in lines):
+        return f"  {collected} packages there, unpacking them"
+    return f"  {collected} packages found so far" if collected else "  still at it"
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"flowforge: {message}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Run as a program: KIND VENV."""
+    kind, venv = sys.argv[1:3]
+    try:
+        install(kind, Path(venv).absolute())
+    except InstallError as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted; the next start goes on")
+        return 130
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}. Name a writable place in FLOWFORGE_VENV.")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
