@@ -1,6 +1,5 @@
 """The one client for everything that FlowForge calls: steps, discovery, notifications."""
 
-import asyncio
 import io
 import ssl
 from time import perf_counter
@@ -10,6 +9,7 @@ from typing import Self
 import aiohttp
 from msgspec import Struct
 
+from engine.infra.deadlines import Deadlines
 from engine.infra.egress import EgressPolicy
 from engine.infra.http_connector import GuardedConnector, Lookup, SystemLookup
 from engine.infra.http_errors import (
@@ -60,6 +60,7 @@ class HttpClient:
         policy = EgressPolicy.parse(settings.http_allow_private)
         self._max_body = settings.http_max_body
         self._system_lookup = SystemLookup()
+        self._deadlines = Deadlines()
         self._session = aiohttp.ClientSession(
             connector=GuardedConnector(policy, lookup or self._system_lookup, limit_per_host=limit_per_host, tls=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -105,7 +106,7 @@ class HttpClient:
         limit = self._max_body if max_body is None else max_body
         started = perf_counter()
         try:
-            async with asyncio.timeout(timeout):
+            with self._deadlines.within(timeout):
                 for _ in range(max_redirects):
                     answer = await self._exchange(hop, limit, is_redirect_followed=True)
                     if not isinstance(answer, Hop):
