@@ -1,0 +1,171 @@
+"""Queries of identity. Sessions and users stand above workspaces; what belongs to one names it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, exists, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.tables import membership, refresh_token, user_account, user_session, workspace
+
+AnyRow = Row[*tuple[Any, ...]]
+
+# Serialises first set-ups; any constant of our own.
+_SETUP_LOCK = 5_077_011_432
+
+
+async def has_users(connection: AsyncConnection) -> bool:
+    """Whether the first set-up is done."""
+    return bool(await connection.scalar(select(exists().where(user_account.c.id.is_not(None)))))
+
+
+async def lock_setup(connection: AsyncConnection) -> None:
+    """Let no other set-up decide until this transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SETUP_LOCK})
+
+
+async def insert_user(connection: AsyncConnection, user_id: UUID, email: str, name: str, password_hash: str) -> None:
+    """Add a user; the email is in lower case."""
+    await connection.execute(
+        insert(user_account).values(id=user_id, email=email, name=name, password_hash=password_hash)
+    )
+
+
+async def insert_workspace(connection: AsyncConnection, workspace_id: UUID, name: str) -> None:
+    """Add a workspace."""
+    await connection.execute(insert(workspace).values(id=workspace_id, name=name))
+
+
+async def insert_membership(connection: AsyncConnection, workspace_id: UUID, user_id: UUID, role: str) -> None:
+    """Make a user a member of a workspace."""
+    await connection.execute(insert(membership).values(workspace_id=workspace_id, user_id=user_id, role=role))
+
+
+async def find_login(connection: AsyncConnection, email: str) -> AnyRow | None:
+    """`id`, `password_hash` and the oldest membership's `workspace_id` of an active user, or None."""
+    query = (
+        select(user_account.c.id, user_account.c.password_hash, membership.c.workspace_id)
+        .join(membership, membership.c.user_id == user_account.c.id)
+        .where(user_account.c.email == email, user_account.c.is_active)
+        .order_by(membership.c.created_at, membership.c.workspace_id)
+        .limit(1)
+    )
+    return (await connection.execute(query)).first()
+
+
+async def update_password_hash(connection: AsyncConnection, user_id: UUID, password_hash: str) -> None:
+    """Keep a hash made at today's cost."""
+    await connection.execute(
+        update(user_account).where(user_account.c.id == user_id).values(password_hash=password_hash)
+    )
+
+
+async def insert_session(
+    connection: AsyncConnection, session_id: UUID, user_id: UUID, workspace_id: UUID, lifetime: timedelta
+) -> None:
+    """Begin a session."""
+    await connection.execute(
+        insert(user_session).values(
+            id=session_id, user_id=user_id, workspace_id=workspace_id, expires_at=func.now() + lifetime
+        )
+    )
+
+
+async def delete_expired_sessions(connection: AsyncConnection, limit: int) -> None:
+    """Delete up to `limit` sessions that ended over a day ago, with their tokens."""
+    expired = (
+        select(user_session.c.id)
+        .where(user_session.c.expires_at < func.now() - timedelta(days=1))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    await connection.execute(delete(user_session).where(user_session.c.id.in_(expired)))
+
+
+async def find_session_role(
+    connection: AsyncConnection, session_id: UUID, user_id: UUID, workspace_id: UUID
+) -> str | None:
+    """The role in the workspace of a session's user, or None where session, user or membership have ended."""
+    query = (
+        select(membership.c.role)
+        .join(user_account, user_account.c.id == membership.c.user_id)
+        .join(
+            user_session,
+            (user_session.c.user_id == membership.c.user_id)
+            & (user_session.c.workspace_id == membership.c.workspace_id),
+        )
+        .where(
+            user_session.c.id == session_id,
+            user_session.c.revoked_at.is_(None),
+            user_session.c.expires_at > func.now(),
+            membership.c.user_id == user_id,
+            membership.c.workspace_id == workspace_id,
+            user_account.c.is_active,
+        )
+    )
+    role: str | None = await connection.scalar(query)
+    return role
+
+
+async def revoke_session(connection: AsyncConnection, session_id: UUID, reason: str) -> None:
+    """End a session and with it all its tokens; an ended one stays as it is."""
+    await connection.execute(
+        update(user_session)
+        .where(user_session.c.id == session_id, user_session.c.revoked_at.is_(None))
+        .values(revoked_at=func.now(), revoked_reason=reason)
+    )
+
+
+async def insert_refresh_token(
+    connection: AsyncConnection, token_hash: bytes, session_id: UUID, lifetime: timedelta
+) -> None:
+    """Keep the hash of a refresh token."""
+    await connection.execute(
+        insert(refresh_token).values(token_hash=token_hash, session_id=session_id, expires_at=func.now() + lifetime)
+    )
+
+
+async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
+    """Mark an unused, unexpired token of a living session as used, once: `session_id`, `user_id`, `workspace_id`."""
+    query = (
+        update(refresh_token)
+        .where(
+            refresh_token.c.token_hash == token_hash,
+            refresh_token.c.used_at.is_(None),
+            refresh_token.c.expires_at > func.now(),
+            refresh_token.c.session_id == user_session.c.id,
+            user_session.c.revoked_at.is_(None),
+            user_session.c.expires_at > func.now(),
+        )
+        .values(used_at=func.now())
+        .returning(refresh_token.c.session_id, user_session.c.user_id, user_session.c.workspace_id)
+    )
+    return (await connection.execute(query)).first()
+
+
+async def find_reused_session(connection: AsyncConnection, token_hash: bytes) -> UUID | None:
+    """The session of a token that was used before, or None."""
+    session_id: UUID | None = await connection.scalar(
+        select(refresh_token.c.session_id).where(
+            refresh_token.c.token_hash == token_hash, refresh_token.c.used_at.is_not(None)
+        )
+    )
+    return session_id
+
+
+async def find_me(connection: AsyncConnection, user_id: UUID, workspace_id: UUID) -> AnyRow:
+    """The user's and the workspace's names, of a membership that was just checked."""
+    query = (
+        select(
+            user_account.c.id.label("user_id"),
+            user_account.c.email,
+            user_account.c.name,
+            workspace.c.id.label("workspace_id"),
+            workspace.c.name.label("workspace_name"),
+        )
+        .join(membership, membership.c.user_id == user_account.c.id)
+        .join(workspace, workspace.c.id == membership.c.workspace_id)
+        .where(user_account.c.id == user_id, workspace.c.id == workspace_id)
+    )
+    return (await connection.execute(query)).one()

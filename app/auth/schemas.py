@@ -1,0 +1,78 @@
+"""Bodies of the identity calls."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from app.auth.permissions import Permission, Role
+
+# One line of text with something in it; control characters (NUL among them) have no place in names.
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"),
+]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
+NewPassword = Annotated[str, Meta(min_length=12, max_length=128, description="12 to 128 characters of any kind")]
+
+
+class SetupState(Struct, frozen=True, kw_only=True):
+    """Whether the first set-up is still to be done."""
+
+    needed: bool
+
+
+class SetupRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first user, who owns the first workspace."""
+
+    email: Email
+    password: NewPassword
+    name: Name
+    workspace: Name
+    setup_token: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class LoginRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credentials of a user."""
+
+    email: Annotated[str, Meta(min_length=1, max_length=254, pattern=r"^[^\x00]*$")]
+    password: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class RefreshRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The refresh token to exchange; it is used up by this."""
+
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """An access token for the Authorization header, and the refresh token that brings the next one."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"]
+    expires_in: Annotated[int, Meta(description="seconds that the access token lives")]
+
+
+class UserView(Struct, frozen=True, kw_only=True):
+    """A user."""
+
+    id: UUID
+    email: str
+    name: str
+
+
+class WorkspaceView(Struct, frozen=True, kw_only=True):
+    """A workspace."""
+
+    id: UUID
+    name: str
+
+
+class Me(Struct, frozen=True, kw_only=True):
+    """Who the token stands for, where, and what they may do there."""
+
+    user: UserView
+    workspace: WorkspaceView
+    role: Role
+    permissions: list[Permission]

@@ -1,0 +1,163 @@
+"""Identity: the first set-up, sign-in, refresh, sign-out.
+
+Hashing takes tenths of a second, so no database connection is held meanwhile: each method opens its own short
+transactions instead of living in the request's one.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.auth import repository
+from app.auth.authenticator import Authenticator
+from app.auth.passwords import Passwords
+from app.auth.permissions import Role
+from app.auth.principal import Principal
+from app.auth.schemas import LoginRequest, Me, SetupRequest, Tokens, UserView, WorkspaceView
+from app.auth.signing_keys import SigningKeys
+from app.auth.throttle import LoginThrottle
+from app.auth.tokens import AccessClaims, sign_token
+from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, SetupDone
+from engine.infra.ids import new_id
+from engine.infra.settings import Settings
+
+SESSION_LIFETIME: Final = timedelta(days=30)
+REFRESH_LIFETIME: Final = timedelta(days=7)
+_REFRESH_TOKEN_BYTES: Final = 32
+_EXPIRED_SESSIONS_A_LOGIN: Final = 20
+
+logger = structlog.get_logger(__name__)
+
+
+class IdentityService:
+    """What the identity calls do."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: AsyncEngine,
+        keys: SigningKeys,
+        authenticator: Authenticator,
+        passwords: Passwords,
+        throttle: LoginThrottle,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._keys = keys
+        self._authenticator = authenticator
+        self._passwords = passwords
+        self._throttle = throttle
+
+    async def is_setup_needed(self) -> bool:
+        """Whether nobody can sign in yet."""
+        async with self._database.begin() as connection:
+            return not await repository.has_users(connection)
+
+    async def set_up(self, request: SetupRequest) -> Tokens:
+        """Make the first user, owner of the first workspace; raises SetupDone, also for the slower of two at once."""
+        if not await self.is_setup_needed():
+            raise SetupDone
+        expected = self._settings.setup_token
+        if expected and not hmac.compare_digest((request.setup_token or "").encode(), expected.encode()):
+            raise InvalidSetupToken
+        password_hash = await self._passwords.hash(request.password)
+        user_id, workspace_id = new_id(), new_id()
+        async with self._database.begin() as connection:
+            await repository.lock_setup(connection)
+            if await repository.has_users(connection):
+                raise SetupDone
+            await repository.insert_user(connection, user_id, request.email.lower(), request.name, password_hash)
+            await repository.insert_workspace(connection, workspace_id, request.workspace)
+            await repository.insert_membership(connection, workspace_id, user_id, Role.OWNER.value)
+            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id)
+        logger.info("set up", user_id=str(user_id), workspace_id=str(workspace_id))
+        return await self._make_tokens(user_id, workspace_id, session_id, refresh_token)
+
+    async def log_in(self, request: LoginRequest, address: str) -> Tokens:
+        """Exchange credentials for tokens; raises InvalidCredentials alike for unknown users, or TooManyRequests."""
+        email = request.email.lower()
+        await self._throttle.admit(email, address)
+        async with self._database.begin() as connection:
+            user = await repository.find_login(connection, email)
+        password_hash = user.password_hash if user is not None else None
+        if not await self._passwords.verify(password_hash, request.password) or user is None:
+            logger.info("sign-in refused", address=address)
+            raise InvalidCredentials
+        renewed = None
+        if self._passwords.needs_rehash(user.password_hash):
+            renewed = await self._passwords.hash(request.password)
+        async with self._database.begin() as connection:
+            if renewed is not None:
+                await repository.update_password_hash(connection, user.id, renewed)
+            await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
+            session_id, refresh_token = await self._begin_session(connection, user.id, user.workspace_id)
+        await self._throttle.forgive(email, address)
+        return await self._make_tokens(user.id, user.workspace_id, session_id, refresh_token)
+
+    async def refresh(self, token: str) -> Tokens:
+        """Exchange a refresh token for new tokens, once; one that comes again ends its session for everybody."""
+        token_hash = _hash(token)
+        successor = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
+        async with self._database.begin() as connection:
+            session = await repository.use_refresh_token(connection, token_hash)
+            if session is not None:
+                await repository.insert_refresh_token(
+                    connection, _hash(successor), session.session_id, REFRESH_LIFETIME
+                )
+            reused = None if session else await repository.find_reused_session(connection, token_hash)
+            if reused is not None:
+                await repository.revoke_session(connection, reused, "refresh_token_reused")
+        if reused is not None:
+            self._authenticator.forget_session(reused)
+            logger.warning("a refresh token came twice: its session is revoked", session_id=str(reused))
+        if session is None:
+            raise InvalidRefreshToken
+        return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
+
+    async def log_out(self, principal: Principal) -> None:
+        """End the session: its refresh token and its access tokens are worth nothing any more."""
+        async with self._database.begin() as connection:
+            await repository.revoke_session(connection, principal.session_id, "signed_out")
+        self._authenticator.forget_session(principal.session_id)
+
+    async def describe(self, connection: AsyncConnection, principal: Principal) -> Me:
+        """Who the principal is."""
+        row = await repository.find_me(connection, principal.user_id, principal.workspace_id)
+        return Me(
+            user=UserView(id=row.user_id, email=row.email, name=row.name),
+            workspace=WorkspaceView(id=row.workspace_id, name=row.workspace_name),
+            role=principal.role,
+            permissions=sorted(principal.permissions),
+        )
+
+    async def _begin_session(self, connection: AsyncConnection, user_id: UUID, workspace_id: UUID) -> tuple[UUID, str]:
+        session_id, token = new_id(), secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
+        await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME)
+        await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
+        return session_id, token
+
+    async def _make_tokens(self, user_id: UUID, workspace_id: UUID, session_id: UUID, refresh_token: str) -> Tokens:
+        now = time.time()
+        lifetime = self._settings.access_token_seconds
+        claims = AccessClaims(
+            user_id=user_id, workspace_id=workspace_id, session_id=session_id, expires_at=int(now) + lifetime
+        )
+        return Tokens(
+            access_token=sign_token(await self._keys.current(), claims, now),
+            refresh_token=refresh_token,
+            token_type="Bearer",  # noqa: S106 - a scheme's name, not a secret
+            expires_in=lifetime,
+        )
+
+
+def _hash(token: str) -> bytes:
+    # 256 random bits need no salt and no slow hash.
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,171 @@
+"""Request bodies: decoded once, strictly, into the type that the handler names, with every fault listed.
+
+Litestar's own way decodes to plain objects first and then converts leniently ("5" passes for 5), ignores the
+content type, and answers 500 to deep nesting. This class is set as the application's DTO and takes its place.
+"""
+
+import re
+from typing import Any, get_type_hints
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.dto import AbstractDTO
+from litestar.openapi.spec import Reference, Schema
+from litestar.typing import FieldDefinition
+from msgspec import Struct, UnsetType
+
+from app.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
+from engine.core.problems import Problem
+
+MAX_DEPTH = 64
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_AT = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_SEGMENT = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+# How msgspec words its faults, and the stable codes that stand for them.
+_CODES = (
+    ("missing required field", "required"),
+    ("contains unknown field", "unknown_field"),
+    ("length", "length"),
+    ("matching regex", "format"),
+    ("Invalid enum value", "choice"),
+    ("Invalid value", "choice"),
+    ("Invalid UUID", "format"),
+    ("Invalid RFC3339", "format"),
+    (">=", "range"),
+    ("<=", "range"),
+    (" > ", "range"),
+    (" < ", "range"),
+)
+
+
+def check_media_type(headers: Any) -> None:
+    """Raise UnsupportedMediaType unless the body is plain JSON: forms and text/plain pass browsers' CSRF checks."""
+    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise UnsupportedMediaType
+    if not _JSON_TYPE.fullmatch(headers.get("content-type", "").strip()):
+        raise UnsupportedMediaType
+
+
+def decode_body(raw: bytes, target: Any) -> Any:
+    """Decode JSON into `target`; raises MalformedBody, or InvalidRequest with every fault that can be told apart."""
+    check_depth(raw)
+    try:
+        # Parts that stay undecoded must be UTF-8 as well.
+        raw.decode()
+        return msgspec.json.decode(raw, type=target)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(errors=_all_problems(raw, target, error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(f"The body is no valid JSON: {error}.") from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def check_depth(raw: bytes) -> None:
+    """Raise MalformedBody where arrays and objects are nested over 64 levels deep, without recursion."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        # Each pass takes the innermost level of every branch away.
+        shorter = brackets.replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            return
+        brackets = shorter
+    if brackets:
+        raise _too_deep()
+
+
+def _too_deep() -> MalformedBody:
+    return MalformedBody(f"The body is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _all_problems(raw: bytes, target: Any, first: msgspec.ValidationError) -> list[Problem]:
+    """One fault a field: msgspec stops at the first fault of all, so each field is decoded by itself."""
+    if not (isinstance(target, type) and issubclass(target, Struct)):
+        return [_problem("", first)]
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return [_problem("", first)]
+    hints = get_type_hints(target, include_extras=True)
+    names = dict(zip(target.__struct_encode_fields__, target.__struct_fields__, strict=True))
+    required = {field.encode_name for field in msgspec.structs.fields(target) if field.required}
+    problems = [Problem(_escape(name), "required", "this field is missing") for name in sorted(required - set(fields))]
+    for name, value in fields.items():
+        if name not in names:
+            problems.append(Problem(_escape(name), "unknown_field", "there is no such field"))
+            continue
+        try:
+            msgspec.json.decode(value, type=_without_unset(hints[names[name]]))
+        except msgspec.ValidationError as error:
+            problems.append(_problem(_escape(name), error))
+        except msgspec.DecodeError:
+            problems.append(Problem(_escape(name), "invalid", "this is no valid JSON"))
+    return problems or [_problem("", first)]
+
+
+def _without_unset(hint: Any) -> Any:
+    arguments = getattr(hint, "__args__", ())
+    if UnsetType not in arguments:
+        return hint
+    kept = [argument for argument in arguments if argument is not UnsetType]
+    union = kept[0]
+    for argument in kept[1:]:
+        union |= argument
+    return union
+
+
+def _problem(prefix: str, error: msgspec.ValidationError) -> Problem:
+    text = str(error)
+    where = _AT.search(text)
+    pointer = prefix + "".join(
+        _escape(key or index) for key, index in _SEGMENT.findall(where[1] if where else "") if index != "..."
+    )
+    code = next((code for words, code in _CODES if words in text), "type")
+    return Problem(pointer, code, _AT.sub("", text))
+
+
+def _escape(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Stands between the request's bytes and the handler's `data`."""
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """The body as the handler's type."""
+        connection: ASGIConnection[Any, Any, Any, Any] = self.asgi_connection
+        check_media_type(connection.headers)
+        field = getattr(connection.route_handler, "parsed_data_field", None)
+        return decode_body(value, field.annotation if field else Any)
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
+    ) -> None:
+        """Nothing has to be prepared."""
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Reference | Schema:
+        """The schema of the handler's own type."""
+        del handler_id
+        schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        return schema
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Any:
+        """No transfer model: fields are not renamed or left out."""
+        del model_type
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """No transfer model: nested types are decoded as they are."""
+        del field_definition
+        return False

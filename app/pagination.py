@@ -1,0 +1,55 @@
+"""Lists: newest first, in pages, with an opaque cursor."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.errors import InvalidCursor
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="how many items a page holds at most")]
+Cursor = Annotated[str | None, QueryParameter(max_length=512, description="next_cursor of the page before")]
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+
+class Page(Struct, Generic[Item], frozen=True, kw_only=True):
+    """One page of a list. `next_cursor` is null on the last one."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+def encode_cursor(position: UUID) -> str:
+    """The cursor that goes on after the item with this id."""
+    return base64.urlsafe_b64encode(b"1" + position.bytes).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> UUID | None:
+    """The id that a cursor stands for; raises InvalidCursor for what this API never gave out."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidCursor from None
+    if len(raw) != 17 or raw[:1] != b"1":  # noqa: PLR2004 - a version byte and the bytes of a UUID
+        raise InvalidCursor
+    return UUID(bytes=raw[1:])
+
+
+def make_page(
+    rows: Sequence[Row], limit: int, make_item: Callable[[Row], Item], position: Callable[[Row], UUID]
+) -> Page[Item]:
+    """A page of `rows`, of which one more than `limit` was asked for to know whether there is a next page."""
+    kept = rows[:limit]
+    more = len(rows) > limit
+    return Page(items=[make_item(row) for row in kept], next_cursor=encode_cursor(position(kept[-1])) if more else None)

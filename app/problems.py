@@ -1,0 +1,108 @@
+"""Answers in the form of RFC 9457: every exception that leaves a handler becomes one problem document."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    InternalServerException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.types import ExceptionHandlersMap
+
+from app.errors import ApiError, BadRequest, InvalidRequest, NotFound, PayloadTooLarge
+from app.outages import as_outage
+from engine.core.problems import Problem
+
+MEDIA_TYPE = "application/problem+json"
+_DISCONNECTED = "client disconnected prematurely"
+
+logger = structlog.get_logger(__name__)
+
+
+class MethodNotAllowed(ApiError):
+    """The path knows other methods; see Allow."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+def problem_response(request: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
+    """The problem document of an error, with its headers."""
+    document: dict[str, Any] = {
+        "type": f"urn:flowforge:problem:{error.code}",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if request_id := request.scope.get("state", {}).get("request_id"):
+        document["request_id"] = request_id
+    if error.errors:
+        document["errors"] = list(error.errors)
+    document.update(error.members)
+    return Response(document, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
+
+
+def _answer_api_error(request: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
+    return problem_response(request, error)
+
+
+def _answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    if isinstance(error, InternalServerException):
+        return _answer_unexpected(request, error)
+    return problem_response(request, _translate(error))
+
+
+def _translate(error: HTTPException) -> ApiError:
+    """Litestar's own exceptions in our words."""
+    if isinstance(error, NotFoundException):
+        return NotFound("There is no such path.")
+    if isinstance(error, MethodNotAllowedException):
+        return MethodNotAllowed(headers=error.headers)
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return PayloadTooLarge()
+    if isinstance(error, ValidationException):
+        return InvalidRequest(errors=_parameter_problems(error.extra))
+    if isinstance(error, ClientException):
+        return BadRequest(error.detail)
+    other = ApiError(error.detail, headers=error.headers)
+    other.status = error.status_code
+    other.code = HTTPStatus(error.status_code).name.lower()
+    return other
+
+
+def _parameter_problems(extra: Any) -> list[Problem]:
+    """One problem a parameter: pointers begin with where the parameter stands, like `/query/limit`."""
+    problems = []
+    for fault in extra if isinstance(extra, Sequence) and not isinstance(extra, str) else ():
+        if isinstance(fault, Mapping):
+            source = getattr(fault.get("source"), "value", fault.get("source")) or "body"
+            key = str(fault.get("key", ""))
+            pointer = f"/{source}/{key}" if source != "body" else f"/{key}" if key not in ("", "data") else ""
+            problems.append(Problem(pointer, "invalid", str(fault.get("message", "invalid value"))))
+    return problems
+
+
+def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    if (outage := as_outage(error)) is not None:
+        logger.warning("dependency unavailable", code=outage.code, error=f"{type(error).__name__}: {error}"[:500])
+        return problem_response(request, outage)
+    if isinstance(error, InternalServerException) and error.detail == _DISCONNECTED:
+        # Nobody reads this answer.
+        return problem_response(request, BadRequest("The client went away while it was sending the body."))
+    logger.error("request failed", method=request.method, path=request.scope["path"], exc_info=error)
+    return problem_response(request, ApiError("Something went wrong on our side. The request id leads to the log."))
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    ApiError: _answer_api_error,
+    HTTPException: _answer_http_exception,
+    Exception: _answer_unexpected,
+}
