@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from cli.connections import explain_database, require_version
+from cli.connections import check_database, explain_database
 from engine.infra.database import connect, create_engine
 from engine.infra.settings import SettingError, Settings
 
@@ -44,10 +44,11 @@ async def current_revision(settings: Settings) -> str:
 
 
 async def _migrate(settings: Settings) -> list[str]:
+    await check_database(settings)
     try:
         engine = create_engine(settings, name="migrate")
         async with engine.connect() as connection:
-            applied = await connection.run_sync(_upgrade, settings)
+            applied = await connection.run_sync(_upgrade)
         await engine.dispose()
     except Exception as error:
         # Alembic and SQLAlchemy wrap the driver's error: the innermost says what happened.
@@ -58,9 +59,7 @@ async def _migrate(settings: Settings) -> list[str]:
     return applied
 
 
-def _upgrade(connection: Connection, settings: Settings) -> list[str]:
-    version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
-    require_version(settings, int(version or 0))
+def _upgrade(connection: Connection) -> list[str]:
     _take_lock(connection)
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
     connection.commit()

@@ -52,6 +52,8 @@ _SINCE_18 = {"io_method": "sync"}
 class Postgres:
     """One PostgreSQL server whose files lie in `folder`. `url` is valid once it was started."""
 
+    name = "postgres"
+
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         """`sync=False` skips the flush after initdb: for throw-away servers."""
         self.folder = folder.resolve()

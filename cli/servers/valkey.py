@@ -29,6 +29,8 @@ OLDEST = 7
 class Valkey:
     """One Redis-compatible server whose files lie in `folder`. `url` is valid once it was started."""
 
+    name = "redis"
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.log = self.folder / "server.log"

@@ -1,0 +1,8 @@
+"""What the processes of the product run."""
+
+# The module and the function of each role: blocking until SIGTERM, with the exit code as their answer.
+ROLES = {
+    "api": ("app.server", "serve"),
+    "relay": ("engine.relay.main", "run_relay"),
+    "worker": ("engine.worker.main", "run_worker"),
+}
