@@ -1,0 +1,161 @@
+"""A step's `with`: checked as it is written, and read as it is rendered."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+from jsonschema_rs import ValidationError, ValidationErrorKind
+from msgspec import Struct
+
+from engine.core.problems import Problem
+from engine.steps.base import ActionStep, StepFailure, StepType
+from engine.steps.registry import config_schema
+from engine.steps.templates import is_expression, is_template
+
+_KINDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+
+
+def problems_in(step_type: StepType, config: Any, pointer: str) -> list[Problem]:
+    """Everything that is wrong with a `with` as written in a definition; `pointer` is where it stands.
+
+    A template counts as any value that its place takes: only rendering it tells.
+    """
+    if not isinstance(config, Mapping):
+        return [Problem(pointer, "invalid_type", f"`with` is {_name(config)}; it must be an object")]
+    fields = ", ".join(config_schema(step_type.name).get("properties", ()))
+    problems = list(_schema_problems(_validator(step_type.name).iter_errors(config), pointer, fields))
+    # The rules beyond the schema may then rely on the shape of what they look at, but must not go unasked for a
+    # fault elsewhere: what is wrong is told all at once.
+    told = {problem.pointer for problem in problems}
+    for place, code, message in step_type.check(config):
+        if pointer + place not in told or not place:
+            problems.append(Problem(pointer + place, code, message))
+    return problems
+
+
+def parse_config(step_type: ActionStep, rendered: Any) -> Struct:
+    """The rendered `with` as the step type's `Config`; raises StepFailure `invalid_config` naming the place."""
+    try:
+        return msgspec.convert(rendered, step_type.Config)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        place = _PLACE.search(text)
+        where = f"with{place['path']}" if place else "with"
+        reason = text[: place.start()] if place else text
+        raise StepFailure("invalid_config", f"`{where}` cannot be used: {reason}") from None
+
+
+@cache
+def _validator(name: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(config_schema(name))
+
+
+def _schema_problems(errors: Iterable[ValidationError], pointer: str, fields: str) -> Iterator[Problem]:
+    for error in errors:
+        if _is_tolerated(error):
+            continue
+        place = pointer + "".join(f"/{_escape(str(token))}" for token in error.instance_path)
+        yield from _explain(error, place, pointer, fields)
+
+
+def _is_tolerated(error: ValidationError) -> bool:
+    """Whether only rendering a template can tell if there is an error."""
+    match error.kind:
+        case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
+            return any(all(_is_tolerated(inner) for inner in branch) for branch in branches)
+        case ValidationErrorKind.Type():
+            # Text around an expression makes it a text, whatever the expression gives.
+            return is_expression(error.instance)
+        case _:
+            return is_template(error.instance)
+
+
+def _explain(error: ValidationError, place: str, pointer: str, fields: str) -> Iterator[Problem]:
+    match error.kind:
+        case ValidationErrorKind.Required(name):
+            yield Problem(place, "required", f"`{name}` is missing")
+        case ValidationErrorKind.AdditionalProperties(names):
+            known = "" if error.instance_path else f"; the fields are {fields}"
+            for name in names:
+                yield Problem(f"{place}/{_escape(name)}", "unknown_field", f"there is no field `{name}`{known}")
+        case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
+            # The branch that was meant is the one whose type fits.
+            meant = [branch for branch in branches if not any(_is_wrong_type(inner, error) for inner in branch)]
+            if meant:
+                yield from _schema_problems(meant[0], pointer, fields)
+            else:
+                kinds = [kind for branch in branches for inner in branch for kind in _expected_kinds(inner)]
+                yield Problem(place, "invalid_type", _say_kinds(error.instance, kinds))
+        case ValidationErrorKind.Type():
+            yield Problem(place, "invalid_type", _say_kinds(error.instance, _expected_kinds(error)))
+        case kind:
+            yield Problem(place, *_explain_value(kind, error))
+
+
+def _explain_value(kind: ValidationErrorKind, error: ValidationError) -> tuple[str, str]:
+    value = msgspec.json.encode(error.instance).decode()
+    match kind:
+        case ValidationErrorKind.Enum(options):
+            return "invalid_choice", f"{value} is none of {', '.join(str(option) for option in options)}"
+        case ValidationErrorKind.Minimum(limit):
+            return "out_of_range", f"{value} is less than {limit}"
+        case ValidationErrorKind.Maximum(limit):
+            return "out_of_range", f"{value} is more than {limit}"
+        case ValidationErrorKind.ExclusiveMinimum(limit):
+            return "out_of_range", f"{value} must be more than {limit}"
+        case ValidationErrorKind.ExclusiveMaximum(limit):
+            return "out_of_range", f"{value} must be less than {limit}"
+        case ValidationErrorKind.MinLength(limit):
+            return "too_short", "it is empty" if limit == 1 else f"it is shorter than {limit} characters"
+        case ValidationErrorKind.MaxLength(limit):
+            return "too_long", f"it is longer than {limit} characters"
+        case ValidationErrorKind.Pattern(pattern):
+            return "invalid_format", f"{value} does not look as it must ({pattern})"
+        case _:
+            return "invalid_value", error.message
+
+
+def _is_wrong_type(inner: ValidationError, outer: ValidationError) -> bool:
+    return isinstance(inner.kind, ValidationErrorKind.Type) and inner.instance_path == outer.instance_path
+
+
+def _expected_kinds(error: ValidationError) -> list[str]:
+    return list(error.kind.types) if isinstance(error.kind, ValidationErrorKind.Type) else []
+
+
+def _say_kinds(value: Any, kinds: list[str]) -> str:
+    names = list(dict.fromkeys(_KINDS.get(kind, kind) for kind in kinds if kind != "integer" or "number" not in kinds))
+    wanted = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"it is {_name(value)}; it must be {wanted}"
+
+
+def _name(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return "a text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _escape(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,61 @@
+"""Every step type by its name."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from engine.core.definition import ActionTraits
+from engine.steps.base import ActionStep, StepFailure, StepType
+from engine.steps.control import DelayStep, IfStep
+from engine.steps.http import HttpStep
+
+_STEP_TYPES: dict[str, StepType] = {step.name: step for step in (HttpStep(), IfStep(), DelayStep())}
+
+
+def step_types() -> Sequence[StepType]:
+    """Every step type, in the order in which a palette shows them."""
+    return tuple(_STEP_TYPES.values())
+
+
+def get_step_type(name: str) -> StepType | None:
+    """The step type of that name, or None."""
+    return _STEP_TYPES.get(name)
+
+
+def action_steps() -> Sequence[ActionStep]:
+    """The step types that attempts perform."""
+    return tuple(step for step in _STEP_TYPES.values() if isinstance(step, ActionStep))
+
+
+def get_action(name: str) -> ActionStep:
+    """The action step of that name; raises StepFailure where this process has none."""
+    step = _STEP_TYPES.get(name)
+    if not isinstance(step, ActionStep):
+        raise StepFailure("unknown_step_type", f"this worker has no step type '{name}'")
+    return step
+
+
+def describe_traits(step: ActionStep) -> ActionTraits:
+    """What the core must know of an action step."""
+    retry = step.default_retry
+    return ActionTraits(
+        timeout=step.default_timeout,
+        max_attempts=retry.max_attempts,
+        initial=retry.initial,
+        factor=retry.factor,
+        max=retry.max,
+        jitter=retry.jitter,
+    )
+
+
+@cache
+def config_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a step type's `with`; raises KeyError for an unknown name. Not to be changed."""
+    config = _STEP_TYPES[name].Config
+    (reference,), definitions = msgspec.json.schema_components([config], ref_template="#/$defs/{name}")
+    schema = dict(definitions.pop(reference["$ref"].removeprefix("#/$defs/")))
+    if definitions:
+        schema["$defs"] = definitions
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
