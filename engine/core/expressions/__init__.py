@@ -1,0 +1,17 @@
+"""Expressions and templates: a subset of CEL, with a budget and without side effects (docs/guides/expressions.md)."""
+
+from engine.core.expressions.errors import ErrorCode, ExpressionError
+from engine.core.expressions.expression import Expression, compile_expression
+from engine.core.expressions.fuel import DEFAULT_FUEL, Fuel
+from engine.core.expressions.templates import Template, compile_template
+
+__all__ = [
+    "DEFAULT_FUEL",
+    "ErrorCode",
+    "Expression",
+    "ExpressionError",
+    "Fuel",
+    "Template",
+    "compile_expression",
+    "compile_template",
+]

@@ -1,0 +1,45 @@
+"""The budget of an evaluation. Every limit of the language stands here."""
+
+from engine.core.expressions.errors import LimitError
+
+DEFAULT_FUEL = 500_000
+"""Units an evaluation or a rendering may use, about 0.1 microseconds each."""
+
+MAX_SOURCE_LENGTH = 4096
+MAX_NODES = 500
+MAX_DEPTH = 32
+MAX_PATTERN_LENGTH = 1024
+MAX_TEMPLATE_DEPTH = 64
+
+MAX_TEXT_LENGTH = 256 * 1024
+"""Characters of a string that an expression may build."""
+
+MAX_RESULT_SIZE = 1024 * 1024
+"""Bytes, as JSON, of a list or map that an expression may build; what it merely passes on is not measured."""
+
+BYTES_PER_UNIT = 64
+
+
+class Fuel:
+    """What is left of a budget; several evaluations may share one."""
+
+    __slots__ = ("remaining",)
+
+    def __init__(self, units: int = DEFAULT_FUEL) -> None:
+        self.remaining = units
+
+    def spend(self, units: int) -> None:
+        """Take `units` away; raises `LimitError` once nothing is left."""
+        self.remaining -= units
+        if self.remaining < 0:
+            raise LimitError("budget_exceeded", "expression used too many operations")
+
+    def build_text(self, length: int) -> None:
+        """Pay for a string of `length` characters before it is built; raises `LimitError` when it is too long."""
+        if length > MAX_TEXT_LENGTH:
+            raise LimitError("too_long", f"a text of {length} characters is longer than {MAX_TEXT_LENGTH}")
+        self.spend(1 + length // BYTES_PER_UNIT)
+
+    def read_text(self, length: int) -> None:
+        """Pay for looking through a string of `length` characters."""
+        self.spend(1 + length // BYTES_PER_UNIT)

@@ -1,0 +1,170 @@
+"""Templates: JSON values whose texts may hold `{{ expression }}`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.core.expressions.errors import ErrorCode, EvaluationError, ExpressionError
+from engine.core.expressions.expression import Expression, compile_expression
+from engine.core.expressions.fuel import MAX_SOURCE_LENGTH, MAX_TEMPLATE_DEPTH, Fuel
+from engine.core.expressions.lexer import find_template_end
+from engine.core.expressions.values import encode_json, format_scalar
+
+_OPENING = "{{"
+_CLOSING = "}}"
+
+# Renders one part of a template from the scope, the fuel, and whether null is safe to select from.
+_Renderer = Callable[[Mapping[str, Any], Fuel, bool], Any]
+
+
+class Template:
+    """A compiled template; `references` are those of all its expressions (see `Expression`)."""
+
+    __slots__ = ("_renderer", "_value", "references")
+
+    def __init__(self, value: Any) -> None:
+        references: set[tuple[str, ...]] = set()
+        self._value = value
+        self._renderer = _compile(value, "", references, 0)
+        self.references = frozenset(references)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it holds no expression at all."""
+        return self._renderer is None
+
+    @property
+    def root_names(self) -> frozenset[str]:
+        """The names of the scope that it reads."""
+        return frozenset(reference[0] for reference in self.references)
+
+    def render(self, scope: Mapping[str, Any], *, fuel: Fuel | None = None, null_safe: bool = False) -> Any:
+        """The value with every expression filled in; its constant parts are the same objects every time.
+
+        All expressions share the fuel. Raises `ExpressionError`, whose `pointer` leads to the text at fault.
+        """
+        if self._renderer is None:
+            return self._value
+        return self._renderer(scope, Fuel() if fuel is None else fuel, null_safe)
+
+
+def compile_template(value: Any) -> Template:
+    """A template from any JSON value; raises `ExpressionError` for the first text at fault."""
+    return Template(value)
+
+
+def _compile(value: Any, pointer: str, references: set[tuple[str, ...]], depth: int) -> _Renderer | None:
+    """What renders `value`, or None where it is constant."""
+    kind = type(value)
+    if kind is str:
+        return _compile_text(value, pointer, references) if _OPENING in value else None
+    if kind is not dict and kind is not list:
+        return None
+    if depth >= MAX_TEMPLATE_DEPTH:
+        raise ExpressionError("too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}", 0, "", pointer)
+    parts: list[tuple[Any, _Renderer]] = []
+    for key, item in value.items() if kind is dict else enumerate(value):
+        renderer = _compile(item, f"{pointer}/{_escape(key)}", references, depth + 1)
+        if renderer is not None:
+            parts.append((key, renderer))
+    return _container(value, parts) if parts else None
+
+
+def _container(value: Any, parts: Sequence[tuple[Any, _Renderer]]) -> _Renderer:
+    parts = tuple(parts)
+
+    def render(scope: Mapping[str, Any], fuel: Fuel, null_safe: bool) -> Any:
+        rendered = value.copy()
+        for key, renderer in parts:
+            rendered[key] = renderer(scope, fuel, null_safe)
+        return rendered
+
+    return render
+
+
+def _compile_text(text: str, pointer: str, references: set[tuple[str, ...]]) -> _Renderer:
+    parts: list[str | Expression] = []
+    cursor = 0
+    while (opening := text.find(_OPENING, cursor)) >= 0:
+        if opening > cursor:
+            parts.append(text[cursor:opening])
+        expression, cursor = _compile_part(text, opening + len(_OPENING), pointer)
+        references.update(expression.references)
+        parts.append(expression)
+    if cursor < len(text):
+        parts.append(text[cursor:])
+    if len(parts) == 1 and isinstance(parts[0], Expression):
+        return _lone(parts[0], pointer)
+    return _mixed(parts, pointer)
+
+
+def _compile_part(text: str, start: int, pointer: str) -> tuple[Expression, int]:
+    """The expression that starts at `start`, and where the text goes on after it."""
+    try:
+        end = find_template_end(text, start)
+    except EvaluationError as error:
+        source = text[start:].partition(_CLOSING)[0][:MAX_SOURCE_LENGTH]
+        skipped = len(source) - len(source.lstrip())
+        position = max((error.position or 0) - start - skipped, 0)
+        raise ExpressionError(error.code, error.message, position, source.strip(), pointer) from None
+    try:
+        return compile_expression(text[start:end].strip()), end + len(_CLOSING)
+    except ExpressionError as error:
+        error.pointer = pointer
+        raise
+
+
+def _lone(expression: Expression, pointer: str) -> _Renderer:
+    evaluate = expression.evaluate
+
+    def render(scope: Mapping[str, Any], fuel: Fuel, null_safe: bool) -> Any:
+        try:
+            return evaluate(scope, fuel=fuel, null_safe=null_safe)
+        except ExpressionError as error:
+            error.pointer = pointer
+            raise
+
+    return render
+
+
+def _mixed(parts: Sequence[str | Expression], pointer: str) -> _Renderer:
+    parts = tuple(parts)
+
+    def render(scope: Mapping[str, Any], fuel: Fuel, null_safe: bool) -> str:
+        texts: list[str] = []
+        length = 0
+        for part in parts:
+            if isinstance(part, str):
+                text = part
+            else:
+                text = _evaluate_text(part, scope, fuel, null_safe=null_safe, pointer=pointer)
+            length += len(text)
+            texts.append(text)
+        try:
+            fuel.build_text(length)
+        except EvaluationError as error:
+            raise _text_error(error.code, error.message, parts, pointer) from None
+        return "".join(texts)
+
+    return render
+
+
+def _evaluate_text(part: Expression, scope: Mapping[str, Any], fuel: Fuel, *, null_safe: bool, pointer: str) -> str:
+    try:
+        value = part.evaluate(scope, fuel=fuel, null_safe=null_safe)
+        try:
+            text = format_scalar(value)
+            return encode_json(value).decode() if text is None else text
+        except EvaluationError as error:
+            raise part.error(error) from None
+    except ExpressionError as error:
+        error.pointer = pointer
+        raise
+
+
+def _text_error(code: ErrorCode, message: str, parts: Sequence[str | Expression], pointer: str) -> ExpressionError:
+    sources = [part.source for part in parts if isinstance(part, Expression)]
+    return ExpressionError(code, message, 0, sources[0], pointer)
+
+
+def _escape(key: Any) -> str:
+    return str(key).replace("~", "~0").replace("/", "~1")
