@@ -44,6 +44,4 @@ class requires:  # noqa: N801 - reads as a verb where it stands: guards=[require
     def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
         """Let the request pass, or raise MissingPermission."""
         if self.permission not in read_principal(connection).permissions:
-            raise MissingPermission(
-                f"Your role does not hold the permission {self.permission.value}."
-            )
+            raise MissingPermission(f"Your role does not hold the permission {self.permission.value}.")

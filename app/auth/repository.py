@@ -169,3 +169,9 @@ async def find_me(connection: AsyncConnection, user_id: UUID, workspace_id: UUID
         .where(user_account.c.id == user_id, workspace.c.id == workspace_id)
     )
     return (await connection.execute(query)).one()
+
+
+async def find_user_name(connection: AsyncConnection, user_id: UUID) -> str | None:
+    """The name of a user, or None."""
+    name: str | None = await connection.scalar(select(user_account.c.name).where(user_account.c.id == user_id))
+    return name

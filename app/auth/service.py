@@ -158,6 +158,11 @@ class IdentityService:
         )
 
 
+async def find_user_name(connection: AsyncConnection, user_id: UUID) -> str | None:
+    """The name of a user, to tell others who did something; None for one who is gone."""
+    return await repository.find_user_name(connection, user_id)
+
+
 def _hash(token: str) -> bytes:
     # 256 random bits need no salt and no slow hash.
     return hashlib.sha256(token.encode()).digest()

@@ -7,8 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from engine.infra.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
@@ -48,37 +47,25 @@ _API_PATHS = ("/v1/", "/health/", "/metrics", "/openapi.json")
 logger = structlog.get_logger(__name__)
 
 
-class Edge:
-    """Wraps an ASGI application; nothing that it serves leaves without passing here."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != ScopeType.HTTP:
-            await self._app(scope, receive, send)
-            return
-        await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        request_id, traceparent = _read_ids(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(scope, send, request_id)
-        tokens = bind_contextvars(request_id=request_id)
-        started = time.perf_counter()
-        try:
-            with span("http.request", parent=traceparent, kind="server") as current:
-                await self._app(scope, receive, answer.send)
-                if current.is_recorded:
-                    current.set_attribute("http.request.method", scope["method"])
-                    current.set_attribute("http.route", _route(scope))
-                    current.set_attribute("http.response.status_code", answer.status)
-                    if answer.status >= _SERVER_ERROR:
-                        current.fail(f"status {answer.status}")
-        finally:
-            _record(scope, answer, time.perf_counter() - started)
-            reset_contextvars(**tokens)
+async def serve_request(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    """Let `app` serve one request; no answer leaves without passing here."""
+    request_id, traceparent = _read_ids(scope)
+    scope.setdefault("state", {})["request_id"] = request_id
+    answer = _Answer(scope, send, request_id)
+    tokens = bind_contextvars(request_id=request_id)
+    started = time.perf_counter()
+    try:
+        with span("http.request", parent=traceparent, kind="server") as current:
+            await app(scope, receive, answer.send)
+            if current.is_recorded:
+                current.set_attribute("http.request.method", scope["method"])
+                current.set_attribute("http.route", _route(scope))
+                current.set_attribute("http.response.status_code", answer.status)
+                if answer.status >= _SERVER_ERROR:
+                    current.fail(f"status {answer.status}")
+    finally:
+        _record(scope, answer, time.perf_counter() - started)
+        reset_contextvars(**tokens)
 
 
 class _Answer:

@@ -1,0 +1,93 @@
+"""`/v1/setup` and `/v1/auth`."""
+
+from typing import Any
+
+from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.auth.schemas import LoginRequest, Me, RefreshRequest, SetupRequest, SetupState, Tokens
+from app.auth.service import IdentityService
+from app.openapi import problems
+
+
+class SetupController(Controller):
+    """The first set-up."""
+
+    path = "/setup"
+    tags = ("setup",)
+
+    @get(operation_id="getSetup", summary="Is the first set-up still needed?", public=True)
+    async def get_setup(self, identity: NamedDependency[IdentityService]) -> SetupState:
+        """Whether nobody can sign in yet."""
+        return SetupState(needed=await identity.is_setup_needed())
+
+    @post(
+        operation_id="setUp",
+        summary="Make the first user and workspace",
+        status_code=HTTP_201_CREATED,
+        public=True,
+        responses=problems(403, 409),
+    )
+    async def set_up(self, data: JSONBody[SetupRequest], identity: NamedDependency[IdentityService]) -> Tokens:
+        """Make the owner of the first workspace and sign them in; 409 once done."""
+        return await identity.set_up(data)
+
+
+class AuthController(Controller):
+    """Sign-in, refresh, sign-out."""
+
+    path = "/auth"
+    tags = ("auth",)
+
+    @post(
+        "/login",
+        operation_id="logIn",
+        summary="Sign in",
+        status_code=HTTP_200_OK,
+        public=True,
+        responses=problems(401, 429),
+    )
+    async def log_in(
+        self, request: Request[Any, Any, Any], data: JSONBody[LoginRequest], identity: NamedDependency[IdentityService]
+    ) -> Tokens:
+        """Exchange email and password for tokens."""
+        return await identity.log_in(data, request.client.host if request.client else "unknown")
+
+    @post(
+        "/refresh",
+        operation_id="refresh",
+        summary="Exchange the refresh token",
+        status_code=HTTP_200_OK,
+        public=True,
+        responses=problems(401),
+    )
+    async def refresh(self, data: JSONBody[RefreshRequest], identity: NamedDependency[IdentityService]) -> Tokens:
+        """Exchange a refresh token for new tokens; a token that comes twice ends its session."""
+        return await identity.refresh(data.refresh_token)
+
+    @post(
+        "/logout",
+        operation_id="logOut",
+        summary="Sign out",
+        status_code=HTTP_204_NO_CONTENT,
+        guards=[requires(Permission.ACCOUNT_READ)],
+    )
+    async def log_out(self, principal: NamedDependency[Principal], identity: NamedDependency[IdentityService]) -> None:
+        """End the session of this token, with all its tokens."""
+        await identity.log_out(principal)
+
+    @get("/me", operation_id="getMe", summary="Who am I?", guards=[requires(Permission.ACCOUNT_READ)])
+    async def get_me(
+        self,
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        identity: NamedDependency[IdentityService],
+    ) -> Me:
+        """The user, the workspace, the role and its permissions."""
+        return await identity.describe(transaction, principal)

@@ -1,0 +1,115 @@
+"""The one place where the HTTP application is put together."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import asyncpg
+from litestar import Litestar, Request
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from app.auth.authenticator import Authenticator
+from app.auth.passwords import Passwords
+from app.auth.principal import Principal, read_principal
+from app.auth.service import IdentityService
+from app.auth.signing_keys import SigningKeys
+from app.auth.throttle import LoginThrottle
+from app.bodies import StrictBody
+from app.dependencies import begin_transaction
+from app.middleware.edge import serve_request
+from app.openapi import RawDocuments, StrictStructs, make_openapi_config
+from app.problems import EXCEPTION_HANDLERS
+from app.routes import make_routes
+from engine.infra.database import create_engine, create_pool
+from engine.infra.redis import create_redis
+from engine.infra.settings import Settings, load_secret_key
+
+# A definition of 1 MiB, and what stands around it in the body.
+MAX_BODY_BYTES = 1_048_576 + 65_536
+_REDIS_SECONDS = 2.0
+_POOL_CLOSE_SECONDS = 5.0
+
+
+class Application(Litestar):
+    """Litestar with the edge around everything, also around what no route matches."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection, or start and stop."""
+        if scope["type"] == "http":
+            await serve_request(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The application. Its lifespan opens connections lazily: it starts without PostgreSQL and Redis, and says so."""
+    return Application(
+        route_handlers=make_routes(),
+        state=State({"settings": settings, "draining": asyncio.Event()}),
+        lifespan=[_open_resources],
+        dependencies={
+            "transaction": Provide(begin_transaction),
+            "principal": Provide(_provide_principal, sync_to_thread=False),
+            "identity": Provide(_provide_identity, sync_to_thread=False),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        dto=StrictBody,
+        return_dto=None,
+        request_max_body_size=MAX_BODY_BYTES,
+        plugins=[RawDocuments(), StrictStructs()],
+        openapi_config=make_openapi_config(_version()),
+        logging_config=None,
+    )
+
+
+@asynccontextmanager
+async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
+    """Connections and services, as attributes of `app.state`: `database` (SQLAlchemy), `pool` (asyncpg), `redis`."""
+    state, settings = app.state, app.state.settings
+    async with AsyncExitStack() as stack:
+        state.database = create_engine(settings, name="api")
+        stack.push_async_callback(state.database.dispose)
+        state.pool = await create_pool(settings, name="api", size=settings.database_pool)
+        stack.push_async_callback(_close_pool, state.pool)
+        state.redis = create_redis(settings, name="api", timeout=_REDIS_SECONDS, retries=1)
+        stack.push_async_callback(state.redis.aclose)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        keys = SigningKeys(state.database, load_secret_key(settings))
+        state.authenticator = Authenticator(state.database, keys)
+        state.identity = IdentityService(
+            settings=settings,
+            database=state.database,
+            keys=keys,
+            authenticator=state.authenticator,
+            passwords=passwords,
+            throttle=LoginThrottle(state.redis),
+        )
+        yield
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), _POOL_CLOSE_SECONDS)
+    except TimeoutError:
+        pool.terminate()
+
+
+def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    return read_principal(request)
+
+
+def _provide_identity(state: State) -> IdentityService:
+    identity: IdentityService = state.identity
+    return identity
+
+
+def _version() -> str:
+    try:
+        return version("flowforge")
+    except PackageNotFoundError:
+        # A clone that was never installed.
+        return "0.0.0"

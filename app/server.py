@@ -1,0 +1,113 @@
+"""The API's process: uvicorn in this very process, drained on SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Generator
+
+import structlog
+import uvicorn
+import uvloop
+from litestar import Litestar
+
+from app.main import create_app
+from engine.infra.logging import configure_logging
+from engine.infra.secrets import decode_secret_key
+from engine.infra.settings import SettingError, Settings, load_secret_key
+from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+
+_DRAIN_SECONDS = 20
+_KEEP_ALIVE_SECONDS = 30
+_BACKLOG = 2048
+
+logger = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve the API until SIGTERM or SIGINT; requests under way are finished first. Returns the exit code.
+
+    Raises SettingError, in one line that names the setting, where the address cannot be listened on or a setting
+    cannot be used.
+    """
+    configure_logging(settings, "api")
+    configure_telemetry(settings, "api")
+    _check_settings(settings)
+    listener = _listen(settings)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(create_app(settings), listener, settings))
+    finally:
+        listener.close()
+        shutdown_telemetry()
+
+
+def _check_settings(settings: Settings) -> None:
+    if not settings.database_url:
+        raise SettingError(
+            "FLOWFORGE_DATABASE_URL is not set. Name a PostgreSQL 16+ database, or use `./flowforge up`."
+        )
+    if not settings.redis_url:
+        raise SettingError("FLOWFORGE_REDIS_URL is not set. Name a Redis 7+ server, or use `./flowforge up`.")
+    decode_secret_key(load_secret_key(settings))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except socket.gaierror as error:
+        raise SettingError(
+            f"FLOWFORGE_HOST={settings.host!r} is no address of this machine: {error.strerror}."
+        ) from None
+    except OSError as error:
+        raise SettingError(
+            f"FLOWFORGE_PORT={settings.port} cannot be listened on at {settings.host}: {error.strerror}. "
+            "Stop what uses it, or choose another port (--port)."
+        ) from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, which repeats the signal after the drain and so ends with code 143."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to `_run`."""
+        yield
+
+
+async def _run(app: Litestar, listener: socket.socket, settings: Settings) -> int:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+    def stop() -> None:
+        # Live streams look at `draining` and end by themselves; a second signal waits for nobody.
+        server.force_exit = server.should_exit
+        server.should_exit = True
+        app.state.draining.set()
+
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop)
+    logger.info("api starts", url=settings.base_url)
+    await server.serve(sockets=[listener])
+    logger.info("api stopped")
+    return 0 if server.started else 1

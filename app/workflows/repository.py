@@ -1,0 +1,175 @@
+"""Queries of workflows and their versions, each scoped to a workspace. Deleted workflows are not found."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.workflows.tables import workflow, workflow_version
+
+
+class WorkflowRow(Struct, frozen=True):
+    """A workflow without its draft; the fields are in the order of `_SUMMARY`."""
+
+    id: UUID
+    name: str
+    description: str
+    enabled: bool
+    published_version: int | None
+    revision: int
+    created_by: UUID
+    updated_by: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+class DraftRow(WorkflowRow, frozen=True):
+    """A workflow with its draft."""
+
+    definition: bytes
+
+
+class VersionRow(Struct, frozen=True):
+    """A version without its definition; the fields are in the order of `_VERSION_SUMMARY`."""
+
+    id: UUID
+    workflow_id: UUID
+    version: int
+    published_by: UUID
+    created_at: datetime
+
+
+class PublishedRow(VersionRow, frozen=True):
+    """A version with its definition."""
+
+    definition: bytes
+
+
+_SUMMARY = (
+    workflow.c.id,
+    workflow.c.name,
+    workflow.c.description,
+    workflow.c.enabled,
+    workflow.c.published_version,
+    workflow.c.revision,
+    workflow.c.created_by,
+    workflow.c.updated_by,
+    workflow.c.created_at,
+    workflow.c.updated_at,
+)
+_VERSION_SUMMARY = (
+    workflow_version.c.id,
+    workflow_version.c.workflow_id,
+    workflow_version.c.version,
+    workflow_version.c.published_by,
+    workflow_version.c.created_at,
+)
+
+
+def _is_visible(workspace_id: UUID, workflow_id: UUID) -> ColumnElement[bool]:
+    return and_(workflow.c.workspace_id == workspace_id, workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
+
+
+async def insert_workflow(connection: AsyncConnection, values: dict[str, Any]) -> DraftRow:
+    """Add a workflow; the whole row comes back."""
+    statement = insert(workflow).values(**values).returning(*_SUMMARY, workflow.c.definition)
+    return DraftRow(*(await connection.execute(statement)).one())
+
+
+async def find_workflow(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> DraftRow | None:
+    """The whole row, or None."""
+    query = select(*_SUMMARY, workflow.c.definition).where(_is_visible(workspace_id, workflow_id))
+    row = (await connection.execute(query)).first()
+    return DraftRow(*row) if row is not None else None
+
+
+async def lock_workflow(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> DraftRow | None:
+    """The whole row, held until the transaction ends, so that changes come one after the other; or None."""
+    query = select(*_SUMMARY, workflow.c.definition).where(_is_visible(workspace_id, workflow_id)).with_for_update()
+    row = (await connection.execute(query)).first()
+    return DraftRow(*row) if row is not None else None
+
+
+async def workflow_exists(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> bool:
+    """Whether the workflow is there."""
+    query = select(workflow.c.id).where(_is_visible(workspace_id, workflow_id))
+    return (await connection.execute(query)).first() is not None
+
+
+async def list_workflows(
+    connection: AsyncConnection, workspace_id: UUID, *, q: str | None, after: UUID | None, limit: int
+) -> list[WorkflowRow]:
+    """Up to `limit` workflows, newest first, without definitions; `q` is looked for in names, in any case."""
+    query = select(*_SUMMARY).where(workflow.c.workspace_id == workspace_id, workflow.c.deleted_at.is_(None))
+    if q:
+        query = query.where(workflow.c.name.icontains(q, autoescape=True))
+    if after is not None:
+        query = query.where(workflow.c.id < after)
+    rows = await connection.execute(query.order_by(workflow.c.id.desc()).limit(limit))
+    return [WorkflowRow(*row) for row in rows]
+
+
+async def update_workflow(
+    connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID, *, revision: int, values: dict[str, Any]
+) -> DraftRow | None:
+    """Change a workflow that is still at `revision`; None where it is not."""
+    statement = (
+        update(workflow)
+        .where(_is_visible(workspace_id, workflow_id), workflow.c.revision == revision)
+        .values(revision=revision + 1, updated_at=func.now(), **values)
+        .returning(*_SUMMARY, workflow.c.definition)
+    )
+    row = (await connection.execute(statement)).first()
+    return DraftRow(*row) if row is not None else None
+
+
+async def delete_workflow(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID, user_id: UUID) -> bool:
+    """Hide a workflow for good; its versions and runs stay. False where there is none."""
+    statement = (
+        update(workflow)
+        .where(_is_visible(workspace_id, workflow_id))
+        .values(deleted_at=func.now(), updated_by=user_id)
+        .returning(workflow.c.id)
+    )
+    return (await connection.execute(statement)).first() is not None
+
+
+async def insert_version(connection: AsyncConnection, values: dict[str, Any]) -> PublishedRow:
+    """Add a version and make it the published one; the workflow's row is held by `lock_workflow`."""
+    statement = insert(workflow_version).values(**values).returning(*_VERSION_SUMMARY, workflow_version.c.definition)
+    row = (await connection.execute(statement)).one()
+    await connection.execute(
+        update(workflow)
+        .where(_is_visible(values["workspace_id"], values["workflow_id"]))
+        .values(published_version=values["version"])
+    )
+    return PublishedRow(*row)
+
+
+async def list_versions(
+    connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID, *, after: UUID | None, limit: int
+) -> list[VersionRow]:
+    """Up to `limit` versions, newest first, without definitions."""
+    query = select(*_VERSION_SUMMARY).where(
+        workflow_version.c.workspace_id == workspace_id, workflow_version.c.workflow_id == workflow_id
+    )
+    if after is not None:
+        query = query.where(workflow_version.c.id < after)
+    rows = await connection.execute(query.order_by(workflow_version.c.id.desc()).limit(limit))
+    return [VersionRow(*row) for row in rows]
+
+
+async def find_version(
+    connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID, version: int
+) -> PublishedRow | None:
+    """The whole row of a version, or None."""
+    query = select(*_VERSION_SUMMARY, workflow_version.c.definition).where(
+        workflow_version.c.workspace_id == workspace_id,
+        workflow_version.c.workflow_id == workflow_id,
+        workflow_version.c.version == version,
+    )
+    row = (await connection.execute(query)).first()
+    return PublishedRow(*row) if row is not None else None

@@ -1,0 +1,92 @@
+"""Bodies of the workflow calls. Definitions pass through as the bytes that came."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.auth.schemas import Name
+from engine.core.problems import Problem
+
+Description = Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*$")]
+Revision = Annotated[int, Meta(description="counts the changes of the draft; the ETag stands for it")]
+
+
+class NewWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow to make. Its definition may still have faults: they come back as `problems`."""
+
+    name: Name
+    definition: msgspec.Raw
+    description: Description = ""
+    enabled: bool = True
+
+
+class WorkflowChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a workflow; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    definition: msgspec.Raw | UnsetType = UNSET
+
+
+class WorkflowSummary(Struct, frozen=True, kw_only=True):
+    """A workflow in a list. `published_version` is null before the first publishing."""
+
+    id: UUID
+    name: str
+    description: str
+    enabled: bool
+    published_version: int | None
+    revision: Revision
+    created_by: UUID
+    updated_by: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+class WorkflowDetail(Struct, frozen=True, kw_only=True):
+    """A workflow with its draft and what is wrong with it."""
+
+    id: UUID
+    name: str
+    description: str
+    enabled: bool
+    published_version: int | None
+    revision: Revision
+    created_by: UUID
+    updated_by: UUID
+    created_at: datetime
+    updated_at: datetime
+    definition: msgspec.Raw
+    problems: list[Problem]
+
+
+class Validation(Struct, frozen=True, kw_only=True):
+    """Whether a definition can be published, and every fault that is in the way."""
+
+    valid: bool
+    errors: list[Problem]
+
+
+class VersionSummary(Struct, frozen=True, kw_only=True):
+    """An immutable published version in a list."""
+
+    id: UUID
+    workflow_id: UUID
+    version: int
+    published_by: UUID
+    created_at: datetime
+
+
+class VersionDetail(Struct, frozen=True, kw_only=True):
+    """An immutable published version with its definition."""
+
+    id: UUID
+    workflow_id: UUID
+    version: int
+    published_by: UUID
+    created_at: datetime
+    definition: msgspec.Raw

@@ -1,0 +1,196 @@
+"""What the workflow calls do. Every method lives in the request's transaction and in the principal's workspace."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import asdict
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth import service as identity
+from app.auth.principal import Principal
+from app.errors import InvalidDefinition, NotFound, PreconditionFailed
+from app.etags import make_etag, matches
+from app.pagination import Page, make_page
+from app.workflows import repository
+from app.workflows.definitions import decode_document, find_problems, read_draft
+from app.workflows.repository import DraftRow, PublishedRow, VersionRow, WorkflowRow
+from app.workflows.schemas import (
+    NewWorkflow,
+    Validation,
+    VersionDetail,
+    VersionSummary,
+    WorkflowChange,
+    WorkflowDetail,
+    WorkflowSummary,
+)
+from engine.infra.ids import new_id
+
+# PostgreSQL's integer: a larger version number cannot exist.
+_MAX_VERSION = 2**31 - 1
+
+
+class WorkflowService:
+    """Workflows of one workspace, on behalf of one principal."""
+
+    def __init__(self, transaction: AsyncConnection, principal: Principal) -> None:
+        self._transaction = transaction
+        self._principal = principal
+        self._workspace_id = principal.workspace_id
+
+    async def create(self, new: NewWorkflow) -> WorkflowDetail:
+        """Save a new workflow with whatever faults its draft has."""
+        raw = bytes(new.definition)
+        document = read_draft(raw)
+        row = await repository.insert_workflow(
+            self._transaction,
+            {
+                "id": new_id(),
+                "workspace_id": self._workspace_id,
+                "name": new.name,
+                "description": new.description,
+                "enabled": new.enabled,
+                "definition": raw,
+                "created_by": self._principal.user_id,
+                "updated_by": self._principal.user_id,
+            },
+        )
+        return await _detail(row, document)
+
+    async def list(self, *, q: str | None, after: UUID | None, limit: int) -> Page[WorkflowSummary]:
+        """A page of workflows, newest first."""
+        rows = await repository.list_workflows(self._transaction, self._workspace_id, q=q, after=after, limit=limit + 1)
+        return make_page(rows, limit, _summary, lambda row: row.id)
+
+    async def read(self, workflow_id: UUID) -> WorkflowDetail:
+        """A workflow with its draft; raises NotFound."""
+        row = await repository.find_workflow(self._transaction, self._workspace_id, workflow_id)
+        if row is None:
+            raise _no_workflow()
+        return await _detail(row)
+
+    async def change(self, workflow_id: UUID, change: WorkflowChange, if_match: str) -> WorkflowDetail:
+        """Change what is named, if the draft is still the one that `if_match` stands for.
+
+        Raises NotFound, or PreconditionFailed with the current ETag, its author and time.
+        """
+        document = None if change.definition is UNSET else read_draft(bytes(change.definition))
+        current = await self._lock(workflow_id, if_match)
+        values: dict[str, Any] = {name: value for name, value in asdict(change).items() if value is not UNSET}
+        if "definition" in values:
+            values["definition"] = bytes(values["definition"])
+        if all(getattr(current, name) == value for name, value in values.items()):
+            return await _detail(current, document)
+        row = await repository.update_workflow(
+            self._transaction,
+            self._workspace_id,
+            workflow_id,
+            revision=current.revision,
+            values={**values, "updated_by": self._principal.user_id},
+        )
+        if row is None:
+            raise RuntimeError("a locked workflow has changed")
+        return await _detail(row, document)
+
+    async def delete(self, workflow_id: UUID, if_match: str | None) -> None:
+        """Hide the workflow for good; raises NotFound, or PreconditionFailed where `if_match` is given and stale."""
+        await self._lock(workflow_id, if_match)
+        await repository.delete_workflow(self._transaction, self._workspace_id, workflow_id, self._principal.user_id)
+
+    async def publish(self, workflow_id: UUID, if_match: str | None) -> tuple[VersionDetail, bool]:
+        """Make the draft the next version, and say whether it is new: the latest version's own draft makes none.
+
+        Raises NotFound, PreconditionFailed, or InvalidDefinition with every fault.
+        """
+        current = await self._lock(workflow_id, if_match)
+        problems = await find_problems(decode_document(current.definition), len(current.definition))
+        if problems:
+            raise InvalidDefinition(errors=problems)
+        latest = current.published_version or 0
+        if latest:
+            published = await self.read_version(workflow_id, latest)
+            if bytes(published.definition) == current.definition:
+                return published, False
+        row = await repository.insert_version(
+            self._transaction,
+            {
+                "id": new_id(),
+                "workspace_id": self._workspace_id,
+                "workflow_id": workflow_id,
+                "version": latest + 1,
+                "definition": current.definition,
+                "published_by": self._principal.user_id,
+            },
+        )
+        return _version_detail(row), True
+
+    async def list_versions(self, workflow_id: UUID, *, after: UUID | None, limit: int) -> Page[VersionSummary]:
+        """A page of versions, newest first; raises NotFound."""
+        if not await repository.workflow_exists(self._transaction, self._workspace_id, workflow_id):
+            raise _no_workflow()
+        rows = await repository.list_versions(
+            self._transaction, self._workspace_id, workflow_id, after=after, limit=limit + 1
+        )
+        return make_page(rows, limit, _version_summary, lambda row: row.id)
+
+    async def read_version(self, workflow_id: UUID, version: int) -> VersionDetail:
+        """A version with its definition; raises NotFound."""
+        if not await repository.workflow_exists(self._transaction, self._workspace_id, workflow_id):
+            raise _no_workflow()
+        row = None
+        if 0 < version <= _MAX_VERSION:
+            row = await repository.find_version(self._transaction, self._workspace_id, workflow_id, version)
+        if row is None:
+            raise NotFound("There is no such version.")
+        return _version_detail(row)
+
+    async def _lock(self, workflow_id: UUID, if_match: str | None) -> DraftRow:
+        current = await repository.lock_workflow(self._transaction, self._workspace_id, workflow_id)
+        if current is None:
+            raise _no_workflow()
+        etag = make_etag(current.revision)
+        if if_match is not None and not matches(if_match, etag):
+            author = await identity.find_user_name(self._transaction, current.updated_by)
+            raise PreconditionFailed(
+                headers={"etag": etag},
+                members={
+                    "etag": etag,
+                    "updated_by": {"id": current.updated_by, "name": author},
+                    "updated_at": current.updated_at,
+                },
+            )
+        return current
+
+
+async def validate(raw: bytes) -> Validation:
+    """Whether a definition could be published: the body is the definition, or `{"definition": …}`."""
+    document = decode_document(raw)
+    if isinstance(document, dict) and set(document) == {"definition"}:
+        document = document["definition"]
+    problems = await find_problems(document, len(raw))
+    return Validation(valid=not problems, errors=problems)
+
+
+def _no_workflow() -> NotFound:
+    return NotFound("There is no such workflow.")
+
+
+async def _detail(row: DraftRow, document: object | None = None) -> WorkflowDetail:
+    if document is None:
+        document = decode_document(row.definition)
+    problems = await find_problems(document, len(row.definition))
+    values = {**asdict(row), "definition": msgspec.Raw(row.definition)}
+    return WorkflowDetail(**values, problems=problems)
+
+
+def _summary(row: WorkflowRow) -> WorkflowSummary:
+    return WorkflowSummary(**asdict(row))
+
+
+def _version_summary(row: VersionRow) -> VersionSummary:
+    return VersionSummary(**asdict(row))
+
+
+def _version_detail(row: PublishedRow) -> VersionDetail:
+    return VersionDetail(**{**asdict(row), "definition": msgspec.Raw(row.definition)})
