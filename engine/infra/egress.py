@@ -29,19 +29,14 @@ FORBIDDEN_NETWORKS = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "100::/64",
+        # Of IPv6 only 2000::/3 is in public use: no NAT64, mapped, translated, local, or multicast address is in it.
+        "::/3",
+        "4000::/2",
+        "8000::/1",
         "2001::/23",
         "2001:db8::/32",
         "2002::/16",
         "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
     )
 )
 

@@ -1,0 +1,150 @@
+"""No step gets at a private target, however the address is written and whatever leads there."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+from aiohttp import DefaultResolver
+
+from engine.infra.http_client import HttpClient
+from engine.infra.http_errors import DnsFailedError, EgressBlockedError, HttpError, InvalidUrlError
+from engine.infra.settings import Settings
+from tests.integration.http.targets import answer_ok, redirecting, serve
+
+SPELLINGS = [
+    *("127.0.0.1", "127.0.0.2", "127.255.255.254", "127.0.0.1.", "127.1", "127.0.1", "127.000.000.001"),
+    *("2130706433", "2130706433.", "017700000001", "0177.0.0.1", "0177.0.0.0x1", "0x7f.0.0.1", "0x7f000001"),
+    *("0x7F.1", "0X7F000001", "0", "0.0.0.0", "0x0", "00"),
+    *("localhost", "LOCALHOST", "LocalHost.", "localhost..", "127%2e0%2e0%2e1", "%31%32%37.0.0.1"),
+    *("１２７.０.０.１", "127。0。0。1", "①②⑦.⓪.⓪.①", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ", "𝟏𝟐𝟕.𝟎.𝟎.𝟏"),
+    *("[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]"),
+    *("[64:ff9b::7f00:1]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]", "[fe80::1]", "[fe80::1%25lo]", "[::1%25lo]"),
+    *("[fec0::1]", "[fd00::1]", "[ff02::1]", "[::ffff:0:127.0.0.1]"),
+    *("10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1"),
+    *(
+        "user@127.0.0.1",
+        "user:secret@localhost",
+        "1.1.1.1@127.0.0.1",
+        "127.0.0.1:PORT#@1.1.1.1",
+        "127.0.0.1:PORT?@1.1.1.1",
+        "1.1.1.1\\@127.0.0.1",
+    ),
+]
+
+
+async def test_no_spelling_of_a_private_address_is_connected_to() -> None:
+    reached: list[str] = []
+    async with serve(answer_ok) as target, HttpClient(Settings()) as client:
+        for spelling in SPELLINGS:
+            url = f"http://{spelling.replace('PORT', str(target.port))}:{target.port}/"
+            try:
+                await client.request("GET", url, timeout=3, max_redirects=3)
+            except (EgressBlockedError, InvalidUrlError, DnsFailedError):
+                # Some systems know `localhost` by more spellings than others.
+                continue
+            except HttpError as error:
+                reached.append(f"{spelling}: {error.code}")
+            else:
+                reached.append(spelling)
+    assert len(SPELLINGS) >= 40
+    assert reached == []
+    assert target.connections == 0
+
+
+@pytest.mark.parametrize("allowed", ["*", "127.0.0.0/8", "127.0.0.1:{port}", "localhost:{port}"])
+async def test_operator_opens_a_target(allowed: str) -> None:
+    async with serve(answer_ok) as target:
+        settings = Settings(http_allow_private=allowed.format(port=target.port))
+        async with HttpClient(settings) as client:
+            response = await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+    assert response.body == b"ok"
+    assert target.connections == 1
+
+
+async def test_host_entry_opens_its_own_name_only() -> None:
+    async with serve(answer_ok) as target:
+        settings = Settings(http_allow_private=f"localhost:{target.port}")
+        async with HttpClient(settings) as client:
+            await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+            with pytest.raises(EgressBlockedError):
+                await client.request("GET", f"http://127.0.0.1:{target.port}/", timeout=3)
+    assert len(target.received) == 1
+
+
+async def test_refusal_reads_the_same_whether_something_listens_or_not() -> None:
+    messages: set[str] = set()
+    async with serve(answer_ok) as target, HttpClient(Settings()) as client:
+        for port in (target.port, 65_533):
+            with pytest.raises(EgressBlockedError) as raised:
+                await client.request("GET", f"http://127.0.0.1:{port}/", timeout=3)
+            messages.add(raised.value.message.replace(str(port), "PORT"))
+    assert len(messages) == 1
+    assert "FLOWFORGE_HTTP_ALLOW_PRIVATE" in messages.pop()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_to_a_private_address_is_not_followed(status: int) -> None:
+    async with AsyncExitStack() as stack:
+        private = await stack.enter_async_context(serve(answer_ok))
+        open_target = await stack.enter_async_context(serve(redirecting(f"{private.url}/secret", status)))
+        settings = Settings(http_allow_private=f"127.0.0.1:{open_target.port}")
+        client = await stack.enter_async_context(HttpClient(settings))
+        with pytest.raises(EgressBlockedError):
+            await client.request("GET", f"{open_target.url}/", timeout=3, max_redirects=3)
+    assert len(open_target.received) == 1
+    assert private.connections == 0
+
+
+async def test_mixed_answer_of_a_name_server_is_reduced_to_the_allowed_addresses() -> None:
+    async def look_up(_host: str, _port: int) -> list[str]:
+        return ["169.254.169.254", "127.0.0.1", "10.0.0.1"]
+
+    async with serve(answer_ok) as target:
+        settings = Settings(http_allow_private="127.0.0.1")
+        async with HttpClient(settings, lookup=look_up) as client:
+            response = await client.request("GET", f"http://mixed.example:{target.port}/", timeout=3)
+    assert response.status == 200
+
+
+async def test_name_that_turns_private_is_refused_from_then_on() -> None:
+    answers = [["127.0.0.2"], ["127.0.0.1"]]
+    asked = 0
+
+    async def look_up(_host: str, _port: int) -> list[str]:
+        nonlocal asked
+        asked += 1
+        return answers[min(asked, len(answers)) - 1]
+
+    async with serve(answer_ok) as private, serve(answer_ok, host="127.0.0.2", port=private.port) as harmless:
+        # To this policy 127.0.0.2 is a public address, and 127.0.0.1 a private one.
+        settings = Settings(http_allow_private="127.0.0.2/32")
+        url = f"http://rebinding.example:{private.port}/"
+        async with HttpClient(settings, lookup=look_up) as client:
+            await client.request("GET", url, timeout=3)
+            assert asked == 1, "the address that is checked is the one that is used"
+            await drop_connections(client)
+            with pytest.raises(EgressBlockedError):
+                await client.request("GET", url, timeout=3)
+    assert asked == 2
+    assert len(harmless.received) == 1
+    assert private.connections == 0
+
+
+async def test_socket_is_guarded_even_where_the_resolver_is_not() -> None:
+    async with serve(answer_ok) as target, HttpClient(Settings()) as client:
+        connector = client._session.connector
+        assert connector is not None
+        vars(connector)["_resolver"] = DefaultResolver()
+        with pytest.raises(EgressBlockedError):
+            await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+    assert target.connections == 0
+
+
+async def drop_connections(client: HttpClient) -> None:
+    """Forget the kept connections and names, as time does."""
+    connector = client._session.connector
+    assert connector is not None
+    for waiting in vars(connector)["_conns"].values():
+        for protocol, _ in waiting:
+            protocol.close()
+    vars(connector)["_conns"].clear()
+    connector.clear_dns_cache()  # type: ignore[attr-defined]  # the connector is a TCPConnector
