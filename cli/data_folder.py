@@ -39,6 +39,7 @@ class DataFolder:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
+            file.close()
             url = self.run_file.read().get("url", "which is still starting")
             raise SettingError(
                 f"FLOWFORGE_DATA_DIR={self.path} is in use by another `up` (pid {holder}, {url}). "
@@ -50,10 +51,15 @@ class DataFolder:
         self._claim = file
         self._end_leftovers()
 
-    def join(self) -> None:
-        """Called in a forked child: mark it as alive for as long as it lives, without keeping the folder claimed."""
+    def release(self) -> None:
+        """Give the folder back."""
         if self._claim:
             self._claim.close()
+            self._claim = None
+
+    def join(self) -> None:
+        """Called in a forked child: mark it as alive for as long as it lives, without keeping the folder claimed."""
+        self.release()
         # The descriptor stays open on purpose: the lock is the mark.
         descriptor = os.open(self.path / "children.lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH)

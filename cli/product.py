@@ -65,6 +65,7 @@ class Product:
                 if server:
                     server.stop()
             self._folder.run_file.remove()
+            self._folder.release()
 
     def _start_servers(self) -> None:
         settings = self._settings

@@ -17,6 +17,7 @@ from cli.migrations import migrate
 from cli.throwaway import throwaway_servers
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
+from tests.product import Product
 
 Result = TypeVar("Result")
 
@@ -113,3 +114,14 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
         data_dir=str(tmp_path),
         secret_key="MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     )
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, running: `product.url`, `product.run` (run.json), `product.get`."""
+    running = Product(
+        tmp_path_factory.mktemp("product") / "data", settings={"FLOWFORGE_HTTP_ALLOW_PRIVATE": "127.0.0.1/32"}
+    )
+    running.start()
+    yield running
+    assert running.stop() == 0

@@ -1,0 +1,26 @@
+"""What the documentation points at exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TOP = "app|engine|cli|tests|alembic|docs|requirements|ops|ui|loadtests"
+# `engine/core/advance.py`, `app/runs/`; not a pattern with <, * or {.
+PATH = re.compile(rf"`((?:{TOP})/[\w./-]*|(?:worker|relay)\.py|Dockerfile|docker-compose\.yml|flowforge)`")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
+
+def test_there_is_documentation() -> None:
+    assert PAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_and_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    paths = [ROOT / found for found in PATH.findall(text)]
+    links = [page.parent / found for found in LINK.findall(text)]
+    assert [str(path.relative_to(ROOT)) for path in (*paths, *links) if not path.exists()] == []

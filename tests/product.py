@@ -1,0 +1,120 @@
+"""A whole product for end-to-end tests: real processes of `up`, in a data folder of their own."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent
+Found = TypeVar("Found")
+
+
+def wait_for(look: Callable[[], Found | None], *, seconds: float = 20, what: str) -> Found:
+    """What `look` gives, asked every 10 ms until it is neither None nor False; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found is not None and found is not False:
+            return found
+        assert time.monotonic() < deadline, f"no {what} after {seconds} s"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The environment without any setting of FlowForge but those named."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWFORGE_")}
+    return {**kept, "PYTHONPATH": str(ROOT), **extra}
+
+
+def run_command(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `./flowforge` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        env=clean_environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Product:
+    """`up` as a child process. `url` answers once `start` returned."""
+
+    def __init__(self, folder: Path, *, workers: int = 1, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are environment variables, as in {"FLOWFORGE_LOG_LEVEL": "debug"}."""
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder.parent / f"{folder.name}.log"
+        self._workers = workers
+        self._settings = dict(settings or {})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What run.json says; empty where it is not there."""
+        with contextlib.suppress(FileNotFoundError):
+            content: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+            return content
+        return {}
+
+    @property
+    def output(self) -> str:
+        """All that the processes have printed, over all starts."""
+        return self.log.read_text()
+
+    def start(self) -> float:
+        """Start and return the seconds until everything was ready."""
+        started = time.monotonic()
+        arguments = ["up", "--port", str(self.port), "--data-dir", str(self.folder), "--workers", str(self._workers)]
+        with self.log.open("ab") as log:
+            before = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", *arguments],
+                env=clean_environment(**self._settings),
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
+        wait_for(lambda: self._is_ready(before), seconds=60, what=f"ready product, see {self.log}")
+        return time.monotonic() - started
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop and return the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a GET; 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:  # noqa: S310 - our own http address
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            return 0, b""
+
+    def _is_ready(self, before: int) -> bool:
+        assert self.process is not None
+        output = self.log.read_bytes()[before:].decode(errors="replace")
+        assert self.process.poll() is None, f"`up` ended with code {self.process.returncode}:\n{output}"
+        return "FlowForge is ready at" in output
