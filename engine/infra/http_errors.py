@@ -137,7 +137,9 @@ def translate(error: Exception, host: str) -> HttpError:
             return InvalidEncodingError(f"The body from {host} is not what its Content-Encoding says")
         return ConnectionLostError(f"{host} closed the connection in the middle of the body")
     if isinstance(error, aiohttp.ClientResponseError):
-        return InvalidResponseError(f"What {host} answered is not HTTP: {error.message or 'it cannot be parsed'}")
+        # The lines after the first show the bytes that came.
+        reason = error.message.partition("\n")[0].rstrip(": ") or "it cannot be parsed"
+        return InvalidResponseError(f"What {host} answered is not HTTP: {reason}")
     if isinstance(error, aiohttp.InvalidURL):
         return InvalidUrlError(f"The URL cannot be called: {error.description or 'it is malformed'}")
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
