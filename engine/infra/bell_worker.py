@@ -82,7 +82,7 @@ class BellWorker:
         try:
             await self._worker.async_run()
         finally:
-            await self._worker.pool.aclose(close_connection_pool=True)
+            await self._worker.pool.aclose()
 
     def stop(self) -> None:
         """Take no further bell; `run` returns when those in hand are answered."""
