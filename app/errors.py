@@ -10,6 +10,7 @@
     │   ├── MissingToken              missing_token
     │   ├── InvalidToken              invalid_token: malformed, expired, or its session has ended
     │   ├── InvalidCredentials        invalid_credentials
+    │   ├── InvalidSignature          invalid_signature: of a webhook
     │   └── InvalidRefreshToken       invalid_refresh_token
     ├── Forbidden 403
     │   ├── MissingPermission         missing_permission
@@ -17,6 +18,9 @@
     ├── NotFound 404                  not_found; also what another workspace owns
     ├── Conflict 409
     │   ├── SetupDone                 setup_done
+    │   ├── NotPublished              not_published
+    │   ├── RunFinished               run_finished
+    │   ├── WorkflowChanged           workflow_changed
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
     ├── PreconditionFailed 412        stale_etag
@@ -124,6 +128,13 @@ class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
 
 
+class InvalidSignature(ApiError):
+    """The request is not signed with the trigger's secret, or its signature is too old."""
+
+    status = 401
+    code = "invalid_signature"
+
+
 class InvalidRefreshToken(Unauthenticated):
     """The refresh token is unknown, expired or used up. Sign in again."""
 
@@ -161,6 +172,24 @@ class Conflict(ApiError):
 
     status = 409
     code = "conflict"
+
+
+class NotPublished(Conflict):
+    """The workflow was never published. Publish it first."""
+
+    code = "not_published"
+
+
+class RunFinished(Conflict):
+    """The run has ended."""
+
+    code = "run_finished"
+
+
+class WorkflowChanged(Conflict):
+    """The workflow was changed at the same moment. Try again."""
+
+    code = "workflow_changed"
 
 
 class SetupDone(Conflict):

@@ -23,8 +23,15 @@ from app.middleware.edge import serve_request
 from app.openapi import RawDocuments, StrictStructs, make_openapi_config
 from app.problems import EXCEPTION_HANDLERS
 from app.routes import make_routes
+from app.runs.service import RunService
+from app.runs.starter import RunStarter
+from app.runs.stream import LiveStreams
+from app.triggers.ingest import Ingest
+from app.triggers.service import SECRET_PURPOSE, TriggerService
+from engine.infra.bell import OutboxBell
 from engine.infra.database import create_engine, create_pool
 from engine.infra.redis import create_redis
+from engine.infra.secrets import SecretBox
 from engine.infra.settings import Settings, load_secret_key
 
 # A definition of 1 MiB, and what stands around it in the body.
@@ -54,6 +61,10 @@ def create_app(settings: Settings) -> Litestar:
             "transaction": Provide(begin_transaction),
             "principal": Provide(_provide_principal, sync_to_thread=False),
             "identity": Provide(_provide_identity, sync_to_thread=False),
+            "runs": Provide(_provide_runs, sync_to_thread=False),
+            "streams": Provide(_provide_streams, sync_to_thread=False),
+            "triggers": Provide(_provide_triggers, sync_to_thread=False),
+            "ingest": Provide(_provide_ingest, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
         dto=StrictBody,
@@ -78,17 +89,37 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
         stack.push_async_callback(state.redis.aclose)
         passwords = Passwords()
         stack.callback(passwords.close)
-        keys = SigningKeys(state.database, load_secret_key(settings))
-        state.authenticator = Authenticator(state.database, keys)
+        state.signing_keys = SigningKeys(state.database, load_secret_key(settings))
+        state.authenticator = Authenticator(state.database, state.signing_keys)
         state.identity = IdentityService(
             settings=settings,
             database=state.database,
-            keys=keys,
+            keys=state.signing_keys,
             authenticator=state.authenticator,
             passwords=passwords,
             throttle=LoginThrottle(state.redis),
         )
+        await _open_runs(state, stack)
         yield
+
+
+async def _open_runs(state: State, stack: AsyncExitStack) -> None:
+    """What starts, reads and streams runs; its duties end with the application."""
+    settings: Settings = state.settings
+    bell = OutboxBell(settings)
+    starter = RunStarter(settings, bell)
+    duties = [asyncio.create_task(bell.run()), asyncio.create_task(starter.run())]
+    stack.push_async_callback(_end_duties, duties)
+    state.runs = RunService(state.pool, starter, bell)
+    state.streams = LiveStreams(state.redis, state.runs.read_events_after, state.draining)
+    state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
+    state.ingest = Ingest(state.pool, starter, state.triggers)
+
+
+async def _end_duties(duties: list[asyncio.Task[None]]) -> None:
+    for duty in duties:
+        duty.cancel()
+    await asyncio.gather(*duties, return_exceptions=True)
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:
@@ -105,6 +136,26 @@ def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
 def _provide_identity(state: State) -> IdentityService:
     identity: IdentityService = state.identity
     return identity
+
+
+def _provide_runs(state: State) -> RunService:
+    runs: RunService = state.runs
+    return runs
+
+
+def _provide_streams(state: State) -> LiveStreams:
+    streams: LiveStreams = state.streams
+    return streams
+
+
+def _provide_triggers(state: State) -> TriggerService:
+    triggers: TriggerService = state.triggers
+    return triggers
+
+
+def _provide_ingest(state: State) -> Ingest:
+    ingest: Ingest = state.ingest
+    return ingest
 
 
 def _version() -> str:

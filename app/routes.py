@@ -7,6 +7,8 @@ from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
 from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
+from app.runs.controllers import RunController, RunStartController, stream_workspace
+from app.triggers.controllers import TriggerController, WorkflowTriggerController, get_event, take_webhook
 from app.workflows.controllers import WorkflowController
 
 
@@ -20,6 +22,13 @@ def make_routes() -> list[ControllerRouterHandler]:
                 SetupController,
                 AuthController,
                 WorkflowController,
+                RunStartController,
+                RunController,
+                stream_workspace,
+                WorkflowTriggerController,
+                TriggerController,
+                take_webhook,
+                get_event,
             ],
         ),
         HealthController,

@@ -93,6 +93,11 @@ class WorkflowService:
             raise RuntimeError("a locked workflow has changed")
         return await _detail(row, document)
 
+    async def require(self, workflow_id: UUID) -> None:
+        """Raise NotFound unless the workspace has this workflow."""
+        if not await repository.workflow_exists(self._transaction, self._workspace_id, workflow_id):
+            raise _no_workflow()
+
     async def delete(self, workflow_id: UUID, if_match: str | None) -> None:
         """Hide the workflow for good; raises NotFound, or PreconditionFailed where `if_match` is given and stale."""
         await self._lock(workflow_id, if_match)

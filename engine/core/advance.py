@@ -129,15 +129,9 @@ class _Step:
             self.decisions.append(Ignore(reason=f"attempt {observation.attempt} of {observation.step} is not running"))
             return
         match observation:
-            case AttemptOngoing():
-                self.record(
-                    StepStarted(
-                        at=self.at,
-                        step=observation.step,
-                        attempt=observation.attempt,
-                        started_at=observation.started_at,
-                    )
-                )
+            case AttemptOngoing(step=step, attempt=attempt, started_at=started_at):
+                reason = "long_running" if started_at else "held_back"
+                self.record(StepStarted(at=self.at, step=step, attempt=attempt, started_at=started_at, reason=reason))
             case AttemptSucceeded():
                 self.record(
                     StepSucceeded(

@@ -8,13 +8,13 @@ from msgspec import Struct
 from engine.core.events import RunEvent
 
 
-class Record(Struct, frozen=True, tag=True):
+class Record(Struct, frozen=True, tag_field="decision", tag=True):
     """Append this event to the run's journal."""
 
     event: RunEvent
 
 
-class StartAttempt(Struct, frozen=True, kw_only=True, tag=True):
+class StartAttempt(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
     """Perform an attempt of an action step with this configuration; `timeout` in seconds."""
 
     step: str
@@ -25,13 +25,13 @@ class StartAttempt(Struct, frozen=True, kw_only=True, tag=True):
     decided_at: datetime
 
 
-class StopAttempt(Struct, frozen=True, kw_only=True, tag=True):
+class StopAttempt(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
     """Break off the step's attempt: its result is not wanted any more."""
 
     step: str
 
 
-class Ignore(Struct, frozen=True, kw_only=True, tag=True):
+class Ignore(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
     """The observation was stale or repeated: nothing changed, and this is why."""
 
     reason: str

@@ -92,13 +92,16 @@ class RunTimedOut(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.
 
 
 class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.started"):
-    """An attempt has run for over a second: short ones are journalled by their end alone."""
+    """An attempt takes over a second: short ones are journalled by their end alone.
+
+    Without `started_at` it is held back by a limit of its worker.
+    """
 
     at: datetime
     step: str
     attempt: int
-    started_at: datetime
-    reason: str = "long_running"
+    started_at: datetime | None
+    reason: str
 
 
 class StepWaiting(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.waiting"):

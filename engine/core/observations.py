@@ -16,12 +16,12 @@ class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class AttemptOngoing(Struct, frozen=True, kw_only=True, tag=True):
-    """An attempt has been running for so long that readers shall see it in the journal."""
+    """An attempt goes on, or is held back (no `started_at`), for so long that readers shall see it in the journal."""
 
     at: datetime
     step: str
     attempt: int
-    started_at: datetime
+    started_at: datetime | None
 
 
 class AttemptSucceeded(Struct, frozen=True, kw_only=True, tag=True):

@@ -58,10 +58,15 @@ REASONS: dict[str, dict[str, str]] = {
         "step_failed": "a step failed and nothing handled it",
         "output_error": "the run's output could not be made",
         "invalid_settings": "the run's settings could not be made",
+        "internal_error": "FlowForge could not go on with the run",
+        "worker_crashed": "three workers died while they had the run",
     },
     "run.cancelled": {"requested": "somebody cancelled the run"},
     "run.timed_out": {"deadline_passed": "the run's timeout passed"},
-    "step.started": {"long_running": "an attempt runs for over a second"},
+    "step.started": {
+        "long_running": "an attempt runs for over a second",
+        "held_back": "a limit of the worker holds the attempt back for over a second",
+    },
     "step.waiting": {"delay": "the step is a delay"},
     "step.retrying": {
         "timeout": "the attempt timed out",

@@ -38,7 +38,9 @@ def find_graph_problems(document: Mapping[str, Any], ports: Mapping[str, Sequenc
     beside `error`. Faults of the shape itself are left to the schema.
     """
     sketches = list(_read_steps(document))
-    by_id = {sketch.id: index for index, sketch in reversed(list(enumerate(sketches)))}
+    by_id: dict[str, int] = {}
+    for index, sketch in enumerate(sketches):
+        by_id.setdefault(sketch.id, index)
     problems = [*_duplicate_ids(sketches), *_bad_entries(sketches, by_id, ports)]
     parents = [[by_id[source] for source, _ in sketch.after if source in by_id] for sketch in sketches]
     order = _sort_topologically(parents)

@@ -35,7 +35,7 @@ def problems_in(step_type: StepType, config: Any, pointer: str) -> list[Problem]
     if not isinstance(config, Mapping):
         return [Problem(pointer, "invalid_type", f"`with` is {_name(config)}; it must be an object")]
     fields = ", ".join(config_schema(step_type.name).get("properties", ()))
-    problems = list(_schema_problems(_validator(step_type.name).iter_errors(config), pointer, fields))
+    problems = list(schema_problems(_validator(step_type.name).iter_errors(config), pointer, fields))
     # The rules beyond the schema may then rely on the shape of what they look at, but must not go unasked for a
     # fault elsewhere: what is wrong is told all at once.
     told = {problem.pointer for problem in problems}
@@ -62,7 +62,7 @@ def _validator(name: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(config_schema(name))
 
 
-def _schema_problems(errors: Iterable[ValidationError], pointer: str, fields: str) -> Iterator[Problem]:
+def schema_problems(errors: Iterable[ValidationError], pointer: str, fields: str) -> Iterator[Problem]:
     for error in errors:
         if _is_tolerated(error):
             continue
@@ -94,7 +94,7 @@ def _explain(error: ValidationError, place: str, pointer: str, fields: str) -> I
             # The branch that was meant is the one whose type fits.
             meant = [branch for branch in branches if not any(_is_wrong_type(inner, error) for inner in branch)]
             if meant:
-                yield from _schema_problems(meant[0], pointer, fields)
+                yield from schema_problems(meant[0], pointer, fields)
             else:
                 kinds = [kind for branch in branches for inner in branch for kind in _expected_kinds(inner)]
                 yield Problem(place, "invalid_type", _say_kinds(error.instance, kinds))

@@ -28,7 +28,7 @@ WITH dead AS (
     WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
     RETURNING id
 ), freed AS (
-    UPDATE run SET owner = NULL, crashes = crashes + 1 FROM dead WHERE run.owner = dead.id
+    UPDATE run SET owner = NULL, crashes = crashes + (status = 'running')::int FROM dead WHERE run.owner = dead.id
     RETURNING run.id, run.workspace_id
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
@@ -94,6 +94,12 @@ async def is_session_gone(connection: asyncpg.Connection, worker_id: int) -> boo
         return False
     await connection.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, key)
     return True
+
+
+async def seconds_up(connection: asyncpg.Connection) -> float:
+    """How long the database server has been up: silence from before its start proves nothing."""
+    query = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
+    return float(await connection.fetchval(query))
 
 
 async def declare_dead(connection: asyncpg.Connection, worker_id: int, silence: float) -> int | None:

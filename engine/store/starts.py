@@ -7,20 +7,29 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-# A start whose dedup key is taken inserts nothing; two of one batch under one key: the first wins.
+# Callers work from cached versions and triggers, so that what they saw is checked here: a start that is not current
+# inserts nothing. Nor does one whose dedup key is taken; of two in one batch under one key the first wins.
 _ACCEPT = """
 WITH start AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
                          $8::timestamptz[], $9::bytea[], $10::bytea[], $11::text[], $12::uuid[], $13::uuid[],
-                         $14::text[], $15::bytea[])
+                         $14::text[], $15::bytea[], $16::timestamptz[], $17::bool[])
         AS start (run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, at, queued,
-                  message, traceparent, event_id, scope, key, fingerprint)
+                  message, traceparent, event_id, scope, key, fingerprint, trigger_updated_at, is_pinned)
+), current AS MATERIALIZED (
+    SELECT start.* FROM start
+    JOIN workflow ON workflow.id = start.workflow_id AND workflow.deleted_at IS NULL
+        AND (start.is_pinned OR workflow.published_version = start.version)
+    LEFT JOIN workflow_trigger AS origin ON origin.id = start.trigger_id
+    WHERE start.trigger_id IS NULL
+        OR (workflow.enabled AND origin.enabled AND origin.updated_at = start.trigger_updated_at)
 ), fresh AS (
     INSERT INTO dedup_key (scope, key, fingerprint, event_id, run_id)
-    SELECT scope, key, fingerprint, event_id, run_id FROM start WHERE key IS NOT NULL
+    SELECT scope, key, fingerprint, event_id, run_id FROM current WHERE key IS NOT NULL
     ON CONFLICT (scope, key) DO NOTHING RETURNING run_id
 ), accepted AS MATERIALIZED (
-    SELECT start.* FROM start LEFT JOIN fresh USING (run_id) WHERE start.key IS NULL OR fresh.run_id IS NOT NULL
+    SELECT current.* FROM current LEFT JOIN fresh USING (run_id)
+    WHERE current.key IS NULL OR fresh.run_id IS NOT NULL
 ), runs AS (
     INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, status, created_at)
     SELECT run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, 'queued', at FROM accepted
@@ -33,7 +42,7 @@ WITH start AS MATERIALIZED (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
     SELECT 'dispatch', workspace_id, run_id, traceparent, message FROM accepted
 )
-SELECT run_id FROM accepted
+SELECT current.run_id, accepted.run_id IS NOT NULL AS is_made FROM current LEFT JOIN accepted USING (run_id)
 """
 
 _DUPLICATES = """
@@ -54,7 +63,8 @@ class Start(Struct, frozen=True, kw_only=True):
     """A run to be accepted.
 
     `queued` is the JSON of its first journal event, `message` that of its outbox message. With `key` the start is
-    deduplicated within `scope`; `event_id` makes a receipt of the trigger's inbound event.
+    deduplicated within `scope`; `event_id` makes a receipt of the trigger's inbound event. The version must be the
+    published one unless it `is_pinned`, and the trigger enabled and as it was at `trigger_updated_at`.
     """
 
     run_id: UUID
@@ -72,28 +82,44 @@ class Start(Struct, frozen=True, kw_only=True):
     scope: UUID | None = None
     key: str | None = None
     fingerprint: bytes | None = None
+    trigger_updated_at: datetime | None = None
+    is_pinned: bool = False
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """What became of a start: the run that it made, or the one that an earlier start with its key had made."""
+    """What became of a start: the run that it made, or the one that an earlier start with its key had made.
 
-    run_id: UUID
+    Without a run the start was made from what is no longer current: read anew and try again.
+    """
+
+    run_id: UUID | None
     is_duplicate: bool = False
     fingerprint: bytes | None = None
+
+
+STALE = Accepted(run_id=None)
 
 
 async def accept_starts(connection: asyncpg.Connection, starts: Sequence[Start]) -> list[Accepted]:
     """Make the runs durable in one commit; the outcomes in the order of `starts`."""
     columns = [[getattr(start, field) for start in starts] for field in _COLUMNS]
-    made = {row["run_id"] for row in await connection.fetch(_ACCEPT, *columns)}
-    repeats = [start for start in starts if start.run_id not in made]
+    is_made = {row["run_id"]: row["is_made"] for row in await connection.fetch(_ACCEPT, *columns)}
+    repeats = [start for start in starts if is_made.get(start.run_id) is False]
     outcomes = await _find_first(connection, repeats) if repeats else {}
     # A key that was taken a moment ago may have expired since: then the start is no repeat after all.
     missed = [start for start in repeats if start.run_id not in outcomes]
     if missed:
         again = await accept_starts(connection, missed)
         outcomes |= {start.run_id: outcome for start, outcome in zip(missed, again, strict=True)}
-    return [outcomes.get(start.run_id) or Accepted(run_id=start.run_id) for start in starts]
+    return [
+        Accepted(run_id=start.run_id) if is_made.get(start.run_id) else outcomes.get(start.run_id, STALE)
+        for start in starts
+    ]
+
+
+async def find_accepted(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these runs exist: the question after a commit whose answer was lost."""
+    return {row["id"] for row in await connection.fetch("SELECT id FROM run WHERE id = ANY ($1)", list(run_ids))}
 
 
 async def _find_first(connection: asyncpg.Connection, repeats: Sequence[Start]) -> dict[UUID, Accepted]:
@@ -127,4 +153,6 @@ _COLUMNS = (
     "scope",
     "key",
     "fingerprint",
+    "trigger_updated_at",
+    "is_pinned",
 )

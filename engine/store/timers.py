@@ -5,6 +5,8 @@ from uuid import UUID
 
 import asyncpg
 
+TIMEKEEPER_LOCK = 0x46_46_54_4B
+
 # now() is stable, clock_timestamp() is not: only with the former does the index serve.
 _NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND status = 'waiting'"
 
@@ -29,3 +31,8 @@ async def next_wake(connection: asyncpg.Connection) -> float | None:
 async def release_due(connection: asyncpg.Connection, limit: int) -> list[UUID]:
     """Make suspended runs that are due runnable, the most overdue first; their ids, to be announced to the workers."""
     return [row["id"] for row in await connection.fetch(_RELEASE_DUE, limit)]
+
+
+async def take_timekeeping(connection: asyncpg.Connection) -> bool:
+    """Become the one that keeps time, for as long as this connection lives; False while another is."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", TIMEKEEPER_LOCK))

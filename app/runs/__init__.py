@@ -1,0 +1,1 @@
+"""Runs: starting, reading, cancelling and watching them."""

@@ -1,0 +1,214 @@
+"""`/v1/workflows/{id}/runs`, `/v1/runs` and `/v1/stream`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Response, Stream
+from litestar.status_codes import HTTP_202_ACCEPTED
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.dependencies import driver_connection
+from app.errors import InvalidRequest
+from app.idempotency.service import HEADER, Answer, answer_once
+from app.openapi import problems
+from app.pagination import Cursor, Limit, Page
+from app.runs.schemas import CancelAccepted, RunDetail, RunEventView, RunStarted, RunSummary, StartRunRequest
+from app.runs.service import RunService
+from app.runs.stream import STREAM_HEADERS, STREAM_TYPE, LiveStreams
+from engine.core.problems import Problem
+
+MAX_EVENTS = 1000
+
+Statuses = Annotated[str | None, QueryParameter(max_length=200, description="one status or several, comma separated")]
+TriggerType = Annotated[str | None, QueryParameter(max_length=40, pattern="^[a-z]+$")]
+Search = Annotated[str | None, QueryParameter(max_length=200, description="id prefix, workflow name or error text")]
+Seq = Annotated[int, QueryParameter(ge=0, le=2_147_483_647, description="only events after this seq")]
+EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
+
+
+class RunStartController(Controller):
+    """Starting runs."""
+
+    path = "/workflows"
+    tags = ("runs",)
+
+    @post(
+        "/{workflow_id:uuid}/runs",
+        operation_id="startRun",
+        summary="Start a run",
+        status_code=HTTP_202_ACCEPTED,
+        guards=[requires(Permission.RUNS_START)],
+        responses=problems(404, 409),
+    )
+    async def start_run(
+        self,
+        request: Request[Any, Any, Any],
+        state: State,
+        workflow_id: FromPath[UUID],
+        data: JSONBody[StartRunRequest],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+    ) -> Response[RunStarted]:
+        """Accept a run of the published version, or of the one named; it is durable when this answers."""
+        if HEADER not in request.headers:
+            run_id = await runs.start(principal, workflow_id, data)
+            return Response(RunStarted(run_id=run_id), status_code=HTTP_202_ACCEPTED)
+        database: AsyncEngine = state.database
+        async with database.begin() as transaction:
+
+            async def create() -> Answer:
+                connection = await driver_connection(transaction)
+                started = await runs.start_within(connection, principal, workflow_id, data)
+                return Answer(status=HTTP_202_ACCEPTED, body=RunStarted(run_id=started))
+
+            response = await answer_once(request, transaction, principal, create)
+        runs.ring()
+        return response
+
+
+class RunController(Controller):
+    """Reading, watching and cancelling runs."""
+
+    path = "/runs"
+    tags = ("runs",)
+
+    @get(
+        operation_id="listRuns",
+        summary="List runs",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400),
+    )
+    async def list_runs(
+        self,
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        workflow_id: FromQuery[UUID | None] = None,
+        status: FromQuery[Statuses] = None,
+        trigger_type: FromQuery[TriggerType] = None,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        q: FromQuery[Search] = None,
+        limit: FromQuery[Limit] = 50,
+        cursor: FromQuery[Cursor] = None,
+    ) -> Page[RunSummary]:
+        """Runs of the workspace, the newest first."""
+        chosen = {
+            "workflow_id": workflow_id,
+            "status": status,
+            "trigger_type": trigger_type,
+            "since": since,
+            "until": until,
+            "q": q,
+        }
+        return await runs.list_page(principal, chosen, cursor=cursor, limit=limit)
+
+    @get(
+        "/{run_id:uuid}",
+        operation_id="getRun",
+        summary="Read a run",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(404),
+    )
+    async def get_run(
+        self, run_id: FromPath[UUID], principal: NamedDependency[Principal], runs: NamedDependency[RunService]
+    ) -> RunDetail:
+        """A run with its steps and their attempts."""
+        return await runs.read(principal, run_id)
+
+    @get(
+        "/{run_id:uuid}/events",
+        operation_id="listRunEvents",
+        summary="Read a run's events",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400, 404),
+    )
+    async def list_events(
+        self,
+        run_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        after: FromQuery[Seq] = 0,
+        limit: FromQuery[EventLimit] = 200,
+        cursor: FromQuery[Cursor] = None,
+    ) -> Page[RunEventView]:
+        """The run's journal in order. The cursor is the seq of the last event that was read."""
+        start = after if cursor is None else _read_seq(cursor)
+        events = await runs.read_events(principal, run_id, after=start, limit=limit + 1)
+        more = len(events) > limit
+        kept = events[:limit]
+        return Page(items=kept, next_cursor=str(kept[-1].seq) if more else None)
+
+    @post(
+        "/{run_id:uuid}/cancel",
+        operation_id="cancelRun",
+        summary="Cancel a run",
+        status_code=HTTP_202_ACCEPTED,
+        guards=[requires(Permission.RUNS_CONTROL)],
+        responses=problems(404, 409),
+    )
+    async def cancel_run(
+        self, run_id: FromPath[UUID], principal: NamedDependency[Principal], runs: NamedDependency[RunService]
+    ) -> CancelAccepted:
+        """Stop the run at whatever it does; 409 for one that has ended."""
+        await runs.cancel(principal, run_id)
+        return CancelAccepted(run_id=run_id)
+
+    @get(
+        "/{run_id:uuid}/stream",
+        operation_id="streamRun",
+        summary="Watch a run",
+        media_type=STREAM_TYPE,
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(404),
+    )
+    async def stream_run(
+        self,
+        request: Request[Any, Any, Any],
+        run_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        streams: NamedDependency[LiveStreams],
+    ) -> Stream:
+        """The run's events as they happen, from the beginning or after `Last-Event-ID`; ends with the run."""
+        await runs.find(principal, run_id)
+        after = _read_last_seq(request.headers.get("last-event-id"))
+        return Stream(streams.follow_run(run_id, after), media_type=STREAM_TYPE, headers=STREAM_HEADERS)
+
+
+@get(
+    "/stream",
+    operation_id="streamWorkspace",
+    summary="Watch the workspace",
+    media_type=STREAM_TYPE,
+    tags=["runs"],
+    guards=[requires(Permission.RUNS_READ)],
+)
+async def stream_workspace(
+    request: Request[Any, Any, Any],
+    principal: NamedDependency[Principal],
+    streams: NamedDependency[LiveStreams],
+) -> Stream:
+    """Changes of all runs from now on, or after `Last-Event-ID`; `reset` says that some were missed: read anew."""
+    last_id = request.headers.get("last-event-id")
+    return Stream(
+        streams.follow_workspace(principal.workspace_id, last_id), media_type=STREAM_TYPE, headers=STREAM_HEADERS
+    )
+
+
+def _read_seq(cursor: str) -> int:
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 10:  # noqa: PLR2004 - digits of an int32
+        raise InvalidRequest(errors=[Problem("/query/cursor", "invalid", "this cursor was not given out here")])
+    return min(int(cursor), 2_147_483_647)
+
+
+def _read_last_seq(header: str | None) -> int:
+    text = header or "0"
+    return min(int(text), 2_147_483_647) if text.isascii() and text.isdigit() else 0

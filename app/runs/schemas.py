@@ -1,0 +1,109 @@
+"""Bodies of the run calls."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.core.events import ErrorInfo
+from engine.core.statuses import RunStatus, StepStatus
+
+
+class StartRunRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run is started with. `version`: an earlier one than the published."""
+
+    input: Any = UNSET
+    version: Annotated[int, Meta(ge=1, le=2_147_483_647)] | UnsetType = UNSET
+
+
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """The run that was accepted."""
+
+    run_id: UUID
+
+
+class RunSummary(Struct, frozen=True, kw_only=True):
+    """A run in a list: no payloads."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    status: RunStatus
+    attempt: int
+    trigger_type: str
+    error: ErrorInfo | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class AttemptView(Struct, kw_only=True):
+    """One try of a step."""
+
+    number: int
+    status: str
+    error: ErrorInfo | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    queued_ms: int
+
+
+class StepView(Struct, kw_only=True):
+    """A step in a run. `input` is its configuration with the expressions filled in."""
+
+    id: str
+    path: str
+    type: str
+    status: StepStatus
+    name: str | None = None
+    reason: str | None = None
+    because: str | None = None
+    input: Any = None
+    output: Any = None
+    port: str | None = None
+    error: ErrorInfo | None = None
+    attempts: list[AttemptView] = []
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class RunDetail(Struct, frozen=True, kw_only=True):
+    """A run with all that happened in it."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    status: RunStatus
+    reason: str | None
+    attempt: int
+    trigger: Any
+    trigger_id: UUID | None
+    input: Any
+    output: Any
+    error: ErrorInfo | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    wake_at: datetime | None
+    last_seq: int
+    steps: list[StepView]
+
+
+class RunEventView(Struct, frozen=True, kw_only=True):
+    """One event of a run's journal: `seq` counts from 1 without gaps; `data` is what the event says."""
+
+    id: str
+    seq: int
+    type: str
+    at: datetime
+    data: Any
+
+
+class CancelAccepted(Struct, frozen=True, kw_only=True):
+    """The run is being cancelled."""
+
+    run_id: UUID

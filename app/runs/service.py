@@ -1,0 +1,209 @@
+"""What the run calls do."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from engine.infra.bell import OutboxBell
+
+from app.auth.principal import Principal
+from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
+from app.pagination import Page, decode_cursor, make_page
+from app.runs.schemas import RunDetail, RunEventView, RunSummary, StartRunRequest
+from app.runs.starter import RunStarter
+from app.runs.views import describe_event, describe_run, summarise
+from engine.core.definition import Definition
+from engine.core.events import RunEvent, decode_event
+from engine.core.graph import Graph
+from engine.core.problems import Problem
+from engine.core.queueing import announce_queued, make_queued_event
+from engine.core.statuses import TERMINAL_RUN, RunStatus
+from engine.infra.ids import floor_id, new_id
+from engine.infra.telemetry import current_traceparent, new_traceparent
+from engine.steps.compilation import compile_definition
+from engine.store.inbox import put_message
+from engine.store.journal import read_journal
+from engine.store.origins import find_version
+from engine.store.reads import RunFilter, RunRow, find_run, list_runs
+from engine.store.runs import load_definition
+from engine.store.starts import Start, accept_starts
+
+_CACHED_VERSIONS: Final = 128
+_SEARCH = re.compile(r"[^\x00-\x1f]{1,200}")
+_Version = tuple[Definition, Graph]
+
+
+class RunService:
+    """Starts, reads and cancels runs. Versions never change, so that their definitions are compiled once and kept."""
+
+    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, bell: OutboxBell) -> None:
+        self._pool = pool
+        self._starter = starter
+        self._bell = bell
+        self._versions: dict[UUID, _Version] = {}
+
+    async def prepare(self, principal: Principal, workflow_id: UUID, request: StartRunRequest) -> Start:
+        """The start of a run by a person or a program. Raises NotFound, NotPublished, InvalidRequest."""
+        version = request.version if isinstance(request.version, int) else None
+        origin = await find_version(self._pool, workflow_id, principal.workspace_id, version)
+        if origin is None:
+            raise NotFound
+        if origin.published_version is None:
+            raise NotPublished
+        if origin.version_id is None or origin.version is None:
+            raise InvalidRequest(errors=[Problem("/version", "unknown_version", f"there is no version {version}")])
+        at, run_id = datetime.now(UTC), new_id()
+        traceparent = current_traceparent() or new_traceparent()
+        run_input = {} if request.input is msgspec.UNSET else request.input
+        trigger: dict[str, Any] = {
+            "type": "api",
+            "body": None,
+            "headers": {},
+            "query": {},
+            "method": None,
+            "received_at": at,
+        }
+        return Start(
+            run_id=run_id,
+            workspace_id=principal.workspace_id,
+            workflow_id=workflow_id,
+            version_id=origin.version_id,
+            version=origin.version,
+            trigger_id=None,
+            trigger_type="api",
+            at=at,
+            queued=make_queued_event(
+                at=at,
+                trigger=trigger,
+                run_input=run_input,
+                workflow_id=workflow_id,
+                workflow_name=origin.workflow_name,
+                version=origin.version,
+                traceparent=traceparent,
+            ),
+            message=announce_queued(at=at, run_id=run_id, workspace_id=principal.workspace_id, workflow_id=workflow_id),
+            traceparent=traceparent,
+            is_pinned=version is not None,
+        )
+
+    async def start(self, principal: Principal, workflow_id: UUID, request: StartRunRequest) -> UUID:
+        """Accept a run with all others that come at this moment; its id, once it is durable."""
+        for _ in range(3):
+            accepted = await self._starter.accept(await self.prepare(principal, workflow_id, request))
+            if accepted.run_id is not None:
+                return accepted.run_id
+        raise WorkflowChanged
+
+    async def start_within(
+        self, connection: asyncpg.Connection, principal: Principal, workflow_id: UUID, request: StartRunRequest
+    ) -> UUID:
+        """Accept a run in the caller's transaction; ring the bell after its commit."""
+        start = await self.prepare(principal, workflow_id, request)
+        (accepted,) = await accept_starts(connection, [start])
+        if accepted.run_id is None:
+            raise WorkflowChanged
+        return accepted.run_id
+
+    def ring(self) -> None:
+        """Tell the relay that there is something to publish."""
+        self._bell.ring()
+
+    async def list_page(
+        self, principal: Principal, chosen: Mapping[str, Any], *, cursor: str | None, limit: int
+    ) -> Page[RunSummary]:
+        """A page of runs, the newest first. Raises InvalidRequest for a filter that cannot be used."""
+        rows = await list_runs(
+            self._pool, principal.workspace_id, _read_filter(chosen), before=decode_cursor(cursor), limit=limit + 1
+        )
+        return make_page(rows, limit, summarise, lambda row: row.id)
+
+    async def find(self, principal: Principal, run_id: UUID) -> RunRow:
+        """A run's row; raises NotFound."""
+        row = await find_run(self._pool, run_id, principal.workspace_id)
+        if row is None:
+            raise NotFound
+        return row
+
+    async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
+        """A run with its steps; raises NotFound."""
+        row = await self.find(principal, run_id)
+        events = [decode_event(entry["payload"]) for entry in await read_journal(self._pool, run_id)]
+        definition, graph = await self._version(row.version_id)
+        return describe_run(row, definition, graph, events)
+
+    async def read_events(self, principal: Principal, run_id: UUID, *, after: int, limit: int) -> list[RunEventView]:
+        """Events of a run with a seq above `after`; raises NotFound."""
+        await self.find(principal, run_id)
+        return await self.read_events_after(run_id, after, limit)
+
+    async def read_events_after(self, run_id: UUID, after: int, limit: int) -> list[RunEventView]:
+        """Events of a run that the caller may read."""
+        rows = await read_journal(self._pool, run_id, after=after, limit=limit)
+        return [describe_event(run_id, row["seq"], _decode(row["payload"])) for row in rows]
+
+    async def cancel(self, principal: Principal, run_id: UUID) -> None:
+        """Ask the run's owner to cancel it. Raises NotFound, or RunFinished."""
+        payload = {"by": str(principal.user_id)}
+        status = await put_message(self._pool, run_id, principal.workspace_id, "cancel", payload)
+        if status is None:
+            raise NotFound
+        if RunStatus(status) in TERMINAL_RUN:
+            raise RunFinished(f"The run has ended: it is {status}.")
+        self._bell.ring()
+
+    async def _version(self, version_id: UUID) -> _Version:
+        known = self._versions.get(version_id)
+        if known is None:
+            raw = await load_definition(self._pool, version_id)
+            known = (msgspec.json.decode(raw, type=Definition), compile_definition(raw))
+            if len(self._versions) >= _CACHED_VERSIONS:
+                self._versions.pop(next(iter(self._versions)))
+            self._versions[version_id] = known
+        return known
+
+
+def _decode(payload: bytes) -> RunEvent:
+    return decode_event(payload)
+
+
+def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
+    problems: list[Problem] = []
+    statuses = _read_statuses(chosen.get("status"), problems)
+    query = chosen.get("q") or None
+    if query is not None and not _SEARCH.fullmatch(query):
+        problems.append(Problem("/query/q", "invalid", "a search is 1 to 200 characters on one line"))
+    if problems:
+        raise InvalidRequest(errors=problems)
+    since, until = chosen.get("since"), chosen.get("until")
+    return RunFilter(
+        workflow_id=chosen.get("workflow_id"),
+        statuses=statuses,
+        trigger_type=chosen.get("trigger_type"),
+        since=None if since is None else _floor(since, "since"),
+        until=None if until is None else _floor(until, "until"),
+        q=query,
+    )
+
+
+def _read_statuses(text: str | None, problems: list[Problem]) -> list[str] | None:
+    if not text:
+        return None
+    statuses = text.split(",")
+    for status in statuses:
+        if status not in set(RunStatus):
+            known = ", ".join(RunStatus)
+            problems.append(Problem("/query/status", "choice", f"'{status}' is no status; they are {known}"))
+    return statuses
+
+
+def _floor(moment: datetime, name: str) -> UUID:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return floor_id(aware)
+    except (ValueError, OverflowError):
+        problem = Problem(f"/query/{name}", "range", "this time is before 1970 or too far ahead")
+        raise InvalidRequest(errors=[problem]) from None

@@ -1,0 +1,133 @@
+"""Starting runs: what is accepted at the same time commits together, and only then anybody is answered."""
+
+import asyncio
+import time
+from collections import deque
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+import structlog
+from engine.infra.bell import OutboxBell
+
+from app.errors import Busy, DatabaseUnavailable
+from app.outages import as_outage
+from engine.infra import metrics
+from engine.infra.database import connect
+from engine.infra.settings import Settings
+from engine.store.starts import Accepted, Start, accept_starts, find_accepted
+
+MAX_BATCH = 200
+MAX_WAITING = 2000
+MAX_WAIT_SECONDS = 1.0
+# How long a start may wait for a database that went away, before its caller is told to come back.
+OUTAGE_SECONDS = 3.0
+
+_log = structlog.get_logger()
+
+
+class _Waiting(NamedTuple):
+    start: Start
+    since: float
+    future: asyncio.Future[Accepted]
+
+
+class RunStarter:
+    """One writer, one statement a batch, no timer: while one batch commits, the next one gathers."""
+
+    def __init__(self, settings: Settings, bell: OutboxBell) -> None:
+        self._settings = settings
+        self._bell = bell
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+
+    async def accept(self, start: Start) -> Accepted:
+        """Make a start durable. Raises Busy where too much waits, DatabaseUnavailable without a database."""
+        now = time.monotonic()
+        if len(self._queue) >= MAX_WAITING or (self._queue and now - self._queue[0].since > MAX_WAIT_SECONDS):
+            raise Busy
+        waiting = _Waiting(start, now, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return await waiting.future
+
+    async def run(self) -> None:
+        """Commit until cancelled."""
+        try:
+            while True:
+                await self._wake.wait()
+                batch = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
+                if batch:
+                    await self._settle(batch)
+                if not self._queue:
+                    self._wake.clear()
+        finally:
+            for waiting in self._queue:
+                _refuse(waiting, DatabaseUnavailable())
+            if self._connection is not None:
+                self._connection.terminate()
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        try:
+            outcomes = await self._write([waiting.start for waiting in batch])
+        except Exception as error:
+            if len(batch) > 1 and as_outage(error) is None:
+                # One of them cannot be stored: it must not sink the others.
+                middle = len(batch) // 2
+                await self._settle(batch[:middle])
+                await self._settle(batch[middle:])
+                return
+            for waiting in batch:
+                _refuse(waiting, as_outage(error) or error)
+            return
+        metrics.INGEST_BATCH_ROWS.observe(len(batch))
+        self._bell.ring()
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.future.done():
+                waiting.future.set_result(outcome)
+
+    async def _write(self, starts: list[Start]) -> list[Accepted]:
+        """Write the batch; after a lost answer, look whether it was written before writing it again."""
+        give_up_at = time.monotonic() + OUTAGE_SECONDS
+        in_doubt = False
+        while True:
+            try:
+                connection = await self._connected()
+                found = await find_accepted(connection, [start.run_id for start in starts]) if in_doubt else set()
+                if found:
+                    return await self._complete(connection, starts, found)
+                return await accept_starts(connection, starts)
+            except asyncpg.UniqueViolationError:
+                if not in_doubt:
+                    raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                if as_outage(error) is None or time.monotonic() > give_up_at:
+                    raise
+                _log.warning("acceptance_retried", error=repr(error))
+                self._disconnect()
+                in_doubt = True
+                await asyncio.sleep(0.1)
+
+    async def _complete(self, connection: asyncpg.Connection, starts: list[Start], found: set[UUID]) -> list[Accepted]:
+        """The first try committed: its new runs exist, and the others were repeats, which can be asked again."""
+        rest = [start for start in starts if start.run_id not in found]
+        again = {
+            start.run_id: outcome for start, outcome in zip(rest, await accept_starts(connection, rest), strict=True)
+        }
+        return [again.get(start.run_id) or Accepted(run_id=start.run_id) for start in starts]
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._settings, name="api-ingest")
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _refuse(waiting: _Waiting, error: BaseException) -> None:
+    if not waiting.future.done():
+        waiting.future.set_exception(error)

@@ -1,0 +1,178 @@
+"""`/v1/workflows/{id}/triggers`, `/v1/triggers`, `/v1/hooks` and `/v1/events`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, delete, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.handlers import route
+from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.response import Response
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.errors import NotFound
+from app.idempotency.service import Answer, answer_once
+from app.openapi import problems
+from app.pagination import Page
+from app.triggers.ingest import InboundRequest, Ingest
+from app.triggers.schemas import Ingested, NewTrigger, Receipt, RotatedTrigger, Rotation, TriggerChange, TriggerView
+from app.triggers.service import TriggerService
+from engine.store.reads import find_inbound_event
+
+Token = Annotated[str, PathParameter(max_length=100, description="from the trigger's url")]
+
+
+class WorkflowTriggerController(Controller):
+    """Triggers of a workflow."""
+
+    path = "/workflows"
+    tags = ("triggers",)
+
+    @get(
+        "/{workflow_id:uuid}/triggers",
+        operation_id="listTriggers",
+        summary="List a workflow's triggers",
+        guards=[requires(Permission.TRIGGERS_READ)],
+        responses=problems(404),
+    )
+    async def list_triggers(
+        self,
+        workflow_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        triggers: NamedDependency[TriggerService],
+    ) -> Page[TriggerView]:
+        """All of them: a workflow has few."""
+        return Page(items=await triggers.list_all(transaction, principal, workflow_id), next_cursor=None)
+
+    @post(
+        "/{workflow_id:uuid}/triggers",
+        operation_id="createTrigger",
+        summary="Add a trigger",
+        status_code=HTTP_201_CREATED,
+        guards=[requires(Permission.TRIGGERS_WRITE)],
+        responses=problems(404, 409),
+    )
+    async def create_trigger(
+        self,
+        request: Request[Any, Any, Any],
+        workflow_id: FromPath[UUID],
+        data: JSONBody[NewTrigger],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        triggers: NamedDependency[TriggerService],
+    ) -> Response[TriggerView]:
+        """A webhook trigger gets an address of its own: `url`."""
+
+        async def create() -> Answer:
+            return Answer(
+                status=HTTP_201_CREATED, body=await triggers.create(transaction, principal, workflow_id, data)
+            )
+
+        return await answer_once(request, transaction, principal, create)
+
+
+class TriggerController(Controller):
+    """Single triggers."""
+
+    path = "/triggers"
+    tags = ("triggers",)
+
+    @patch(
+        "/{trigger_id:uuid}",
+        operation_id="changeTrigger",
+        summary="Change a trigger",
+        guards=[requires(Permission.TRIGGERS_WRITE)],
+        responses=problems(404),
+    )
+    async def change_trigger(
+        self,
+        trigger_id: FromPath[UUID],
+        data: JSONBody[TriggerChange],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        triggers: NamedDependency[TriggerService],
+    ) -> TriggerView:
+        """What is left out stays, the secret too."""
+        return await triggers.change(transaction, principal, trigger_id, data)
+
+    @delete(
+        "/{trigger_id:uuid}",
+        operation_id="deleteTrigger",
+        summary="Remove a trigger",
+        guards=[requires(Permission.TRIGGERS_WRITE)],
+        responses=problems(404),
+    )
+    async def delete_trigger(
+        self,
+        trigger_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        triggers: NamedDependency[TriggerService],
+    ) -> None:
+        """Its address answers 404 from now on; its runs stay."""
+        await triggers.delete(transaction, principal, trigger_id)
+
+    @post(
+        "/{trigger_id:uuid}/rotate",
+        operation_id="rotateTrigger",
+        summary="Make a new address or secret",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.TRIGGERS_WRITE)],
+        responses=problems(404),
+    )
+    async def rotate_trigger(
+        self,
+        trigger_id: FromPath[UUID],
+        data: JSONBody[Rotation],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        triggers: NamedDependency[TriggerService],
+    ) -> RotatedTrigger:
+        """The old one is void at once; a new secret is shown this once."""
+        return await triggers.rotate(transaction, principal, trigger_id, data.what)
+
+
+@route(
+    "/hooks/{token:str}",
+    http_method=["POST", "PUT", "GET"],
+    operation_id=lambda _handler, method, _parts: f"{str(method).lower()}Hook",
+    summary="Deliver an event",
+    status_code=HTTP_202_ACCEPTED,
+    tags=["triggers"],
+    public=True,
+    responses=problems(400, 401, 404, 413, 503),
+)
+async def take_webhook(
+    request: Request[Any, Any, Any], token: FromPath[Token], ingest: NamedDependency[Ingest]
+) -> Response[Ingested]:
+    """202 once the event is durable; 200 with the first run for a delivery that came before."""
+    inbound = InboundRequest(
+        method=request.method,
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
+        query={name: values[0] if len(values) == 1 else values for name, values in request.query_params.dict().items()},
+        body=await request.body(),
+    )
+    ingested, is_repeat = await ingest.take(token, inbound)
+    return Response(ingested, status_code=HTTP_200_OK if is_repeat else HTTP_202_ACCEPTED)
+
+
+@get(
+    "/events/{event_id:uuid}",
+    operation_id="getEvent",
+    summary="What became of an inbound event",
+    tags=["triggers"],
+    guards=[requires(Permission.RUNS_READ)],
+    responses=problems(404),
+)
+async def get_event(state: State, event_id: FromPath[UUID], principal: NamedDependency[Principal]) -> Receipt:
+    """The receipt of an accepted event."""
+    receipt = await find_inbound_event(state.pool, event_id, principal.workspace_id)
+    if receipt is None:
+        raise NotFound
+    return Receipt(**receipt)

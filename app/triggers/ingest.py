@@ -1,0 +1,167 @@
+"""The hot path of webhooks: resolve, authenticate the raw body, make durable, answer."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Struct
+
+from app.bodies import check_depth
+from app.errors import InvalidRequest, InvalidSignature, NotFound, WorkflowChanged
+from app.runs.starter import RunStarter
+from app.triggers.schemas import Ingested
+from app.triggers.service import TriggerService
+from engine.core.problems import Problem
+from engine.core.queueing import announce_queued, make_queued_event
+from engine.infra import metrics
+from engine.infra.ids import new_id
+from engine.infra.telemetry import current_traceparent, new_traceparent
+from engine.store.origins import WebhookOrigin, find_webhook
+from engine.store.starts import Accepted, Start
+from engine.triggers.signatures import is_authentic
+from engine.triggers.webhook import DedupError, WebhookConfig, describe_request, make_dedup_key
+
+CACHED_TRIGGERS: Final = 10_000
+# A refusal by a cached copy older than this is checked against the database: the trigger may have changed.
+FRESH_SECONDS: Final = 1.0
+
+_STARTED = metrics.INGEST_EVENTS.labels("started")
+_DUPLICATE = metrics.INGEST_EVENTS.labels("duplicate")
+_REJECTED = metrics.INGEST_EVENTS.labels("rejected")
+_CREATED = metrics.RUNS_CREATED.labels("webhook")
+_log = structlog.get_logger()
+
+
+class InboundRequest(Struct, frozen=True, kw_only=True):
+    """A request to a hook's address. Header names are lower case."""
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: bytes
+
+
+class _Live(Struct, frozen=True, kw_only=True):
+    """A trigger as it was read from the database at a moment of the monotonic clock."""
+
+    origin: WebhookOrigin
+    config: WebhookConfig
+    secrets: list[str]
+    read_at: float
+
+
+class Ingest:
+    """Takes webhooks. Triggers are cached; what is committed is checked against the database in the same statement."""
+
+    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, triggers: TriggerService) -> None:
+        self._pool = pool
+        self._starter = starter
+        self._triggers = triggers
+        self._cache: dict[str, _Live] = {}
+
+    async def take(self, token: str, request: InboundRequest) -> tuple[Ingested, bool]:
+        """The event and its run, and whether it is a repeat. Raises NotFound, InvalidSignature, InvalidRequest."""
+        live = await self._resolve(token, request)
+        check_depth(request.body)
+        for _ in range(3):
+            start = _make_start(live, request)
+            accepted = await self._starter.accept(start)
+            if accepted.run_id is not None:
+                return _count(start, accepted), accepted.is_duplicate
+            live = await self._authenticated(await self._read(token), request)
+        raise WorkflowChanged
+
+    async def _resolve(self, token: str, request: InboundRequest) -> _Live:
+        known = self._cache.get(token)
+        if known is None:
+            return await self._authenticated(await self._read(token), request)
+        if _is_accepted(known, request):
+            return known
+        if time.monotonic() - known.read_at > FRESH_SECONDS:
+            return await self._authenticated(await self._read(token), request)
+        raise _refused()
+
+    async def _authenticated(self, live: _Live, request: InboundRequest) -> _Live:
+        if not _is_accepted(live, request):
+            raise _refused()
+        return live
+
+    async def _read(self, token: str) -> _Live:
+        origin = await find_webhook(self._pool, token)
+        if origin is None:
+            self._cache.pop(token, None)
+            raise NotFound("There is no such hook, or it is switched off.")
+        live = _Live(
+            origin=origin,
+            config=msgspec.json.decode(origin.config, type=WebhookConfig),
+            secrets=self._triggers.open_secrets(origin.trigger_id, origin.secret),
+            read_at=time.monotonic(),
+        )
+        if len(self._cache) >= CACHED_TRIGGERS:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[token] = live
+        return live
+
+
+def _is_accepted(live: _Live, request: InboundRequest) -> bool:
+    auth = live.config.auth
+    return isinstance(auth, str) or is_authentic(auth, live.secrets, request.headers, request.body, now=time.time())
+
+
+def _refused() -> InvalidSignature:
+    _REJECTED.inc()
+    return InvalidSignature()
+
+
+def _make_start(live: _Live, request: InboundRequest) -> Start:
+    origin, at, run_id = live.origin, datetime.now(UTC), new_id()
+    trigger = describe_request(
+        method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
+    )
+    try:
+        key = make_dedup_key(live.config, request.headers, trigger)
+    except DedupError as error:
+        raise InvalidRequest(errors=[Problem("", "dedup_key_failed", str(error))]) from None
+    traceparent = current_traceparent() or new_traceparent()
+    return Start(
+        run_id=run_id,
+        workspace_id=origin.workspace_id,
+        workflow_id=origin.workflow_id,
+        version_id=origin.version_id,
+        version=origin.version,
+        trigger_id=origin.trigger_id,
+        trigger_type="webhook",
+        at=at,
+        queued=make_queued_event(
+            at=at,
+            trigger=trigger,
+            run_input={},
+            workflow_id=origin.workflow_id,
+            workflow_name=origin.workflow_name,
+            version=origin.version,
+            traceparent=traceparent,
+        ),
+        message=announce_queued(at=at, run_id=run_id, workspace_id=origin.workspace_id, workflow_id=origin.workflow_id),
+        traceparent=traceparent,
+        event_id=new_id(),
+        scope=origin.trigger_id,
+        key=key,
+        trigger_updated_at=origin.updated_at,
+    )
+
+
+def _count(start: Start, accepted: Accepted) -> Ingested:
+    event_id: UUID | None = start.event_id
+    if event_id is None:
+        raise TypeError("a webhook's start has an event id")
+    if accepted.is_duplicate:
+        _DUPLICATE.inc()
+    else:
+        _STARTED.inc()
+        _CREATED.inc()
+    return Ingested(event_id=event_id, run_id=accepted.run_id)

@@ -1,0 +1,58 @@
+"""Queries of triggers, each within one workspace."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.triggers.tables import workflow_trigger
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+async def insert_trigger(connection: AsyncConnection, **values: Any) -> AnyRow:
+    """Add a trigger; its row."""
+    query = insert(workflow_trigger).values(**values).returning(workflow_trigger)
+    row: AnyRow = (await connection.execute(query)).one()
+    return row
+
+
+async def list_triggers(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> list[AnyRow]:
+    """The triggers of a workflow, the oldest first."""
+    query = (
+        select(workflow_trigger)
+        .where(workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.workflow_id == workflow_id)
+        .order_by(workflow_trigger.c.id)
+    )
+    return list((await connection.execute(query)).all())
+
+
+async def lock_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID) -> AnyRow | None:
+    """A trigger, locked for a change."""
+    query = (
+        select(workflow_trigger)
+        .where(workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id)
+        .with_for_update()
+    )
+    return (await connection.execute(query)).first()
+
+
+async def update_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID, **values: Any) -> AnyRow:
+    """Change a trigger that is locked; its row. `updated_at` tells cached copies apart, so it always moves."""
+    query = (
+        update(workflow_trigger)
+        .where(workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id)
+        .values(**values, updated_at=func.clock_timestamp())
+        .returning(workflow_trigger)
+    )
+    row: AnyRow = (await connection.execute(query)).one()
+    return row
+
+
+async def delete_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID) -> bool:
+    """Remove a trigger; False where there is none."""
+    query = delete(workflow_trigger).where(
+        workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id
+    )
+    return bool((await connection.execute(query)).rowcount)

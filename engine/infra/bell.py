@@ -1,0 +1,67 @@
+"""The bell of the outbox: tells the relay, after a commit, that there is something to publish.
+
+A NOTIFY inside a writing transaction serialises the commits of the whole database, so it is sent afterwards, over a
+connection of its own, and many rings become one. It may be lost: the relay polls as well.
+"""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from engine.infra.backoff import Backoff
+from engine.infra.database import connect
+from engine.infra.settings import Settings
+
+CHANNEL = "flowforge_outbox"
+_NOTIFY = f"NOTIFY {CHANNEL}"
+_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class OutboxBell:
+    """Rung from anywhere in the event loop; `run` does the ringing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._rung = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+
+    def ring(self) -> None:
+        """Have the relay look at the outbox soon. Never blocks, never fails."""
+        self._rung.set()
+
+    async def ring_now(self) -> None:
+        """Ring once before returning; what cannot be reached is left to the relay's polling."""
+        try:
+            await self._notify()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            _log.warning("bell_not_rung", error=repr(error))
+
+    async def run(self) -> None:
+        """Ring until cancelled: at most one NOTIFY is under way, and another one follows what came meanwhile."""
+        backoff = Backoff()
+        try:
+            while True:
+                await self._rung.wait()
+                self._rung.clear()
+                try:
+                    await self._notify()
+                    backoff.reset()
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                    _log.warning("bell_not_rung", error=repr(error))
+                    self._disconnect()
+                    await asyncio.sleep(backoff.pause())
+        finally:
+            self._disconnect()
+
+    async def _notify(self) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._settings, name="bell", synchronous_commit="off")
+        await self._connection.execute(_NOTIFY, timeout=_SECONDS)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None

@@ -1,0 +1,63 @@
+"""SQL of the outbox as the relay needs it. Rows are written by whoever changes a run, in the same statement."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from asyncpg import Connection
+
+# Any number that nothing else in the database locks on: the bytes of "ffrelay".
+RELAY_LOCK = 0x66_66_72_65_6C_61_79
+CHANNEL = "flowforge_outbox"
+COUNT_LIMIT = 100_000
+
+
+class OutboxRow(NamedTuple):
+    """A row to be published; `age` in seconds, by the database's clock."""
+
+    kind: str
+    workspace_id: UUID
+    run_id: UUID
+    traceparent: str | None
+    payload: bytes
+    age: float
+
+
+# The inner order and limit need the lock; the outer order is that of publication.
+_TAKE = """
+WITH taken AS (
+    DELETE FROM outbox
+    WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    RETURNING id, kind, workspace_id, run_id, traceparent, payload, created_at
+)
+SELECT kind, workspace_id, run_id, traceparent, payload,
+       greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS age
+FROM taken ORDER BY id
+"""
+
+_MEASURE = """
+SELECT count(*), greatest(0, coalesce(extract(epoch FROM now() - min(created_at)), 0))::float8
+FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting
+"""
+
+
+async def try_lead(connection: Connection) -> bool:
+    """Whether this session is now the one relay; it is until the session ends."""
+    leads: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)
+    return leads
+
+
+async def has_rows(connection: Connection, timeout: float) -> bool:
+    """Whether anything waits; raises TimeoutError where the session does not answer, so it is a sign of life too."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)", timeout=timeout)
+    return found
+
+
+async def take(connection: Connection, limit: int, timeout: float) -> list[OutboxRow]:
+    """Delete and return the first rows by id; they are gone for others only once the transaction commits."""
+    return [OutboxRow(*row) for row in await connection.fetch(_TAKE, limit, timeout=timeout)]
+
+
+async def measure(connection: Connection, timeout: float) -> tuple[int, float]:
+    """The number of rows that wait, counted up to 100,000, and the age of the oldest in seconds."""
+    count, oldest = await connection.fetchrow(_MEASURE, COUNT_LIMIT, timeout=timeout)
+    return count, oldest

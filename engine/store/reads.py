@@ -1,0 +1,103 @@
+"""The SQL by which people read runs: lists, details, and the journal behind them, always within one workspace."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+_COLUMNS = """
+run.id, run.workspace_id, run.workflow_id, workflow.name AS workflow_name, run.version, run.version_id, run.status,
+run.attempt, run.trigger_type, run.trigger_id, run.error_code, run.error_message, run.created_at, run.started_at,
+run.finished_at, run.wake_at, run.owner
+"""
+
+_ONE = f"""
+SELECT {_COLUMNS} FROM run JOIN workflow ON workflow.id = run.workflow_id
+WHERE run.id = $1 AND run.workspace_id = $2
+"""  # noqa: S608 - the columns are a constant of this module
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM run JOIN workflow ON workflow.id = run.workflow_id
+WHERE run.workspace_id = $1
+  AND ($2::uuid IS NULL OR run.id < $2)
+  AND ($3::uuid IS NULL OR run.workflow_id = $3)
+  AND ($4::text[] IS NULL OR run.status = ANY ($4))
+  AND ($5::text IS NULL OR run.trigger_type = $5)
+  AND ($6::uuid IS NULL OR run.id >= $6)
+  AND ($7::uuid IS NULL OR run.id < $7)
+  AND ($8::text IS NULL OR starts_with(run.id::text, lower($8)) OR strpos(lower(workflow.name), lower($8)) > 0
+       OR strpos(lower(run.error_message), lower($8)) > 0)
+ORDER BY run.id DESC LIMIT $9
+"""  # noqa: S608 - the columns are a constant of this module
+
+_EVENT = """
+SELECT id, trigger_id, outcome, run_id, dedup_key, received_at FROM inbound_event WHERE id = $1 AND workspace_id = $2
+"""
+
+
+class RunFilter(Struct, frozen=True, kw_only=True):
+    """Which runs a list holds; `since` and `until` bound the id, which sorts by time; `q` searches texts."""
+
+    workflow_id: UUID | None = None
+    statuses: list[str] | None = None
+    trigger_type: str | None = None
+    since: UUID | None = None
+    until: UUID | None = None
+    q: str | None = None
+
+
+class RunRow(Struct, frozen=True, kw_only=True):
+    """A row of a run with its workflow's name."""
+
+    id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    version_id: UUID
+    status: str
+    attempt: int
+    trigger_type: str
+    trigger_id: UUID | None
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    wake_at: datetime | None
+    owner: int | None
+
+
+async def find_run(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, workspace_id: UUID) -> RunRow | None:
+    """A run of the workspace."""
+    row = await reader.fetchrow(_ONE, run_id, workspace_id)
+    return None if row is None else RunRow(**row)
+
+
+async def list_runs(
+    reader: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID, chosen: RunFilter, *, before: UUID | None, limit: int
+) -> list[RunRow]:
+    """Runs of the workspace, the newest first, from below the id `before`."""
+    rows = await reader.fetch(
+        _LIST,
+        workspace_id,
+        before,
+        chosen.workflow_id,
+        chosen.statuses,
+        chosen.trigger_type,
+        chosen.since,
+        chosen.until,
+        chosen.q,
+        limit,
+    )
+    return [RunRow(**row) for row in rows]
+
+
+async def find_inbound_event(
+    reader: asyncpg.Connection | asyncpg.Pool, event_id: UUID, workspace_id: UUID
+) -> dict[str, Any] | None:
+    """The receipt of an inbound event: id, trigger_id, outcome, run_id, dedup_key, received_at."""
+    row = await reader.fetchrow(_EVENT, event_id, workspace_id)
+    return None if row is None else dict(row)

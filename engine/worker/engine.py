@@ -1,0 +1,279 @@
+"""The engine of one worker process: all its parts, wired together, and the life of its runs in memory."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from engine.core.decisions import StartAttempt
+from engine.core.events import ErrorInfo
+from engine.core.observations import AttemptOngoing, CancelRequested, Observation
+from engine.infra import metrics
+from engine.infra.bell import OutboxBell
+from engine.infra.broker import Doorbell
+from engine.infra.clock import Clock, DatabaseClock
+from engine.infra.database import connect
+from engine.infra.http_client import HttpClient
+from engine.infra.redis import REDIS_ERRORS
+from engine.infra.settings import Settings
+from engine.store.inbox import drop_messages, read_messages
+from engine.store.leases import hand_back, hand_back_all
+from engine.store.runs import ClaimedRun
+from engine.worker.attempts import AttemptRunner
+from engine.worker.claimer import FLUSHER_LIMIT, Claimer
+from engine.worker.driver import Driver
+from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
+from engine.worker.lease import Lease
+from engine.worker.live import LiveEvents
+from engine.worker.loading import BrokenRun, RunLoader
+from engine.worker.recovery import Recovery
+from engine.worker.timekeeper import Timekeeper
+
+_log = structlog.get_logger()
+
+
+class Engine:
+    """One incarnation of a worker: `run` until cancelled, or until it is declared dead (WorkerFenced)."""
+
+    def __init__(self, settings: Settings, redis: Redis, http: HttpClient) -> None:
+        self._settings = settings
+        self._doorbell = Doorbell(redis)
+        self._bell = OutboxBell(settings)
+        self.suspend_after = timedelta(seconds=settings.suspend_after_seconds)
+        self._database_clock = DatabaseClock()
+        self.clock: Clock = self._database_clock
+        self.is_draining = False
+        self._drivers: dict[UUID, Driver] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._live = LiveEvents(redis)
+        self._lease = Lease(
+            lambda: connect(settings, name="worker-lease"),
+            self._database_clock,
+            beat_seconds=settings.worker_heartbeat_seconds,
+            ttl_seconds=settings.worker_ttl_seconds,
+        )
+        self._attempts = AttemptRunner(
+            clock=self.clock,
+            http=http,
+            limit=settings.http_max_in_flight,
+            hold_lease=self._lease.hold,
+            on_ongoing=self._note_ongoing,
+            on_start=self.announce_start,
+        )
+        self._flusher: Flusher
+        self._claimer: Claimer
+        self._loader: RunLoader
+        self._timekeeper = Timekeeper(lambda: connect(settings, name="worker-timers"), self._ring)
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Take the lease and work until cancelled; `ready` is set once runs can be taken."""
+        await self._lease.acquire()
+        worker_id = self._lease.worker_id
+        structlog.contextvars.bind_contextvars(worker_id=worker_id)
+        self._flusher = Flusher(
+            worker_id, lambda: connect(self._settings, name="worker-journal"), on_commit=self._on_commit
+        )
+        recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
+        self._loader = RunLoader(self._settings)
+        self._claimer = Claimer(
+            lambda: connect(self._settings, name="worker-claims"),
+            worker_id=worker_id,
+            free_slots=self._free_slots,
+            take=self._take,
+            look_after=recovery.look,
+            on_reconnect=recovery.note_reconnect,
+            sweep_seconds=self._settings.sweep_seconds,
+        )
+        _log.info("worker_started", worker_id=worker_id)
+        ready.set()
+        try:
+            async with asyncio.TaskGroup() as duties:
+                for duty in (
+                    self._lease.run(self._read_inbox),
+                    self._flusher.run(),
+                    self._claimer.run(),
+                    self._timekeeper.run(),
+                    self._live.run(),
+                    self._bell.run(),
+                ):
+                    duties.create_task(duty)
+        except* WorkerFenced:
+            _log.warning("worker_fenced", runs=len(self._drivers))
+            raise WorkerFenced from None
+        finally:
+            self._abandon_all()
+            self._lease.close()
+            await self._loader.close()
+
+    async def activate(self, run_ids: list[UUID], _traceparent: str | None = None) -> None:
+        """Runs that may be runnable, by the doorbell."""
+        self._claimer.announce(run_ids)
+
+    async def sweep(self) -> None:
+        """Look for runnable runs now."""
+        self._claimer.sweep_soon()
+
+    def read_inbox_soon(self, run_id: UUID) -> None:
+        """Something lies in the inbox of a run: read it, where the run is ours."""
+        if run_id in self._drivers:
+            self._lease.beat_now()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, let attempts in flight end within `seconds`, and hand every run on."""
+        self.is_draining = True
+        deadline = asyncio.get_running_loop().time() + seconds
+        connection = await connect(self._settings, name="worker-drain")
+        try:
+            while self._drivers and asyncio.get_running_loop().time() < deadline:
+                idle = [driver for driver in self._drivers.values() if driver.is_idle]
+                for driver in idle:
+                    driver.close()
+                if idle:
+                    await hand_back(connection, self._lease.worker_id, [driver.run.id for driver in idle])
+                    self._bell.ring()
+                await asyncio.sleep(0.02)
+            left = len(self._drivers)
+            self._abandon_all()
+            await self._flusher.drain()
+            freed = await hand_back_all(connection, self._lease.worker_id)
+            await self._bell.ring_now()
+            _log.info("worker_drained", broken_off=left, handed_back=freed)
+        finally:
+            await connection.close()
+
+    # What drivers ask of their host.
+
+    def submit(self, entry: Entry) -> asyncio.Future[None]:
+        """Queue an entry for the next commit."""
+        return self._flusher.submit(entry)
+
+    async def perform(self, driver: Driver, start: StartAttempt) -> Observation:
+        """Make one attempt."""
+        return await self._attempts.perform(driver, start)
+
+    def spawn(self, driver: Driver, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine of the driver; what it raises ends the run's life in this worker."""
+        task = asyncio.get_running_loop().create_task(self._guard(driver, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def forget(self, driver: Driver) -> None:
+        """The run has ended, or is given up."""
+        if self._drivers.get(driver.run.id) is driver:
+            del self._drivers[driver.run.id]
+            metrics.RUNS_ACTIVE.set(len(self._drivers))
+
+    def reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
+        """Load the run anew from its journal, failing those attempts whose results were refused."""
+        if driver.is_abandoned:
+            return
+        driver.abandon()
+        task = asyncio.get_running_loop().create_task(self._reload(driver.run, refused))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def announce_start(self, driver: Driver, start: StartAttempt) -> None:
+        """Tell whoever watches the run that an attempt starts."""
+        self._live.hint_started(driver.run.id, start, self.clock.now())
+
+    # The life of runs.
+
+    def _free_slots(self) -> int:
+        if self.is_draining or self._flusher.depth > FLUSHER_LIMIT or not self._lease.is_fresh:
+            return 0
+        return self._settings.max_active_runs - len(self._drivers)
+
+    async def _take(self, claimed: list[ClaimedRun]) -> None:
+        for run in claimed:
+            try:
+                await self._adopt(run, {})
+            except BrokenRun as broken:
+                await self._fail(run, broken)
+
+    async def _adopt(self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> None:
+        driver = await self._loader.load(self, run, refused)
+        self._drivers[run.id] = driver
+        metrics.RUNS_ACTIVE.set(len(self._drivers))
+        self.spawn(driver, driver.begin(await self._loader.read_variables(run.workspace_id)))
+
+    async def _reload(self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> None:
+        fresh = msgspec.structs.replace(run, journal=await self._loader.read_journal(run.id))
+        try:
+            await self._adopt(fresh, refused)
+        except BrokenRun as broken:
+            await self._fail(fresh, broken)
+
+    async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
+        _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
+        try:
+            await self._flusher.submit(self._loader.failure_entry(run, broken, self.clock.now()))
+        except RejectedEntry as error:
+            _log.critical("run_stuck", run_id=str(run.id), error=str(error))
+
+    async def _guard(self, driver: Driver, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except WorkerFenced:
+            driver.abandon()
+        except Exception as error:
+            if driver.is_abandoned:
+                return
+            _log.exception("driver_failed", run_id=str(driver.run.id))
+            driver.abandon()
+            journal = await self._loader.read_journal(driver.run.id)
+            info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
+            await self._fail(msgspec.structs.replace(driver.run, journal=journal), BrokenRun("internal_error", info))
+
+    def _abandon_all(self) -> None:
+        for driver in list(self._drivers.values()):
+            driver.abandon()
+        for task in list(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    # What happens around them.
+
+    def _on_commit(self, entries: Sequence[Entry]) -> None:
+        if any(entry.messages for entry in entries):
+            self._bell.ring()
+        self._live.publish(entries)
+
+    def _note_ongoing(self, driver: Driver, start: StartAttempt, started_at: datetime | None) -> None:
+        if driver.is_closed or self.is_draining:
+            return
+        observation = AttemptOngoing(at=self.clock.now(), step=start.step, attempt=start.attempt, started_at=started_at)
+        self.spawn(driver, self._feed(driver, observation))
+
+    async def _feed(self, driver: Driver, observation: Observation, inbox_ids: Sequence[int] = ()) -> None:
+        await driver.feed(observation, inbox_ids)
+
+    async def _ring(self, run_ids: Sequence[UUID]) -> None:
+        try:
+            await self._doorbell.ring(run_ids)
+        except REDIS_ERRORS as error:
+            _log.warning("bell_not_rung", error=repr(error), runs=len(run_ids))
+
+    async def _read_inbox(self, connection: asyncpg.Connection) -> None:
+        if not self._drivers:
+            return
+        late: list[int] = []
+        for row in await read_messages(connection, self._lease.worker_id):
+            driver = self._drivers.get(row["run_id"])
+            if driver is None or driver.is_closed or row["id"] in driver.inbox_seen:
+                continue
+            driver.inbox_seen.add(row["id"])
+            if driver.state.is_over:
+                late.append(row["id"])
+                continue
+            payload = msgspec.json.decode(row["payload"])
+            observation = CancelRequested(at=self.clock.now(), by=payload.get("by"))
+            self.spawn(driver, self._feed(driver, observation, [row["id"]]))
+        if late:
+            await drop_messages(connection, late)

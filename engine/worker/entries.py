@@ -1,0 +1,121 @@
+"""Decisions as what the journal, the run's row and the outbox take."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from engine.core.events import (
+    RUN_LEVEL,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunResumed,
+    RunStarted,
+    RunSucceeded,
+    RunTimedOut,
+    RunWaiting,
+    encode_event,
+    event_type,
+)
+from engine.core.statuses import RunStatus
+from engine.store.journal import JournalRow, OutboxMessage, RunChange
+from engine.store.runs import ClaimedRun
+from engine.worker.flusher import Entry
+
+LONGEST_ERROR_CHARACTERS = 2000
+
+_STATUS = {
+    RunStarted: RunStatus.RUNNING,
+    RunWaiting: RunStatus.WAITING,
+    RunResumed: RunStatus.RUNNING,
+    RunSucceeded: RunStatus.SUCCEEDED,
+    RunFailed: RunStatus.FAILED,
+    RunCancelled: RunStatus.CANCELLED,
+    RunTimedOut: RunStatus.TIMED_OUT,
+}
+_ENDS = (RunSucceeded, RunFailed, RunCancelled, RunTimedOut)
+
+
+def make_entry(
+    run: ClaimedRun, seq: int, events: Sequence[RunEvent], *, traceparent: str | None, inbox_ids: Sequence[int] = ()
+) -> Entry:
+    """The events that follow the run's journal up to `seq`, as one entry.
+
+    Raises whatever the JSON encoder raises at an output that it cannot write.
+    """
+    rows = [
+        JournalRow(run_id=run.id, seq=number, kind=event_type(event), at=event.at, payload=encode_event(event))
+        for number, event in enumerate(events, start=seq + 1)
+    ]
+    change: RunChange | None = None
+    messages: list[OutboxMessage] = []
+    for row, event in zip(rows, events, strict=True):
+        if isinstance(event, RUN_LEVEL):
+            change = _change(run.id, event, change)
+            messages.append(_announce(run, event, row.seq, traceparent))
+    return Entry(
+        run_id=run.id,
+        rows=rows,
+        change=change,
+        messages=messages,
+        inbox_ids=inbox_ids,
+        size=sum(len(row.payload) for row in rows),
+        future=asyncio.get_running_loop().create_future(),
+    )
+
+
+def release(entry: Entry, run: ClaimedRun, status: RunStatus, wake_at: datetime) -> None:
+    """Make the entry suspend its run until `wake_at`, with a deferred bell for that moment."""
+    if entry.change is None:
+        entry.change = RunChange(run_id=run.id, status=status)
+    entry.change.wake_at = wake_at
+    entry.change.is_released = True
+    payload = msgspec.json.encode({"at": wake_at})
+    entry.messages = [
+        *entry.messages,
+        OutboxMessage(kind="wake", workspace_id=run.workspace_id, run_id=run.id, payload=payload),
+    ]
+
+
+def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int) -> dict[str, object]:
+    """A run-level event as the streams carry it: no payloads, only what changed."""
+    described: dict[str, object] = {
+        "id": f"{run.id}:{seq}",
+        "type": event_type(event),
+        "workspace_id": run.workspace_id,
+        "workflow_id": run.workflow_id,
+        "run_id": run.id,
+        "seq": seq,
+        "status": _STATUS[type(event)],
+        "at": event.at,
+        "reason": event.reason,
+    }
+    if isinstance(event, RunFailed | RunTimedOut):
+        described["error"] = {"code": event.error.code, "message": event.error.message[:LONGEST_ERROR_CHARACTERS]}
+    return described
+
+
+def _announce(run: ClaimedRun, event: RunEvent, seq: int, traceparent: str | None) -> OutboxMessage:
+    payload = msgspec.json.encode(describe_run_event(run, event, seq))
+    return OutboxMessage(
+        kind="event", workspace_id=run.workspace_id, run_id=run.id, payload=payload, traceparent=traceparent
+    )
+
+
+def _change(run_id: UUID, event: RunEvent, earlier: RunChange | None) -> RunChange:
+    change = RunChange(run_id=run_id, status=_STATUS[type(event)])
+    if earlier is not None:
+        change.started_at = earlier.started_at
+    if isinstance(event, RunStarted):
+        change.started_at = event.at
+    if isinstance(event, _ENDS):
+        change.finished_at = event.at
+        change.is_released = True
+    if isinstance(event, RunFailed | RunTimedOut):
+        change.error_code = event.error.code
+        # text columns refuse NUL, the one character that JSON has and PostgreSQL's text has not.
+        change.error_message = event.error.message[:LONGEST_ERROR_CHARACTERS].replace("\0", "\ufffd")
+    return change

@@ -1,0 +1,233 @@
+"""Self-clocking group commit: while one batch commits, the next one gathers. No timer, one writer, one statement."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import asyncpg
+import structlog
+from msgspec import Struct
+
+from engine.infra import metrics
+from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
+
+MAX_ROWS = 500
+MAX_BYTES = 4_194_304
+LONGEST_PAUSE_SECONDS = 1.0
+
+# SQLSTATE classes that say nothing of the data: connection, resources, operator, system, lock and serialisation.
+_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58", "25")
+
+_log = structlog.get_logger()
+
+
+class WorkerFenced(Exception):
+    """The worker was declared dead: it writes nothing any more."""
+
+
+class RejectedEntry(Exception):
+    """PostgreSQL refuses this entry for what it holds, or an earlier one of the same run was refused."""
+
+
+class Entry(Struct, kw_only=True):
+    """The events of one `advance`: they commit together. The future resolves after their commit."""
+
+    run_id: UUID
+    rows: Sequence[JournalRow]
+    change: RunChange | None
+    messages: Sequence[OutboxMessage]
+    inbox_ids: Sequence[int]
+    size: int
+    future: asyncio.Future[None]
+
+
+class Flusher:
+    """Commits entries in the order of their submission. `on_commit` hears of every committed batch."""
+
+    def __init__(
+        self,
+        worker_id: int,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        *,
+        on_commit: Callable[[Sequence[Entry]], None],
+    ) -> None:
+        self._worker_id = worker_id
+        self._connect = connect
+        self._on_commit = on_commit
+        self._connection: asyncpg.Connection | None = None
+        self._queue: deque[Entry] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.fenced = False
+
+    @property
+    def depth(self) -> int:
+        """How many entries wait for their commit."""
+        return len(self._queue)
+
+    def submit(self, entry: Entry) -> asyncio.Future[None]:
+        """Queue an entry. Its future fails with WorkerFenced or RejectedEntry."""
+        if self.fenced:
+            entry.future.set_exception(WorkerFenced())
+            return entry.future
+        self._queue.append(entry)
+        self._idle.clear()
+        self._wake.set()
+        return entry.future
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted is committed or refused."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Commit until cancelled, or until the worker is fenced (WorkerFenced)."""
+        try:
+            while True:
+                await self._wake.wait()
+                batch = self._gather()
+                if batch:
+                    await self._commit(batch, set())
+                if not self._queue:
+                    self._wake.clear()
+                    self._idle.set()
+        finally:
+            self._fail_all()
+            if self._connection is not None:
+                self._connection.terminate()
+
+    def _gather(self) -> list[Entry]:
+        batch: list[Entry] = []
+        rows = size = 0
+        while self._queue and rows < MAX_ROWS and size < MAX_BYTES:
+            entry = self._queue.popleft()
+            batch.append(entry)
+            rows += len(entry.rows)
+            size += entry.size
+        return batch
+
+    async def _commit(self, entries: list[Entry], broken: set[UUID]) -> None:
+        """Commit the entries, but for those of runs that were broken by an earlier part of the same batch."""
+        for entry in entries:
+            if entry.run_id in broken:
+                _reject(entry, RejectedEntry("an earlier entry of the run was refused"))
+        entries = [entry for entry in entries if entry.run_id not in broken]
+        if not entries:
+            return
+        started = time.perf_counter()
+        try:
+            await self._write(_merge(entries))
+        except RejectedEntry as error:
+            await self._isolate(entries, error, broken)
+            return
+        except WorkerFenced:
+            self._queue.extendleft(reversed(entries))
+            raise
+        metrics.JOURNAL_FLUSH_SECONDS.observe(time.perf_counter() - started)
+        metrics.JOURNAL_BATCH_ROWS.observe(sum(len(entry.rows) for entry in entries))
+        self._on_commit(entries)
+        for entry in entries:
+            if not entry.future.done():
+                entry.future.set_result(None)
+
+    async def _write(self, batch: Batch) -> None:
+        """Write the batch, over as many connections as that takes; a lost answer is looked up, never guessed."""
+        pause = 0.05
+        in_doubt = False
+        while True:
+            try:
+                connection = await self._connected()
+                if in_doubt and await is_committed(connection, self._worker_id, batch):
+                    return
+                committed = await commit_batch(connection, self._worker_id, batch)
+            except asyncpg.UniqueViolationError as error:
+                # The first try may have committed after it was looked up.
+                if in_doubt and await is_committed(await self._connected(), self._worker_id, batch):
+                    return
+                raise RejectedEntry(str(error)) from error
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                if not _is_transient(error):
+                    raise RejectedEntry(str(error)) from error
+                _log.warning("commit_retried", error=repr(error), pause_seconds=pause)
+                self._disconnect()
+                in_doubt = True
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            self._check(committed, batch)
+            return
+
+    def _check(self, committed: Committed, batch: Batch) -> None:
+        if not committed.is_alive:
+            self.fenced = True
+            metrics.FENCED_WRITES.inc()
+            raise WorkerFenced
+        if committed.events != len(batch.rows) or committed.runs != len(batch.changes):
+            _log.error("commit_incomplete", events=committed.events, runs=committed.runs, rows=len(batch.rows))
+
+    async def _isolate(self, entries: list[Entry], error: RejectedEntry, broken: set[UUID]) -> None:
+        """Halve the batch until what PostgreSQL refuses is alone; the rest commits."""
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            await self._commit(entries[:middle], broken)
+            await self._commit(entries[middle:], broken)
+            return
+        run_id = entries[0].run_id
+        _log.error("entry_rejected", run_id=str(run_id), error=str(error))
+        # What the run had submitted after it builds on it, and would leave a gap in the journal.
+        broken.add(run_id)
+        later = [entry for entry in self._queue if entry.run_id == run_id]
+        self._queue = deque(entry for entry in self._queue if entry.run_id != run_id)
+        for entry in [*entries, *later]:
+            _reject(entry, error)
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    def _fail_all(self) -> None:
+        self.fenced = True
+        for entry in self._queue:
+            if not entry.future.done():
+                entry.future.set_exception(WorkerFenced())
+        self._queue.clear()
+        self._idle.set()
+
+
+def _reject(entry: Entry, error: RejectedEntry) -> None:
+    if not entry.future.done():
+        entry.future.set_exception(error)
+
+
+def _merge(entries: Sequence[Entry]) -> Batch:
+    """One batch of all entries; of several changes to one run the last wins, but a start is kept."""
+    changes: dict[UUID, RunChange] = {}
+    for entry in entries:
+        change = entry.change
+        if change is None:
+            continue
+        earlier = changes.get(change.run_id)
+        if earlier is not None and change.started_at is None:
+            change.started_at = earlier.started_at
+        changes[change.run_id] = change
+    return Batch(
+        rows=[row for entry in entries for row in entry.rows],
+        changes=list(changes.values()),
+        messages=[message for entry in entries for message in entry.messages],
+        inbox_ids=[inbox_id for entry in entries for inbox_id in entry.inbox_ids],
+    )
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES
+    # asyncpg refuses to encode a value with an error that is a ValueError too; all else is the connection's.
+    return not isinstance(error, ValueError)

@@ -1,0 +1,105 @@
+"""The worker's own lease: an incarnation row, a session lock, a heartbeat; and the database's time with it."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+
+from engine.infra.clock import DatabaseClock
+from engine.store.leases import beat, hold_session_lock, register_worker
+from engine.worker.flusher import WorkerFenced
+
+# With less of the lease left than this, no effect may start: it could end after somebody else took over.
+MARGIN_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+class Lease:
+    """Held by beating: `worker_id` is good until `ttl` seconds after the last beat."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        clock: DatabaseClock,
+        *,
+        beat_seconds: float,
+        ttl_seconds: float,
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._beat_seconds = beat_seconds
+        self._ttl_seconds = ttl_seconds
+        self._beaten_at = 0.0
+        self._fresh = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self.worker_id = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether enough of the lease is left to start something."""
+        return time.monotonic() - self._beaten_at < self._ttl_seconds - MARGIN_SECONDS
+
+    async def acquire(self) -> None:
+        """Make this incarnation; raises what connecting raises."""
+        connection = self._connection = await self._connect()
+        self.worker_id = await register_worker(connection, name="worker", host=socket.gethostname(), pid=os.getpid())
+        await self._beat(connection)
+
+    async def hold(self) -> None:
+        """Return at once while the lease is fresh, else wait until it is."""
+        while not self.is_fresh:
+            self._fresh.clear()
+            await self._fresh.wait()
+
+    async def run(self, on_beat: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Beat until cancelled; `on_beat` may use the connection after each. Raises WorkerFenced once declared dead."""
+        while True:
+            try:
+                connection = await self._connected()
+                # Slower than this is as good as lost: a new connection may be quicker.
+                async with asyncio.timeout(self._ttl_seconds / 2):
+                    await self._beat(connection)
+                    await on_beat(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                _log.warning("heartbeat_failed", error=repr(error))
+                self._disconnect()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._beat_seconds):
+                    await self._hurry.wait()
+            self._hurry.clear()
+
+    def beat_now(self) -> None:
+        """Beat without waiting for the next turn."""
+        self._hurry.set()
+
+    def close(self) -> None:
+        """Give the connection up, and the session lock with it."""
+        self._disconnect()
+
+    async def _beat(self, connection: asyncpg.Connection) -> None:
+        asked_at = time.monotonic()
+        now = await beat(connection, self.worker_id)
+        if now is None:
+            raise WorkerFenced
+        self._beaten_at = asked_at
+        self._clock.synchronise(now)
+        self._fresh.set()
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+            # Others take its absence for the first sign of death.
+            await hold_session_lock(self._connection, self.worker_id)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None

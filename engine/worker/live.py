@@ -1,0 +1,81 @@
+"""Live step events for whoever watches a run: published after their commit, at most once, for watched runs only."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import Redis
+
+from engine.core.decisions import StartAttempt
+from engine.infra import metrics
+from engine.infra.pubsub import Subscriber
+from engine.infra.redis import REDIS_ERRORS
+from engine.worker.flusher import Entry
+
+WATCHED = "ff:watched"
+WATCH_CHANNEL = "ff:watch"
+QUEUE_LIMIT = 10_000
+
+
+class LiveEvents:
+    """Readers put the ids of runs into `ff:watched` (score: until when, in Unix seconds) and ring `ff:watch`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._watched: dict[UUID, float] = {}
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_LIMIT)
+
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Publish committed events, each as `{"seq": n, "event": {…}}`."""
+        if self._watched:
+            for entry in entries:
+                if entry.run_id in self._watched:
+                    for row in entry.rows:
+                        self._put(entry.run_id, b'{"seq":%d,"event":%b}' % (row.seq, row.payload))
+
+    def hint_started(self, run_id: UUID, start: StartAttempt, at: datetime) -> None:
+        """Publish that an attempt starts: a hint without a seq, for it stands in no journal."""
+        if run_id in self._watched:
+            event = {"type": "step.started", "at": at, "step": start.step, "attempt": start.attempt}
+            self._put(run_id, msgspec.json.encode({"seq": None, "event": event}))
+
+    async def run(self) -> None:
+        """Follow who watches what, and publish, until cancelled."""
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(self._follow())
+            duties.create_task(self._send())
+
+    def _put(self, run_id: UUID, payload: bytes) -> None:
+        try:
+            self._queue.put_nowait((f"ff:run:{run_id}", payload))
+        except asyncio.QueueFull:
+            metrics.LIVE_EVENTS_DROPPED.inc()
+
+    async def _follow(self) -> None:
+        async with contextlib.aclosing(Subscriber(self._redis, [WATCH_CHANNEL]).messages()) as messages:
+            async for _ in messages:
+                with contextlib.suppress(*REDIS_ERRORS):
+                    await self._refresh()
+
+    async def _refresh(self) -> None:
+        rows = await self._redis.zrangebyscore(WATCHED, time.time(), "+inf", withscores=True)
+        self._watched = {
+            UUID(member.decode() if isinstance(member, bytes) else member): score for member, score in rows
+        }
+
+    async def _send(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while not self._queue.empty() and len(batch) < 500:  # noqa: PLR2004 - one round trip's worth
+                batch.append(self._queue.get_nowait())
+            try:
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for channel, payload in batch:
+                        pipe.publish(channel, payload)
+                    await pipe.execute()
+            except REDIS_ERRORS:
+                metrics.LIVE_EVENTS_DROPPED.inc(len(batch))

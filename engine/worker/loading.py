@@ -1,0 +1,91 @@
+"""Loading a claimed run: its version's graph, its journal as state; and the end of a run that cannot be loaded."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from engine.core.events import ErrorInfo, RunFailed, RunQueued, decode_event
+from engine.core.graph import Graph
+from engine.core.replay import replay
+from engine.core.transitions import InvalidTransition
+from engine.infra.database import create_pool
+from engine.infra.settings import Settings
+from engine.steps.compilation import compile_definition
+from engine.store.journal import read_journal
+from engine.store.runs import ClaimedRun, load_definition
+from engine.worker.driver import Driver, Host
+from engine.worker.entries import make_entry
+from engine.worker.flusher import Entry
+
+MAX_CRASHES = 3
+CACHED_GRAPHS = 256
+
+
+class BrokenRun(Exception):
+    """A run that no worker can go on with."""
+
+    def __init__(self, reason: str, error: ErrorInfo) -> None:
+        super().__init__(error.message)
+        self.reason = reason
+        self.error = error
+
+
+class RunLoader:
+    """Makes drivers of claimed runs. Graphs are immutable, so that each version is compiled once and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._graphs: dict[UUID, Graph] = {}
+        self._pool: asyncpg.Pool | None = None
+
+    async def load(self, host: Host, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> Driver:
+        """The driver of a run as its journal left it. Raises BrokenRun."""
+        if run.crashes >= MAX_CRASHES:
+            message = f"{run.crashes} workers died while they had the run, so it is not tried again"
+            raise BrokenRun("worker_crashed", ErrorInfo(code="worker_crashed", message=message))
+        try:
+            graph = self._graphs.get(run.version_id) or await self._load_graph(run.version_id)
+            events = [decode_event(payload) for _, payload in run.journal]
+            state = replay(graph, events, run_id=str(run.id), attempt=run.attempt)
+        except (InvalidTransition, msgspec.MsgspecError, KeyError, ValueError) as error:
+            message = f"the run's journal or its definition cannot be read: {error!r}"
+            raise BrokenRun("internal_error", ErrorInfo(code="internal_error", message=message)) from error
+        queued = events[0]
+        if not isinstance(queued, RunQueued):
+            message = "the run's journal has no beginning"
+            raise BrokenRun("internal_error", ErrorInfo(code="internal_error", message=message))
+        return Driver(host, run, graph, state, queued, refused)
+
+    async def read_journal(self, run_id: UUID) -> list[tuple[int, bytes]]:
+        """The run's journal as it stands."""
+        return [(row["seq"], row["payload"]) for row in await read_journal(await self._connected(), run_id)]
+
+    async def read_variables(self, _workspace_id: UUID) -> dict[str, Any]:
+        """The workspace's variables, as runs that start now see them."""
+        return {}
+
+    def failure_entry(self, run: ClaimedRun, broken: BrokenRun, at: datetime) -> Entry:
+        """The entry that ends a run which cannot be driven."""
+        event = RunFailed(at=at, error=broken.error, reason=broken.reason)
+        return make_entry(run, run.journal[-1][0], [event], traceparent=None)
+
+    async def close(self) -> None:
+        """Give the connections up."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def _load_graph(self, version_id: UUID) -> Graph:
+        graph = compile_definition(await load_definition(await self._connected(), version_id))
+        if len(self._graphs) >= CACHED_GRAPHS:
+            self._graphs.pop(next(iter(self._graphs)))
+        self._graphs[version_id] = graph
+        return graph
+
+    async def _connected(self) -> asyncpg.Pool:
+        # Used for the first run of a version and after refusals only: opened when it is needed.
+        if self._pool is None:
+            self._pool = await create_pool(self._settings, name="worker-load", size=2)
+        return self._pool

@@ -1,0 +1,130 @@
+"""The worker process: arq brings run ids, the engine drives them; SIGTERM drains."""
+
+import asyncio
+import contextlib
+import resource
+import signal
+from uuid import UUID
+
+import asyncpg
+import structlog
+import uvloop
+from redis.asyncio import Redis
+
+from engine.infra.backoff import Backoff
+from engine.infra.bell_worker import BellWorker
+from engine.infra.http_client import HttpClient
+from engine.infra.logging import configure_logging
+from engine.infra.metrics_exchange import publish_metrics
+from engine.infra.pubsub import Subscriber
+from engine.infra.redis import create_redis
+from engine.infra.settings import Settings
+from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+from engine.worker.engine import Engine
+from engine.worker.flusher import WorkerFenced
+
+INBOX_CHANNEL = "ff:inbox"
+
+_log = structlog.get_logger()
+
+
+def run_worker(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT; the exit code."""
+    configure_logging(settings, "worker")
+    configure_telemetry(settings, "worker")
+    _raise_open_files()
+    try:
+        return uvloop.run(_Process(settings).run())
+    finally:
+        shutdown_telemetry()
+
+
+def _raise_open_files() -> None:
+    """Every request in flight is an open file: take all that the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class _Process:
+    """One process: an engine after the other, should one lose its lease, under the same doorbell."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: Engine | None = None
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        redis = create_redis(self._settings, name="worker")
+        try:
+            async with HttpClient(self._settings) as http:
+                bells = BellWorker(self._settings, activate=self._activate, sweep=self._sweep)
+                side = [
+                    asyncio.create_task(bells.run()),
+                    asyncio.create_task(self._listen(redis)),
+                    asyncio.create_task(publish_metrics(redis, "worker")),
+                ]
+                try:
+                    await self._keep_engine(redis, http, bells)
+                finally:
+                    for task in side:
+                        task.cancel()
+                    await asyncio.gather(*side, return_exceptions=True)
+        finally:
+            await redis.aclose()
+        return 0
+
+    async def _keep_engine(self, redis: Redis, http: HttpClient, bells: BellWorker) -> None:
+        backoff = Backoff()
+        stopping = asyncio.create_task(self._stop.wait())
+        while not self._stop.is_set():
+            engine = Engine(self._settings, redis, http)
+            ready = asyncio.Event()
+            life = asyncio.create_task(engine.run(ready))
+            starting = asyncio.create_task(ready.wait())
+            await asyncio.wait({life, stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.is_set():
+                backoff.reset()
+                self._engine = engine
+                await asyncio.wait({life, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            starting.cancel()
+            if self._stop.is_set() and ready.is_set() and not life.done():
+                bells.stop()
+                await engine.drain(self._settings.drain_seconds)
+            self._engine = None
+            await _end(life)
+            if not self._stop.is_set():
+                await asyncio.sleep(backoff.pause())
+        stopping.cancel()
+
+    async def _activate(self, run_ids: list[UUID], traceparent: str | None) -> None:
+        if self._engine is not None:
+            await self._engine.activate(run_ids, traceparent)
+
+    async def _sweep(self) -> None:
+        if self._engine is not None:
+            await self._engine.sweep()
+
+    async def _listen(self, redis: Redis) -> None:
+        async with contextlib.aclosing(Subscriber(redis, [INBOX_CHANNEL]).messages()) as messages:
+            async for message in messages:
+                if message.payload is not None and self._engine is not None:
+                    with contextlib.suppress(ValueError):
+                        self._engine.read_inbox_soon(UUID(message.payload.decode()))
+
+
+async def _end(life: asyncio.Task[None]) -> None:
+    life.cancel()
+    try:
+        await life
+    except asyncio.CancelledError:
+        pass
+    except WorkerFenced:
+        _log.warning("worker_starts_anew")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _log.warning("database_unavailable", error=repr(error))
+    except Exception:
+        _log.exception("engine_failed")
