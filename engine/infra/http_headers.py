@@ -31,7 +31,9 @@ def check_headers(headers: Headers) -> CIMultiDict[str]:
         # The first test decides nearly always, and costs a fraction of the second.
         if not (value.isascii() and value.isprintable()) and _VALUE.fullmatch(value) is None:
             raise InvalidHeaderError(f"The header {name} holds a line break or another control character")
-        checked.add(name, value)
+        # The library keeps several values of a header only where the name is spelled alike.
+        spelling = next(known for known in checked if known.lower() == name.lower()) if name in checked else name
+        checked.add(spelling, value)
     return checked
 
 
