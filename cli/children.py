@@ -29,9 +29,12 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        # Until the child has let go of our handlers, a signal to it waits: they would swallow it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
         pid = os.fork()
         if pid == 0:
-            self._run(parent)
+            self._run(parent, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # Both sides do it, so that neither can be too early.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
@@ -56,12 +59,13 @@ class Child:
         if self.pid and self.poll() is None:
             os.kill(self.pid, number)
 
-    def _run(self, parent: int) -> None:
+    def _run(self, parent: int, mask: set[int | signal.Signals]) -> None:
         code = INTERNAL_ERROR
         try:
             signal.set_wakeup_fd(-1)
             for number in _RESET:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             # Ctrl-C reaches the whole foreground group: it is for the supervisor, which then tells us.
             os.setpgid(0, 0)
             die_with_parent(parent, signal.SIGTERM)

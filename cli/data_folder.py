@@ -28,7 +28,8 @@ class DataFolder:
     def claim(self) -> None:
         """Take the folder; raises SettingError if another `up` has it, or if it cannot be written."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Others may pass through to what is theirs (PostgreSQL's account, under root), not look around.
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
             file = (self.path / "up.lock").open("a+")
         except OSError as error:
             raise SettingError(

@@ -82,7 +82,7 @@ class Postgres:
         """Make the data folder if there is none, start the server, and return when it takes connections."""
         binaries, major = find_binaries()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        prefix, account = unprivileged(self.data)
+        prefix, account = unprivileged(self.data, binaries)
         if account is not None:
             os.chown(self.folder, account, account)
         if not self.data.exists():

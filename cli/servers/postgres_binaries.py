@@ -53,9 +53,9 @@ def find_binaries() -> tuple[Path, int]:
         for folder in folders():
             found = True
             major, reason = _version(folder)
-            if major >= OLDEST and (folder / "initdb").exists():
+            if not reason:
                 return folder, major
-            tried.append(f"{provider} ({folder}): {reason or f'version {major} is older than {OLDEST}'}")
+            tried.append(f"{provider} ({folder}): {reason}")
         if not found:
             tried.append(f"{provider}: none")
     raise ServerError(
@@ -71,6 +71,8 @@ def _version(folder: Path) -> tuple[int, str]:
     match = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
     if not match:
         return 0, (answer.stderr.strip().splitlines() or ["does not run"])[-1]
+    if int(match[1]) < OLDEST:
+        return int(match[1]), f"version {match[1]} is older than {OLDEST}"
     return int(match[1]), "" if (folder / "initdb").exists() else "has no initdb"
 
 
@@ -82,7 +84,7 @@ def has_lz4(folder: Path) -> bool:
     return "--with-lz4" in answer.stdout
 
 
-def unprivileged(data: Path) -> tuple[tuple[str, ...], int | None]:
+def unprivileged(data: Path, binaries: Path) -> tuple[tuple[str, ...], int | None]:
     """How to run PostgreSQL, which refuses root: a command prefix, and an account to switch to.
 
     Not root: as we are. Root: as a plain user of a user namespace, else as an account that then owns `data`.
@@ -97,10 +99,11 @@ def unprivileged(data: Path) -> tuple[tuple[str, ...], int | None]:
             account = pwd.getpwnam(name)
         except KeyError:
             continue
-        if owner in (0, account.pw_uid) and _reachable(data.parent, account.pw_uid):
+        if owner in (0, account.pw_uid) and _reachable(account.pw_uid, data.parent.parent, binaries / "postgres"):
             return (), account.pw_uid
     raise ServerError(
-        f"PostgreSQL does not run as root, and neither a user namespace nor an account that reaches {data} is there. "
+        "PostgreSQL does not run as root, and there is neither a user namespace nor an account "
+        f"({', '.join(ACCOUNTS)}) that reaches {data.parent.parent} and {binaries}. "
         "Run ./flowforge as another user, or set FLOWFORGE_DATABASE_URL to a PostgreSQL you run."
     )
 
@@ -111,8 +114,9 @@ def _namespaces_work() -> bool:
     return subprocess.run([*_IN_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def _reachable(folder: Path, account: int) -> bool:
-    probe = subprocess.run(
-        ["test", "-x", str(folder.resolve())], user=account, group=account, extra_groups=[], check=False
-    )
-    return probe.returncode == 0
+def _reachable(account: int, *paths: Path) -> bool:
+    for path in paths:
+        probe = ["test", "-x", str(path.resolve())]
+        if subprocess.run(probe, user=account, group=account, extra_groups=[], check=False).returncode != 0:
+            return False
+    return True

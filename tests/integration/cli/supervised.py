@@ -1,0 +1,52 @@
+"""A supervisor over small children, as a program: for the tests beside it.
+
+Prints a JSON line at every change: the process ids by name. Children: `steady` lives, `short` ends at once with the
+code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from cli.children import Child
+from cli.supervisor import Supervisor
+
+
+def steady() -> int:
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    while not stopped:
+        time.sleep(0.01)
+    return 0
+
+
+def short() -> int:
+    return int(os.environ["SHORT_CODE"])
+
+
+def stubborn() -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+CHOICES = {"steady": steady, "short": short, "stubborn": stubborn}
+children = [Child(name, CHOICES[name]) for name in os.environ["ROLES"].split(",")]
+
+
+def tell() -> None:
+    sys.stdout.write(json.dumps({child.name: child.pid for child in children}) + "\n")
+    sys.stdout.flush()
+
+
+sys.exit(
+    Supervisor(
+        [],
+        children,
+        grace_seconds=float(os.environ.get("GRACE", "5")),
+        on_change=tell,
+        probe=lambda: os.environ.get("IS_READY", "yes") == "yes",
+    ).run()
+)

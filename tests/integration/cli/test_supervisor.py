@@ -1,0 +1,136 @@
+"""The supervisor starts again what dies, and stops in order."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.product import clean_environment, wait_for
+
+PROGRAM = Path(__file__).with_name("supervised.py")
+Start = Callable[..., "Supervised"]
+
+
+class Supervised:
+    """The program, running."""
+
+    def __init__(self, roles: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, PROGRAM],
+            env=clean_environment(ROLES=roles, **environment),
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+
+    def next_pids(self) -> dict[str, int]:
+        """The process ids after the next change."""
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            if line.startswith("{"):
+                pids: dict[str, int] = json.loads(line)
+                return pids
+        raise AssertionError("the supervisor ended")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    running: list[Supervised] = []
+
+    def launch(roles: str, **environment: str) -> Supervised:
+        running.append(Supervised(roles, **environment))
+        return running[-1]
+
+    yield launch
+    for supervised in running:
+        supervised.process.kill()
+        supervised.process.wait()
+        assert supervised.process.stdout is not None
+        supervised.process.stdout.close()
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_killed_child_is_started_again(start: Start) -> None:
+    supervised = start("steady")
+    first = supervised.next_pids()["steady"]
+    os.kill(first, signal.SIGKILL)
+    second = supervised.next_pids()["steady"]
+    assert second != first
+    assert not is_gone(second)
+
+
+def test_a_child_that_keeps_ending_is_started_ever_more_slowly(start: Start) -> None:
+    supervised = start("short", SHORT_CODE="3")
+    supervised.next_pids()
+    moments = []
+    for _ in range(4):
+        supervised.next_pids()
+        moments.append(time.monotonic())
+    waits = [later - earlier for earlier, later in pairwise(moments)]
+    assert waits[0] >= 0.15
+    assert waits[1] >= 0.35
+    assert waits[2] >= 0.75
+    assert max(waits) < 2
+
+
+def test_a_bad_setting_at_the_start_ends_everything(start: Start) -> None:
+    supervised = start("steady,short", SHORT_CODE="2", IS_READY="no")
+    steady = supervised.next_pids()["steady"]
+    assert supervised.process.wait(10) == 2
+    assert is_gone(steady)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_asked_for_is_orderly(start: Start, number: signal.Signals) -> None:
+    supervised = start("steady")
+    pid = supervised.next_pids()["steady"]
+    assert supervised.stop(number) == 0
+    assert is_gone(pid)
+
+
+def test_a_child_that_does_not_end_is_killed_after_the_grace(start: Start) -> None:
+    supervised = start("stubborn,steady", GRACE="0.3")
+    pids = supervised.next_pids()
+    assert supervised.stop() == 0
+    assert all(is_gone(pid) for pid in pids.values())
+
+
+def test_a_second_signal_cuts_the_grace_short(start: Start) -> None:
+    supervised = start("stubborn,steady", GRACE="60")
+    pids = supervised.next_pids()
+    supervised.process.send_signal(signal.SIGINT)
+    # The steady one is gone: the first signal has been taken.
+    wait_for(lambda: is_gone(pids["steady"]), what="first stop")
+    assert supervised.stop(signal.SIGINT) == 0
+    assert is_gone(pids["stubborn"])
+
+
+def test_children_end_with_a_killed_supervisor(start: Start) -> None:
+    supervised = start("steady")
+    pid = supervised.next_pids()["steady"]
+    supervised.process.kill()
+    wait_for(lambda: is_gone(pid), what="end of the child")
+
+
+def test_ctrl_c_reaches_the_supervisor_alone(start: Start) -> None:
+    supervised = start("stubborn", GRACE="60")
+    pid = supervised.next_pids()["stubborn"]
+    assert os.getpgid(pid) == pid
+    assert os.getpgid(supervised.process.pid) == supervised.process.pid
