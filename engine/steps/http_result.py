@@ -82,7 +82,7 @@ def read_retry_after(headers: dict[str, str]) -> float | None:
 def _read_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
