@@ -222,6 +222,7 @@ class _Step:
         )
 
     def _finish(self) -> None:
+        self._leave_waiting("delay_elapsed")
         output: Any = None
         if self.graph.output is not None:
             try:
@@ -230,7 +231,6 @@ class _Step:
                 info = describe_expression_error(error, code="output_error")
                 self.record(RunFailed(at=self.at, error=info, reason="output_error"))
                 return
-        self._leave_waiting("delay_elapsed")
         self.record(RunSucceeded(at=self.at, output=output))
 
     def _fail_run(self, node: Node) -> None:

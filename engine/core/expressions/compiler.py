@@ -119,7 +119,7 @@ class _Compiler:
         self.references.add((node.name,))
         return name_evaluator(node.name, node.position)
 
-    def _path(self, node: Path) -> Evaluator:
+    def _path(self, node: Path, tested_field: str | None = None) -> Evaluator:
         steps: list[Step] = []
         for step in node.steps:
             if isinstance(step, Index):
@@ -135,20 +135,17 @@ class _Compiler:
         slot = self._slots.get(root.name)
         if slot is not None:
             return quick_variable_path(slot, steps, path_evaluator(variable_evaluator(slot), steps))
-        self.references.add(_reference(root.name, steps))
+        tested: list[Step] = [] if tested_field is None else [(tested_field, node.position)]
+        self.references.add(_reference(root.name, [*steps, *tested]))
         return quick_name_path(root.name, steps, path_evaluator(name_evaluator(root.name, root.position), steps))
 
     def _has(self, node: Has) -> Evaluator:
-        known = set(self.references)
-        operand = self.compile(node.operand)
-        fresh = self.references - known
-        if isinstance(node.operand, Name | Path) and len(fresh) == 1:
-            # `has(a.b)` reads `a.b`, not all of `a`.
-            (reference,) = fresh
-            if len(reference) == _selected_fields(node.operand) and len(reference) < _REFERENCE_LENGTH:
-                self.references.remove(reference)
-                self.references.add((*reference, node.field))
-        return has_evaluator(operand, node.field, node.position)
+        operand = node.operand
+        # `has(a.b)` reads `a.b`, not all of `a`.
+        if isinstance(operand, Name):
+            operand = Path(root=operand, steps=(), position=operand.position)
+        evaluator = self._path(operand, node.field) if isinstance(operand, Path) else self.compile(operand)
+        return has_evaluator(evaluator, node.field, node.position)
 
     def _list(self, node: ListLiteral) -> Evaluator:
         if node.items and all(isinstance(item, Literal) for item in node.items):
@@ -264,7 +261,3 @@ def _reference(root: str, steps: list[Step]) -> tuple[str, ...]:
             break
         path.append(step)
     return tuple(path)
-
-
-def _selected_fields(node: Name | Path) -> int:
-    return 1 if isinstance(node, Name) else 1 + len(node.steps)

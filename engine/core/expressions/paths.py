@@ -75,7 +75,7 @@ def quick_variable_path(slot: int, steps: Sequence[Step], slow: Evaluator) -> Ev
 def quick_name_path(name: str, steps: Sequence[Step], slow: Evaluator) -> Evaluator:
     """Like `slow`, quicker where up to three fields are selected from a name of the scope."""
     fields = [step for step, _ in steps if isinstance(step, str)]
-    if len(fields) != len(steps) or len(fields) > _QUICK_STEPS:
+    if not fields or len(fields) != len(steps) or len(fields) > _QUICK_STEPS:
         return slow
     first, second, third = [*fields, "", ""][:_QUICK_STEPS]
 
