@@ -1,7 +1,8 @@
 """A supervisor over small children, as a program: for the tests beside it.
 
 Prints a JSON line at every change: the process ids by name. Children: `steady` lives, `short` ends at once with the
-code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted.
+code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted. One that has its signal handler in
+place leaves a file of its process id in MARKS.
 """
 
 import json
@@ -9,14 +10,20 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from cli.children import Child
 from cli.supervisor import Supervisor
 
 
+def mark() -> None:
+    Path(os.environ["MARKS"], str(os.getpid())).touch()
+
+
 def steady() -> int:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    mark()
     while not stopped:
         time.sleep(0.01)
     return 0
@@ -28,6 +35,7 @@ def short() -> int:
 
 def stubborn() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    mark()
     while True:
         time.sleep(1)
 

@@ -21,21 +21,25 @@ Start = Callable[..., "Supervised"]
 class Supervised:
     """The program, running."""
 
-    def __init__(self, roles: str, **environment: str) -> None:
+    def __init__(self, marks: Path, roles: str, **environment: str) -> None:
+        self.marks = marks
         self.process = subprocess.Popen(
             [sys.executable, PROGRAM],
-            env=clean_environment(ROLES=roles, **environment),
+            env=clean_environment(MARKS=str(marks), ROLES=roles, **environment),
             stdout=subprocess.PIPE,
             text=True,
             process_group=0,
         )
 
     def next_pids(self) -> dict[str, int]:
-        """The process ids after the next change."""
+        """The process ids after the next change, once their processes handle signals."""
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             if line.startswith("{"):
                 pids: dict[str, int] = json.loads(line)
+                for name, pid in pids.items():
+                    if name != "short":
+                        wait_for((self.marks / str(pid)).exists, what=f"{name} that handles signals")
                 return pids
         raise AssertionError("the supervisor ended")
 
@@ -45,11 +49,11 @@ class Supervised:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Supervised] = []
 
     def launch(roles: str, **environment: str) -> Supervised:
-        running.append(Supervised(roles, **environment))
+        running.append(Supervised(tmp_path, roles, **environment))
         return running[-1]
 
     yield launch
