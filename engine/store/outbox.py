@@ -7,7 +7,6 @@ from asyncpg import Connection
 
 # Any number that nothing else in the database locks on: the bytes of "ffrelay".
 RELAY_LOCK = 0x66_66_72_65_6C_61_79
-CHANNEL = "flowforge_outbox"
 COUNT_LIMIT = 100_000
 
 
@@ -40,9 +39,9 @@ FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting
 """
 
 
-async def try_lead(connection: Connection) -> bool:
+async def try_lead(connection: Connection, timeout: float) -> bool:
     """Whether this session is now the one relay; it is until the session ends."""
-    leads: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)
+    leads: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK, timeout=timeout)
     return leads
 
 

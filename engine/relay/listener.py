@@ -1,0 +1,74 @@
+"""The relay's one connection: it holds the lock, hears the bell and carries the batches.
+
+Because all three end with it, a relay that has lost its lock can neither delete a row nor believe that it still leads.
+"""
+
+import asyncio
+from typing import Any, Self
+
+import asyncpg
+
+from engine.infra.bell import CHANNEL
+from engine.infra.database import connect
+from engine.infra.settings import Settings
+from engine.store.outbox import try_lead
+
+# A statement that takes longer counts as a lost connection.
+ANSWER_SECONDS = 5.0
+
+# A relay that is frozen, or whose host is gone, must give the lock up: it says something every second otherwise.
+_SILENCE = {
+    "idle_session_timeout": "10000",
+    "idle_in_transaction_session_timeout": "10000",
+    "tcp_keepalives_idle": "4",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+
+
+class Session:
+    """A session of PostgreSQL with an alarm that rings for a NOTIFY and for the session's end."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+        self.alarm = asyncio.Event()
+        connection.add_termination_listener(self._on_end)
+
+    @classmethod
+    async def open(cls, settings: Settings, **server_settings: str) -> Self:
+        """Connect; commits are not waited for on disk, as a lost one only publishes a batch again."""
+        given = {**_SILENCE, "synchronous_commit": "off", **server_settings}
+        return cls(await connect(settings, name="relay", **given))
+
+    async def try_lead(self) -> bool:
+        """Take the lock if it is free, and then hear the bell."""
+        if not await try_lead(self.connection, ANSWER_SECONDS):
+            return False
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self.connection.add_listener(CHANNEL, self._on_bell)
+        return True
+
+    async def rest(self, seconds: float) -> bool:
+        """Wait for the alarm for at most `seconds`; whether it rang."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        timer = loop.call_at(deadline, self.alarm.set)
+        try:
+            await self.alarm.wait()
+        finally:
+            timer.cancel()
+        self.alarm.clear()
+        return loop.time() < deadline
+
+    async def close(self) -> None:
+        """End the session, which frees the lock at once."""
+        try:
+            await self.connection.close(timeout=1)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            self.connection.terminate()
+
+    def _on_bell(self, *_: Any) -> None:
+        self.alarm.set()
+
+    def _on_end(self, *_: Any) -> None:
+        self.alarm.set()

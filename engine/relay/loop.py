@@ -1,0 +1,151 @@
+"""The relay: takes rows from the outbox, publishes them, and only then lets their deletion be committed.
+
+One relay leads, others stand by. The bell makes it fast, polling makes it certain: what is committed is published at
+least once, in the order of the rows.
+"""
+
+import asyncio
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+
+from engine.infra.backoff import Backoff
+from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
+from engine.infra.redis import REDIS_ERRORS
+from engine.infra.settings import Settings
+from engine.relay.listener import ANSWER_SECONDS, Session
+from engine.relay.publisher import Publisher
+from engine.store.outbox import has_rows, measure, take
+
+BATCH_ROWS = 500
+POLL_SECONDS = 1.0
+STANDBY_SECONDS = 0.5
+# Between batches that the bell asks for: many runs then share one job.
+LINGER_SECONDS = 0.005
+_MEASURE_SECONDS = 5.0
+
+# TimeoutError is an OSError: a connection that does not answer is one that is lost.
+_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+_log = structlog.get_logger(__name__)
+
+
+class RedisUnavailable(Exception):
+    """Redis did not take a batch; its rows stay in the outbox."""
+
+
+class Relay:
+    """Publishes the outbox until stopped, whatever happens to PostgreSQL and Redis."""
+
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._settings = settings
+        self._publisher = Publisher(redis)
+        self._is_stopping = False
+        self._session: Session | None = None
+        self._pause = asyncio.Event()
+        self._measured_at = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch in hand, give the lock up, and let `run` return."""
+        self._is_stopping = True
+        self._pause.set()
+        if self._session is not None:
+            self._session.alarm.set()
+
+    async def run(self) -> None:
+        """Lead, or stand by until the one who leads is gone."""
+        backoff = Backoff(0.1, 1.0)
+        while not self._is_stopping:
+            try:
+                self._session = await Session.open(self._settings)
+                await self._serve(self._session, backoff)
+            except _DATABASE_ERRORS as error:
+                RELAY_FAILURES.labels("postgres").inc()
+                seconds = backoff.pause()
+                _log.warning("database_unavailable", error=repr(error), retry_in_seconds=round(seconds, 2))
+                await self._sleep(seconds)
+            except Exception:
+                # A fault of ours: its rows stay, and the relay stays for the others' sake.
+                RELAY_FAILURES.labels("relay").inc()
+                _log.exception("relay_failed")
+                await self._sleep(backoff.pause())
+            finally:
+                RELAY_LEADS.set(0)
+                if self._session is not None:
+                    await self._session.close()
+                    self._session = None
+
+    async def _serve(self, session: Session, backoff: Backoff) -> None:
+        while not await session.try_lead():
+            await session.rest(STANDBY_SECONDS)
+            if self._is_stopping:
+                return
+        backoff.reset()
+        RELAY_LEADS.set(1)
+        _log.info("relay_leads")
+        await self._lead(session)
+
+    async def _lead(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        redis_backoff = Backoff(0.1, 2.0)
+        must_take = True
+        while not self._is_stopping:
+            began = loop.time()
+            try:
+                count = await self._publish_batch(session) if must_take else 0
+                redis_backoff.reset()
+            except RedisUnavailable as error:
+                seconds = redis_backoff.pause()
+                _log.warning("redis_unavailable", error=str(error), retry_in_seconds=round(seconds, 2))
+                await self._measure(session, is_empty=False)
+                await self._sleep(seconds)
+                continue
+            await self._measure(session, is_empty=count < BATCH_ROWS)
+            if count == BATCH_ROWS:
+                continue
+            if await session.rest(POLL_SECONDS):
+                await self._sleep(began + LINGER_SECONDS - loop.time())
+                must_take = True
+            else:
+                must_take = await has_rows(session.connection, ANSWER_SECONDS)
+
+    async def _publish_batch(self, session: Session) -> int:
+        """Publish the first rows, and delete them if Redis took them; how many there were."""
+        async with asyncio.timeout(2 * ANSWER_SECONDS):
+            await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
+            rows = await take(session.connection, BATCH_ROWS, ANSWER_SECONDS)
+            if rows:
+                try:
+                    await self._publisher.publish(rows)
+                except REDIS_ERRORS as error:
+                    RELAY_FAILURES.labels("redis").inc()
+                    await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
+                    raise RedisUnavailable(repr(error)) from error
+            await session.connection.execute("COMMIT", timeout=ANSWER_SECONDS)
+        if rows:
+            RELAY_BATCH_ROWS.observe(len(rows))
+        return len(rows)
+
+    async def _measure(self, session: Session, *, is_empty: bool) -> None:
+        if is_empty:
+            OUTBOX_ROWS.set(0)
+            OUTBOX_OLDEST_SECONDS.set(0)
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at < _MEASURE_SECONDS:
+            return
+        self._measured_at = now
+        count, oldest = await measure(session.connection, ANSWER_SECONDS)
+        OUTBOX_ROWS.set(count)
+        OUTBOX_OLDEST_SECONDS.set(oldest)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past `stop`."""
+        if seconds <= 0:
+            return
+        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
+        await self._pause.wait()
+        timer.cancel()
+        if not self._is_stopping:
+            self._pause.clear()

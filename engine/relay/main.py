@@ -1,0 +1,44 @@
+"""The relay process."""
+
+import asyncio
+import contextlib
+import signal
+
+import uvloop
+
+from engine.infra.logging import configure_logging
+from engine.infra.metrics_exchange import publish_metrics
+from engine.infra.redis import create_redis
+from engine.infra.settings import Settings
+from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+from engine.relay.loop import Relay
+
+# Short, because a batch waits for Redis inside a transaction.
+_REDIS_SECONDS = 2.0
+
+
+def run_relay(settings: Settings) -> int:
+    """Publish the outbox, or stand by, until SIGTERM or SIGINT; the exit code."""
+    configure_logging(settings, "relay")
+    configure_telemetry(settings, "relay")
+    try:
+        uvloop.run(_run(settings))
+    finally:
+        shutdown_telemetry()
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    redis = create_redis(settings, name="relay", timeout=_REDIS_SECONDS, retries=1)
+    relay = Relay(settings, redis)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, relay.stop)
+    figures = asyncio.create_task(publish_metrics(redis, "relay"))
+    try:
+        await relay.run()
+    finally:
+        figures.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await figures
+        await redis.aclose()

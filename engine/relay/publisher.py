@@ -1,0 +1,132 @@
+"""From outbox rows to Redis: doorbells for workers, run events for readers, in one round trip a batch."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from engine.infra.broker import add_bells, add_wake, announce
+from engine.infra.metrics import RELAY_PUBLISHED, RELAY_REFUSED
+from engine.infra.telemetry import is_sampled
+from engine.store.outbox import OutboxRow
+
+STREAM_LENGTH = 10_000
+INBOX_CHANNEL = "ff:inbox"
+
+# One call for all events of a batch: a command each would cost ten times as much on our side. Tells which were refused
+# because their key is of another kind; any other error (out of memory, read only) is the whole call's.
+_ADD_EVENTS = f"""
+local refused = {{}}
+for i = 1, #ARGV, 2 do
+  local answer = redis.pcall('XADD', ARGV[i], 'MAXLEN', '~', {STREAM_LENGTH}, '*', 'e', ARGV[i + 1])
+  if type(answer) == 'table' and answer.err then
+    if string.sub(answer.err, 1, 9) ~= 'WRONGTYPE' then return answer end
+    refused[#refused + 1] = i
+  end
+end
+return refused
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Wake(Struct):
+    at: datetime
+
+
+_decode_wake = msgspec.json.Decoder(_Wake).decode
+
+
+class Publisher:
+    """Publishes batches of rows; what a row itself makes impossible is logged and passed over."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._published = {kind: RELAY_PUBLISHED.labels(kind) for kind in ("dispatch", "event", "wake", "inbox")}
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Publish rows in their order, at least once.
+
+        Raises the errors of `engine.infra.redis.REDIS_ERRORS` where Redis cannot take them now.
+        """
+        batch = _Batch(rows)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            batch.write(pipe)
+            answers = await pipe.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+                raise answer
+        if batch.events:
+            for position in answers[0]:
+                _refuse(batch.events[position // 2], "its stream is a key of another kind")
+        for kind, count in Counter(row.kind for row in rows).items():
+            (self._published.get(kind) or RELAY_PUBLISHED.labels("other")).inc(count)
+
+
+class _Batch:
+    """Rows sorted by what they make Redis do."""
+
+    def __init__(self, rows: Sequence[OutboxRow]) -> None:
+        self.events: list[OutboxRow] = []
+        self._inbox: list[UUID] = []
+        self._wakes: set[datetime] = set()
+        # A sampled trace is worth a job of its own, which carries it; the others travel together.
+        self._bells: dict[str | None, dict[UUID, str | None]] = {}
+        for row in rows:
+            self._add(row)
+
+    def _add(self, row: OutboxRow) -> None:
+        if row.kind == "wake":
+            self._add_wake(row)
+            return
+        if row.kind in {"event", "dispatch"} and row.payload:
+            self.events.append(row)
+        if row.kind == "inbox":
+            self._inbox.append(row.run_id)
+        if row.kind != "event":
+            # An unknown kind was written by a newer release: to look at the run is always right.
+            traceparent = row.traceparent if row.traceparent and is_sampled(row.traceparent) else None
+            self._bells.setdefault(traceparent, {})[row.run_id] = row.traceparent
+
+    def _add_wake(self, row: OutboxRow) -> None:
+        try:
+            self._wakes.add(_decode_wake(row.payload).at)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _refuse(row, str(error))
+
+    def write(self, pipe: Pipeline) -> None:
+        """Put the batch into a pipeline; the events' call comes first."""
+        if self.events:
+            pipe.eval(_ADD_EVENTS, 0, *self._stream_entries())
+        for run_id in self._inbox:
+            pipe.publish(INBOX_CHANNEL, str(run_id))
+        must_announce = bool(self._bells)
+        for moment in self._wakes:
+            must_announce |= add_wake(pipe, moment)
+        for traceparent, runs in self._bells.items():
+            # A run that came alone shares its job with no other trace.
+            own = traceparent or (next(iter(runs.values())) if len(runs) == 1 else None)
+            add_bells(pipe, list(runs), own)
+        if must_announce:
+            announce(pipe)
+
+    def _stream_entries(self) -> Iterator[Any]:
+        streams: dict[UUID, str] = {}
+        for row in self.events:
+            stream = streams.get(row.workspace_id)
+            if stream is None:
+                stream = streams[row.workspace_id] = f"ff:stream:{row.workspace_id}"
+            yield stream
+            yield row.payload
+
+
+def _refuse(row: OutboxRow, why: str) -> None:
+    RELAY_REFUSED.labels(row.kind).inc()
+    _log.error("outbox_row_refused", kind=row.kind, run_id=str(row.run_id), error=why)
