@@ -127,7 +127,7 @@ async def insert_refresh_token(
 
 
 async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
-    """Mark an unused, unexpired token of a living session as used, once: `session_id`, `user_id`, `workspace_id`."""
+    """Mark an unused token of a living session and member as used, once: `session_id`, `user_id`, `workspace_id`."""
     query = (
         update(refresh_token)
         .where(
@@ -137,6 +137,10 @@ async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> A
             refresh_token.c.session_id == user_session.c.id,
             user_session.c.revoked_at.is_(None),
             user_session.c.expires_at > func.now(),
+            user_account.c.id == user_session.c.user_id,
+            user_account.c.is_active,
+            membership.c.user_id == user_session.c.user_id,
+            membership.c.workspace_id == user_session.c.workspace_id,
         )
         .values(used_at=func.now())
         .returning(refresh_token.c.session_id, user_session.c.user_id, user_session.c.workspace_id)

@@ -117,6 +117,8 @@ def _claims_registry() -> JWTClaimsRegistry:
         iss={"essential": True, "value": ISSUER},
         aud={"essential": True, "value": AUDIENCE},
         sub={"essential": True},
+        wid={"essential": True},
+        sid={"essential": True},
         exp={"essential": True},
         nbf={"essential": True},
     )

@@ -1,0 +1,100 @@
+"""The API in this process over real servers, and callers with any role in any workspace."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+from argon2 import PasswordHasher
+from litestar import Litestar
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth import repository
+from app.auth.permissions import Role
+from app.main import create_app
+from engine.infra.ids import new_id
+from engine.infra.settings import Settings
+
+PASSWORD = "correct horse battery staple"
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+
+
+class Caller(Struct):
+    """Someone who is signed in."""
+
+    client: httpx.AsyncClient
+    user_id: UUID
+    workspace_id: UUID
+    email: str
+    tokens: dict[str, Any]
+
+
+class Api:
+    """The application under test."""
+
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+        self._clients: list[httpx.AsyncClient] = []
+
+    @property
+    def database(self) -> AsyncEngine:
+        database: AsyncEngine = self.app.state.database
+        return database
+
+    def client(self, token: str | None = None, address: str = "127.0.0.1") -> httpx.AsyncClient:
+        """A client, anonymous without a token, calling from `address`."""
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, client=(address, 40_000)),
+            base_url="http://flowforge.test",
+            headers={"authorization": f"Bearer {token}"} if token else {},
+        )
+        self._clients.append(client)
+        return client
+
+    async def sign_in(self, role: Role = Role.OWNER, workspace_id: UUID | None = None) -> Caller:
+        """A new user with this role in the workspace (a new one if none is named), signed in over the API."""
+        user_id = new_id()
+        email = f"{role.value}-{user_id.hex[-8:]}@example.com"
+        async with self.database.begin() as connection:
+            if workspace_id is None:
+                workspace_id = new_id()
+                await repository.insert_workspace(connection, workspace_id, "Workspace")
+            await repository.insert_user(connection, user_id, email, role.value.title(), PASSWORD_HASH)
+            await repository.insert_membership(connection, workspace_id, user_id, role.value)
+        answer = await self.client().post("/v1/auth/login", json={"email": email, "password": PASSWORD})
+        tokens = answer.raise_for_status().json()
+        client = self.client(tokens["access_token"])
+        return Caller(client=client, user_id=user_id, workspace_id=workspace_id, email=email, tokens=tokens)
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Api]:
+    """The API from start to stop, in a task of its own: a fixture's end runs in another task than its beginning."""
+    app = create_app(settings)
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await ended.wait()
+
+    task = asyncio.create_task(live())
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        await task
+    api = Api(app)
+    try:
+        yield api
+    finally:
+        await api.close()
+        ended.set()
+        await task
