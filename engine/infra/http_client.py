@@ -2,6 +2,7 @@
 
 import io
 import ssl
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,11 @@ from engine.infra.http_redirects import REDIRECT_STATUSES, Hop
 from engine.infra.http_url import parse_url
 from engine.infra.settings import Settings
 
+try:
+    USER_AGENT = f"FlowForge/{version('flowforge')}"
+except PackageNotFoundError:
+    # It runs from its sources.
+    USER_AGENT = "FlowForge/dev"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # A larger body is handed over as a file, so that it is written piece by piece.
 LARGE_BODY = 1_048_576
@@ -51,7 +57,6 @@ class HttpClient:
         self,
         settings: Settings,
         *,
-        user_agent: str = "FlowForge",
         limit_per_host: int = 0,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
@@ -65,7 +70,7 @@ class HttpClient:
             connector=GuardedConnector(policy, lookup or self._system_lookup, limit_per_host=limit_per_host, tls=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=NO_TIMEOUT,
-            headers={"User-Agent": user_agent},
+            headers={"User-Agent": USER_AGENT},
             trust_env=False,
         )
         # aiohttp repeats requests by itself when a kept connection breaks, and has no public switch for it.

@@ -132,9 +132,11 @@ def translate(error: Exception, host: str) -> HttpError:
     """The HttpError that an exception of aiohttp or the operating system stands for."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return _translate_connecting(error, host)
+    if _is_about_encoding(error):
+        return InvalidEncodingError(
+            f"The body from {host} is not what its Content-Encoding says, or cannot be unpacked"
+        )
     if isinstance(error, aiohttp.ClientPayloadError):
-        if isinstance(error.__cause__, ContentEncodingError):
-            return InvalidEncodingError(f"The body from {host} is not what its Content-Encoding says")
         return ConnectionLostError(f"{host} closed the connection in the middle of the body")
     if isinstance(error, aiohttp.ClientResponseError):
         # The lines after the first show the bytes that came.
@@ -145,6 +147,12 @@ def translate(error: Exception, host: str) -> HttpError:
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return ConnectionLostError(f"{host} closed the connection before it answered")
     return InvalidResponseError(f"The exchange with {host} failed: {_reason(error)}")
+
+
+def _is_about_encoding(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ContentEncodingError):
+        error = error.__cause__
+    return error is not None
 
 
 def _translate_connecting(error: aiohttp.ClientConnectorError, host: str) -> HttpError:

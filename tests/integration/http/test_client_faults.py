@@ -224,7 +224,7 @@ async def test_rubbish_is_an_error_that_may_go_away(client: HttpClient, raw: byt
     assert len(target.received) == 1
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 async def test_body_that_is_not_what_its_encoding_says(client: HttpClient, encoding: str) -> None:
     async def answer(_received: Received, writer: asyncio.StreamWriter) -> None:
         write_answer(writer, headers={"Content-Encoding": encoding}, body=b"this is plain text, whatever it says")
@@ -308,3 +308,24 @@ async def test_redirect_from_https_to_http_is_refused(tmp_path: Path) -> None:
             with pytest.raises(InvalidRedirectError, match="https to http"):
                 await client.request("GET", url, timeout=3, max_redirects=3)
     assert plain.connections == 0
+
+
+async def test_answer_that_nobody_asked_for_is_given_to_nobody(client: HttpClient) -> None:
+    async def answer(_received: Received, writer: asyncio.StreamWriter) -> None:
+        write_answer(writer, body=b"asked")
+        write_answer(writer, body=b"smuggled")
+
+    async with serve(answer) as target:
+        bodies = [(await client.request("GET", target.url, timeout=3)).body for _ in range(3)]
+    assert bodies == [b"asked"] * 3
+
+
+async def test_upgrade_that_nobody_asked_for_ends(client: HttpClient) -> None:
+    async def answer(_received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nframes")
+
+    async with serve(answer) as target:
+        first = await client.request("GET", target.url, timeout=3)
+        second = await client.request("GET", target.url, timeout=3)
+    assert (first.status, second.status) == (101, 101)
+    assert target.connections == 2

@@ -1,11 +1,14 @@
 """A step's `with`: every fault at once, in plain words, and templates wherever they may stand."""
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from engine.core.definition import CONTROL_PORTS
-from engine.steps.base import ActionStep, StepFailure
+from engine.infra.http_client import HttpClient
+from engine.steps.base import ActionStep, StepContext, StepFailure
 from engine.steps.configuration import parse_config, problems_in
 from engine.steps.http_request import HttpConfig
 from engine.steps.registry import (
@@ -189,3 +192,18 @@ def test_unknown_step_type_fails_for_good() -> None:
     with pytest.raises(StepFailure, match="teleport") as raised:
         get_action("teleport")
     assert not raised.value.retryable
+
+
+def test_context_tells_what_is_left_of_its_time() -> None:
+    context = StepContext(
+        run_id=UUID(int=1),
+        step_id="a",
+        attempt=1,
+        idempotency_key="k",
+        timeout=60,
+        # Nothing is called.
+        http=cast("HttpClient", None),
+    )
+    assert 0 < context.remaining_seconds <= 60
+    over = msgspec.structs.replace(context, started=context.started - 61)
+    assert over.remaining_seconds == 0
