@@ -1,5 +1,6 @@
 """The syntax tree into closures, with what it costs and the names it reads."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ from engine.core.expressions.ast import (
     Unary,
 )
 from engine.core.expressions.errors import EvaluationError, LimitError
-from engine.core.expressions.fuel import MAX_DEPTH
+from engine.core.expressions.fuel import CONTAINER_COST, MAX_DEPTH
 from engine.core.expressions.functions import FUNCTIONS
 from engine.core.expressions.paths import (
     Step,
@@ -34,7 +35,7 @@ from engine.core.expressions.paths import (
     quick_variable_path,
     variable_evaluator,
 )
-from engine.core.expressions.strings import compile_pattern
+from engine.core.expressions.strings import compile_pattern, search
 from engine.core.expressions.values import kind_of
 
 _REFERENCE_LENGTH = 3
@@ -152,6 +153,7 @@ class _Compiler:
             # Shared by all evaluations: values are never changed.
             return _constant([item.value for item in node.items if isinstance(item, Literal)])
         items = tuple(self.compile(item) for item in node.items)
+        self.cost += CONTAINER_COST
 
         def build(activation: Activation) -> Any:
             return activation.build([item(activation) for item in items])
@@ -159,18 +161,15 @@ class _Compiler:
         return build
 
     def _map(self, node: MapLiteral) -> Evaluator:
-        entries = tuple((self.compile(key), self.compile(value), key.position) for key, value in node.entries)
+        self.cost += CONTAINER_COST + len(node.entries)
+        entries = [(self.compile(key), self.compile(value), key.position) for key, value in node.entries]
+        names = [key.value for key, _ in node.entries if isinstance(key, Literal) and isinstance(key.value, str)]
+        if len(set(names)) < len(node.entries):
+            return _careful_map(entries)
+        values = tuple((name, value) for name, (_, value, _) in zip(names, entries, strict=True))
 
         def build(activation: Activation) -> Any:
-            built: dict[str, Any] = {}
-            for key_of, value_of, position in entries:
-                key = key_of(activation)
-                if type(key) is not str:
-                    raise EvaluationError("type_error", f"keys of a map are strings, not {kind_of(key)}", position)
-                if key in built:
-                    raise EvaluationError("invalid_argument", "the map has this key twice", position)
-                built[key] = value_of(activation)
-            return activation.build(built)
+            return activation.build({name: value(activation) for name, value in values})
 
         return build
 
@@ -187,11 +186,13 @@ class _Compiler:
 
     def _call(self, node: Call) -> Evaluator:
         function = FUNCTIONS[node.function]
-        if node.function == "matches":
-            _check_pattern(node.arguments[1])
-        implementation, position, builds = function.implementation, node.position, function.builds_list
+        implementation, position = function.implementation, node.position
         arguments = tuple(self.compile(argument) for argument in node.arguments)
-        self.cost += 1
+        self.cost += function.cost
+        if pattern := _constant_pattern(node):
+            arguments, implementation = arguments[:1], lambda fuel, text: search(fuel, text, pattern)
+        if len(arguments) == 1:
+            return _call_with_one(implementation, arguments[0], position)
 
         def call(activation: Activation) -> Any:
             values = [argument(activation) for argument in arguments]
@@ -199,7 +200,7 @@ class _Compiler:
                 result = implementation(activation.fuel, *values)
             except EvaluationError as error:
                 raise error.at(position) from None
-            return activation.build(result) if builds else result
+            return activation.build(result) if type(result) is list else result
 
         return call
 
@@ -246,12 +247,44 @@ def _constant(value: Any) -> Evaluator:
     return lambda _activation: value
 
 
-def _check_pattern(node: Node) -> None:
-    if isinstance(node, Literal) and isinstance(node.value, str):
+def _careful_map(entries: Sequence[tuple[Evaluator, Evaluator, int]]) -> Evaluator:
+    """A map whose keys are computed: each has to be a string, and there only once."""
+    entries = tuple(entries)
+
+    def build(activation: Activation) -> Any:
+        built: dict[str, Any] = {}
+        for key_of, value_of, position in entries:
+            key = key_of(activation)
+            if type(key) is not str:
+                raise EvaluationError("type_error", f"keys of a map are strings, not {kind_of(key)}", position)
+            if key in built:
+                raise EvaluationError("invalid_argument", "the map has this key twice", position)
+            built[key] = value_of(activation)
+        return activation.build(built)
+
+    return build
+
+
+def _call_with_one(implementation: Callable[..., Any], argument: Evaluator, position: int) -> Evaluator:
+    def call(activation: Activation) -> Any:
+        value = argument(activation)
         try:
-            compile_pattern(node.value)
+            return implementation(activation.fuel, value)
         except EvaluationError as error:
-            raise error.at(node.position) from None
+            raise error.at(position) from None
+
+    return call
+
+
+def _constant_pattern(node: Call) -> Any:
+    """The compiled pattern of a `matches` that is always the same; raises `EvaluationError` where it is none."""
+    pattern = node.arguments[-1]
+    if node.function != "matches" or not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+        return None
+    try:
+        return compile_pattern(pattern.value)
+    except EvaluationError as error:
+        raise error.at(pattern.position) from None
 
 
 def _reference(root: str, steps: list[Step]) -> tuple[str, ...]:

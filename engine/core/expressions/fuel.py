@@ -19,6 +19,14 @@ MAX_RESULT_SIZE = 1024 * 1024
 
 BYTES_PER_UNIT = 64
 
+CALL_COST = 5
+TIME_COST = 15
+"""Units of a function with times: reading their texts and time zones is slow."""
+
+CONTAINER_COST = 5
+ERROR_COST = 50
+"""Units of an error that `&&`, `||`, `all` or `exists` swallow."""
+
 
 class Fuel:
     """What is left of a budget; several evaluations may share one."""

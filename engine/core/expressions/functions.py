@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine.core.expressions import strings
 from engine.core.expressions.errors import EvaluationError
-from engine.core.expressions.fuel import Fuel
+from engine.core.expressions.fuel import CALL_COST, TIME_COST, Fuel
 from engine.core.expressions.times import (
     ACCESSORS,
     parse_duration,
@@ -30,14 +30,14 @@ _BOOLS = {
 
 
 class Function(Struct, frozen=True, kw_only=True):
-    """A function; `arities` counts a method's target as an argument, `builds_list` marks a new list as its result."""
+    """A function; `arities` counts a method's target as an argument, `cost` is in units of fuel."""
 
     name: str
     implementation: Callable[..., Any]
     arities: frozenset[int]
     is_method: bool = True
     is_global: bool = False
-    builds_list: bool = False
+    cost: int = CALL_COST
 
 
 def _size(_fuel: Fuel, value: Any) -> int:
@@ -115,12 +115,14 @@ def _duration(_fuel: Fuel, value: Any) -> timedelta:
     raise cannot_take("duration", value)
 
 
-def _global(name: str, implementation: Callable[..., Any]) -> Function:
-    return Function(name=name, implementation=implementation, arities=frozenset({1}), is_method=False, is_global=True)
+def _global(name: str, implementation: Callable[..., Any], cost: int = CALL_COST) -> Function:
+    return Function(
+        name=name, implementation=implementation, arities=frozenset({1}), is_method=False, is_global=True, cost=cost
+    )
 
 
-def _method(name: str, implementation: Callable[..., Any], *arities: int) -> Function:
-    return Function(name=name, implementation=implementation, arities=frozenset(arities))
+def _method(name: str, implementation: Callable[..., Any], *arities: int, cost: int = CALL_COST) -> Function:
+    return Function(name=name, implementation=implementation, arities=frozenset(arities), cost=cost)
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -131,8 +133,8 @@ FUNCTIONS: Mapping[str, Function] = {
         _global("double", _double),
         _global("string", _string),
         _global("bool", _bool),
-        _global("timestamp", _timestamp),
-        _global("duration", _duration),
+        _global("timestamp", _timestamp, TIME_COST),
+        _global("duration", _duration, TIME_COST),
         _method("contains", strings.contains, 2),
         _method("startsWith", strings.starts_with, 2),
         _method("endsWith", strings.ends_with, 2),
@@ -140,12 +142,12 @@ FUNCTIONS: Mapping[str, Function] = {
         _method("lowerAscii", strings.lower_ascii, 1),
         _method("upperAscii", strings.upper_ascii, 1),
         _method("trim", strings.trim, 1),
-        Function(name="split", implementation=strings.split, arities=frozenset({2, 3}), builds_list=True),
+        _method("split", strings.split, 2, 3),
         _method("join", strings.join, 1, 2),
         _method("replace", strings.replace, 3, 4),
         _method("substring", strings.substring, 2, 3),
         _method("indexOf", strings.index_of, 2, 3),
         _method("charAt", strings.char_at, 2),
-        *(_method(name, accessor, 1, 2) for name, accessor in ACCESSORS.items()),
+        *(_method(name, accessor, 1, 2, cost=TIME_COST) for name, accessor in ACCESSORS.items()),
     )
 }

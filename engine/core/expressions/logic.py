@@ -7,7 +7,7 @@ from typing import Any
 from engine.core.expressions.activation import Activation, Evaluator
 from engine.core.expressions.arithmetic import OPERATORS, negate
 from engine.core.expressions.errors import EvaluationError, LimitError
-from engine.core.expressions.fuel import Fuel
+from engine.core.expressions.fuel import ERROR_COST, Fuel
 from engine.core.expressions.values import (
     COMPARED_BYTES_PER_UNIT,
     INT_MAX,
@@ -45,6 +45,7 @@ def all_of(operands: Sequence[Evaluator], name: str, position: int) -> Evaluator
             except LimitError:
                 raise
             except EvaluationError as fault:
+                activation.fuel.spend(ERROR_COST)
                 error = error or fault
                 continue
             if value is decides:

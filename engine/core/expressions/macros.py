@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from engine.core.expressions.activation import Activation, Evaluator
 from engine.core.expressions.errors import EvaluationError, LimitError
+from engine.core.expressions.fuel import ERROR_COST
 from engine.core.expressions.values import kind_of
 
 
@@ -49,6 +50,7 @@ def quantifier(loop: Loop, condition: Evaluator, *, decides: bool) -> Evaluator:
             except LimitError:
                 raise
             except EvaluationError as fault:
+                spend(ERROR_COST)
                 error = error or fault
                 continue
             if value is decides:

@@ -112,9 +112,7 @@ class _Parser:
 
     def _unexpected(self, wanted: str = "expected an operator or the end") -> EvaluationError:
         token = self._peek()
-        found = (
-            "the end" if token.kind == "end" else repr(token.value) if token.kind == "string" else f"'{token.value}'"
-        )
+        found = "end" if token.kind == "end" else repr(token.value) if token.kind == "string" else f"'{token.value}'"
         return _unreadable(f"unexpected {found}: {wanted}", token.position)
 
     def _count(self, position: int) -> int:

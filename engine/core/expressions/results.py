@@ -10,8 +10,14 @@ from typing import Any
 
 from engine.core.expressions.activation import Activation
 from engine.core.expressions.errors import EvaluationError, LimitError
-from engine.core.expressions.fuel import BYTES_PER_UNIT, MAX_RESULT_SIZE
-from engine.core.expressions.values import encode_json, format_duration, format_timestamp, kind_of
+from engine.core.expressions.fuel import CONTAINER_COST, MAX_RESULT_SIZE
+from engine.core.expressions.values import (
+    COMPARED_BYTES_PER_UNIT,
+    encode_json,
+    format_duration,
+    format_timestamp,
+    kind_of,
+)
 
 PASSED_ON = frozenset({str, int, bool, type(None)})
 
@@ -60,14 +66,14 @@ class _Measure:
             size = self._built_container(value)
         else:
             size = len(encode_json(value))
-            self._fuel.spend(1 + size // BYTES_PER_UNIT // 8)
+            self._fuel.spend(CONTAINER_COST + size // COMPARED_BYTES_PER_UNIT)
         if size > MAX_RESULT_SIZE:
             raise LimitError("too_long", f"the result is larger than {MAX_RESULT_SIZE} bytes")
         self._sizes[id(value)] = size
         return size
 
     def _built_container(self, value: list[Any] | dict[str, Any]) -> int:
-        self._fuel.spend(1 + len(value))
+        self._fuel.spend(CONTAINER_COST + len(value))
         size = 2 + len(value)
         if type(value) is dict:
             for key, item in value.items():
@@ -81,6 +87,8 @@ class _Measure:
         kind = type(item)
         if kind is str:
             return len(item) + 2
+        if kind is int:
+            return _NUMBER_SIZE
         if kind is list or kind is dict:
             return self.container(item)
         if kind not in PASSED_ON:

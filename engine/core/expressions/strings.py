@@ -6,16 +6,18 @@ from typing import Any
 
 import re2
 
-from engine.core.expressions.errors import EvaluationError
+from engine.core.expressions.errors import EvaluationError, LimitError
 from engine.core.expressions.fuel import BYTES_PER_UNIT, MAX_PATTERN_LENGTH, Fuel
 from engine.core.expressions.values import cannot_take
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
-_PATTERN_MEMORY = 1 << 20
-_PATTERN_COST = 20
-_PATTERNS_KEPT = 256
-_PATTERN_BYTES_PER_UNIT = 4
+_PATTERN_MEMORY = 1 << 18
+_PATTERNS_KEPT = 128
+_PATTERN_COST = 300
+_SEARCH_COST = 10
+_INSTRUCTION_COST = 5
+_INSTRUCTION_BYTES_PER_UNIT = 20
 
 
 def contains(fuel: Fuel, text: Any, part: Any) -> bool:
@@ -42,31 +44,44 @@ def ends_with(fuel: Fuel, text: Any, suffix: Any) -> bool:
 def matches(fuel: Fuel, text: Any, pattern: Any) -> bool:
     """Whether a pattern (RE2) is found anywhere in a text."""
     _want_strings("matches", text, pattern)
-    # Time grows with both: RE2 may have to follow every part of the pattern at once.
-    work = len(text) * (1 + len(pattern) // BYTES_PER_UNIT)
-    fuel.spend(_PATTERN_COST + len(pattern) + work // _PATTERN_BYTES_PER_UNIT)
+    fuel.spend(_PATTERN_COST)
+    compiled = compile_pattern(pattern)
+    fuel.spend(_INSTRUCTION_COST * compiled.programsize)
+    return search(fuel, text, compiled)
+
+
+def search(fuel: Fuel, text: Any, compiled: Any) -> bool:
+    """Whether a compiled pattern is found anywhere in a text."""
+    if type(text) is not str:
+        raise cannot_take("matches", text, "")
     try:
-        return compile_pattern(pattern).search(text) is not None
+        encoded = text.encode()
     except UnicodeEncodeError:
         raise EvaluationError("invalid_argument", "'matches' found half a character in the text") from None
+    # RE2 is linear in the text, but at worst follows every part of the pattern at each byte.
+    fuel.spend(_SEARCH_COST + compiled.programsize * len(encoded) // _INSTRUCTION_BYTES_PER_UNIT)
+    return compiled.search(encoded) is not None
 
 
 @lru_cache(maxsize=_PATTERNS_KEPT)
 def compile_pattern(pattern: str) -> Any:
-    """A pattern ready to search with; raises `EvaluationError` for what RE2 does not read."""
+    """A pattern ready to search bytes with; raises `EvaluationError` for what RE2 does not read."""
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise EvaluationError("too_long", f"the pattern is longer than {MAX_PATTERN_LENGTH} characters")
+        raise LimitError("too_long", f"the pattern is longer than {MAX_PATTERN_LENGTH} characters")
     options = re2.Options()
     options.log_errors = False
+    options.never_capture = True
     options.max_mem = _PATTERN_MEMORY
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0] if error.args else ""
         detail = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        if "too large" in detail:
+            raise LimitError("too_long", "the pattern is too complex") from None
         raise EvaluationError("invalid_argument", f"not a pattern of RE2: {detail[:120]}") from None
     except UnicodeEncodeError:
-        raise EvaluationError("invalid_argument", "half a character in the pattern") from None
+        raise EvaluationError("invalid_argument", "'matches' found half a character in the pattern") from None
 
 
 def lower_ascii(fuel: Fuel, text: Any) -> str:

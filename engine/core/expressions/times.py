@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,13 +13,12 @@ from engine.core.expressions.values import cannot_take
 
 MAX_DURATION = timedelta(seconds=315_576_000_000)
 
-_ZONE_LOOKUP_COST = 50
+_ZONE_SEARCH_COST = 3000
 _LONGEST_TEXT = 128
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(h|ms|m|us|µs|μs|ns|s)")
 _NANOSECONDS = {
@@ -37,25 +37,12 @@ _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
 
 def parse_timestamp(text: str) -> datetime:
     """A moment from RFC 3339; digits below a microsecond are cut off."""
-    found = _RFC_3339.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
-    if found is None:
+    if len(text) > _LONGEST_TEXT or not _RFC_3339.fullmatch(text):
         raise _unreadable_timestamp()
-    *parts, fraction, sign, hours, minutes = found.groups()
     try:
-        microseconds = int((fraction or "").ljust(6, "0")[:6])
-        year, month, day, hour, minute, second = map(int, parts)
-        zone = _offset(sign, hours, minutes)
-        moment = datetime(year, month, day, hour, minute, second, microseconds, tzinfo=zone)
-        return moment.astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise _unreadable_timestamp() from None
-
-
-def _offset(sign: str | None, hours: str | None, minutes: str | None) -> tzinfo:
-    if hours is None or minutes is None:
-        return UTC
-    offset = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-offset if sign == "-" else offset)
 
 
 def timestamp_of_seconds(seconds: int) -> datetime:
@@ -109,19 +96,30 @@ def in_range(calculate: Callable[[], Any]) -> Any:
 def _zone(fuel: Fuel, name: Any, accessor: str, moment: Any) -> tzinfo:
     if type(name) is not str:
         raise cannot_take(accessor, moment, name)
-    fuel.spend(_ZONE_LOOKUP_COST)
     if name == "UTC":
         return UTC
     if offset := _OFFSET.fullmatch(name):
-        try:
-            return _offset(*offset.groups())
-        except ValueError:
-            raise _unknown_zone() from None
+        return _fixed_zone(*offset.groups())
     if not _ZONE_NAME.fullmatch(name):
         raise _unknown_zone()
     try:
-        return ZoneInfo(name)
+        return _load_zone(name)
     except (KeyError, ValueError, OSError):
+        fuel.spend(_ZONE_SEARCH_COST)
+        raise _unknown_zone() from None
+
+
+@lru_cache(maxsize=1024)
+def _load_zone(name: str) -> ZoneInfo:
+    # There are fewer zones than this keeps, so that each is read only once.
+    return ZoneInfo(name)
+
+
+def _fixed_zone(sign: str, hours: str, minutes: str) -> tzinfo:
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    try:
+        return timezone(-offset if sign == "-" else offset)
+    except ValueError:
         raise _unknown_zone() from None
 
 

@@ -20,6 +20,7 @@ INT_MAX = 2**63 - 1
 SCALARS = frozenset({str, int, float, bool, type(None), datetime, timedelta})
 # Comparing texts is far quicker than building them.
 COMPARED_BYTES_PER_UNIT = 1024
+_ELEMENT_COST = 3
 
 _KINDS = {
     type(None): "null",
@@ -74,7 +75,7 @@ def equal(left: Any, right: Any, fuel: Fuel) -> bool:
         if kind is type(right) and (kind is list or kind is dict):
             if len(left) != len(right):
                 return False
-            fuel.spend(len(left))
+            fuel.spend(2 * len(left))
             if kind is list:
                 pending.extend(zip(left, right, strict=True))
             elif left.keys() == right.keys():
@@ -119,6 +120,7 @@ def contains(item: Any, container: Any, fuel: Fuel) -> bool:
         # No other type equals a string, so the quick search is right.
         fuel.spend(len(container) * (1 + len(item) // COMPARED_BYTES_PER_UNIT))
         return item in container
+    fuel.spend(_ELEMENT_COST * len(container))
     return any(equal(item, element, fuel) for element in container)
 
 
