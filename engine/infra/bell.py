@@ -52,6 +52,8 @@ class OutboxBell:
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                     _log.warning("bell_not_rung", error=repr(error))
                     self._disconnect()
+                    # The ring still has to be heard.
+                    self._rung.set()
                     await asyncio.sleep(backoff.pause())
         finally:
             self._disconnect()

@@ -1,0 +1,121 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from engine.infra.ids import new_id
+from engine.infra.redis import create_redis
+from engine.infra.settings import Settings
+from engine.relay.loop import Relay
+
+WORKSPACE = new_id()
+STREAM = f"ff:stream:{WORKSPACE}"
+StartRelay = Callable[..., AbstractAsyncContextManager[Relay]]
+
+
+class Outbox:
+    """Writes rows as the engine would, and looks at what is left."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+
+    async def add(
+        self,
+        kind: str = "event",
+        payload: bytes = b"{}",
+        *,
+        run_id: UUID | None = None,
+        traceparent: str | None = None,
+        workspace_id: UUID = WORKSPACE,
+    ) -> UUID:
+        run_id = run_id or new_id()
+        await self.connection.execute(
+            "INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload) VALUES ($1, $2, $3, $4, $5)",
+            kind,
+            workspace_id,
+            run_id,
+            traceparent,
+            payload,
+        )
+        return run_id
+
+    async def add_numbered(self, count: int) -> None:
+        await self.connection.execute(
+            """
+            INSERT INTO outbox (kind, workspace_id, run_id, payload)
+            SELECT 'event', $1, $1, convert_to(n::text, 'UTF8') FROM generate_series(1, $2) AS n ORDER BY n
+            """,
+            WORKSPACE,
+            count,
+        )
+
+    async def count(self) -> int:
+        count: int = await self.connection.fetchval("SELECT count(*) FROM outbox")
+        return count
+
+    async def until_empty(self, seconds: float = 8) -> None:
+        async with asyncio.timeout(seconds):
+            while await self.count():
+                await asyncio.sleep(0.02)
+
+    async def leaders(self) -> list[int]:
+        """The processes of PostgreSQL that hold the relay's lock."""
+        rows = await self.connection.fetch("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        return [row["pid"] for row in rows]
+
+    async def leader(self, other_than: int | None = None, seconds: float = 5) -> int:
+        async with asyncio.timeout(seconds):
+            while not (found := [pid for pid in await self.leaders() if pid != other_than]):
+                await asyncio.sleep(0.01)
+        (pid,) = found
+        return pid
+
+    async def end_session(self, pid: int) -> None:
+        await self.connection.execute("SELECT pg_terminate_backend($1)", pid)
+
+
+@pytest.fixture
+async def outbox(clean_database: str) -> AsyncIterator[Outbox]:
+    connection = await asyncpg.connect(clean_database)
+    yield Outbox(connection)
+    await connection.close()
+
+
+@pytest.fixture
+async def redis(clean_redis: str) -> AsyncIterator[Redis]:
+    async with create_redis(Settings(redis_url=clean_redis)) as client:
+        yield client
+
+
+@pytest.fixture
+def relay_settings(clean_database: str, clean_redis: str) -> Settings:
+    return Settings(database_url=clean_database, redis_url=clean_redis)
+
+
+@pytest.fixture
+def start_relay(relay_settings: Settings) -> StartRelay:
+    @contextlib.asynccontextmanager
+    async def start(settings: Settings = relay_settings) -> AsyncIterator[Relay]:
+        async with create_redis(settings, name="relay", timeout=1, retries=1) as client:
+            relay = Relay(settings, client)
+            task = asyncio.create_task(relay.run())
+            try:
+                yield relay
+            finally:
+                relay.stop()
+                async with asyncio.timeout(20):
+                    await task
+
+    return start
+
+
+async def published(redis: Redis, stream: str = STREAM) -> list[bytes]:
+    """The payloads in a workspace's stream, in their order."""
+    entries: list[tuple[bytes, dict[bytes, Any]]] = await redis.xrange(stream)
+    return [fields[b"e"] for _, fields in entries]
