@@ -21,7 +21,7 @@ USER 10001
 VOLUME /var/lib/flowforge
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python", "-m", "cli.main"]
+ENTRYPOINT ["python", "-P", "-m", "cli.main"]
 CMD ["api"]
 # For the API; compose switches it off for the roles that serve no HTTP.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

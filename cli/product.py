@@ -21,7 +21,7 @@ from cli.children import Child
 from cli.data_folder import DataFolder
 from cli.listening import is_loopback, local_url, require_port
 from cli.report import progress
-from cli.roles import ROLES
+from cli.roles import LOADED_LATE, ROLES
 from cli.servers.postgres import Postgres
 from cli.servers.process import write_private
 from cli.servers.valkey import Valkey
@@ -93,7 +93,7 @@ class Product:
         """Migrate in a child (event loops stay out of the supervisor) while what all processes need is loaded here."""
         migration = Child("migrate", self._migrate, prepare=self._folder.join)
         migration.start()
-        for module, _ in ROLES.values():
+        for module in (*(module for module, _ in ROLES.values()), *LOADED_LATE):
             importlib.import_module(module)
         if (code := migration.wait()) != 0:
             raise SystemExit(code)

@@ -6,3 +6,6 @@ ROLES = {
     "relay": ("engine.relay.main", "run_relay"),
     "worker": ("engine.worker.main", "run_worker"),
 }
+
+# What a role would load only once it runs, and then for itself alone.
+LOADED_LATE = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "anyio._backends._asyncio")

@@ -1,0 +1,1 @@
+"""`./flowforge bench`: the product measured from outside, on a throwaway copy of it."""
