@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from engine.infra.backoff import Backoff
-from engine.infra.database import connect
+from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
 
 CHANNEL = "flowforge_outbox"
@@ -36,7 +36,7 @@ class OutboxBell:
         """Ring once before returning; what cannot be reached is left to the relay's polling."""
         try:
             await self._notify()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DATABASE_ERRORS as error:
             _log.warning("bell_not_rung", error=repr(error))
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class OutboxBell:
                 try:
                     await self._notify()
                     backoff.reset()
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                except DATABASE_ERRORS as error:
                     _log.warning("bell_not_rung", error=repr(error))
                     self._disconnect()
                     # The ring still has to be heard.

@@ -20,6 +20,10 @@ metadata = MetaData(
     }
 )
 
+# What a caller catches to live on without PostgreSQL. asyncpg raises InternalClientError where a session is ended by the
+# server just as a statement is sent; a TimeoutError is an OSError.
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 # Deltas from PostgreSQL's defaults that every connection of ours wants.
 _SERVER_SETTINGS = {
     "timezone": "UTC",

@@ -9,7 +9,7 @@ from typing import Any, Self
 import asyncpg
 
 from engine.infra.bell import CHANNEL
-from engine.infra.database import connect
+from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
 from engine.store.outbox import try_lead
 
@@ -64,7 +64,7 @@ class Session:
         """End the session, which frees the lock at once."""
         try:
             await self.connection.close(timeout=1)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DATABASE_ERRORS:
             self.connection.terminate()
 
     def _on_bell(self, *_: Any) -> None:

@@ -6,11 +6,11 @@ least once, in the order of the rows.
 
 import asyncio
 
-import asyncpg
 import structlog
 from redis.asyncio import Redis
 
 from engine.infra.backoff import Backoff
+from engine.infra.database import DATABASE_ERRORS
 from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
@@ -24,9 +24,6 @@ STANDBY_SECONDS = 0.5
 # Between batches that the bell asks for: many runs then share one job.
 LINGER_SECONDS = 0.005
 _MEASURE_SECONDS = 5.0
-
-# TimeoutError is an OSError: a connection that does not answer is one that is lost.
-_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +57,7 @@ class Relay:
             try:
                 self._session = await Session.open(self._settings)
                 await self._serve(self._session, backoff)
-            except _DATABASE_ERRORS as error:
+            except DATABASE_ERRORS as error:
                 RELAY_FAILURES.labels("postgres").inc()
                 seconds = backoff.pause()
                 _log.warning("database_unavailable", error=repr(error), retry_in_seconds=round(seconds, 2))

@@ -22,8 +22,9 @@ StartRelay = Callable[..., AbstractAsyncContextManager[Relay]]
 class Outbox:
     """Writes rows as the engine would, and looks at what is left."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, control: asyncpg.Connection) -> None:
         self.connection = connection
+        self._control = control
 
     async def add(
         self,
@@ -66,7 +67,7 @@ class Outbox:
 
     async def leaders(self) -> list[int]:
         """The processes of PostgreSQL that hold the relay's lock."""
-        rows = await self.connection.fetch("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        rows = await self._control.fetch("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
         return [row["pid"] for row in rows]
 
     async def leader(self, other_than: int | None = None, seconds: float = 5) -> int:
@@ -77,14 +78,15 @@ class Outbox:
         return pid
 
     async def end_session(self, pid: int) -> None:
-        await self.connection.execute("SELECT pg_terminate_backend($1)", pid)
+        await self._control.execute("SELECT pg_terminate_backend($1)", pid)
 
 
 @pytest.fixture
 async def outbox(clean_database: str) -> AsyncIterator[Outbox]:
-    connection = await asyncpg.connect(clean_database)
-    yield Outbox(connection)
+    connection, control = await asyncpg.connect(clean_database), await asyncpg.connect(clean_database)
+    yield Outbox(connection, control)
     await connection.close()
+    await control.close()
 
 
 @pytest.fixture
