@@ -55,9 +55,10 @@ def decode_body(raw: bytes, target: Any) -> Any:
     try:
         # Parts that stay undecoded must be UTF-8 as well.
         raw.decode()
-        return msgspec.json.decode(raw, type=target)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(errors=_all_problems(raw, target, error)) from None
+        try:
+            return msgspec.json.decode(raw, type=target)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(errors=_all_problems(raw, target, error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedBody(f"The body is no valid JSON: {error}.") from None
     except RecursionError:
@@ -73,9 +74,9 @@ def check_depth(raw: bytes) -> None:
         # Each pass takes the innermost level of every branch away.
         shorter = brackets.replace(b"[]", b"")
         if len(shorter) == len(brackets):
-            return
+            break
         brackets = shorter
-    if brackets:
+    if brackets.count(b"[") > MAX_DEPTH or b"[]" in brackets:
         raise _too_deep()
 
 
