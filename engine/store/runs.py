@@ -23,7 +23,7 @@ WITH me AS MATERIALIZED (
     WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me) AND {_RUNNABLE}
     LIMIT $3 FOR UPDATE OF run SKIP LOCKED
 ), claimed AS (
-    UPDATE run SET owner = $1, wake_at = NULL FROM picked WHERE run.id = picked.id
+    UPDATE run SET owner = $1 FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
               run.trigger_type
 )
@@ -40,6 +40,8 @@ UNION ALL
 (SELECT DISTINCT run.id FROM inbox JOIN run ON run.id = inbox.run_id
  WHERE run.owner IS NULL AND run.status = 'waiting' LIMIT $1)
 """
+
+_OWNED = "SELECT id FROM run WHERE owner = $1"
 
 _VERSION = "SELECT definition FROM workflow_version WHERE id = $1"
 
@@ -76,6 +78,11 @@ async def claim_runs(
 async def find_runnable(connection: asyncpg.Connection | asyncpg.Pool, limit: int) -> list[UUID]:
     """Runs that wait for a worker and may have been announced to none: the net below every doorbell."""
     return [row["id"] for row in await connection.fetch(_SWEEP, limit)][:limit]
+
+
+async def list_owned(connection: asyncpg.Connection, worker_id: int) -> list[UUID]:
+    """The runs that the database holds for this worker's."""
+    return [row["id"] for row in await connection.fetch(_OWNED, worker_id)]
 
 
 async def load_definition(connection: asyncpg.Connection | asyncpg.Pool, version_id: UUID) -> bytes:

@@ -13,6 +13,7 @@ from engine.core.events import ErrorInfo
 from engine.core.observations import AttemptFailed, AttemptSucceeded, Observation
 from engine.infra import metrics
 from engine.infra.clock import Clock
+from engine.infra.deadlines import Deadlines
 from engine.infra.http_client import HttpClient
 from engine.infra.telemetry import span
 from engine.steps.base import StepContext, StepFailure
@@ -21,6 +22,8 @@ from engine.steps.registry import get_action
 from engine.worker.driver import Driver
 
 ONGOING_AFTER_SECONDS = 1.0
+# A step that keeps to its timeout ends by itself, and says more of it than this limit could.
+GRACE_SECONDS = 0.25
 
 _log = structlog.get_logger()
 
@@ -41,6 +44,7 @@ class AttemptRunner:
         self._clock = clock
         self._http = http
         self._slots = asyncio.Semaphore(limit)
+        self._deadlines = Deadlines()
         self._hold_lease = hold_lease
         self._on_ongoing = on_ongoing
         self._on_start = on_start
@@ -90,7 +94,7 @@ class AttemptRunner:
         try:
             action = get_action(start.type)
             config = parse_config(action, start.config)
-            async with asyncio.timeout(start.timeout):
+            with self._deadlines.within(start.timeout + GRACE_SECONDS):
                 output = await action.run(config, context)
         except StepFailure as failure:
             return _failed_by(start, started_at, failure, self._clock.now())

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from engine.infra import metrics
 from engine.store.runs import ClaimedRun, claim_runs, find_runnable
 
 BATCH = 500
+RECONCILE_SECONDS = 10.0
 # Above this many entries before the flusher, further runs would only wait in memory.
 FLUSHER_LIMIT = 2000
 
@@ -29,6 +31,7 @@ class Claimer:
         free_slots: Callable[[], int],
         take: Callable[[list[ClaimedRun]], Awaitable[None]],
         look_after: Callable[[asyncpg.Connection], Awaitable[int]],
+        reconcile: Callable[[asyncpg.Connection], Awaitable[None]],
         on_reconnect: Callable[[], None],
         sweep_seconds: float,
     ) -> None:
@@ -37,11 +40,13 @@ class Claimer:
         self._free_slots = free_slots
         self._take = take
         self._look_after = look_after
+        self._reconcile = reconcile
         self._on_reconnect = on_reconnect
         self._sweep_seconds = sweep_seconds
         self._announced: dict[UUID, None] = {}
         self._wake = asyncio.Event()
         self._must_sweep = True
+        self._reconciled_at = time.monotonic()
         self._connection: asyncpg.Connection | None = None
         self._was_connected = False
 
@@ -68,6 +73,8 @@ class Claimer:
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                     _log.warning("claiming_interrupted", error=repr(error))
                     self._disconnect()
+                    # A claim may have been made whose answer is lost.
+                    self._reconciled_at = -RECONCILE_SECONDS
                     await asyncio.sleep(0.2)
                     self.sweep_soon()
         finally:
@@ -88,6 +95,9 @@ class Claimer:
         if self._must_sweep:
             self._must_sweep = False
             await self._look_after(connection)
+            if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
+                await self._reconcile(connection)
+                self._reconciled_at = time.monotonic()
             await self._sweep(connection)
 
     async def _sweep(self, connection: asyncpg.Connection) -> None:

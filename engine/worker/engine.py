@@ -24,7 +24,7 @@ from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
 from engine.store.inbox import drop_messages, read_messages
 from engine.store.leases import hand_back, hand_back_all
-from engine.store.runs import ClaimedRun
+from engine.store.runs import ClaimedRun, list_owned
 from engine.worker.attempts import AttemptRunner
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
 from engine.worker.driver import Driver
@@ -50,6 +50,8 @@ class Engine:
         self.clock: Clock = self._database_clock
         self.is_draining = False
         self._drivers: dict[UUID, Driver] = {}
+        # From the claim to the commit that gives the run up: longer than it has a driver.
+        self._owned: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._live = LiveEvents(redis)
         self._lease = Lease(
@@ -87,6 +89,7 @@ class Engine:
             free_slots=self._free_slots,
             take=self._take,
             look_after=recovery.look,
+            reconcile=self._reconcile,
             on_reconnect=recovery.note_reconnect,
             sweep_seconds=self._settings.sweep_seconds,
         )
@@ -135,7 +138,9 @@ class Engine:
                 for driver in idle:
                     driver.close()
                 if idle:
-                    await hand_back(connection, self._lease.worker_id, [driver.run.id for driver in idle])
+                    ids = [driver.run.id for driver in idle]
+                    await hand_back(connection, self._lease.worker_id, ids)
+                    self._owned.difference_update(ids)
                     self._bell.ring()
                 await asyncio.sleep(0.02)
             left = len(self._drivers)
@@ -191,11 +196,25 @@ class Engine:
         return self._settings.max_active_runs - len(self._drivers)
 
     async def _take(self, claimed: list[ClaimedRun]) -> None:
+        ids = [run.id for run in claimed]
+        self._owned.update(ids)
         for run in claimed:
             try:
                 await self._adopt(run, {})
             except BrokenRun as broken:
                 await self._fail(run, broken)
+            except BaseException:
+                # The database went away in the middle: what has no driver is given back by the next reconciliation.
+                self._owned.difference_update(set(ids) - self._drivers.keys())
+                raise
+
+    async def _reconcile(self, connection: asyncpg.Connection) -> None:
+        """Give back what the database holds for ours and this worker knows nothing of: a claim's answer was lost."""
+        unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
+        if unknown:
+            _log.warning("runs_given_back", runs=len(unknown))
+            await hand_back(connection, self._lease.worker_id, list(unknown))
+            self._bell.ring()
 
     async def _adopt(self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         driver = await self._loader.load(self, run, refused)
@@ -215,6 +234,7 @@ class Engine:
         try:
             await self._flusher.submit(self._loader.failure_entry(run, broken, self.clock.now()))
         except RejectedEntry as error:
+            self._owned.discard(run.id)
             _log.critical("run_stuck", run_id=str(run.id), error=str(error))
 
     async def _guard(self, driver: Driver, work: Coroutine[Any, Any, None]) -> None:
@@ -241,6 +261,9 @@ class Engine:
     # What happens around them.
 
     def _on_commit(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.change is not None and entry.change.is_released:
+                self._owned.discard(entry.run_id)
         if any(entry.messages for entry in entries):
             self._bell.ring()
         self._live.publish(entries)

@@ -111,6 +111,9 @@ def _change(run_id: UUID, event: RunEvent, earlier: RunChange | None) -> RunChan
         change.started_at = earlier.started_at
     if isinstance(event, RunStarted):
         change.started_at = event.at
+    if isinstance(event, RunWaiting):
+        # Also while it waits in memory: should this worker be gone by then, another one goes on in time.
+        change.wake_at = event.wake_at
     if isinstance(event, _ENDS):
         change.finished_at = event.at
         change.is_released = True

@@ -54,7 +54,12 @@ def plans(draw: st.DrawFn, *, max_steps: int = 9) -> Plan:
             for source in draw(st.lists(st.integers(0, index - 1), max_size=3)):
                 ports = ["", "", ".error"] + ([".true", ".false"] if types[source] == "if" else [])
                 after.append(f"s{source}{draw(st.sampled_from(ports))}")
-        step: dict[str, Any] = {"id": step_id, "type": kind, "after": after, "join": draw(st.sampled_from(["all", "any"]))}
+        step: dict[str, Any] = {
+            "id": step_id,
+            "type": kind,
+            "after": after,
+            "join": draw(st.sampled_from(["all", "any"])),
+        }
         sources = [entry.partition(".")[0] for entry in after]
         if kind == "http":
             step["with"] = {"n": "{{ run.id }}"}
@@ -117,7 +122,9 @@ def judge(plan: Plan) -> Verdict:
         step_id
         for step_id, outcome in status.items()
         if outcome == "failed"
-        and not any(f"{step_id}.error" in other["after"] and status[other["id"]] != "skipped" for other in documents.values())
+        and not any(
+            f"{step_id}.error" in other["after"] and status[other["id"]] != "skipped" for other in documents.values()
+        )
     ]
     if unhandled:
         return Verdict("failed", status, frozenset())

@@ -140,9 +140,7 @@ def _settles(event: RunEvent) -> bool:
 
 
 def _statuses(simulation: Simulation) -> dict[str, str]:
-    return {
-        node.id: simulation.state.steps[node.index].status.value for node in simulation.plan.graph.nodes
-    }
+    return {node.id: simulation.state.steps[node.index].status.value for node in simulation.plan.graph.nodes}
 
 
 @given(plan=plans(), seed=st.integers(0, 2**32))

@@ -127,7 +127,7 @@ def split(fuel: Fuel, text: Any, separator: Any, limit: Any = -1) -> list[str]:
         parts = min(parts, limit)
     if separator != "":
         return list(text.split(separator, parts - 1))
-    return [*text[: parts - 1], text[parts - 1 :]] if text else []
+    return [*text[: parts - 1], text[parts - 1 :]] if text else [""]
 
 
 def join(fuel: Fuel, items: Any, separator: Any = "") -> str:

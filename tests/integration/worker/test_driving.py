@@ -1,0 +1,156 @@
+"""One worker drives runs over a real database: order, waiting, suspending, cancelling."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.core.events import StepFailed, StepSucceeded, StepWaiting
+from engine.steps.http import HttpStep
+from engine.store.inbox import put_message
+from tests.integration.worker.conftest import Target, Workshop
+
+
+def call(step_id: str, target: Target, *after: str, **rest: Any) -> dict[str, Any]:
+    config = {"method": "POST", "url": f"{target.url}/{step_id}"}
+    return {"id": step_id, "type": "http", "with": config, "after": list(after), **rest}
+
+
+async def test_steps_run_in_order_and_each_effect_follows_its_parents_commit(
+    workshop: Workshop, target: Target
+) -> None:
+    workflow = await workshop.publish(
+        [
+            call("a", target),
+            {"id": "b", "type": "if", "with": {"condition": "steps.a.output.status == 200"}, "after": ["a"]},
+            call("c", target, "b.true"),
+            call("d", target, "b.false"),
+        ],
+        output={"path": "{{ steps.c.output.body.path }}", "skipped": "{{ steps.d.output.body }}"},
+    )
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    row = await workshop.wait(run_id, "succeeded", "failed")
+    assert row["status"] == "succeeded"
+    assert row["owner"] is None
+    assert await workshop.types(run_id) == [
+        "run.queued",
+        "run.started",
+        "step.succeeded",
+        "step.succeeded",
+        "step.skipped",
+        "step.succeeded",
+        "run.succeeded",
+    ]
+    last = (await workshop.journal(run_id))[-1]
+    assert last.output == {"path": "/c", "skipped": None}  # type: ignore[union-attr]  # run.succeeded has an output
+    assert [path for path, _ in target.requests] == ["/a", "/c"]
+
+
+async def test_thousand_runs_end_once_each(workshop: Workshop, target: Target) -> None:
+    workflow = await workshop.publish([{"id": "a", "type": "if", "with": {"condition": "true"}}])
+    await workshop.engine()
+    runs = await workshop.start(workflow, 1000)
+    for run_id in runs:
+        await workshop.wait(run_id, "succeeded")
+    counts = await workshop.pool.fetch("SELECT count(*) AS n FROM journal GROUP BY run_id")
+    assert {row["n"] for row in counts} == {4}
+
+
+async def test_a_long_delay_leaves_memory_and_ends_on_time(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 1.5}}])
+    engine, _ = await workshop.engine(suspend_after_seconds=0.2)
+    (run_id,) = await workshop.start(workflow)
+    row = await workshop.wait(run_id, "waiting")
+    assert row["owner"] is None
+    assert row["wake_at"] is not None
+    assert not engine._drivers
+    await workshop.wait(run_id, "succeeded")
+    events = await workshop.journal(run_id)
+    due = next(event.due_at for event in events if isinstance(event, StepWaiting))
+    done = next(event.at for event in events if isinstance(event, StepSucceeded))
+    assert timedelta(0) <= done - due < timedelta(seconds=0.5)
+    wakes = await workshop.pool.fetchval("SELECT count(*) FROM outbox WHERE kind = 'wake'")
+    assert wakes == 1
+
+
+async def test_a_short_delay_waits_in_memory_and_shows_as_waiting(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 0.6}}])
+    engine, _ = await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    row = await workshop.wait(run_id, "waiting")
+    assert row["owner"] is not None
+    assert run_id in engine._drivers
+    await workshop.wait(run_id, "succeeded")
+
+
+async def test_a_cancel_breaks_a_blocked_call_off(workshop: Workshop, target: Target) -> None:
+    target.gate.clear()
+    workflow = await workshop.publish([call("a", target), call("b", target, "a")])
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    await asyncio.wait_for(target.arrived.wait(), 5)
+    assert await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": "me"}) == "running"
+    await workshop.wait(run_id, "cancelled", seconds=5)
+    target.gate.set()
+    await asyncio.sleep(0.2)
+    assert (await workshop.types(run_id))[-3:] == ["step.cancelled", "step.cancelled", "run.cancelled"]
+    assert await workshop.pool.fetchval("SELECT count(*) FROM inbox") == 0
+
+
+async def test_a_cancel_reaches_a_suspended_run(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 3600}}])
+    await workshop.engine(suspend_after_seconds=0.1)
+    (run_id,) = await workshop.start(workflow)
+    await workshop.wait(run_id, "waiting")
+    await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
+    await workshop.wait(run_id, "cancelled", seconds=5)
+
+
+async def test_a_message_that_comes_before_the_suspension_is_not_lost(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 3600}}])
+    (run_id,) = await workshop.start(workflow)
+    await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
+    await workshop.engine(suspend_after_seconds=0.1)
+    await workshop.wait(run_id, "cancelled", seconds=5)
+
+
+async def test_a_result_that_cannot_be_written_fails_its_step_alone(
+    workshop: Workshop, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = HttpStep.run
+
+    async def run(self: HttpStep, config: Any, context: Any) -> Any:
+        if context.step_id == "bad":
+            return {"handle": object()}
+        return await real(self, config, context)
+
+    monkeypatch.setattr(HttpStep, "run", run)
+    workflow = await workshop.publish([call("bad", target), call("good", target), call("after", target, "bad.error")])
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    await workshop.wait(run_id, "succeeded")
+    failed = [event for event in await workshop.journal(run_id) if isinstance(event, StepFailed)]
+    assert [(event.step, event.error.code) for event in failed] == [("bad", "unstorable_result")]
+
+
+async def test_what_the_database_refuses_sinks_no_other_run(workshop: Workshop, target: Target) -> None:
+    await workshop.pool.execute(
+        "ALTER TABLE journal ADD CONSTRAINT no_poison CHECK (strpos(encode(payload, 'escape'), 'PO1SON') = 0)"
+    )
+    try:
+        good = await workshop.publish([call("a", target)])
+        longer = await workshop.publish([call("a", target), call("b", target, "a")])
+        poisoned = await workshop.publish(
+            [{"id": "a", "type": "http", "with": {"method": "GET", "url": f"{target.url}/PO1SON"}}]
+        )
+        await workshop.engine()
+        runs = [*await workshop.start(good, 20), *await workshop.start(longer, 5)]
+        (victim,) = await workshop.start(poisoned)
+        for run_id in runs:
+            await workshop.wait(run_id, "succeeded")
+        row = await workshop.wait(victim, "failed")
+        assert row["error_code"] == "unstorable_result"
+    finally:
+        await workshop.pool.execute("ALTER TABLE journal DROP CONSTRAINT no_poison")
