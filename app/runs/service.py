@@ -1,14 +1,13 @@
 """What the run calls do."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from engine.infra.bell import OutboxBell
 
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
@@ -22,6 +21,7 @@ from engine.core.graph import Graph
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.core.statuses import TERMINAL_RUN, RunStatus
+from engine.infra.bell import OutboxBell
 from engine.infra.ids import floor_id, new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.steps.compilation import compile_definition

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from engine.infra.bell import OutboxBell
 
 from app.errors import Busy, DatabaseUnavailable
 from app.outages import as_outage
 from engine.infra import metrics
+from engine.infra.bell import OutboxBell
 from engine.infra.database import connect
 from engine.infra.settings import Settings
 from engine.store.starts import Accepted, Start, accept_starts, find_accepted

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from engine.core.definition import ActionTraits
+from engine.core.definition import ActionTraits, Definition
 from engine.core.graph import Graph, compile_graph
-from engine.core.definition import Definition
 
 TRAITS = {"http": ActionTraits(timeout=30, max_attempts=3, initial=1.0, factor=2.0, max=60.0, jitter=False)}
 DELAY_SECONDS = 60

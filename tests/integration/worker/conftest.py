@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from engine.core.events import RunEvent, decode_event, event_type
+from engine.core.events import decode_event, event_type
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.infra.database import create_pool
 from engine.infra.http_client import HttpClient
@@ -56,7 +56,7 @@ async def target() -> AsyncIterator[Target]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    target.address = "127.0.0.1:{}".format(runner.addresses[0][1])
+    target.address = f"127.0.0.1:{runner.addresses[0][1]}"
     yield target
     target.gate.set()
     await runner.cleanup()
@@ -151,7 +151,7 @@ class Workshop:
     async def row(self, run_id: UUID) -> asyncpg.Record:
         return await self.pool.fetchrow("SELECT * FROM run WHERE id = $1", run_id)
 
-    async def journal(self, run_id: UUID) -> list[RunEvent]:
+    async def journal(self, run_id: UUID) -> list[Any]:
         rows = await self.pool.fetch("SELECT seq, payload FROM journal WHERE run_id = $1 ORDER BY seq", run_id)
         assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1)), "seq has no gap"
         return [decode_event(row["payload"]) for row in rows]

@@ -44,7 +44,7 @@ async def test_steps_run_in_order_and_each_effect_follows_its_parents_commit(
         "run.succeeded",
     ]
     last = (await workshop.journal(run_id))[-1]
-    assert last.output == {"path": "/c", "skipped": None}  # type: ignore[union-attr]  # run.succeeded has an output
+    assert last.output == {"path": "/c", "skipped": None}
     assert [path for path, _ in target.requests] == ["/a", "/c"]
 
 
