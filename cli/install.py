@@ -138,7 +138,11 @@ def _progress(log: Path) -> str:
     collected = sum(line.startswith("Collecting ") for line in lines)
     if any(line.startswith("Installing collected packages") for line in lines):
         return f"  {collected} packages there, unpacking them"
-    return f"  {collected} packages found so far" if collected else "  still at it"
+    if collected:
+        return f"  {collected} packages found so far"
+    if any(line.startswith("Installed ") for line in lines):
+        return "  packages are in place, compiling them"
+    return "  still at it"
 
 
 def _say(message: str) -> None:

@@ -45,18 +45,18 @@ async def current_revision(settings: Settings) -> str:
 
 async def _migrate(settings: Settings) -> list[str]:
     await check_database(settings)
+    engine = create_engine(settings, name="migrate")
     try:
-        engine = create_engine(settings, name="migrate")
         async with engine.connect() as connection:
-            applied = await connection.run_sync(_upgrade)
-        await engine.dispose()
+            return await connection.run_sync(_upgrade)
     except Exception as error:
         # Alembic and SQLAlchemy wrap the driver's error: the innermost says what happened.
         cause: BaseException = error
         while (inner := getattr(cause, "orig", None) or cause.__cause__) is not None:
             cause = inner
         raise explain_database(cause, settings) from error
-    return applied
+    finally:
+        await engine.dispose()
 
 
 def _upgrade(connection: Connection) -> list[str]:
