@@ -20,9 +20,10 @@ from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
 from app.dependencies import begin_transaction
 from app.middleware.edge import serve_request
-from app.openapi import RawDocuments, StrictStructs, make_openapi_config
+from app.openapi import StructSchemas, make_openapi_config
 from app.problems import EXCEPTION_HANDLERS
 from app.routes import make_routes
+from app.runs.hub import Hub
 from app.runs.service import RunService
 from app.runs.starter import RunStarter
 from app.runs.stream import LiveStreams
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> Litestar:
         dto=StrictBody,
         return_dto=None,
         request_max_body_size=MAX_BODY_BYTES,
-        plugins=[RawDocuments(), StrictStructs()],
+        plugins=[StructSchemas()],
         openapi_config=make_openapi_config(_version()),
         logging_config=None,
     )
@@ -108,10 +109,11 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     settings: Settings = state.settings
     bell = OutboxBell(settings)
     starter = RunStarter(settings, bell)
-    duties = [asyncio.create_task(bell.run()), asyncio.create_task(starter.run())]
+    hub = Hub(state.redis)
+    duties = [asyncio.create_task(duty) for duty in (bell.run(), starter.run(), hub.run())]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
-    state.streams = LiveStreams(state.redis, state.runs.read_events_after, state.draining)
+    state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
     state.ingest = Ingest(state.pool, starter, state.triggers)
 

@@ -14,33 +14,52 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
+from app.runs.hub import Hints, Hub
 from app.runs.schemas import RunEventView
 from engine.infra import metrics
-from engine.infra.pubsub import Subscriber
 from engine.infra.redis import REDIS_ERRORS
 
 STREAM_TYPE: Final = "text/event-stream"
 STREAM_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 WATCHED: Final = "ff:watched"
 WATCH_CHANNEL: Final = "ff:watch"
-# A watched run is read from its journal at least this often, should Redis keep silent.
+# What is watched is read at least this often, should Redis keep silent.
 POLL_SECONDS: Final = 2.0
 KEEP_ALIVE_SECONDS: Final = 15.0
 WATCH_SECONDS: Final = 60.0
 PAGE: Final = 500
 _RUN_ENDS: Final = frozenset({"run.succeeded", "run.failed", "run.cancelled", "run.timed_out"})
+_HINT_WITHOUT_SEQ: Final = b'{"seq":null'
 _STREAM_ID = re.compile(r"\d{1,20}-\d{1,20}")
+_BEGINNING: Final = "0-0"
 _RETRY: Final = b"retry: 2000\n\n"
 _KEEP_ALIVE: Final = b": alive\n\n"
 
 ReadEvents = Callable[[UUID, int, int], Awaitable[Sequence[RunEventView]]]
 
 
+class _Pulse:
+    """Says when a silent stream has to show that it is alive."""
+
+    def __init__(self) -> None:
+        self._spoken_at = time.monotonic()
+
+    def beat(self) -> None:
+        self._spoken_at = time.monotonic()
+
+    def is_due(self) -> bool:
+        if time.monotonic() - self._spoken_at < KEEP_ALIVE_SECONDS:
+            return False
+        self.beat()
+        return True
+
+
 class LiveStreams:
     """The open streams of one process. They end when the process drains, and clients come back elsewhere."""
 
-    def __init__(self, redis: Redis, read_events: ReadEvents, draining: asyncio.Event) -> None:
+    def __init__(self, redis: Redis, hub: Hub, read_events: ReadEvents, draining: asyncio.Event) -> None:
         self._redis = redis
+        self._hub = hub
         self._read_events = read_events
         self._draining = draining
 
@@ -48,93 +67,85 @@ class LiveStreams:
         """Every event of the run with a seq above `after`, without a gap; hints of starts in between."""
         metrics.STREAM_CLIENTS.inc()
         watch = asyncio.create_task(self._keep_watching(run_id))
-        hints: asyncio.Queue[bytes] = asyncio.Queue(1000)
-        listener = asyncio.create_task(self._listen(f"ff:run:{run_id}", hints))
         try:
-            yield _RETRY
-            async for chunk in self._follow_journal(run_id, after, hints):
-                yield chunk
+            async with self._hub.listen(f"ff:run:{run_id}", is_channel=True) as hints:
+                yield _RETRY
+                async for chunk in self._follow_journal(run_id, after, hints):
+                    yield chunk
         finally:
             metrics.STREAM_CLIENTS.dec()
-            for task in (watch, listener):
-                task.cancel()
-            await asyncio.gather(watch, listener, return_exceptions=True)
+            watch.cancel()
 
-    async def _follow_journal(self, run_id: UUID, seq: int, hints: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
-        spoken_at = time.monotonic()
+    async def _follow_journal(self, run_id: UUID, seq: int, hints: Hints) -> AsyncGenerator[bytes, None]:
+        pulse = _Pulse()
         while not self._draining.is_set():
             events = await self._read_events(run_id, seq, PAGE)
             for event in events:
                 seq = event.seq
                 yield _frame(event.type, msgspec.json.encode(event), str(seq))
             if events:
-                spoken_at = time.monotonic()
+                pulse.beat()
                 if events[-1].type in _RUN_ENDS:
                     return
                 if len(events) == PAGE:
                     continue
-            elif time.monotonic() - spoken_at > KEEP_ALIVE_SECONDS:
-                spoken_at = time.monotonic()
+            elif pulse.is_due():
                 yield _KEEP_ALIVE
-            for hint in await self._wait(hints):
-                yield _frame("step.started", hint, None)
-
-    async def _wait(self, hints: asyncio.Queue[bytes]) -> list[bytes]:
-        """Until something was published or it is time to look; hints of starts that came, events excluded."""
-        draining = asyncio.create_task(self._draining.wait())
-        first = asyncio.create_task(hints.get())
-        try:
-            await asyncio.wait({draining, first}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            draining.cancel()
-        came = [first.result()] if first.done() and not first.cancelled() else []
-        first.cancel()
-        while not hints.empty():
-            came.append(hints.get_nowait())
-        return [message for message in came if message.startswith(b'{"seq":null')]
+            for payload in await hints.wait(POLL_SECONDS):
+                if payload.startswith(_HINT_WITHOUT_SEQ):
+                    yield _frame("step.started", payload, None)
 
     async def follow_workspace(self, workspace_id: UUID, last_id: str | None) -> AsyncGenerator[bytes, None]:
         """Run-level changes after `last_id`, else from now on; `reset` where that id is unknown or trimmed."""
         metrics.STREAM_CLIENTS.inc()
         key = f"ff:stream:{workspace_id}"
-        position: str | None = None
         try:
-            yield _RETRY
-            while not self._draining.is_set():
-                try:
-                    if position is None:
-                        position, is_known = await self._find_position(key, last_id)
-                        if not is_known:
-                            yield _frame("reset", b"{}", position)
-                    entries = await self._redis.xread({key: position}, count=PAGE, block=int(POLL_SECONDS * 1000) // 2)
-                    if not entries and not await self._is_known(key, position):
-                        # Redis has lost its data: what was published meanwhile is unknown.
-                        last_id, position = "0-0", None
-                        continue
-                except REDIS_ERRORS:
-                    last_id, position = last_id or "0-0", None
-                    await asyncio.sleep(1)
-                    yield _KEEP_ALIVE
-                    continue
-                for stream_id, fields in _entries(entries):
-                    position = last_id = stream_id
-                    yield _frame(_event_type(fields), fields, stream_id)
-                if not entries:
-                    yield _KEEP_ALIVE
+            async with self._hub.listen(key, is_channel=False) as hints:
+                yield _RETRY
+                async for chunk in self._follow_stream(key, last_id, hints):
+                    yield chunk
         finally:
             metrics.STREAM_CLIENTS.dec()
 
+    async def _follow_stream(self, key: str, last_id: str | None, hints: Hints) -> AsyncGenerator[bytes, None]:
+        pulse = _Pulse()
+        position: str | None = None
+        while not self._draining.is_set():
+            try:
+                if position is None or not await self._is_known(key, position):
+                    # At first, or when Redis has lost its data: what was published meanwhile is unknown.
+                    position, is_known = await self._find_position(key, position or last_id)
+                    if not is_known:
+                        yield _frame("reset", b"{}", position)
+                entries = await self._redis.xrange(key, f"({position}", "+", count=PAGE)
+            except REDIS_ERRORS:
+                # Whatever comes until Redis is back may be missed, so that the position has to be found again.
+                last_id, position, entries = position or last_id or _BEGINNING, None, []
+            for stream_id, fields in entries:
+                position = _text(stream_id)
+                payload = _payload(fields)
+                yield _frame(_event_type(payload), payload, position)
+            if entries:
+                pulse.beat()
+                if len(entries) == PAGE:
+                    continue
+            elif pulse.is_due():
+                yield _KEEP_ALIVE
+            await hints.wait(POLL_SECONDS)
+
     async def _find_position(self, key: str, last_id: str | None) -> tuple[str, bool]:
+        """Where to go on reading, and whether nothing was missed before it."""
         newest = await self._redis.xrevrange(key, count=1)
-        end = _text(newest[0][0]) if newest else "0-0"
-        if last_id is None:
+        end = _text(newest[0][0]) if newest else _BEGINNING
+        if last_id is None or last_id == end:
             return end, True
         if _STREAM_ID.fullmatch(last_id) and await self._redis.xrange(key, last_id, last_id, count=1):
             return last_id, True
         return end, False
 
     async def _is_known(self, key: str, position: str) -> bool:
-        return position == "0-0" or bool(await self._redis.xrange(key, position, "+", count=1))
+        """Whether the stream still reaches back to the position: not so after a loss of data."""
+        return position == _BEGINNING or bool(await self._redis.xrange(key, position, "+", count=1))
 
     async def _keep_watching(self, run_id: UUID) -> None:
         """Let the workers know that somebody watches, for as long as somebody does."""
@@ -148,24 +159,19 @@ class LiveStreams:
                     await pipe.execute()
             await asyncio.sleep(WATCH_SECONDS / 3)
 
-    async def _listen(self, channel: str, hints: asyncio.Queue[bytes]) -> None:
-        async with contextlib.aclosing(Subscriber(self._redis, [channel]).messages()) as messages:
-            async for message in messages:
-                with contextlib.suppress(asyncio.QueueFull):
-                    hints.put_nowait(message.payload or b"")
-
 
 def _frame(event: str, data: bytes, event_id: str | None) -> bytes:
     head = f"id: {event_id}\n" if event_id is not None else ""
     return f"{head}event: {event}\ndata: ".encode() + data + b"\n\n"
 
 
-def _entries(reply: Any) -> list[tuple[str, bytes]]:
-    return [
-        (_text(stream_id), fields.get(b"e") or fields.get("e") or b"{}")
-        for _, entries in reply
-        for stream_id, fields in entries
-    ]
+def _payload(fields: dict[Any, Any]) -> bytes:
+    payload: bytes = fields.get(b"e") or b"{}"
+    return payload
+
+
+class _Typed(msgspec.Struct):
+    type: str
 
 
 def _event_type(payload: bytes) -> str:
@@ -174,7 +180,3 @@ def _event_type(payload: bytes) -> str:
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
-
-
-class _Typed(msgspec.Struct):
-    type: str

@@ -19,18 +19,22 @@ from engine.store.outbox import OutboxRow
 
 STREAM_LENGTH = 10_000
 INBOX_CHANNEL = "ff:inbox"
+CHANGES_CHANNEL = "ff:changes"
 
 # One call for all events of a batch: a command each would cost ten times as much on our side. Tells which were refused
-# because their key is of another kind; any other error (out of memory, read only) is the whole call's.
+# because their key is of another kind; any other error (out of memory, read only) is the whole call's. Whoever follows
+# a stream hears of it once a batch.
 _ADD_EVENTS = f"""
-local refused = {{}}
+local refused, changed = {{}}, {{}}
 for i = 1, #ARGV, 2 do
   local answer = redis.pcall('XADD', ARGV[i], 'MAXLEN', '~', {STREAM_LENGTH}, '*', 'e', ARGV[i + 1])
   if type(answer) == 'table' and answer.err then
     if string.sub(answer.err, 1, 9) ~= 'WRONGTYPE' then return answer end
     refused[#refused + 1] = i
   end
+  changed[ARGV[i]] = true
 end
+for stream in pairs(changed) do redis.call('PUBLISH', '{CHANGES_CHANNEL}', stream) end
 return refused
 """
 
