@@ -20,8 +20,8 @@ metadata = MetaData(
     }
 )
 
-# What a caller catches to live on without PostgreSQL. asyncpg raises InternalClientError where a session is ended by the
-# server just as a statement is sent; a TimeoutError is an OSError.
+# What a caller catches to live on without PostgreSQL. InternalClientError: asyncpg's word for a session that the server
+# ends just as a statement is sent. A TimeoutError is an OSError.
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 # Deltas from PostgreSQL's defaults that every connection of ours wants.

@@ -43,6 +43,7 @@ class OtlpRecorder:
         endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
         gate = _Gate()
         exporter = _CountingExporter(OTLPSpanExporter(endpoint=endpoint, timeout=_EXPORT_SECONDS), gate)
+        self._exporter = exporter
         self._ids = _GivenTraceIds()
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.trace_sample_ratio)),
@@ -85,6 +86,9 @@ class OtlpRecorder:
         thread = threading.Thread(target=self._provider.shutdown, name="telemetry-shutdown", daemon=True)
         thread.start()
         thread.join(_SHUTDOWN_SECONDS)
+        if thread.is_alive():
+            # Ends the pause before the next attempt, if it is in one.
+            self._exporter.shutdown()
 
 
 class _RecordedSpan(Span):
