@@ -41,13 +41,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
-def percentiles(name: str, values: Sequence[float], unit: str = "ms", *, p50_at_most: float | None = None) -> list[Figure]:
-    """p50, p95 and p99 of the values."""
+def percentiles(name: str, values: Sequence[float], *, p50_at_most: float | None = None) -> list[Figure]:
+    """p50, p95 and p99 of times in ms."""
     return [
         Figure(
             name=f"{name} p{round(share * 100)}",
             value=percentile(values, share),
-            unit=unit,
+            unit="ms",
             at_most=p50_at_most if share == 0.5 else None,  # noqa: PLR2004 - the median
         )
         for share in (0.5, 0.95, 0.99)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -35,7 +36,7 @@ class Connection(asyncio.Protocol):
         """Connect to where `url` points."""
         parts = urlsplit(url)
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: cls(parts.path, parts.netloc), parts.hostname, parts.port
+            lambda: cls(parts.path, parts.netloc), parts.hostname or "", parts.port or 80
         )
         return connection
 
@@ -52,9 +53,8 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream's transport is expected")
-        self._transport = transport
+        # uvloop's transports behave as asyncio's, but are none.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():

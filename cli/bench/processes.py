@@ -44,7 +44,7 @@ def machine_busy_seconds() -> float:
 
 
 def pss_mib(pids: Iterable[int]) -> float:
-    """Memory in MiB, each shared page divided among those that share it. Raises PermissionError for others' processes."""
+    """Memory in MiB, each shared page divided among those that share it. Raises PermissionError."""
     kib = 0
     for pid in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

@@ -15,6 +15,7 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 from msgspec import Struct
+from redis.asyncio import Redis
 
 from cli.bench.processes import cpu_seconds, descendants
 from cli.run_file import RunFile
@@ -56,8 +57,8 @@ class BenchProduct:
         try:
             self.first_start_seconds = self.start()
             self._session = aiohttp.ClientSession(self.url)
-            account = {"email": "bench@example.com", "password": os.urandom(12).hex(), "name": "Bench", "workspace": "Bench"}
-            tokens = await self.call("POST", "/v1/setup", account)
+            account = {"email": "bench@example.com", "password": os.urandom(12).hex(), "name": "Bench"}
+            tokens = await self.call("POST", "/v1/setup", {**account, "workspace": "Bench"})
             self._session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         except BaseException:
             await self.__aexit__()
@@ -107,6 +108,12 @@ class BenchProduct:
     def database_url(self) -> str:
         """Where its PostgreSQL is."""
         return str(self._run_file.read()["postgres"]["url"])
+
+    async def redis_version(self) -> str:
+        """The version of its Redis, or of what stands for it."""
+        async with Redis.from_url(self._run_file.read()["redis"]["url"]) as redis:
+            server = await redis.info("server")
+        return str(server.get("valkey_version") or server["redis_version"])
 
     def processes(self) -> dict[str, list[int]]:
         """The process ids by role; PostgreSQL's and the supervisor's with all their children."""

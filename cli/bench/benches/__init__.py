@@ -1,0 +1,14 @@
+"""One module a bench; each has `async def measure(stage) -> list[Figure]`, whose first docstring line describes it."""
+
+from collections.abc import Awaitable, Callable
+
+from cli.bench.benches import burst, idle, latency
+from cli.bench.figures import Figure
+from cli.bench.stage import Stage
+
+# In this order: what needs a quiet product comes first.
+BENCHES: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
+    "idle": idle.measure,
+    "latency": latency.measure,
+    "burst": burst.measure,
+}

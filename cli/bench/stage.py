@@ -1,0 +1,169 @@
+"""What a bench has to work with: the product, a target, a bare client, and the database as a witness."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+from cli.bench.bare import Outcome, Task
+from cli.bench.figures import BenchFailed, Figure
+from cli.bench.ledger import Ledger
+from cli.bench.processes import cpu_seconds, machine_busy_seconds
+from cli.bench.product import BenchProduct, Hook
+from cli.bench.target import Report
+from cli.steps import ROOT, environment
+
+
+class Stage:
+    """One product and one target for all benches of a run. `is_quick`: fewer repetitions, rougher figures."""
+
+    def __init__(self, product: BenchProduct, target: "TargetProcess", ledger: Ledger, *, is_quick: bool) -> None:
+        self.product = product
+        self.target = target
+        self.ledger = ledger
+        self.is_quick = is_quick
+
+    def scale(self, full: int, quick: int) -> int:
+        """How many repetitions to make."""
+        return quick if self.is_quick else full
+
+    async def reopen(self) -> None:
+        """After a new start of the product: the database's address may be another one."""
+        await self.ledger.close()
+        self.ledger = await Ledger.open(self.product.database_url)
+
+    async def sequence(self, name: str, steps: int) -> Hook:
+        """A workflow of so many http steps, one after the other, to the target that answers at once."""
+        step: dict[str, Any] = {"type": "http", "with": {"method": "GET", "url": f"{self.target.url}/step"}}
+        return await self.product.publish(
+            name, [{**step, "id": f"s{n}", **({"after": [f"s{n - 1}"]} if n else {})} for n in range(steps)]
+        )
+
+    async def bare(self, requests: int, concurrency: int, path: str = "/step") -> Outcome:
+        """The same requests by a bare aiohttp client in a process of its own."""
+        task = Task(url=self.target.url + path, requests=requests, concurrency=min(concurrency, requests))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cli.bench.bare",
+            msgspec.json.encode(task).decode(),
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise BenchFailed(f"the bare client ended with code {process.returncode}")
+        return msgspec.json.decode(output, type=Outcome)
+
+    def cpu_figures(
+        self, before: Mapping[str, float], after: Mapping[str, float], steps: float, bare: Outcome | None = None
+    ) -> list[Figure]:
+        """The CPU time that a step cost each role, and in all beside the bare client's for a request."""
+        spent = {role: (after[role] - before[role]) / steps * 1_000_000 for role in after}
+        bare_cost = bare.cpu_seconds / len(bare.latencies_ms) * 1_000_000 if bare else None
+        return [
+            *(
+                Figure(name=f"CPU per step, {role}", value=spent[role], unit="µs")
+                for role in ("worker", "postgres", "api", "relay", "valkey")
+            ),
+            Figure(name="CPU per step, in all", value=sum(spent.values()), unit="µs", bare=bare_cost),
+        ]
+
+    def own_cpu_seconds(self) -> float:
+        """CPU time of everything that belongs to this bench: product, target, clients and this process."""
+        # With what this process has waited for, as the bare client.
+        own = [os.getpid(), self.target.pid]
+        return cpu_seconds(own) + sum(self.product.cpu_seconds().values())
+
+
+@contextlib.asynccontextmanager
+async def open_stage(*, is_quick: bool) -> AsyncIterator[Stage]:
+    """Start target and product, and leave nothing behind."""
+    async with TargetProcess() as target:
+        settings = {"FLOWFORGE_HTTP_ALLOW_PRIVATE": f"127.0.0.1:{target.port}"}
+        async with BenchProduct(settings) as product:
+            stage = Stage(product, target, await Ledger.open(product.database_url), is_quick=is_quick)
+            try:
+                yield stage
+            finally:
+                await stage.ledger.close()
+
+
+class TargetProcess:
+    """`cli.bench.target` as a process."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._start()
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session:
+            await self._session.close()
+        if self._process:
+            self._process.communicate()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cli.bench.target"],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
+        if self._process.stdout is not None:
+            self.port = int(self._process.stdout.readline())
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def url(self) -> str:
+        """Its address, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def report(self) -> Report:
+        """What it has seen since the last reset."""
+        return await self._ask("/bench/report")
+
+    async def reset(self) -> None:
+        """Count anew."""
+        await self._ask("/bench/reset")
+
+    async def _ask(self, path: str) -> Report:
+        if self._session is None:
+            raise TypeError("the target is not open")
+        async with self._session.get(self.url + path) as response:
+            return msgspec.json.decode(await response.read(), type=Report)
+
+
+class Noise:
+    """How busy others kept the machine during a block, in percent of one core."""
+
+    percent = 0.0
+
+
+@contextlib.contextmanager
+def watch_noise(stage: Stage) -> Iterator[Noise]:
+    """Compare what the machine did with what we did, over the block."""
+    noise = Noise()
+    busy, own, began = machine_busy_seconds(), stage.own_cpu_seconds(), time.monotonic()
+    yield noise
+    others = machine_busy_seconds() - busy - (stage.own_cpu_seconds() - own)
+    noise.percent = max(others, 0.0) / (time.monotonic() - began) * 100
