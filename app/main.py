@@ -31,6 +31,7 @@ from app.triggers.ingest import Ingest
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import OutboxBell
 from engine.infra.database import create_engine, create_pool
+from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox
 from engine.infra.settings import Settings, load_secret_key
@@ -110,7 +111,10 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     bell = OutboxBell(settings)
     starter = RunStarter(settings, bell)
     hub = Hub(state.redis)
-    duties = [asyncio.create_task(duty) for duty in (bell.run(), starter.run(), hub.run())]
+    duties = [
+        asyncio.create_task(duty)
+        for duty in (bell.run(), starter.run(), hub.run(), publish_metrics(state.redis, "api"))
+    ]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-import prometheus_client
 from litestar import Controller, Request, get
 from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Response
 from msgspec import Struct
 from sqlalchemy import text
@@ -19,7 +19,7 @@ from app.auth.guards import find_principal
 from app.auth.permissions import Permission
 from app.errors import MissingPermission
 from app.openapi import problems
-from engine.infra.metrics import REGISTRY
+from engine.infra.metrics_exchange import collect_metrics
 
 _PATIENCE_SECONDS = 2.0
 _VERSIONS = Path(__file__).resolve().parents[2] / "alembic" / "versions"
@@ -47,6 +47,9 @@ class Readiness(Struct, frozen=True, kw_only=True):
     checks: dict[str, DependencyCheck]
 
 
+_UNAVAILABLE = ResponseSpec(data_container=Readiness, generate_examples=False, description="A dependency is away")
+
+
 class HealthController(Controller):
     """Probes."""
 
@@ -58,7 +61,13 @@ class HealthController(Controller):
         """Answers as long as the process can."""
         return Liveness(status="ok")
 
-    @get("/ready", operation_id="getReadiness", summary="Can requests be served?", public=True)
+    @get(
+        "/ready",
+        operation_id="getReadiness",
+        summary="Can requests be served?",
+        public=True,
+        responses={503: _UNAVAILABLE},
+    )
     async def get_readiness(self, state: State) -> Response[Readiness]:
         """200 where every dependency can be used, else 503, with the same body."""
         names = ("postgres", "redis", "migrations")
@@ -86,7 +95,9 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         principal = await find_principal(request)
         if Permission.METRICS_READ not in principal.permissions:
             raise MissingPermission
-    return Response(prometheus_client.generate_latest(REGISTRY), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        await collect_metrics(request.app.state.redis, "api"), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 def _is_local(request: Request[Any, Any, Any]) -> bool:

@@ -47,6 +47,7 @@ class RunStartController(Controller):
         status_code=HTTP_202_ACCEPTED,
         guards=[requires(Permission.RUNS_START)],
         responses=problems(404, 409),
+        idempotent=True,
     )
     async def start_run(
         self,

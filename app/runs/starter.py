@@ -82,6 +82,7 @@ class RunStarter:
                 _refuse(waiting, as_outage(error) or error)
             return
         metrics.INGEST_BATCH_ROWS.observe(len(batch))
+        metrics.INGEST_WAITING.set(len(self._queue))
         self._bell.ring()
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.future.done():

@@ -24,7 +24,7 @@ from app.triggers.schemas import Ingested, NewTrigger, Receipt, RotatedTrigger, 
 from app.triggers.service import TriggerService
 from engine.store.reads import find_inbound_event
 
-Token = Annotated[str, PathParameter(max_length=100, description="from the trigger's url")]
+Token = Annotated[str, PathParameter(description="from the trigger's url")]
 
 
 class WorkflowTriggerController(Controller):
@@ -57,6 +57,7 @@ class WorkflowTriggerController(Controller):
         status_code=HTTP_201_CREATED,
         guards=[requires(Permission.TRIGGERS_WRITE)],
         responses=problems(404, 409),
+        idempotent=True,
     )
     async def create_trigger(
         self,

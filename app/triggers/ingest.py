@@ -1,5 +1,6 @@
 """The hot path of webhooks: resolve, authenticate the raw body, make durable, answer."""
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from engine.triggers.webhook import DedupError, WebhookConfig, describe_request,
 CACHED_TRIGGERS: Final = 10_000
 # A refusal by a cached copy older than this is checked against the database: the trigger may have changed.
 FRESH_SECONDS: Final = 1.0
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 _STARTED = metrics.INGEST_EVENTS.labels("started")
 _DUPLICATE = metrics.INGEST_EVENTS.labels("duplicate")
@@ -66,6 +68,8 @@ class Ingest:
 
     async def take(self, token: str, request: InboundRequest) -> tuple[Ingested, bool]:
         """The event and its run, and whether it is a repeat. Raises NotFound, InvalidSignature, InvalidRequest."""
+        if not _TOKEN.fullmatch(token):
+            raise _unknown()
         live = await self._resolve(token, request)
         check_depth(request.body)
         for _ in range(3):
@@ -95,7 +99,7 @@ class Ingest:
         origin = await find_webhook(self._pool, token)
         if origin is None:
             self._cache.pop(token, None)
-            raise NotFound("There is no such hook, or it is switched off.")
+            raise _unknown()
         live = _Live(
             origin=origin,
             config=msgspec.json.decode(origin.config, type=WebhookConfig),
@@ -111,6 +115,10 @@ class Ingest:
 def _is_accepted(live: _Live, request: InboundRequest) -> bool:
     auth = live.config.auth
     return isinstance(auth, str) or is_authentic(auth, live.secrets, request.headers, request.body, now=time.time())
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such hook, or it is switched off.")
 
 
 def _refused() -> InvalidSignature:

@@ -5,14 +5,14 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 
 class NewTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A trigger to make. `config` follows the kind: see the guide on triggers."""
 
     type: Literal["webhook"]
-    config: msgspec.Raw = msgspec.Raw(b"{}")
+    config: msgspec.Raw = field(default_factory=lambda: msgspec.Raw(b"{}"))
     enabled: bool = True
 
 

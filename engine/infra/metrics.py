@@ -37,7 +37,7 @@ STREAM_CLIENTS = _gauge("stream_clients", "Open live streams")
 # Runs and steps
 RUNS_CREATED = _counter("runs_created", "Runs created", "trigger_type")
 RUNS_FINISHED = _counter("runs_finished", "Runs that reached a terminal status", "status")
-RUN_SECONDS = _histogram("run_seconds", "Time from a run's start to its end", buckets=_LONG)
+RUN_SECONDS = _histogram("run_seconds", "Time from a run's acceptance to its end", buckets=_LONG)
 RUN_START_SECONDS = _histogram("run_start_seconds", "Time from a run's creation to its start")
 RUNS_ACTIVE = _gauge("runs_active", "Runs in the memory of a worker")
 STEPS_FINISHED = _counter("steps_finished", "Steps that reached a terminal status", "type", "status")

@@ -8,12 +8,14 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 TOLERANCE_SECONDS = 300
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 Secret = Annotated[str, Meta(min_length=8, max_length=1024)]
 
@@ -82,7 +84,7 @@ def _matches(given: str, expected: Sequence[str]) -> bool:
 
 def _is_standard(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: float) -> bool:
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not message_id or not timestamp.isascii() or not timestamp.isdigit():
+    if not message_id or "." in message_id or not _TIMESTAMP.fullmatch(timestamp):
         return False
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         return False

@@ -2,11 +2,14 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import structlog
+from prometheus_client import Histogram
 
 from engine.core.decisions import StartAttempt
 from engine.core.events import ErrorInfo
@@ -69,6 +72,7 @@ class AttemptRunner:
             return _failed(start, started_at, refused, self._clock.now())
         self._on_start(driver, start)
         metrics.STEPS_IN_FLIGHT.inc()
+        began = time.perf_counter()
         attributes = {"flowforge.run.id": str(driver.run.id), "flowforge.step.id": start.step}
         try:
             with span(f"step {start.type}", parent=driver.traceparent, attributes=attributes) as current:
@@ -78,6 +82,7 @@ class AttemptRunner:
                 return observation
         finally:
             metrics.STEPS_IN_FLIGHT.dec()
+            _timer(start.type).observe(time.perf_counter() - began)
 
     async def _run_step(
         self, driver: Driver, start: StartAttempt, started_at: datetime, traceparent: str
@@ -139,6 +144,11 @@ def _failed_by(start: StartAttempt, started_at: datetime, failure: StepFailure, 
         retry_after_seconds=failure.retry_after,
         jitter=random.random(),  # noqa: S311 - it only spreads retries: nothing depends on its being unpredictable
     )
+
+
+@cache
+def _timer(step_type: str) -> Histogram:
+    return metrics.STEP_SECONDS.labels(step_type)
 
 
 def _queued_ms(start: StartAttempt, started_at: datetime) -> int:

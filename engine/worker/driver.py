@@ -15,6 +15,7 @@ from engine.core.statuses import RunStatus
 from engine.infra.clock import Clock
 from engine.store.journal import RunChange
 from engine.store.runs import ClaimedRun
+from engine.worker.counting import count_events
 from engine.worker.entries import make_entry, release
 from engine.worker.flusher import Entry, RejectedEntry
 
@@ -69,6 +70,7 @@ class Driver:
         self.graph = graph
         self.state = state
         self.traceparent = queued.traceparent
+        self._queued_at = queued.at
         self.seq = run.journal[-1][0]
         self.attempts: dict[str, asyncio.Task[None]] = {}
         self.pending_commits = 0
@@ -165,6 +167,7 @@ class Driver:
             await self.host.submit(entry)
         finally:
             self.pending_commits -= 1
+        count_events(self.graph, events, queued_at=self._queued_at)
 
     def _suspend(self, entry: Entry) -> bool:
         """Give the run up where it only waits, and for longer than memory is worth."""

@@ -55,7 +55,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._live = LiveEvents(redis)
         self._lease = Lease(
-            lambda: connect(settings, name="worker-lease"),
+            lambda: _connect_lazily(settings, "worker-lease"),
             self._database_clock,
             beat_seconds=settings.worker_heartbeat_seconds,
             ttl_seconds=settings.worker_ttl_seconds,
@@ -71,7 +71,7 @@ class Engine:
         self._flusher: Flusher
         self._claimer: Claimer
         self._loader: RunLoader
-        self._timekeeper = Timekeeper(lambda: connect(settings, name="worker-timers"), self._ring)
+        self._timekeeper = Timekeeper(lambda: _connect_lazily(settings, "worker-timers"), self._ring)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Take the lease and work until cancelled; `ready` is set once runs can be taken."""
@@ -84,7 +84,7 @@ class Engine:
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._claimer = Claimer(
-            lambda: connect(self._settings, name="worker-claims"),
+            lambda: _connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
             free_slots=self._free_slots,
             take=self._take,
@@ -300,3 +300,12 @@ class Engine:
             self.spawn(driver, self._feed(driver, observation, [row["id"]]))
         if late:
             await drop_messages(connection, late)
+
+
+async def _connect_lazily(settings: Settings, name: str) -> asyncpg.Connection:
+    """A connection whose commits need not wait for the disk.
+
+    What is lost with a crash of the database was only a claim on work, and is claimed again. Nothing overtakes it: the
+    first journal commit after it carries it to the disk.
+    """
+    return await connect(settings, name=name, synchronous_commit="off")

@@ -126,6 +126,7 @@ class Flusher:
             self._queue.extendleft(reversed(entries))
             raise
         metrics.JOURNAL_FLUSH_SECONDS.observe(time.perf_counter() - started)
+        metrics.JOURNAL_WAITING.set(len(self._queue))
         metrics.JOURNAL_BATCH_ROWS.observe(sum(len(entry.rows) for entry in entries))
         self._on_commit(entries)
         for entry in entries:

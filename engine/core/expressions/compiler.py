@@ -123,12 +123,12 @@ class _Compiler:
     def _path(self, node: Path, tested_field: str | None = None) -> Evaluator:
         steps: list[Step] = []
         for step in node.steps:
-            if isinstance(step, Index):
-                key = step.key
-                is_field = isinstance(key, Literal) and isinstance(key.value, str)
-                steps.append((key.value if is_field else self.compile(key), step.position))  # type: ignore[union-attr]  # a field is a Literal
-            else:
+            if not isinstance(step, Index):
                 steps.append((step.name, step.position))
+            elif isinstance(step.key, Literal) and isinstance(step.key.value, str):
+                steps.append((step.key.value, step.position))
+            else:
+                steps.append((self.compile(step.key), step.position))
         self.cost += len(steps)
         root = node.root
         if not isinstance(root, Name):

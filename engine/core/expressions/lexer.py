@@ -19,6 +19,7 @@ _ESCAPE = re.compile(
 )
 _SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _LAST_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
 
 
 class Token(NamedTuple):
@@ -126,7 +127,7 @@ def _escape(source: str, cursor: int) -> tuple[str, int]:
     if simple:
         return _SIMPLE_ESCAPES.get(simple, simple), found.end()
     code = int(octal, 8) if octal else int(byte or short or long, 16)
-    if code > _LAST_CODE_POINT or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 the surrogates are no characters
+    if code > _LAST_CODE_POINT or code in _SURROGATES:
         raise _unreadable(f"{found[0]!r} is no character", cursor)
     return chr(code), found.end()
 

@@ -41,7 +41,7 @@ def path_evaluator(root: Evaluator, steps: Sequence[Step]) -> Evaluator:
     def select(activation: Activation) -> Any:
         value = root(activation)
         for step, position in steps:
-            if type(step) is str:
+            if isinstance(step, str):
                 if type(value) is dict and step in value:
                     value = value[step]
                 elif value is None and activation.null_safe:
@@ -51,7 +51,7 @@ def path_evaluator(root: Evaluator, steps: Sequence[Step]) -> Evaluator:
             elif value is None and activation.null_safe:
                 return None
             else:
-                value = _item(value, step(activation), position)  # type: ignore[operator]  # no str here
+                value = _item(value, step(activation), position)
         return value
 
     return select
