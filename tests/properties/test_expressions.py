@@ -111,7 +111,7 @@ def well_formed(draw: st.DrawFn, depth: int = 4) -> str:
 
 
 def is_json(value: Any) -> bool:
-    return bool(json.loads(json.dumps(value, allow_nan=False)) == value
+    return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
 
 
 def evaluate(source: str, scope: dict[str, Any], *, null_safe: bool = False) -> Any:
