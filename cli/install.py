@@ -40,9 +40,10 @@ def install(kind: str, venv: Path) -> None:
         started = time.monotonic()
         uv = _find_uv(venv)
         _make(venv, uv)
-        _say(f"installing the locked packages with {'uv' if uv else 'pip (with uv on the PATH this takes seconds)'}")
         log = venv / "flowforge-install.log"
         (venv / UNFINISHED).touch()
+        uv = uv or _fetch_uv(venv, log)
+        _say(f"installing the locked packages with {'uv' if uv else 'pip: this takes a minute or two'}")
         if uv:
             # Compiled now, once: a start that compiles takes three times as long.
             options = ["--compile-bytecode", *_options(requirements)]
@@ -98,6 +99,18 @@ def _find_uv(venv: Path) -> str | None:
     return None
 
 
+def _fetch_uv(venv: Path, log: Path) -> str | None:
+    """Put uv into the environment: with it the rest takes seconds, not minutes. None where that is not possible."""
+    lock = ROOT / "requirements" / "installer.txt"
+    if not lock.exists():
+        return None
+    _say("fetching uv, which installs the rest")
+    arguments = [venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--no-compile", *_options(lock)]
+    with log.open("ab") as output:
+        subprocess.run(arguments, stdout=output, stderr=output, cwd=ROOT, check=False)
+    return _find_uv(venv)
+
+
 def _run(arguments: list[str | Path], log: Path) -> None:
     """Run a step with its output in `log`, which is shown only if it fails; tell now and then how far it is."""
     # uv looks at every Python it can find and prints a screenful about broken ones: that is for the log, too.
@@ -114,13 +127,16 @@ def _run(arguments: list[str | Path], log: Path) -> None:
             cwd=ROOT,
             close_fds=False,
         )
+    told = ""
     try:
         while True:
             try:
                 process.wait(PROGRESS_SECONDS)
                 break
             except subprocess.TimeoutExpired:
-                _say(_progress(log))
+                if (news := _progress(log)) != told:
+                    told = news
+                    _say(told)
     except BaseException:
         process.terminate()
         process.wait()

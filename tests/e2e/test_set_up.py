@@ -77,6 +77,15 @@ def test_without_uv_pip_does_it(clone: Path, bare_path: Path) -> None:
     assert answer.stdout == f"{clone / '.venv'}|up\n"
 
 
+def test_where_uv_cannot_be_fetched_pip_does_it(clone: Path, bare_path: Path) -> None:
+    lock = "no-such-thing==1 --hash=sha256:" + "0" * 64 + "\n--no-index\n"
+    (clone / "requirements" / "installer.txt").write_text(lock)
+    answer = flowforge(clone, "up", PATH=str(bare_path))
+    assert answer.returncode == 0, answer.stderr
+    assert "fetching uv" in answer.stderr
+    assert "with pip" in answer.stderr
+
+
 def test_an_environment_for_tests_serves_up_too(clone: Path) -> None:
     assert flowforge(clone, "test").returncode == 0
     assert flowforge(clone, "up").stderr == ""
