@@ -13,7 +13,7 @@ from app.errors import Busy, DatabaseUnavailable
 from app.outages import as_outage
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
-from engine.infra.database import connect
+from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
 from engine.store.starts import Accepted, Start, accept_starts, find_accepted
 
@@ -102,7 +102,7 @@ class RunStarter:
             except asyncpg.UniqueViolationError:
                 if not in_doubt:
                     raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except DATABASE_ERRORS as error:
                 if as_outage(error) is None or time.monotonic() > give_up_at:
                     raise
                 _log.warning("acceptance_retried", error=repr(error))

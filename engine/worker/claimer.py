@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from engine.infra import metrics
+from engine.infra.database import DATABASE_ERRORS
 from engine.store.runs import ClaimedRun, claim_runs, find_runnable
 
 BATCH = 500
@@ -70,7 +71,7 @@ class Claimer:
                 self._wake.clear()
                 try:
                     await self._turn(await self._connected())
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                except DATABASE_ERRORS as error:
                     _log.warning("claiming_interrupted", error=repr(error))
                     self._disconnect()
                     # A claim may have been made whose answer is lost.

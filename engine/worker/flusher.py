@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 
 from engine.infra import metrics
+from engine.infra.database import DATABASE_ERRORS
 from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
 
 MAX_ROWS = 500
@@ -148,7 +149,7 @@ class Flusher:
                 if in_doubt and await is_committed(await self._connected(), self._worker_id, batch):
                     return
                 raise RejectedEntry(str(error)) from error
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except DATABASE_ERRORS as error:
                 if not _is_transient(error):
                     raise RejectedEntry(str(error)) from error
                 _log.warning("commit_retried", error=repr(error), pause_seconds=pause)

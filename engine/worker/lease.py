@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 
 from engine.infra.clock import DatabaseClock
+from engine.infra.database import DATABASE_ERRORS
 from engine.store.leases import beat, hold_session_lock, register_worker
 from engine.worker.flusher import WorkerFenced
 
@@ -67,7 +68,7 @@ class Lease:
                 async with asyncio.timeout(self._ttl_seconds / 2):
                     await self._beat(connection)
                     await on_beat(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("heartbeat_failed", error=repr(error))
                 self._disconnect()
             with contextlib.suppress(TimeoutError):

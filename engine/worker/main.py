@@ -6,13 +6,13 @@ import resource
 import signal
 from uuid import UUID
 
-import asyncpg
 import structlog
 import uvloop
 from redis.asyncio import Redis
 
 from engine.infra.backoff import Backoff
 from engine.infra.bell_worker import BellWorker
+from engine.infra.database import DATABASE_ERRORS
 from engine.infra.http_client import HttpClient
 from engine.infra.logging import configure_logging
 from engine.infra.metrics_exchange import publish_metrics
@@ -124,7 +124,7 @@ async def _end(life: asyncio.Task[None]) -> None:
         pass
     except WorkerFenced:
         _log.warning("worker_starts_anew")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DATABASE_ERRORS as error:
         _log.warning("database_unavailable", error=repr(error))
     except Exception:
         _log.exception("engine_failed")

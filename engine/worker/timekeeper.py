@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from engine.infra import metrics
+from engine.infra.database import DATABASE_ERRORS
 from engine.store.timers import next_wake, release_due, take_timekeeping
 
 # A look is one index probe. Runs are suspended for longer than this, so that none is due before it is seen.
@@ -37,7 +38,7 @@ class Timekeeper:
             try:
                 connection = await self._connect()
                 await self._keep(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("timekeeping_interrupted", error=repr(error))
             finally:
                 if connection is not None:
