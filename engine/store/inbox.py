@@ -24,6 +24,8 @@ FROM inbox JOIN run ON run.id = inbox.run_id
 WHERE run.owner = $1 ORDER BY inbox.id LIMIT 1000
 """
 
+_DROP_LATE = "DELETE FROM inbox USING run WHERE run.id = inbox.run_id AND run.finished_at IS NOT NULL"
+
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
 
 
@@ -43,3 +45,8 @@ async def read_messages(connection: asyncpg.Connection, worker_id: int) -> list[
 async def drop_messages(connection: asyncpg.Connection, inbox_ids: list[int]) -> None:
     """Throw away messages that came too late to have an effect."""
     await connection.execute(_DROP, inbox_ids)
+
+
+async def drop_late_messages(connection: asyncpg.Connection) -> None:
+    """Throw away what lies in the inboxes of runs that have ended."""
+    await connection.execute(_DROP_LATE)

@@ -50,12 +50,15 @@ class Claimer:
         self._reconciled_at = time.monotonic()
         self._connection: asyncpg.Connection | None = None
         self._was_connected = False
+        self.has_dropped = False
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
         """These runs may be runnable. What does not fit is dropped: the sweep finds it when there is room."""
         if self._free_slots() > len(self._announced):
             self._announced.update(dict.fromkeys(run_ids))
             self._wake.set()
+        else:
+            self.has_dropped = True
 
     def sweep_soon(self) -> None:
         """Look for runnable runs without being told of any."""
@@ -95,6 +98,7 @@ class Claimer:
         self._announced.clear()
         if self._must_sweep:
             self._must_sweep = False
+            self.has_dropped = False
             await self._look_after(connection)
             if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
                 await self._reconcile(connection)

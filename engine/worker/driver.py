@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from engine.core.advance import advance
@@ -79,6 +79,7 @@ class Driver:
         self.is_abandoned = False
         self.refused = refused
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_at = queued.at
         self._must_note_progress = run.crashes > 0
 
     @property
@@ -198,22 +199,25 @@ class Driver:
                 task.cancel()
 
     def _schedule(self) -> None:
-        """Wake up when something of the run is due next."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Wake up when something of the run is due next; a timer that comes too early looks again when it rings."""
         due_at = self.state.next_due()
         if due_at is None or self.is_closed:
             return
+        if self._timer is not None:
+            if self._timer_due_at <= due_at:
+                return
+            self._timer.cancel()
+        self._timer_due_at = due_at
         delay = max((due_at - self.host.clock.now()).total_seconds(), 0.0)
         # A day at most: the event loop's clock drifts from the database's.
-        self._timer = asyncio.get_running_loop().call_later(min(delay, 86_400.0), self._ring, due_at)
+        self._timer = asyncio.get_running_loop().call_later(min(delay, 86_400.0), self._ring)
 
-    def _ring(self, due_at: datetime) -> None:
+    def _ring(self) -> None:
         self._timer = None
         if self.is_closed or self.host.is_draining:
             return
-        if due_at > self.host.clock.now():
+        due_at = self.state.next_due()
+        if due_at is None or due_at > self.host.clock.now():
             self._schedule()
             return
         self.host.spawn(self, self._pass_time())

@@ -22,7 +22,7 @@ from engine.infra.database import connect
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
-from engine.store.inbox import drop_messages, read_messages
+from engine.store.inbox import drop_late_messages, drop_messages, read_messages
 from engine.store.leases import hand_back, hand_back_all
 from engine.store.runs import ClaimedRun, list_owned
 from engine.worker.attempts import AttemptRunner
@@ -174,6 +174,8 @@ class Engine:
         if self._drivers.get(driver.run.id) is driver:
             del self._drivers[driver.run.id]
             metrics.RUNS_ACTIVE.set(len(self._drivers))
+            if self._claimer.has_dropped and self._free_slots() > self._settings.max_active_runs // 8:
+                self._claimer.sweep_soon()
 
     def reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         """Load the run anew from its journal, failing those attempts whose results were refused."""
@@ -209,7 +211,8 @@ class Engine:
                 raise
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
-        """Give back what the database holds for ours and this worker knows nothing of: a claim's answer was lost."""
+        """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
+        await drop_late_messages(connection)
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:
             _log.warning("runs_given_back", runs=len(unknown))

@@ -24,6 +24,7 @@ from engine.worker.engine import Engine
 from engine.worker.flusher import WorkerFenced
 
 INBOX_CHANNEL = "ff:inbox"
+HAND_OVER_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
@@ -93,12 +94,21 @@ class _Process:
             starting.cancel()
             if self._stop.is_set() and ready.is_set() and not life.done():
                 bells.stop()
-                await engine.drain(self._settings.drain_seconds)
+                await self._drain(engine)
             self._engine = None
             await _end(life)
             if not self._stop.is_set():
                 await asyncio.sleep(backoff.pause())
         stopping.cancel()
+
+    async def _drain(self, engine: Engine) -> None:
+        seconds = self._settings.drain_seconds
+        try:
+            async with asyncio.timeout(seconds + HAND_OVER_SECONDS):
+                await engine.drain(seconds)
+        except DATABASE_ERRORS as error:
+            # The others find the lease run out, as after a crash.
+            _log.warning("drain_incomplete", error=repr(error))
 
     async def _activate(self, run_ids: list[UUID], traceparent: str | None) -> None:
         if self._engine is not None:
