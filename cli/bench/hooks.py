@@ -71,13 +71,15 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(self._parser.get_status_code())
 
 
-async def send_all(url: str, bodies: Iterable[bytes], *, connections: int) -> Sent:
-    """Send every body, `connections` at a time."""
+async def send_all(
+    url: str, bodies: Iterable[bytes], *, connections: int, status: HTTPStatus = HTTPStatus.ACCEPTED
+) -> Sent:
+    """Send every body, `connections` at a time; an answer of another status is a refusal."""
     todo = iter(bodies)
     opened = await asyncio.gather(*(Connection.open(url) for _ in range(connections)))
     sent = Sent(seconds=0, latencies_ms=[], refused=0)
     started = time.perf_counter()
-    await asyncio.gather(*(_send_in_turn(connection, todo, sent) for connection in opened))
+    await asyncio.gather(*(_send_in_turn(connection, todo, sent, status) for connection in opened))
     sent.seconds = time.perf_counter() - started
     for connection in opened:
         connection.close()
@@ -91,11 +93,11 @@ def until(seconds: float, make: Callable[[], bytes]) -> Iterator[bytes]:
         yield make()
 
 
-async def _send_in_turn(connection: Connection, todo: Iterator[bytes], sent: Sent) -> None:
+async def _send_in_turn(connection: Connection, todo: Iterator[bytes], sent: Sent, expected: HTTPStatus) -> None:
     for body in todo:
         started = time.perf_counter()
         status, _ = await connection.send(body)
-        if status == HTTPStatus.ACCEPTED:
+        if status == expected:
             sent.latencies_ms.append((time.perf_counter() - started) * 1000)
         else:
             sent.refused += 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
@@ -64,18 +65,34 @@ class Stage:
         return msgspec.json.decode(output, type=Outcome)
 
     def cpu_figures(
-        self, before: Mapping[str, float], after: Mapping[str, float], steps: float, bare: Outcome | None = None
+        self,
+        before: Mapping[str, float],
+        after: Mapping[str, float],
+        count: float,
+        bare: Outcome | None = None,
+        *,
+        what: str = "step",
+        goals: Mapping[str, float] = MappingProxyType({}),
+        ratio_at_most: float | None = None,
     ) -> list[Figure]:
-        """The CPU time that a step cost each role, and in all beside the bare client's for a request."""
-        spent = {role: (after[role] - before[role]) / steps * 1_000_000 for role in after}
-        bare_cost = bare.cpu_seconds / len(bare.latencies_ms) * 1_000_000 if bare else None
-        return [
-            *(
-                Figure(name=f"CPU per step, {role}", value=spent[role], unit="µs")
-                for role in ("worker", "postgres", "api", "relay", "valkey")
-            ),
-            Figure(name="CPU per step, in all", value=sum(spent.values()), unit="µs", bare=bare_cost),
+        """The CPU time that each of `count` steps or events cost, by role, and in all beside a bare client's request.
+
+        `goals`: µs at most, by role.
+        """
+        spent = {role: (after[role] - before[role]) / count * 1_000_000 for role in after}
+        figures = [
+            Figure(name=f"CPU per {what}, {role}", value=spent[role], unit="µs", at_most=goals.get(role))
+            for role in ("worker", "postgres", "api", "relay", "valkey")
         ]
+        in_all = Figure(
+            name=f"CPU per {what}, in all",
+            value=sum(spent.values()),
+            unit="µs",
+            bare=bare.cpu_seconds / len(bare.latencies_ms) * 1_000_000 if bare else None,
+            at_most=ratio_at_most,
+            is_goal_of_ratio=True,
+        )
+        return [*figures, in_all]
 
     def own_cpu_seconds(self) -> float:
         """CPU time of everything that belongs to this bench: product, target, clients and this process."""

@@ -38,16 +38,14 @@ class Target(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport
         self._url = b""
+        self._is_counted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports behave as asyncio's, but are none.
         self._transport = cast(asyncio.Transport, transport)
-        report = Target.report
-        report.connections += 1
-        report.peak_connections = max(report.peak_connections, report.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        Target.report.connections -= 1
+        Target.report.connections -= self._is_counted
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -65,6 +63,11 @@ class Target(asyncio.Protocol):
             return
         report = Target.report
         report.requests += 1
+        if not self._is_counted:
+            # Only now: whoever asks for reports has a connection, too.
+            self._is_counted = True
+            report.connections += 1
+            report.peak_connections = max(report.peak_connections, report.connections)
         if url.startswith(b"/key/"):
             report.first_seen.setdefault(url[5:].decode(), time.monotonic())
         elif url.startswith(b"/delay/"):
