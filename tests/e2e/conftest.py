@@ -1,0 +1,89 @@
+"""A running product, a target for its steps, and a signed-in client."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client, Deliver, Published
+from tests.e2e.database import Database
+from tests.e2e.target import Target, TargetServer
+from tests.product import Product
+
+
+@pytest.fixture(scope="session")
+def target_server() -> Iterator[TargetServer]:
+    """The server behind every `target`."""
+    with TargetServer().running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def refusing_port() -> Iterator[int]:
+    """A port that steps may call and where nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def target(target_server: TargetServer) -> Iterator[Target]:
+    """A target of the test's own."""
+    corner = target_server.open_corner()
+    yield corner
+    corner.release_all()
+
+
+@pytest.fixture(scope="session")
+def allowed_targets(target_server: TargetServer, refusing_port: int) -> dict[str, str]:
+    """The setting by which steps may call the target and the refusing port, and nothing else that is private."""
+    return {"FLOWFORGE_HTTP_ALLOW_PRIVATE": f"127.0.0.1:{target_server.port},127.0.0.1:{refusing_port}"}
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]) -> Iterator[Product]:
+    """The product that all tests share which kill nothing."""
+    settings = {**allowed_targets, "FLOWFORGE_HOOK_MAX_BODY": "200000"}
+    running = Product(tmp_path_factory.mktemp("shared") / "data", settings=settings)
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def client(product: Product) -> Iterator[Client]:
+    """The owner of the main workspace."""
+    with closing(Client(product.url)) as opened:
+        yield opened.sign_in()
+
+
+@pytest.fixture(scope="session")
+def anonymous(product: Product) -> Iterator[Client]:
+    """Nobody in particular."""
+    with closing(Client(product.url)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def deliver(anonymous: Client) -> Deliver:
+    """Send a body to a hook as somebody outside; headers are named with underscores."""
+
+    def send(hook: str, body: bytes | str, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return anonymous.http.post(hook, content=body, headers={"content-type": "application/json", **named})
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def database(product: Product) -> Database:
+    """The shared product's database."""
+    return Database(lambda: product.run["postgres"]["url"])
+
+
+@pytest.fixture
+def publish_workflow(client: Client) -> Callable[..., Published]:
+    """Make and publish a workflow with a webhook trigger."""
+    return client.publish
