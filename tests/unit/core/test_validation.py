@@ -1,0 +1,130 @@
+"""Faults of a definition: all at once, each with its place, its code and a sentence."""
+
+from typing import Any
+
+import pytest
+
+from engine.steps.validation import validate_definition
+
+FETCH = {"id": "fetch", "type": "http", "with": {"method": "GET", "url": "https://shop.example/{{ trigger.body.id }}"}}
+
+
+def define(*steps: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"schema": 1, "steps": list(steps), **rest}
+
+
+def step(step_id: str, *after: str, **rest: Any) -> dict[str, Any]:
+    return {**FETCH, "id": step_id, "after": list(after), **rest}
+
+
+def decide(condition: str, *after: str, step_id: str = "large") -> dict[str, Any]:
+    return {"id": step_id, "type": "if", "with": {"condition": condition}, "after": list(after)}
+
+
+def test_the_example_of_the_guide_has_no_fault() -> None:
+    document = define(
+        FETCH,
+        decide("steps.fetch.output.body.total > 100", "fetch"),
+        step("notify", "large.true", retry={"max_attempts": 5, "on": ["5xx", 418]}, timeout=5),
+        {"id": "pause", "type": "delay", "with": {"seconds": "{{ vars.pause }}"}, "after": ["large.false"]},
+        step("rescue", "fetch.error"),
+        output={"total": "{{ steps.fetch.output.body.total }}"},
+        settings={"timeout": 60},
+        ui={"positions": {"fetch": [0, 0]}, "anything": None},
+    )
+    assert validate_definition(document) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "code"),
+    [
+        pytest.param([], "", "invalid_type", id="no object"),
+        pytest.param({"schema": 1}, "", "required", id="no steps"),
+        pytest.param({**define(FETCH), "schema": 2}, "/schema", "invalid_choice", id="other schema"),
+        pytest.param({**define(FETCH), "stepz": []}, "/stepz", "unknown_field", id="unknown field"),
+        pytest.param(define(step("Fetch")), "/steps/0/id", "invalid_format", id="capital"),
+        pytest.param(define(step("a" * 64)), "/steps/0/id", "invalid_format", id="long id"),
+        pytest.param(define(step("{{ a }}")), "", "invalid_value", id="template as id"),
+        pytest.param(define(step("a"), step("a")), "/steps/1/id", "duplicate_step", id="same id"),
+        pytest.param(define({**FETCH, "type": "htp"}), "/steps/0/type", "unknown_step_type", id="unknown type"),
+        pytest.param(define(7), "/steps/0", "invalid_type", id="no step"),
+        pytest.param(define(step("a", "b")), "/steps/0/after/0", "unknown_step", id="unknown step"),
+        pytest.param(define(step("a"), step("b", "a.true")), "/steps/1/after/0", "unknown_port", id="port of http"),
+        pytest.param(
+            define(decide("true"), step("b", "large.yes")), "/steps/1/after/0", "unknown_port", id="port of if"
+        ),
+        pytest.param(define(step("a", "a")), "/steps/0/after", "cycle", id="waits for itself"),
+        pytest.param(define(step("a", "b"), step("b", "a")), "/steps/0/after", "cycle", id="wait for each other"),
+        pytest.param(define(decide("1 +")), "/steps/0/with/condition", "expression_syntax", id="syntax"),
+        pytest.param(define(decide("nobody.x")), "/steps/0/with/condition", "unknown_name", id="unknown name"),
+        pytest.param(define(decide("steps.b.output")), "/steps/0/with/condition", "unknown_step", id="unknown source"),
+        pytest.param(define(decide("steps['b'].output")), "/steps/0/with/condition", "unknown_step", id="by index"),
+        pytest.param(define(decide("size(steps) > 1")), "/steps/0/with/condition", "unknown_name", id="all steps"),
+        pytest.param(define(decide("run.nr == 1")), "/steps/0/with/condition", "unknown_name", id="field of run"),
+        pytest.param(
+            define(FETCH, decide("steps.fetch.body == 1", "fetch")),
+            "/steps/1/with/condition",
+            "unknown_name",
+            id="field",
+        ),
+        pytest.param(
+            define(FETCH, decide("steps.fetch.output == 1")), "/steps/1/with/condition", "not_upstream", id="beside"
+        ),
+        pytest.param(
+            define(FETCH, settings={"timeout": "{{ steps.fetch.output }}"}),
+            "/settings/timeout",
+            "not_upstream",
+            id="early",
+        ),
+        pytest.param(define(FETCH, output="{{ steps.b.output }}"), "/output", "unknown_step", id="output"),
+        pytest.param(define(FETCH, settings={"timeout": 0}), "/settings/timeout", "out_of_range", id="no time"),
+        pytest.param(
+            define(step("a", retry={"max_attempts": 0})), "/steps/0/retry/max_attempts", "out_of_range", id="no attempt"
+        ),
+        pytest.param(define(step("a", timeout=-1)), "/steps/0/timeout", "out_of_range", id="negative timeout"),
+        pytest.param(
+            define({**decide("true"), "retry": {"max_attempts": 2}}),
+            "/steps/0/retry",
+            "not_applicable",
+            id="retry of if",
+        ),
+        pytest.param(
+            define({"id": "d", "type": "delay", "with": {"seconds": 1, "until": "2027-01-01T00:00:00Z"}}),
+            "/steps/0/with",
+            "exactly_one",
+            id="two delays",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_place(document: Any, pointer: str, code: str) -> None:
+    problems = validate_definition(document)
+    assert (pointer, code) in [(problem.pointer, problem.code) for problem in problems]
+    assert all(problem.message for problem in problems)
+
+
+def test_all_faults_are_told_at_once_in_document_order() -> None:
+    document = define(
+        step("a", "nobody", retry={"max_attempts": 0}), decide("1 +", "a.yes"), output="{{ nope }}", extra=True
+    )
+    problems = validate_definition(document)
+    assert {problem.code for problem in problems} >= {
+        "unknown_step",
+        "out_of_range",
+        "expression_syntax",
+        "unknown_port",
+        "unknown_name",
+        "unknown_field",
+    }
+    places = [problem.pointer for problem in problems if problem.pointer.startswith("/steps/")]
+    assert places == sorted(places)
+
+
+def test_more_steps_than_allowed_are_one_fault() -> None:
+    problems = validate_definition(define(*(step(f"s{index}") for index in range(2001))))
+    assert [problem.code for problem in problems] == ["too_many_steps"]
+
+
+def test_two_thousand_steps_in_a_row_are_no_fault() -> None:
+    steps = [decide("true", step_id="s0")]
+    steps += [decide(f"steps.s{i - 1}.output", f"s{i - 1}", step_id=f"s{i}") for i in range(1, 2000)]
+    assert validate_definition(define(*steps)) == []
