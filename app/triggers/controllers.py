@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
-from app.errors import NotFound
+from app.errors import NotFound, PayloadTooLarge
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Page
@@ -142,25 +142,38 @@ class TriggerController(Controller):
 @route(
     "/hooks/{token:str}",
     http_method=["POST", "PUT", "GET"],
-    operation_id=lambda _handler, method, _parts: f"{str(method).lower()}Hook",
+    operation_id=lambda _handler, method, _parts: f"{method.lower()}Hook",
     summary="Deliver an event",
     status_code=HTTP_202_ACCEPTED,
     tags=["triggers"],
     public=True,
+    request_max_body_size=None,  # its limit is a setting of its own
     responses=problems(400, 401, 404, 413, 503),
 )
 async def take_webhook(
-    request: Request[Any, Any, Any], token: FromPath[Token], ingest: NamedDependency[Ingest]
+    request: Request[Any, Any, Any], state: State, token: FromPath[Token], ingest: NamedDependency[Ingest]
 ) -> Response[Ingested]:
     """202 once the event is durable; 200 with the first run for a delivery that came before."""
     inbound = InboundRequest(
         method=request.method,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
         query={name: values[0] if len(values) == 1 else values for name, values in request.query_params.dict().items()},
-        body=await request.body(),
+        body=await _read_body(request, state.settings.hook_max_body),
     )
     ingested, is_repeat = await ingest.take(token, inbound)
     return Response(ingested, status_code=HTTP_200_OK if is_repeat else HTTP_202_ACCEPTED)
+
+
+async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+    """The body of at most `limit` bytes, however it is sent; raises PayloadTooLarge as soon as it is longer."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge(f"The body of a hook has at most {limit:,} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 @get(
