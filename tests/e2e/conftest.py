@@ -70,9 +70,9 @@ def anonymous(product: Product) -> Iterator[Client]:
 def deliver(anonymous: Client) -> Deliver:
     """Send a body to a hook as somebody outside; headers are named with underscores."""
 
-    def send(hook: str, body: bytes | str, **headers: str) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return anonymous.http.post(hook, content=body, headers={"content-type": "application/json", **named})
+    def send(hook: str, body: bytes | str, **headers: str | bytes) -> httpx.Response:
+        named = {name.replace("_", "-").encode(): _encode(value) for name, value in headers.items()}
+        return anonymous.http.post(hook, content=body, headers={b"content-type": b"application/json", **named})
 
     return send
 
@@ -87,3 +87,7 @@ def database(product: Product) -> Database:
 def publish_workflow(client: Client) -> Callable[..., Published]:
     """Make and publish a workflow with a webhook trigger."""
     return client.publish
+
+
+def _encode(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

@@ -96,7 +96,7 @@ class TargetServer:
         try:
             yield self
         finally:
-            self._wait(runner.cleanup())
+            self._wait(self._end(runner))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
             self._loop.close()
@@ -113,6 +113,14 @@ class TargetServer:
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
         return runner
+
+    async def _end(self, runner: web.ServerRunner) -> None:
+        await runner.cleanup()
+        # Answers that nobody waits for any more.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         at = time.time()
