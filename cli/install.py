@@ -43,16 +43,29 @@ def install(kind: str, venv: Path) -> None:
         log = venv / "flowforge-install.log"
         (venv / UNFINISHED).touch()
         uv = uv or _fetch_uv(venv, log)
-        _say(f"installing the locked packages with {'uv' if uv else 'pip: this takes a minute or two'}")
-        if uv:
-            # Compiled now, once: a start that compiles takes three times as long.
-            options = ["--compile-bytecode", *_options(requirements)]
-            _run([uv, "pip", "install", "--python", venv / "bin" / "python", *options], log)
-        else:
-            _run([venv / "bin" / "python", "-m", "pip", "install", "--no-input", *_options(requirements)], log)
+        if not (uv and _install_with_uv(uv, venv, requirements, log)):
+            _install_with_pip(venv, requirements, log)
         shutil.copyfile(requirements, done)
         (venv / UNFINISHED).unlink()
         _say(f"Python environment ready after {time.monotonic() - started:.0f} s")
+
+
+def _install_with_uv(uv: str, venv: Path, requirements: Path, log: Path) -> bool:
+    _say("installing the locked packages with uv")
+    # Compiled now, once: a start that compiles takes three times as long.
+    options = ["--compile-bytecode", *_options(requirements)]
+    if _succeeds([uv, "pip", "install", "--python", venv / "bin" / "python", *options], log):
+        return True
+    _say("uv could not do it; trying pip, which may know a way through your network")
+    return False
+
+
+def _install_with_pip(venv: Path, requirements: Path, log: Path) -> None:
+    python = venv / "bin" / "python"
+    # An environment that uv made has no pip yet.
+    _succeeds([python, "-m", "ensurepip"], log)
+    _say("installing the locked packages with pip: this takes a minute or two")
+    _run([python, "-m", "pip", "install", "--no-input", *_options(requirements)], log)
 
 
 def _options(requirements: Path) -> list[str | Path]:
@@ -106,18 +119,28 @@ def _fetch_uv(venv: Path, log: Path) -> str | None:
         return None
     _say("fetching uv, which installs the rest")
     arguments = [venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--no-compile", *_options(lock)]
-    with log.open("ab") as output:
-        subprocess.run(arguments, stdout=output, stderr=output, cwd=ROOT, check=False)
+    _succeeds(arguments, log)
     return _find_uv(venv)
 
 
 def _run(arguments: list[str | Path], log: Path) -> None:
-    """Run a step with its output in `log`, which is shown only if it fails; tell now and then how far it is."""
+    """Run a step; if it fails, show the end of the log and raise InstallError."""
+    if not _succeeds(arguments, log):
+        tail = log.read_text(errors="replace").strip().splitlines()[-15:]
+        sys.stderr.write("\n".join(tail) + "\n")
+        raise InstallError(
+            f"the set-up failed (see above, whole in {log}). Is the package index reachable? Then run it again."
+        )
+
+
+def _succeeds(arguments: list[str | Path], log: Path) -> bool:
+    """Run a step with its output in `log`, tell now and then how far it is, and return whether it went well."""
     # uv looks at every Python it can find and prints a screenful about broken ones: that is for the log, too.
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
     environment.pop("PYTHONPATH", None)
     environment.pop("VIRTUAL_ENV", None)
     with log.open("ab") as output:
+        before = output.tell()
         process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -134,23 +157,18 @@ def _run(arguments: list[str | Path], log: Path) -> None:
                 process.wait(PROGRESS_SECONDS)
                 break
             except subprocess.TimeoutExpired:
-                if (news := _progress(log)) != told:
+                if (news := _progress(log, before)) != told:
                     told = news
                     _say(told)
     except BaseException:
         process.terminate()
         process.wait()
         raise
-    if process.returncode != 0:
-        tail = log.read_text(errors="replace").strip().splitlines()[-15:]
-        sys.stderr.write("\n".join(tail) + "\n")
-        raise InstallError(
-            f"the set-up failed (see above, whole in {log}). Is the package index reachable? Then run it again."
-        )
+    return process.returncode == 0
 
 
-def _progress(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
+def _progress(log: Path, before: int) -> str:
+    lines = log.read_bytes()[before:].decode(errors="replace").splitlines()
     collected = sum(line.startswith("Collecting ") for line in lines)
     if any(line.startswith("Installing collected packages") for line in lines):
         return f"  {collected} packages there, unpacking them"

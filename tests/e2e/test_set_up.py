@@ -70,13 +70,6 @@ def test_the_first_start_sets_up_and_the_second_does_not(clone: Path) -> None:
     assert second.stderr == ""
 
 
-def test_without_uv_pip_does_it(clone: Path, bare_path: Path) -> None:
-    answer = flowforge(clone, "up", PATH=str(bare_path))
-    assert answer.returncode == 0, answer.stderr
-    assert "with pip" in answer.stderr
-    assert answer.stdout == f"{clone / '.venv'}|up\n"
-
-
 def test_where_uv_cannot_be_fetched_pip_does_it(clone: Path, bare_path: Path) -> None:
     lock = "no-such-thing==1 --hash=sha256:" + "0" * 64 + "\n--no-index\n"
     (clone / "requirements" / "installer.txt").write_text(lock)
@@ -84,6 +77,17 @@ def test_where_uv_cannot_be_fetched_pip_does_it(clone: Path, bare_path: Path) ->
     assert answer.returncode == 0, answer.stderr
     assert "fetching uv" in answer.stderr
     assert "with pip" in answer.stderr
+
+
+def test_where_uv_fails_pip_does_it(clone: Path, bare_path: Path) -> None:
+    uv = bare_path / "uv"
+    make = f'case $1 in --version) exit 0 ;; venv) exec {sys.executable} -m venv --without-pip "$5" ;; esac'
+    uv.write_text(f"#!/bin/sh\n{make}\necho 'invalid peer certificate' >&2\nexit 1\n")
+    uv.chmod(0o755)
+    answer = flowforge(clone, "up", PATH=str(bare_path))
+    assert answer.returncode == 0, answer.stderr
+    assert "uv could not do it; trying pip" in answer.stderr
+    assert answer.stdout == f"{clone / '.venv'}|up\n"
 
 
 def test_an_environment_for_tests_serves_up_too(clone: Path) -> None:
@@ -160,14 +164,16 @@ def test_no_python_names_the_cure(clone: Path, bare_path: Path) -> None:
     assert answer.stderr.count("\n") == 1
 
 
-def test_a_python_that_does_not_run_is_passed_over(clone: Path, bare_path: Path) -> None:
+def test_without_uv_and_behind_a_broken_shim_it_still_works(clone: Path, bare_path: Path) -> None:
     shim = bare_path / "python3.11"
     shim.write_text("#!/bin/sh\necho 'version is not installed' >&2\nexit 127\n")
     shim.chmod(0o755)
     (bare_path / "python3").symlink_to(sys.executable)
     answer = flowforge(clone, "up", PATH=str(bare_path), FLOWFORGE_PYTHON="")
     assert answer.returncode == 0, answer.stderr
+    assert "with pip" in answer.stderr
     assert "version is not installed" not in answer.stderr
+    assert answer.stdout == f"{clone / '.venv'}|up\n"
 
 
 def test_a_python_without_venv_names_the_cure(clone: Path, bare_path: Path) -> None:
