@@ -8,7 +8,6 @@ import msgspec
 from app.runs.schemas import AttemptView, RunDetail, RunEventView, RunSummary, StepView
 from engine.core.definition import Definition
 from engine.core.events import (
-    RUN_LEVEL,
     ErrorInfo,
     RunEvent,
     RunFailed,
@@ -23,6 +22,7 @@ from engine.core.events import (
     StepStarted,
     StepSucceeded,
     StepWaiting,
+    is_step_event,
 )
 from engine.core.expressions import ExpressionError
 from engine.core.graph import Graph, Node
@@ -57,7 +57,7 @@ def describe_run(row: RunRow, definition: Definition, graph: Graph, events: Sequ
         for step in definition.steps
     }
     for event in events:
-        if not isinstance(event, RUN_LEVEL):
+        if is_step_event(event):
             _tell(steps[event.step], event)
     _tell_running(steps, graph, state)
     for node in graph.nodes:
@@ -168,4 +168,4 @@ def _render_input(definition: Definition, node: Node, state: State) -> Any:
 
 
 def _last_reason(events: Sequence[RunEvent]) -> str | None:
-    return next((event.reason for event in reversed(events) if isinstance(event, RUN_LEVEL)), None)
+    return next((event.reason for event in reversed(events) if not is_step_event(event)), None)

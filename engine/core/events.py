@@ -5,7 +5,7 @@ reason code (see `transitions.REASONS`).
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Struct
@@ -186,7 +186,8 @@ RunEvent = (
     | StepCancelled
 )
 
-RUN_LEVEL = (RunQueued, RunStarted, RunWaiting, RunResumed, RunSucceeded, RunFailed, RunCancelled, RunTimedOut)
+StepEvent = StepStarted | StepWaiting | StepRetrying | StepSucceeded | StepFailed | StepSkipped | StepCancelled
+_STEP_EVENTS = frozenset(StepEvent.__args__)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
@@ -195,6 +196,11 @@ _decoder: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 def event_type(event: RunEvent) -> str:
     """The event's name, like `step.succeeded`."""
     return _TYPES[type(event)]
+
+
+def is_step_event(event: RunEvent) -> TypeGuard[StepEvent]:
+    """Whether the event is about a step rather than about the run itself."""
+    return type(event) in _STEP_EVENTS
 
 
 def encode_event(event: RunEvent) -> bytes:

@@ -3,18 +3,18 @@
 import heapq
 from collections import deque
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from msgspec import Struct
 
 from engine.core.events import (
-    RUN_LEVEL,
     ErrorInfo,
     RunEvent,
     RunQueued,
     RunStarted,
     StepCancelled,
+    StepEvent,
     StepFailed,
     StepRetrying,
     StepSkipped,
@@ -22,12 +22,14 @@ from engine.core.events import (
     StepSucceeded,
     StepWaiting,
     event_type,
+    is_step_event,
 )
 from engine.core.graph import ERROR_PORT, SUCCESS, Graph, Node
 from engine.core.statuses import TERMINAL_RUN, TERMINAL_STEP, RunStatus, StepStatus
 from engine.core.transitions import InvalidTransition, move_run, move_step
 
 RUN_DEADLINE = -1
+_ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
 
 
 class StepRun(Struct, kw_only=True):
@@ -94,41 +96,10 @@ def create_state(graph: Graph, *, run_id: str, attempt: int) -> State:
 
 def apply_event(graph: Graph, state: State, event: RunEvent) -> None:
     """Change the state by one event of its journal. Raises InvalidTransition when the event cannot follow."""
-    if isinstance(event, RUN_LEVEL):
+    if is_step_event(event):
+        _apply_step_event(graph.nodes[graph.index_by_id[event.step]], state, event)
+    else:
         _apply_run_event(state, event)
-        return
-    node = graph.nodes[graph.index_by_id[event.step]]
-    step = state.steps[node.index]
-    before = step.status
-    after = move_step(node.id, before, event_type(event))
-    step.status = after
-    state.active += _is_active(after) - _is_active(before)
-    state.waiting += (after is StepStatus.WAITING) - (before is StepStatus.WAITING)
-    step.due_at = None
-    match event:
-        case StepStarted():
-            step.attempt = event.attempt
-        case StepWaiting():
-            step.due_at = event.due_at
-            state.add_timer(event.due_at, node.index)
-        case StepRetrying():
-            step.attempt = event.attempt
-            step.due_at = event.retry_at
-            state.add_timer(event.retry_at, node.index)
-        case StepSucceeded():
-            step.attempt = event.attempt
-            step.port = event.port
-            _settle(state, node, output=event.output)
-        case StepFailed():
-            step.attempt = event.attempt
-            if not step.open_listeners:
-                state.unhandled = node.index
-            _settle(state, node, error=event.error)
-        case StepSkipped():
-            _settle(state, node)
-            _withdraw_listener(state, node)
-        case StepCancelled():
-            _settle(state, node)
 
 
 def start_attempt(state: State, node: Node) -> StepRun:
@@ -136,7 +107,7 @@ def start_attempt(state: State, node: Node) -> StepRun:
     step = state.steps[node.index]
     if step.status is StepStatus.RETRYING or not step.attempt:
         step.attempt += 1
-    state.active += _is_active(StepStatus.RUNNING) - _is_active(step.status)
+    state.active += step.status not in _ACTIVE
     step.status = StepStatus.RUNNING
     step.due_at = None
     return step
@@ -155,6 +126,42 @@ def describe_error(error: ErrorInfo | None) -> Any:
     return None if error is None else msgspec.to_builtins(error)
 
 
+def _apply_step_event(node: Node, state: State, event: StepEvent) -> None:
+    step = state.steps[node.index]
+    before = step.status
+    step.status = after = move_step(node.id, before, event_type(event))
+    state.active += (after in _ACTIVE) - (before in _ACTIVE)
+    state.waiting += (after is StepStatus.WAITING) - (before is StepStatus.WAITING)
+    step.due_at = None
+    # The commonest first.
+    match event:
+        case StepSucceeded():
+            step.attempt = event.attempt
+            step.port = event.port
+            _settle(state, node, output=event.output)
+        case StepFailed():
+            step.attempt = event.attempt
+            if not step.open_listeners:
+                state.unhandled = node.index
+            _settle(state, node, error=event.error)
+        case StepSkipped():
+            _settle(state, node)
+            _withdraw_listener(state, node)
+        case StepCancelled():
+            _settle(state, node)
+        case StepRetrying():
+            step.attempt = event.attempt
+            step.due_at = event.retry_at
+            state.add_timer(event.retry_at, node.index)
+        case StepWaiting():
+            step.due_at = event.due_at
+            state.add_timer(event.due_at, node.index)
+        case StepStarted():
+            step.attempt = event.attempt
+        case _:
+            assert_never(event)
+
+
 def _apply_run_event(state: State, event: RunEvent) -> None:
     if isinstance(event, RunQueued):
         if state.status is not RunStatus.QUEUED:
@@ -166,10 +173,6 @@ def _apply_run_event(state: State, event: RunEvent) -> None:
         state.scope["vars"] = event.vars
         state.scope["run"]["started_at"] = msgspec.to_builtins(event.at)
         state.add_timer(event.deadline_at, RUN_DEADLINE)
-
-
-def _is_active(status: StepStatus) -> bool:
-    return status in (StepStatus.RUNNING, StepStatus.RETRYING)
 
 
 def _settle(state: State, node: Node, *, output: Any = None, error: ErrorInfo | None = None) -> None:

@@ -3,7 +3,13 @@
 from enum import StrEnum
 
 
-class RunStatus(StrEnum):
+class _Status(StrEnum):
+    """A text that hashes as one: Enum's own hash is a Python call, and statuses are looked up in every transition."""
+
+    __hash__ = str.__hash__
+
+
+class RunStatus(_Status):
     """Where a run stands. The last four are terminal."""
 
     QUEUED = "queued"  # in: accepted; out: a worker starts it
@@ -15,7 +21,7 @@ class RunStatus(StrEnum):
     TIMED_OUT = "timed_out"  # in: the run's own timeout passed
 
 
-class StepStatus(StrEnum):
+class StepStatus(_Status):
     """Where a step of a run stands. The last four are terminal."""
 
     PENDING = "pending"  # in: the run exists; out: everything in `after` has settled

@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from engine.core.events import (
-    RUN_LEVEL,
     RunCancelled,
     RunEvent,
     RunFailed,
@@ -19,6 +18,7 @@ from engine.core.events import (
     RunWaiting,
     encode_event,
     event_type,
+    is_step_event,
 )
 from engine.core.statuses import RunStatus
 from engine.store.journal import JournalRow, OutboxMessage, RunChange
@@ -53,7 +53,7 @@ def make_entry(
     change: RunChange | None = None
     messages: list[OutboxMessage] = []
     for row, event in zip(rows, events, strict=True):
-        if isinstance(event, RUN_LEVEL):
+        if not is_step_event(event):
             change = _change(run.id, event, change)
             messages.append(_announce(run, event, row.seq, traceparent))
     return Entry(
