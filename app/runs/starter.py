@@ -1,6 +1,7 @@
 """Starting runs: what is accepted at the same time commits together, and only then anybody is answered."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import NamedTuple
@@ -13,15 +14,17 @@ from app.errors import Busy, DatabaseUnavailable
 from app.outages import as_outage
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
+from engine.infra.clock import DatabaseClock
 from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
-from engine.store.starts import Accepted, Start, accept_starts, find_accepted
+from engine.store.starts import Accepted, Start, accept_starts, find_accepted, read_clock
 
 MAX_BATCH = 200
 MAX_WAITING = 2000
 MAX_WAIT_SECONDS = 1.0
 # How long a start may wait for a database that went away, before its caller is told to come back.
 OUTAGE_SECONDS = 3.0
+SYNCHRONISE_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -41,6 +44,8 @@ class RunStarter:
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._synchronised_at = 0.0
+        self.clock = DatabaseClock()
 
     async def accept(self, start: Start) -> Accepted:
         """Make a start durable. Raises Busy where too much waits, DatabaseUnavailable without a database."""
@@ -62,11 +67,20 @@ class RunStarter:
                     await self._settle(batch)
                 if not self._queue:
                     self._wake.clear()
+                    await self._synchronise()
         finally:
             for waiting in self._queue:
                 _refuse(waiting, DatabaseUnavailable())
             if self._connection is not None:
                 self._connection.terminate()
+
+    async def _synchronise(self) -> None:
+        """Keep the database's time, so that a wrong clock of this machine dates no run; after answers, not before."""
+        now = time.monotonic()
+        if now - self._synchronised_at > SYNCHRONISE_SECONDS and self._connection is not None:
+            self._synchronised_at = now
+            with contextlib.suppress(*DATABASE_ERRORS):
+                self.clock.synchronise(await read_clock(self._connection))
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         try:
@@ -121,6 +135,7 @@ class RunStarter:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self._settings, name="api-ingest")
+            self.clock.synchronise(await read_clock(self._connection))
         return self._connection
 
     def _disconnect(self) -> None:

@@ -28,6 +28,8 @@ POLL_SECONDS: Final = 2.0
 KEEP_ALIVE_SECONDS: Final = 15.0
 WATCH_SECONDS: Final = 60.0
 PAGE: Final = 500
+# What the relay trims a stream to, at the least.
+STREAM_LENGTH: Final = 10_000
 _RUN_ENDS: Final = frozenset({"run.succeeded", "run.failed", "run.cancelled", "run.timed_out"})
 _HINT_WITHOUT_SEQ: Final = b'{"seq":null'
 _STREAM_ID = re.compile(r"\d{1,20}-\d{1,20}")
@@ -101,7 +103,6 @@ class LiveStreams:
         key = f"ff:stream:{workspace_id}"
         try:
             async with self._hub.listen(key, is_channel=False) as hints:
-                yield _RETRY
                 async for chunk in self._follow_stream(key, last_id, hints):
                     yield chunk
         finally:
@@ -110,6 +111,7 @@ class LiveStreams:
     async def _follow_stream(self, key: str, last_id: str | None, hints: Hints) -> AsyncGenerator[bytes, None]:
         pulse = _Pulse()
         position: str | None = None
+        is_open = False
         while not self._draining.is_set():
             try:
                 if position is None or not await self._is_known(key, position):
@@ -117,6 +119,10 @@ class LiveStreams:
                     position, is_known = await self._find_position(key, position or last_id)
                     if not is_known:
                         yield _frame("reset", b"{}", position)
+                if not is_open:
+                    # The id alone: whoever is cut off before the first event can resume as well.
+                    is_open = True
+                    yield _RETRY + f"id: {position}\n\n".encode()
                 entries = await self._redis.xrange(key, f"({position}", "+", count=PAGE)
             except REDIS_ERRORS:
                 # Whatever comes until Redis is back may be missed, so that the position has to be found again.
@@ -139,13 +145,15 @@ class LiveStreams:
         end = _text(newest[0][0]) if newest else _BEGINNING
         if last_id is None or last_id == end:
             return end, True
-        if _STREAM_ID.fullmatch(last_id) and await self._redis.xrange(key, last_id, last_id, count=1):
+        if _STREAM_ID.fullmatch(last_id) and await self._is_known(key, last_id):
             return last_id, True
         return end, False
 
     async def _is_known(self, key: str, position: str) -> bool:
-        """Whether the stream still reaches back to the position: not so after a loss of data."""
-        return position == _BEGINNING or bool(await self._redis.xrange(key, position, "+", count=1))
+        """Whether the stream still reaches back to the position: not so once it is trimmed, or its data lost."""
+        if position != _BEGINNING:
+            return bool(await self._redis.xrange(key, position, position, count=1))
+        return int(await self._redis.xlen(key)) < STREAM_LENGTH
 
     async def _keep_watching(self, run_id: UUID) -> None:
         """Let the workers know that somebody watches, for as long as somebody does."""

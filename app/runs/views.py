@@ -61,7 +61,8 @@ def describe_run(row: RunRow, definition: Definition, graph: Graph, events: Sequ
             _tell(steps[event.step], event)
     _tell_running(steps, graph, state)
     for node in graph.nodes:
-        steps[node.id].input = _render_input(definition, node, state)
+        if steps[node.id].status not in (StepStatus.PENDING, StepStatus.SKIPPED):
+            steps[node.id].input = _render_input(definition, node, state)
     queued, last = events[0], events[-1]
     started = next((event for event in events if isinstance(event, RunStarted)), None)
     is_over = state.is_over
@@ -142,7 +143,14 @@ def _add_attempt(
 
 
 def _tell_running(steps: dict[str, StepView], graph: Graph, state: State) -> None:
-    """A step whose turn has come and that has not ended is being attempted: that stands in no journal."""
+    """A step whose turn has come and that has not ended is being attempted: that stands in no journal.
+
+    Nor does what a run left behind that could not be driven to its end.
+    """
+    if state.is_over:
+        for step in steps.values():
+            if step.status is StepStatus.PENDING:
+                step.status, step.reason = StepStatus.CANCELLED, "run_failed"
     if state.status is not RunStatus.RUNNING:
         return
     for index in state.unresolved:
@@ -154,11 +162,6 @@ def _tell_running(steps: dict[str, StepView], graph: Graph, state: State) -> Non
 def _render_input(definition: Definition, node: Node, state: State) -> Any:
     """What the step was configured with, its expressions filled in; as written where they cannot be."""
     written = definition.steps[node.index].with_
-    if (
-        state.steps[node.index].status in (StepStatus.PENDING, StepStatus.SKIPPED)
-        and node.index not in state.unresolved
-    ):
-        return None
     if node.condition is not None:
         return written
     try:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -73,7 +73,7 @@ class Ingest:
         live = await self._resolve(token, request)
         check_depth(request.body)
         for _ in range(3):
-            start = _make_start(live, request)
+            start = _make_start(live, request, self._starter.clock.now())
             accepted = await self._starter.accept(start)
             if accepted.run_id is not None:
                 return _count(start, accepted), accepted.is_duplicate
@@ -126,8 +126,8 @@ def _refused() -> InvalidSignature:
     return InvalidSignature()
 
 
-def _make_start(live: _Live, request: InboundRequest) -> Start:
-    origin, at, run_id = live.origin, datetime.now(UTC), new_id()
+def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
+    origin, run_id = live.origin, new_id()
     trigger = describe_request(
         method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
     )

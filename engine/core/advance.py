@@ -48,7 +48,7 @@ def advance(graph: Graph, state: State, observation: Observation) -> tuple[State
     """
     if state.is_over:
         return state, [Ignore(reason=f"the run is {state.status}")]
-    step = _Step(graph, state, observation.at)
+    step = _Step(graph, state, max(observation.at, state.latest_at))
     step.observe(observation)
     step.settle()
     return state, step.decisions

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import msgspec
@@ -45,7 +45,10 @@ class StepRun(Struct, kw_only=True):
 
 
 class State(Struct, kw_only=True):
-    """One run. `scope` holds the names that its expressions see; `unresolved` the steps whose turn may have come."""
+    """One run. `scope` holds the names that its expressions see; `unresolved` the steps whose turn may have come.
+
+    `latest_at` is the latest time of its events: clocks of several processes write them, but none goes back.
+    """
 
     status: RunStatus = RunStatus.QUEUED
     steps: list[StepRun]
@@ -56,6 +59,7 @@ class State(Struct, kw_only=True):
     unresolved: deque[int]
     timers: list[tuple[datetime, int]] = []
     unhandled: int | None = None
+    latest_at: datetime
 
     @property
     def is_over(self) -> bool:
@@ -90,12 +94,14 @@ def create_state(graph: Graph, *, run_id: str, attempt: int) -> State:
         scope={"steps": {}, "run": {"id": run_id, "attempt": attempt, "started_at": None}, "vars": {}},
         unfinished=len(graph.nodes),
         unresolved=deque(graph.roots),
+        latest_at=datetime.min.replace(tzinfo=UTC),
         timers=[],
     )
 
 
 def apply_event(graph: Graph, state: State, event: RunEvent) -> None:
     """Change the state by one event of its journal. Raises InvalidTransition when the event cannot follow."""
+    state.latest_at = max(state.latest_at, event.at)
     if is_step_event(event):
         _apply_step_event(graph.nodes[graph.index_by_id[event.step]], state, event)
     else:

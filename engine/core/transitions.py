@@ -14,6 +14,7 @@ class InvalidTransition(Exception):
 
 RUN_MOVES: dict[tuple[RunStatus, str], RunStatus] = {
     (R.QUEUED, "run.started"): R.RUNNING,
+    (R.QUEUED, "run.failed"): R.FAILED,
     (R.QUEUED, "run.cancelled"): R.CANCELLED,
     (R.RUNNING, "run.waiting"): R.WAITING,
     (R.RUNNING, "run.succeeded"): R.SUCCEEDED,
@@ -21,6 +22,7 @@ RUN_MOVES: dict[tuple[RunStatus, str], RunStatus] = {
     (R.RUNNING, "run.cancelled"): R.CANCELLED,
     (R.RUNNING, "run.timed_out"): R.TIMED_OUT,
     (R.WAITING, "run.resumed"): R.RUNNING,
+    (R.WAITING, "run.failed"): R.FAILED,
     (R.WAITING, "run.cancelled"): R.CANCELLED,
     (R.WAITING, "run.timed_out"): R.TIMED_OUT,
 }

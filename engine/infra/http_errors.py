@@ -17,6 +17,8 @@ HttpError
 └── InvalidEncodingError     the body is not what its Content-Encoding says
 """
 
+import os
+import socket
 import ssl
 from typing import ClassVar, Literal
 
@@ -172,6 +174,9 @@ def _reason(error: Exception) -> str:
         return f"certificate verification failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return (error.reason or "handshake failed").lower().replace("_", " ")
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, socket.gaierror) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, OSError) and error.errno:
+        # asyncio's own text names the call that failed, not why.
+        return os.strerror(error.errno).lower()
     return str(error) or type(error).__name__

@@ -122,6 +122,12 @@ async def find_accepted(connection: asyncpg.Connection, run_ids: Sequence[UUID])
     return {row["id"] for row in await connection.fetch("SELECT id FROM run WHERE id = ANY ($1)", list(run_ids))}
 
 
+async def read_clock(connection: asyncpg.Connection) -> datetime:
+    """The database's time."""
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return now
+
+
 async def _find_first(connection: asyncpg.Connection, repeats: Sequence[Start]) -> dict[UUID, Accepted]:
     rows = await connection.fetch(
         _DUPLICATES,
