@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -133,9 +134,9 @@ class Client:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"].startswith("text/event-stream")
             lines = answer.iter_lines()
-            # The first thing that comes; from here on the stream is open.
-            assert next(lines).startswith("retry:")
-            yield _read_frames(lines)
+            # Something comes at once; from here on the stream is open.
+            first = next(lines)
+            yield _read_frames(chain([first], lines))
 
 
 def _read_frames(lines: Iterator[str]) -> Iterator[Frame]:
