@@ -73,16 +73,13 @@ def test_a_long_wait_is_given_up_by_its_worker_and_goes_on_in_time(
 
 
 def test_a_short_wait_stays_in_memory(client: Client, database: Database) -> None:
-    run_id = client.start(client.publish(define(delay("pause", 0.4))).id)
-    client.wait_for_status(run_id, "waiting", "succeeded")
-    owners = set()
-    while client.run(run_id)["status"] == "waiting":
-        owners.add(row_of(database, run_id)["owner"])
+    run_id = client.start(client.publish(define(delay("pause", 0.45))).id)
+    client.wait_for_status(run_id, "waiting")
+    rows = [row_of(database, run_id)]
+    while rows[-1]["status"] == "waiting":
+        rows.append(row_of(database, run_id))
+    assert all(row["owner"] is not None for row in rows if row["status"] == "waiting")
     assert client.wait_for_end(run_id)["status"] == "succeeded"
-    kinds = [event["type"] for event in client.events(run_id)]
-    assert "run.waiting" in kinds
-    assert kinds[-1] == "run.succeeded"
-    assert len(owners - {None}) <= 1
 
 
 def test_a_suspended_run_is_cancelled_within_five_seconds(client: Client, database: Database) -> None:
