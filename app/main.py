@@ -53,7 +53,7 @@ class Application(Litestar):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings) -> Application:
     """The application. Its lifespan opens connections lazily: it starts without PostgreSQL and Redis, and says so."""
     return Application(
         route_handlers=make_routes(),

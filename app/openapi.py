@@ -1,17 +1,15 @@
 """The OpenAPI document: built by Litestar, made exact here, served at `/openapi.json`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Request, Router
-from litestar._openapi.schema_generation.plugins.struct import StructSchemaPlugin
 from litestar.handlers import HTTPRouteHandler, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Components, License, Schema, SecurityScheme
-from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Response
 from litestar.routes import HTTPRoute
@@ -22,6 +20,7 @@ from app.problems import MEDIA_TYPE
 from engine.core.problems import Problem
 
 SECURITY_SCHEME: Final = "bearer"
+_MARK: Final = "flowforge-struct:"
 _TITLE: Final = "FlowForge"
 _DESCRIPTION: Final = "Durable workflow automation. Errors are RFC 9457 problem documents with a stable `code`."
 _IDEMPOTENCY_KEY: Final = {
@@ -59,28 +58,26 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-class StrictStructs(StructSchemaPlugin):
-    """Says `additionalProperties: false` of structs that refuse unknown fields, which Litestar leaves out."""
+class StructSchemas(OpenAPISchemaPlugin):
+    """Leaves bodies to msgspec, which decodes and encodes them and so describes them exactly.
 
-    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
-        """The schema of a struct."""
-        schema = super().to_openapi_schema(field_definition, schema_creator)
-        if field_definition.type_.__struct_config__.forbid_unknown_fields:
-            schema.additional_properties = False
-        return schema
+    Litestar's own description loses `additionalProperties: false` and unset fields. It gets a mark in the place of each
+    struct, which `build_document` replaces by a reference.
+    """
 
-
-class RawDocuments(OpenAPISchemaPlugin):
-    """Shows fields that are kept as the bytes that came as JSON objects of any shape."""
+    def __init__(self) -> None:
+        self.types: dict[str, Any] = {}
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
-        """Whether the field is raw JSON."""
-        return field_definition.annotation is msgspec.Raw
+        """Whether the field is a struct, or JSON that is passed on as it is."""
+        return field_definition.is_subclass_of((Struct, msgspec.Raw))
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
-        """An object without further rules."""
-        del field_definition, schema_creator
-        return Schema(type=OpenAPIType.OBJECT, additional_properties=True)
+        """The mark of a type."""
+        del schema_creator
+        key = str(field_definition.annotation)
+        self.types[key] = field_definition.annotation
+        return Schema(title=_MARK + key)
 
 
 class _Unrouted(Router):
@@ -119,28 +116,36 @@ def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def build_document(app: Litestar) -> dict[str, Any]:
-    """Litestar's document with security, problem documents and idempotency keys on every operation."""
-    document = app.openapi_schema.to_schema()
-    operations = dict(_operations(document))
-    for handler in _handlers(app):
-        if (operation := operations.get(handler.operation_id)) is not None:
+    """Litestar's document with msgspec's schemas, and security, problems and idempotency keys on every operation."""
+    litestars: dict[str, Any] = app.openapi_schema.to_schema()
+    types = app.plugins.get(StructSchemas).types
+    schemas, components = msgspec.json.schema_components(
+        [*types.values(), ProblemDocument], ref_template="#/components/schemas/{name}"
+    )
+    document: dict[str, Any] = _replace_marks(litestars, dict(zip(types, schemas, strict=False)))
+    document["components"]["schemas"] = components
+    for path, method, handler in _handlers(app):
+        if (operation := document["paths"].get(path, {}).get(method)) is not None:
             _complete(operation, handler)
-    _add_problem_schema(document)
     return document
 
 
-def _operations(document: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    for item in document["paths"].values():
-        for operation in item.values():
-            if isinstance(operation, dict):
-                yield operation.get("operationId"), operation
+def _replace_marks(node: Any, schemas: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_replace_marks(item, schemas) for item in node]
+    if not isinstance(node, dict):
+        return node
+    title = node.get("title")
+    if isinstance(title, str) and title.startswith(_MARK):
+        return schemas[title.removeprefix(_MARK)]
+    return {key: _replace_marks(value, schemas) for key, value in node.items()}
 
 
-def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
+def _handlers(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
-            for handler, _ in route.route_handler_map.values():
-                yield handler
+            for method, (handler, _) in route.route_handler_map.items():
+                yield route.path_format, method.lower(), handler
 
 
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
@@ -156,18 +161,13 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     if handler.opt.get("idempotent"):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         statuses.append(409)
-    for status in statuses:
+    for status in set(statuses) - set(handler.responses or ()):
         operation["responses"][str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
         }
     for status, response in operation["responses"].items():
-        if int(status) >= HTTPStatus.TOO_MANY_REQUESTS:
+        if int(status) in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             response["headers"] = {
                 "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}
             }
-
-
-def _add_problem_schema(document: dict[str, Any]) -> None:
-    _, components = msgspec.json.schema_components([ProblemDocument], ref_template="#/components/schemas/{name}")
-    document["components"].setdefault("schemas", {}).update(components)

@@ -30,10 +30,10 @@ def serve(settings: Settings) -> int:
     Raises SettingError, in one line that names the setting, where the address cannot be listened on or a setting
     cannot be used.
     """
-    configure_logging(settings, "api")
-    configure_telemetry(settings, "api")
     _check_settings(settings)
     listener = _listen(settings)
+    configure_logging(settings, "api")
+    configure_telemetry(settings, "api")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(create_app(settings), listener, settings))
@@ -57,9 +57,7 @@ def _listen(settings: Settings) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        listener = socket.create_server(address[:2], family=socket.AddressFamily(family), backlog=_BACKLOG)
     except socket.gaierror as error:
         raise SettingError(
             f"FLOWFORGE_HOST={settings.host!r} is no address of this machine: {error.strerror}."

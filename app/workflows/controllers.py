@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +33,10 @@ Search = Annotated[
     str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$", description="part of the name, in any case")
 ]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="the ETag that was read")]
+
+_SAME_VERSION = ResponseSpec(
+    data_container=VersionDetail, generate_examples=False, description="The latest version, which the draft equals"
+)
 
 
 class WorkflowController(Controller):
@@ -143,7 +148,7 @@ class WorkflowController(Controller):
         summary="Publish the draft",
         status_code=HTTP_201_CREATED,
         guards=[requires(Permission.WORKFLOWS_PUBLISH)],
-        responses=problems(412, 422),
+        responses={200: _SAME_VERSION, **problems(412, 422)},
         idempotent=True,
     )
     async def publish_workflow(

@@ -48,7 +48,7 @@ class PublishedRow(VersionRow, frozen=True):
     definition: bytes
 
 
-_SUMMARY = (
+_SUMMARY: tuple[ColumnElement[Any], ...] = (
     workflow.c.id,
     workflow.c.name,
     workflow.c.description,
@@ -60,13 +60,16 @@ _SUMMARY = (
     workflow.c.created_at,
     workflow.c.updated_at,
 )
-_VERSION_SUMMARY = (
+_VERSION_SUMMARY: tuple[ColumnElement[Any], ...] = (
     workflow_version.c.id,
     workflow_version.c.workflow_id,
     workflow_version.c.version,
     workflow_version.c.published_by,
     workflow_version.c.created_at,
 )
+
+_DRAFT: tuple[ColumnElement[Any], ...] = (*_SUMMARY, workflow.c.definition)
+_VERSION: tuple[ColumnElement[Any], ...] = (*_VERSION_SUMMARY, workflow_version.c.definition)
 
 
 def _is_visible(workspace_id: UUID, workflow_id: UUID) -> ColumnElement[bool]:
@@ -75,20 +78,20 @@ def _is_visible(workspace_id: UUID, workflow_id: UUID) -> ColumnElement[bool]:
 
 async def insert_workflow(connection: AsyncConnection, values: dict[str, Any]) -> DraftRow:
     """Add a workflow; the whole row comes back."""
-    statement = insert(workflow).values(**values).returning(*_SUMMARY, workflow.c.definition)
+    statement = insert(workflow).values(**values).returning(*_DRAFT)
     return DraftRow(*(await connection.execute(statement)).one())
 
 
 async def find_workflow(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> DraftRow | None:
     """The whole row, or None."""
-    query = select(*_SUMMARY, workflow.c.definition).where(_is_visible(workspace_id, workflow_id))
+    query = select(*_DRAFT).where(_is_visible(workspace_id, workflow_id))
     row = (await connection.execute(query)).first()
     return DraftRow(*row) if row is not None else None
 
 
 async def lock_workflow(connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID) -> DraftRow | None:
     """The whole row, held until the transaction ends, so that changes come one after the other; or None."""
-    query = select(*_SUMMARY, workflow.c.definition).where(_is_visible(workspace_id, workflow_id)).with_for_update()
+    query = select(*_DRAFT).where(_is_visible(workspace_id, workflow_id)).with_for_update()
     row = (await connection.execute(query)).first()
     return DraftRow(*row) if row is not None else None
 
@@ -120,7 +123,7 @@ async def update_workflow(
         update(workflow)
         .where(_is_visible(workspace_id, workflow_id), workflow.c.revision == revision)
         .values(revision=revision + 1, updated_at=func.now(), **values)
-        .returning(*_SUMMARY, workflow.c.definition)
+        .returning(*_DRAFT)
     )
     row = (await connection.execute(statement)).first()
     return DraftRow(*row) if row is not None else None
@@ -139,7 +142,7 @@ async def delete_workflow(connection: AsyncConnection, workspace_id: UUID, workf
 
 async def insert_version(connection: AsyncConnection, values: dict[str, Any]) -> PublishedRow:
     """Add a version and make it the published one; the workflow's row is held by `lock_workflow`."""
-    statement = insert(workflow_version).values(**values).returning(*_VERSION_SUMMARY, workflow_version.c.definition)
+    statement = insert(workflow_version).values(**values).returning(*_VERSION)
     row = (await connection.execute(statement)).one()
     await connection.execute(
         update(workflow)
@@ -166,7 +169,7 @@ async def find_version(
     connection: AsyncConnection, workspace_id: UUID, workflow_id: UUID, version: int
 ) -> PublishedRow | None:
     """The whole row of a version, or None."""
-    query = select(*_VERSION_SUMMARY, workflow_version.c.definition).where(
+    query = select(*_VERSION).where(
         workflow_version.c.workspace_id == workspace_id,
         workflow_version.c.workflow_id == workflow_id,
         workflow_version.c.version == version,

@@ -11,6 +11,8 @@ from app.auth.schemas import Name
 from engine.core.problems import Problem
 
 Description = Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*$")]
+Definition = Annotated[msgspec.Raw, Meta(description="the definition", extra_json_schema={"type": "object"})]
+Timestamp = Annotated[datetime, Meta(tz=True)]
 Revision = Annotated[int, Meta(description="counts the changes of the draft; the ETag stands for it")]
 
 
@@ -18,7 +20,7 @@ class NewWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A workflow to make. Its definition may still have faults: they come back as `problems`."""
 
     name: Name
-    definition: msgspec.Raw
+    definition: Definition
     description: Description = ""
     enabled: bool = True
 
@@ -29,7 +31,7 @@ class WorkflowChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: Name | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
-    definition: msgspec.Raw | UnsetType = UNSET
+    definition: Definition | UnsetType = UNSET
 
 
 class WorkflowSummary(Struct, frozen=True, kw_only=True):
@@ -43,8 +45,8 @@ class WorkflowSummary(Struct, frozen=True, kw_only=True):
     revision: Revision
     created_by: UUID
     updated_by: UUID
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class WorkflowDetail(Struct, frozen=True, kw_only=True):
@@ -58,9 +60,9 @@ class WorkflowDetail(Struct, frozen=True, kw_only=True):
     revision: Revision
     created_by: UUID
     updated_by: UUID
-    created_at: datetime
-    updated_at: datetime
-    definition: msgspec.Raw
+    created_at: Timestamp
+    updated_at: Timestamp
+    definition: Definition
     problems: list[Problem]
 
 
@@ -78,7 +80,7 @@ class VersionSummary(Struct, frozen=True, kw_only=True):
     workflow_id: UUID
     version: int
     published_by: UUID
-    created_at: datetime
+    created_at: Timestamp
 
 
 class VersionDetail(Struct, frozen=True, kw_only=True):
@@ -88,5 +90,5 @@ class VersionDetail(Struct, frozen=True, kw_only=True):
     workflow_id: UUID
     version: int
     published_by: UUID
-    created_at: datetime
-    definition: msgspec.Raw
+    created_at: Timestamp
+    definition: Definition

@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import httpx
+import msgspec
 from argon2 import PasswordHasher
-from litestar import Litestar
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth import repository
 from app.auth.permissions import Role
-from app.main import create_app
+from app.main import Application, create_app
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 
 PASSWORD = "correct horse battery staple"
-PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+PASSWORD_HASH = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
 
 
 class Caller(Struct):
@@ -35,7 +36,7 @@ class Caller(Struct):
 class Api:
     """The application under test."""
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
         self._clients: list[httpx.AsyncClient] = []
 
@@ -74,10 +75,16 @@ class Api:
             await client.aclose()
 
 
+@cache
+def _application(settings: Settings) -> Application:
+    # Putting it together takes longer than most tests; everything that it keeps is made anew when it starts.
+    return create_app(settings)
+
+
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Api]:
+async def running(settings: Settings, *, beside_another: bool = False) -> AsyncIterator[Api]:
     """The API from start to stop, in a task of its own: a fixture's end runs in another task than its beginning."""
-    app = create_app(settings)
+    app = create_app(settings) if beside_another else _application(msgspec.structs.replace(settings, data_dir=""))
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

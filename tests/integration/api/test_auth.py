@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
+from argon2 import PasswordHasher
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import text
@@ -65,6 +66,10 @@ async def test_a_deactivated_user_is_out(api: Api, owner: Caller) -> None:
 
 
 async def test_a_cheaper_hash_is_renewed_at_sign_in(api: Api, owner: Caller) -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    async with api.database.begin() as connection:
+        await connection.execute(text("UPDATE user_account SET password_hash = :hash"), {"hash": cheap})
+    assert (await _log_in(api.client(), owner.email, PASSWORD)).status_code == 200
     async with api.database.begin() as connection:
         kept = await connection.scalar(text("SELECT password_hash FROM user_account"))
     assert "$m=19456,t=2,p=1$" in kept
@@ -144,7 +149,7 @@ async def test_signing_out_ends_all_tokens_of_the_session(api: Api, owner: Calle
 
 
 async def test_tokens_survive_a_restart(api: Api, owner: Caller, settings: Settings) -> None:
-    async with running(settings) as restarted:
+    async with running(settings, beside_another=True) as restarted:
         client = restarted.client(owner.tokens["access_token"])
         assert (await client.get("/v1/auth/me")).status_code == 200
         used = {"refresh_token": owner.tokens["refresh_token"]}
@@ -281,7 +286,7 @@ async def test_a_token_with_another_header_is_refused(api: Api, owner: Caller, h
 @pytest.mark.parametrize("token", ["x", "a.b.c", "..", "=.=.=", "x" * 5000, "é".encode().decode("latin-1")])
 async def test_a_token_that_is_none_is_refused(api: Api, token: str) -> None:
     client = api.client()
-    answer = await client.get("/v1/auth/me", headers={"authorization": f"Bearer {token}".encode("latin-1")})
+    answer = await client.get("/v1/auth/me", headers={b"authorization": f"Bearer {token}".encode("latin-1")})
     assert answer.status_code == 401
 
 

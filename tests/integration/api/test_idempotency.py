@@ -97,7 +97,7 @@ async def test_a_key_is_forgotten_after_a_day(api: Api, owner: Caller) -> None:
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "tab\there", "ümlaut"])
 async def test_a_key_that_cannot_be_used_is_refused(owner: Caller, key: str) -> None:
-    answer = await owner.client.post("/v1/workflows", json=NEW, headers={"idempotency-key": key.encode("latin-1")})
+    answer = await owner.client.post("/v1/workflows", json=NEW, headers={b"idempotency-key": key.encode("latin-1")})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
 
 

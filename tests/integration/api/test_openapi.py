@@ -1,0 +1,175 @@
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi import checks
+
+from app.auth.guards import requires
+from app.main import create_app
+from app.openapi import build_document
+from engine.infra.settings import Settings
+from tests.integration.api.served import Served, serving
+
+# A stream does not end by itself, and signing out would end the session under test.
+EXCLUDED = {"streamRun", "streamWorkspace", "logOut"}
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.negative_data_rejection,
+]
+MEDIA_TYPES = ("application/json", "application/problem+json", "text/plain", "text/event-stream")
+SETUP = {"email": "o@example.com", "password": "correct horse battery", "name": "Owner", "workspace": "W"}
+WORKFLOW = {
+    "name": "W",
+    "definition": {"schema": 1, "steps": [{"id": "a", "type": "delay", "with": {"seconds": 1}}]},
+}
+
+
+@pytest.fixture
+def app() -> Litestar:
+    """The application, not started."""
+    return create_app(Settings(database_url="postgresql://nowhere"))
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[str, Any]]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                if method != "OPTIONS":
+                    yield f"{method} {route.path_format}", handler
+
+
+PUBLIC = {
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /openapi.json",
+    "GET /v1/setup",
+    "POST /v1/setup",
+    "POST /v1/auth/login",
+    "POST /v1/auth/refresh",
+    "GET /v1/hooks/{token}",
+    "POST /v1/hooks/{token}",
+    "PUT /v1/hooks/{token}",
+}
+
+
+def test_only_these_calls_are_public(app: Litestar) -> None:
+    public = {name for name, handler in _handlers(app) if handler.opt.get("public")}
+    assert public == PUBLIC
+
+
+def test_every_other_call_is_below_v1_and_names_a_permission(app: Litestar) -> None:
+    for name, handler in _handlers(app):
+        if name not in PUBLIC:
+            assert " /v1/" in name
+            assert any(isinstance(guard, requires) for guard in handler.guards or ()), name
+
+
+def test_every_operation_is_described(app: Litestar) -> None:
+    document = build_document(app)
+    ids = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert operation["tags"], (method, path)
+            assert operation["summary"], (method, path)
+            ids.append(operation["operationId"])
+            for response in operation["responses"].values():
+                for media_type in response.get("content") or {}:
+                    assert media_type in (
+                        "application/json",
+                        "application/problem+json",
+                        "text/plain",
+                        "text/event-stream",
+                    )
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z][A-Za-z]+", each) for each in ids), ids
+
+
+def test_bodies_that_refuse_unknown_fields_say_so(app: Litestar) -> None:
+    schemas = build_document(app)["components"]["schemas"]
+    for name in ("SetupRequest", "LoginRequest", "RefreshRequest", "NewWorkflow", "WorkflowChange"):
+        assert schemas[name]["additionalProperties"] is False
+
+
+@pytest.fixture
+def served(settings: Settings, clean_database: str, clean_redis: str) -> Iterator[Served]:
+    with serving(settings) as process:
+        yield process
+
+
+@pytest.mark.timeout(1200)
+def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served) -> None:
+    tokens = httpx.post(f"{served.url}/v1/setup", json=SETUP).json()
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    document = httpx.get(f"{served.url}/openapi.json").json()
+    for item in document["paths"].values():
+        for operation in item.values():
+            # Every call below carries the token, so a missing one must not count as a fault that was let pass.
+            del operation["security"]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=served.url)
+    # The default profile spends about half a minute here, the full one some ten.
+    examples = hypothesis.settings().max_examples // 14
+    tested = set()
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        if operation.definition.raw["operationId"] in EXCLUDED:
+            continue
+        tested.add(operation.label)
+        known = _known_ids(served.url, headers)
+        _test_operation(operation, headers, known, examples)
+    assert "POST /v1/workflows/{workflow_id}/publish" in tested
+    answers = _count_answers(httpx.get(f"{served.url}/metrics").text)
+    assert answers["2"] > len(tested), "too few calls got past validation to tell anything"
+    assert answers["4"] > len(tested)
+
+
+def _count_answers(metrics: str) -> Counter[str]:
+    """Answers by the first digit of their status."""
+    counts: Counter[str] = Counter()
+    for digit, count in re.findall(
+        r'^flowforge_http_requests_total\{.*status="(\d)\d\d"\} (\S+)$', metrics, re.MULTILINE
+    ):
+        counts[digit] += int(float(count))
+    return counts
+
+
+def _known_ids(url: str, headers: dict[str, str]) -> dict[str, Any]:
+    """Ids of things that are there, so that not every call ends with 404."""
+    made = httpx.post(f"{url}/v1/workflows", json=WORKFLOW, headers=headers).raise_for_status().json()
+    httpx.post(f"{url}/v1/workflows/{made['id']}/publish", headers=headers).raise_for_status()
+    return {"workflow_id": made["id"], "version": 1}
+
+
+def _test_operation(operation: Any, headers: dict[str, str], known: dict[str, Any], examples: int) -> None:
+    positive = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+    negative = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+
+    @hypothesis.settings(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True
+    )
+    @given(case=positive | negative, exists=st.booleans())
+    def run(case: Any, exists: bool) -> None:
+        if exists and case.meta.generation.mode.is_positive:
+            case.path_parameters = {
+                **case.path_parameters,
+                **{k: v for k, v in known.items() if k in case.path_parameters},
+            }
+        case.call_and_validate(headers=headers, checks=CHECKS, timeout=20)
+
+    run()
