@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from engine.core.expressions import ExpressionError, Fuel, compile_expression, compile_template
 
+# Several times what the slowest takes of the processor: a bound on growth, not a measurement.
+SECONDS = 1.0
 NAMES = ("a", "b", "trigger", "steps")
 FRAGMENTS = [
     *("a", "b", "trigger", "steps", "x", ".a", ".b", '["a"]', "[0]", "[x]", "1", "-1", "0", "2.5", "'s'", '""', "null"),
@@ -79,35 +81,34 @@ values = st.recursive(
     max_leaves=12,
 )
 scopes = st.dictionaries(st.sampled_from(NAMES), values, max_size=4)
+full_scopes = st.fixed_dictionaries(
+    {"a": st.lists(values, max_size=4), "b": st.fixed_dictionaries({"a": values}), "x": st.integers(-3, 3)},
+    optional={"trigger": st.fixed_dictionaries({"b": st.lists(values, min_size=1, max_size=2)})},
+)
 fragments = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
+
+
+LEAVES = ["a", "b.a", "trigger.b[0]", "1", "-2", "0.5", "'1h'", "x", "true", "null", "[1, a]"]
+# `@` stands for an expression.
+FORMS = [
+    *(f"(@ {operator} @)" for operator in ("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "in")),
+    *(f"(@ {operator} @ {operator} @)" for operator in ("+", "==", "&&", "||")),
+    *("(@ ? @ : @)", "(!(@) || -(@) == @)", "[@, @][@]", "{'a': @, 'b': @}.b", "{@: @}", "a.map(x, @, @)"),
+    *(f"[@, @].{macro}(x, @)" for macro in ("map", "filter", "all", "exists", "exists_one")),
+    *(f"{name}(@)" for name in ("size", "int", "double", "string", "bool", "timestamp", "duration")),
+    *(f"string(@).{name}(string(@))" for name in ("contains", "matches", "split", "indexOf")),
+    *("'abc'.substring(@, @)", "timestamp(@).getHours(@)"),
+]
 
 
 @st.composite
 def well_formed(draw: st.DrawFn, depth: int = 4) -> str:
     """Expressions that can be read, of any types."""
     if depth == 0:
-        return draw(
-            st.sampled_from(["a", "b.a", "trigger.b[0]", "1", "-2", "0.5", "'1h'", "x", "true", "null", "[1, a]"])
-        )
-    inner = well_formed(depth=draw(st.integers(0, depth - 1)))
-    first, second, third = draw(inner), draw(inner), draw(inner)
-    operator = draw(st.sampled_from(["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "in", "&&", "||"]))
-    forms = [
-        f"({first} {operator} {second})",
-        f"({first} {operator} {second} {operator} {third})",
-        f"({first} ? {second} : {third})",
-        f"(!{first} || -({second}) == {third})",
-        f"[{first}, {second}][{third}]",
-        f"{{'a': {first}, 'b': {second}}}.b",
-        f"{{{first}: {second}}}",
-        *(f"[{first}, {second}].{macro}(x, {third})" for macro in ("map", "filter", "all", "exists", "exists_one")),
-        f"a.map(x, {first}, {second})",
-        *(f"{name}({first})" for name in ("size", "int", "double", "string", "bool", "timestamp", "duration")),
-        *(f"string({first}).{name}(string({second}))" for name in ("contains", "matches", "split", "indexOf")),
-        f"'abc'.substring({first}, {second})",
-        f"timestamp({first}).getHours({second})",
-    ]
-    return draw(st.sampled_from(forms))
+        return draw(st.sampled_from(LEAVES))
+    parts = draw(st.sampled_from(FORMS)).split("@")
+    operands = [draw(well_formed(depth=draw(st.integers(0, depth - 1)))) for _ in parts[1:]]
+    return parts[0] + "".join(operand + part for operand, part in zip(operands, parts[1:], strict=True))
 
 
 def is_json(value: Any) -> bool:
@@ -140,7 +141,7 @@ def test_any_fragments_end_in_a_value_or_an_expression_error(
     evaluate(source, scope, null_safe=null_safe)
 
 
-@given(well_formed(), scopes, st.booleans())
+@given(well_formed(), full_scopes, st.booleans())
 def test_any_expression_ends_in_json_and_leaves_the_scope_alone(
     source: str, scope: dict[str, Any], null_safe: bool
 ) -> None:
@@ -154,12 +155,12 @@ def test_bombs_of_any_shape_end_soon(body: str) -> None:
     scope = {"a": list(range(300)), "b": {"a": "ab" * 50_000}, "trigger": {"b": [["x"] * 100]}}
     source = f"a.map(y, a.map(z, [{body}, a].exists(x, x == y)))"
     expression = compile_expression(source)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         expression.evaluate(scope)
     except ExpressionError as error:
         assert error.message
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < SECONDS
 
 
 @given(st.text(max_size=60))
@@ -191,7 +192,8 @@ def test_a_value_in_text_is_its_text(value: Any) -> None:
     try:
         rendered = compile_template("<{{ value }}>").render({"value": value})
     except ExpressionError as error:
-        assert error.code == "overflow"
+        # Integers beyond 64 bits, and halves of a character within lists.
+        assert error.code in ("overflow", "type_error")
         return
     if isinstance(value, str):
         assert rendered == f"<{value}>"

@@ -4,6 +4,7 @@ The generated expressions keep away from what the guide names as different: mixe
 fractions of a second, unsigned integers and bytes.
 """
 
+import json
 import math
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,6 +71,11 @@ def reference(source: str) -> Any:
     return as_json(value) if has_json(value) else ERROR
 
 
+def written(value: Any) -> str:
+    """A value as text that tells int from double; the order of a map means nothing in CEL."""
+    return json.dumps(value, sort_keys=True)
+
+
 def ours(source: str) -> Any:
     try:
         return compile_expression(source).evaluate(SCOPE)
@@ -89,7 +95,7 @@ LEAVES: dict[str, st.SearchStrategy[str]] = {
     "int": SMALL.map(str) | st.sampled_from(["i", "li[0]", "li[3]", "0x10"]),
     "double": st.sampled_from(["d", "0.0", "1.5", "-2.25", "1e308", "1e-3", ".5"]),
     "string": LETTERS.map(literal) | st.sampled_from(["s", "ls[1]", "r'\\d'", "'''a'b'''"]),
-    "bool": st.sampled_from(["true", "false", "b", "has(m.k)", "has(m.nope)", "'k' in m"]),
+    "bool": st.sampled_from(["true", "false", "b", "has(m.k)", "has(m.nope)", "('k' in m)"]),
     "list(int)": st.sampled_from(["li", "[1, 2, 3]", "[i, -1]"]),
     "list(string)": st.sampled_from(["ls", "['x', s]", "s.split(',')"]),
     "timestamp": st.sampled_from(
@@ -104,7 +110,7 @@ FORMS: dict[str, list[str]] = {
     "int": [
         *("({int} + {int})", "({int} - {int})", "({int} * {int})", "({int} / {int})", "({int} % {int})", "-({int})"),
         *("({int} + {int} - {int} * {int})", "size({string})", "{list(int)}.size()", "{list(int)}[{int}]"),
-        *("({bool} ? {int} : {int})", "int({double})", "int('{int}')", "{string}.indexOf({string})"),
+        *("({bool} ? {int} : {int})", "int({double})", "int(string({int}))", "{string}.indexOf({string})"),
         *("{timestamp}.getHours()", "{timestamp}.getDayOfYear('Europe/Berlin')", "{timestamp}.getDayOfWeek('+05:30')"),
         *("{timestamp}.getFullYear()", "{timestamp}.getMonth()", "{timestamp}.getDate()", "{timestamp}.getMinutes()"),
         *("{timestamp}.getDayOfMonth()", "{timestamp}.getSeconds()", "{timestamp}.getMilliseconds()"),
@@ -123,7 +129,7 @@ FORMS: dict[str, list[str]] = {
     "string": [
         *("({string} + {string})", "({string} + {string} + {string})", "string({int})", "string({bool})"),
         *("{string}.lowerAscii()", "{string}.upperAscii()", "{string}.trim()", "{string}.charAt({int})"),
-        *("{string}.substring({int})", "{string}.substring({int}, {int})", "{string}.replace({string}, {string})"),
+        *("{string}.substring({int})", "{string}.replace({string}, {string})"),
         *("{string}.replace('a', {string}, {int})", "{list(string)}.join({string})", "{list(string)}.join()"),
         "({bool} ? {string} : {string})",
     ],
@@ -172,7 +178,7 @@ def typed(draw: st.DrawFn, kind: str, depth: int) -> str:
 @given(st.sampled_from(sorted(FORMS)).flatmap(lambda kind: typed(kind, 3)))
 def test_a_generated_expression_means_what_it_means_in_cel(source: str) -> None:
     # `dyn` only keeps CEL's checker from refusing the expression: here every value is dynamic.
-    assert repr(ours(source.replace("dyn(", "("))) == repr(reference(source))
+    assert written(ours(source.replace("dyn(", "("))) == written(reference(source))
 
 
 TABLE = [
@@ -224,19 +230,23 @@ TABLE = [
     "'abc'.indexOf('', 3)",
     "['a', 'b'].join('-') + ['c'].join()",
     "matches('xabcx', 'a.c')",
+    "'abc'.substring(1, 2)",
+    "'abc'.substring(2, 1)",
     "false ? 1 : true ? 2 : 3",
 ]
 
 
 @pytest.mark.parametrize("source", TABLE)
 def test_a_chosen_expression_means_what_it_means_in_cel(source: str) -> None:
-    assert repr(ours(source)) == repr(reference(source))
+    assert written(ours(source)) == written(reference(source))
 
 
 DIFFERENT = [
     ("mixed sum", "dyn(i) + dyn(d)", 9.5),
     ("whole double", "string(1000000.0)", "1000000"),
     ("large text", "double('1e400') > 0.0", ERROR),
+    # The reference falls short of its own description here: an end at the end of the text is in range.
+    ("end of a text", "'abc'.substring(1, 3)", "bc"),
 ]
 
 

@@ -66,6 +66,9 @@ def is_number(value: Any) -> bool:
 
 def equal(left: Any, right: Any, fuel: Fuel) -> bool:
     """Deep equality; values of different types are unequal, except that ints and doubles compare as doubles."""
+    if type(left) is not type(right) or type(left) in SCALARS:
+        fuel.spend(2)
+        return _equal_scalars(left, right, fuel)
     # A stack of our own: values may be nested deeper than Python recurses.
     pending = [(left, right)]
     while pending:

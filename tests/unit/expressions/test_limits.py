@@ -7,8 +7,8 @@ import pytest
 
 from engine.core.expressions import DEFAULT_FUEL, ExpressionError, Fuel, compile_expression, compile_template
 
-# Ten times what the slowest of them takes: a bound on growth, not a measurement.
-SECONDS = 2.0
+# Several times what the slowest takes of the processor: a bound on growth, not a measurement.
+SECONDS = 1.0
 
 SCOPE: dict[str, Any] = {
     "l": list(range(10_000)),
@@ -47,10 +47,10 @@ BOMBS = [
 @pytest.mark.parametrize(("source", "code"), [row[1:] for row in BOMBS], ids=[row[0] for row in BOMBS])
 def test_a_bomb_ends_soon(source: str, code: str) -> None:
     expression = compile_expression(source)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ExpressionError) as caught:
         expression.evaluate(SCOPE)
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     assert caught.value.code == code
 
 
