@@ -9,7 +9,7 @@ from engine.steps.validation import validate_definition
 FETCH = {"id": "fetch", "type": "http", "with": {"method": "GET", "url": "https://shop.example/{{ trigger.body.id }}"}}
 
 
-def define(*steps: dict[str, Any], **rest: Any) -> dict[str, Any]:
+def define(*steps: Any, **rest: Any) -> dict[str, Any]:
     return {"schema": 1, "steps": list(steps), **rest}
 
 
