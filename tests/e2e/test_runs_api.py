@@ -171,9 +171,10 @@ def test_runs_are_filtered(
     assert failed["id"] in find(q="answered 404")
     assert find(q="answered 404", workflow_id=workflow_id) == []
     assert find(workflow_id=workflow_id, q="%") == []
-    middle = datetime.fromisoformat(client.run(run_ids[2])["created_at"])
-    assert find(workflow_id=workflow_id, since=(middle + timedelta(milliseconds=1)).isoformat()) == run_ids[:2]
-    assert find(workflow_id=workflow_id, until=middle.isoformat()) == run_ids[3:]
+    created_at = [client.run(run_id)["created_at"] for run_id in run_ids]
+    assert find(workflow_id=workflow_id, since=created_at[1]) == run_ids[:2]
+    assert find(workflow_id=workflow_id, until=created_at[2]) == run_ids[3:]
+    assert find(workflow_id=workflow_id, since=created_at[3], until=created_at[1]) == run_ids[2:4]
     assert find(since=(datetime.now(UTC) + timedelta(days=1)).isoformat()) == []
 
 
