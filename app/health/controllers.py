@@ -83,7 +83,7 @@ class HealthController(Controller):
 @get(
     "/metrics",
     operation_id="getMetrics",
-    summary="Metrics of this process",
+    summary="Metrics of all processes",
     tags=("operations",),
     public=True,
     media_type="text/plain",

@@ -7,9 +7,10 @@ from uuid import UUID
 from litestar import Controller, Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Response, Stream
-from litestar.status_codes import HTTP_202_ACCEPTED
+from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.guards import requires
@@ -168,7 +169,10 @@ class RunController(Controller):
         summary="Watch a run",
         media_type=STREAM_TYPE,
         guards=[requires(Permission.RUNS_READ)],
-        responses=problems(404),
+        responses={
+            HTTP_204_NO_CONTENT: ResponseSpec(data_container=None, description="Nothing can follow any more"),
+            **problems(404),
+        },
     )
     async def stream_run(
         self,
@@ -178,9 +182,13 @@ class RunController(Controller):
         runs: NamedDependency[RunService],
         streams: NamedDependency[LiveStreams],
     ) -> Stream:
-        """The run's events as they happen, from the beginning or after `Last-Event-ID`; ends with the run."""
-        await runs.find(principal, run_id)
-        after = _read_last_seq(request.headers.get("last-event-id"))
+        """The run's events as they happen, from the beginning or after `Last-Event-ID`; ends with the run.
+
+        204 where nothing can follow any more: it keeps browsers from asking again.
+        """
+        after = await runs.find_resumption(principal, run_id, _read_last_seq(request.headers.get("last-event-id")))
+        if after is None:
+            return Stream(iter(()), status_code=HTTP_204_NO_CONTENT)
         return Stream(streams.follow_run(run_id, after), media_type=STREAM_TYPE, headers=STREAM_HEADERS)
 
 

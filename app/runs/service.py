@@ -26,7 +26,7 @@ from engine.infra.ids import floor_id, new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.steps.compilation import compile_definition
 from engine.store.inbox import put_message
-from engine.store.journal import read_journal
+from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
 from engine.store.reads import RunFilter, RunRow, find_run, list_runs
 from engine.store.runs import load_definition
@@ -144,6 +144,14 @@ class RunService:
         """Events of a run that the caller may read."""
         rows = await read_journal(self._pool, run_id, after=after, limit=limit)
         return [describe_event(run_id, row["seq"], _decode(row["payload"])) for row in rows]
+
+    async def find_resumption(self, principal: Principal, run_id: UUID, after: int) -> int | None:
+        """The seq that a stream of the run goes on after; None where nothing can follow. Raises NotFound."""
+        row = await self.find(principal, run_id)
+        last_seq = await read_last_seq(self._pool, run_id)
+        if after >= last_seq and RunStatus(row.status) in TERMINAL_RUN:
+            return None
+        return min(after, last_seq)
 
     async def cancel(self, principal: Principal, run_id: UUID) -> None:
         """Ask the run's owner to cancel it. Raises NotFound, or RunFinished."""

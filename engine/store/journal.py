@@ -120,6 +120,11 @@ async def is_committed(connection: asyncpg.Connection, worker_id: int, batch: Ba
     return bool(await connection.fetchval(_IS_WRITTEN, first.run_id, first.seq, worker_id))
 
 
+async def read_last_seq(connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID) -> int:
+    """The seq of the run's last event."""
+    return int(await connection.fetchval("SELECT max(seq) FROM journal WHERE run_id = $1", run_id) or 0)
+
+
 async def read_journal(
     connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID, *, after: int = 0, limit: int = 1_000_000
 ) -> list[asyncpg.Record]:
