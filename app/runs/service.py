@@ -56,7 +56,8 @@ class RunService:
             raise NotPublished
         if origin.version_id is None or origin.version is None:
             raise InvalidRequest(errors=[Problem("/version", "unknown_version", f"there is no version {version}")])
-        at, run_id = self._starter.clock.now(), new_id()
+        at = self._starter.clock.now()
+        run_id = new_id(at)
         traceparent = current_traceparent() or new_traceparent()
         run_input = {} if request.input is msgspec.UNSET else request.input
         trigger: dict[str, Any] = {

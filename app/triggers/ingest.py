@@ -127,7 +127,7 @@ def _refused() -> InvalidSignature:
 
 
 def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
-    origin, run_id = live.origin, new_id()
+    origin, run_id = live.origin, new_id(at)
     trigger = describe_request(
         method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
     )
@@ -156,7 +156,7 @@ def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
         ),
         message=announce_queued(at=at, run_id=run_id, workspace_id=origin.workspace_id, workflow_id=origin.workflow_id),
         traceparent=traceparent,
-        event_id=new_id(),
+        event_id=new_id(at),
         scope=origin.trigger_id,
         key=key,
         trigger_updated_at=origin.updated_at,

@@ -8,9 +8,11 @@ from uuid_utils.compat import uuid7
 TRIGGER_TOKEN_BYTES = 24
 
 
-def new_id() -> UUID:
-    """A new UUIDv7."""
-    return uuid7()
+def new_id(at: datetime | None = None) -> UUID:
+    """A new UUIDv7, of this moment or of the one given: then the id sorts just as that time does."""
+    if at is None:
+        return uuid7()
+    return uuid7(int(at.timestamp()), at.microsecond * 1000)
 
 
 def floor_id(moment: datetime) -> UUID:
