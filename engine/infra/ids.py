@@ -12,7 +12,7 @@ def new_id(at: datetime | None = None) -> UUID:
     """A new UUIDv7, of this moment or of the one given: then the id sorts just as that time does."""
     if at is None:
         return uuid7()
-    return uuid7(int(at.timestamp()), at.microsecond * 1000)
+    return uuid7(nanoseconds=int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1000)
 
 
 def floor_id(moment: datetime) -> UUID:
