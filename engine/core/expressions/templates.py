@@ -102,9 +102,11 @@ def _compile_part(text: str, start: int, pointer: str) -> tuple[Expression, int]
     try:
         end = find_template_end(text, start)
     except EvaluationError as error:
-        source = text[start:].partition(_CLOSING)[0][:MAX_SOURCE_LENGTH]
+        # Where it ends is not known: show it up to the first `}}` after the fault.
+        closing = text.find(_CLOSING, error.position or start)
+        source = text[start : closing if closing >= 0 else None][:MAX_SOURCE_LENGTH]
         skipped = len(source) - len(source.lstrip())
-        position = max((error.position or 0) - start - skipped, 0)
+        position = min(max((error.position or 0) - start - skipped, 0), len(source.strip()))
         raise ExpressionError(error.code, error.message, position, source.strip(), pointer) from None
     try:
         return compile_expression(text[start:end].strip()), end + len(_CLOSING)
