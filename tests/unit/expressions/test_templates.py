@@ -103,7 +103,7 @@ UNREADABLE = [
     ("open", {"a": "x {{ n"}, "/a", 0, "n"),
     ("open text", {"a": "x {{ 'n }}"}, "/a", 0, "'n"),
     ("character", "{{  n ; }} {{ n }}", "", 2, "n ;"),
-    ("fault after a map", "{{ {'a': {}} + 1a }} }}", "", 14, "{'a': {}} + 1a"),
+    ("fault after a map", "{{ {'a': {}} + 1a }} }}", "", 13, "{'a': {}} + 1a"),
 ]
 
 
