@@ -82,7 +82,7 @@ def describe_request(
         "headers": {name: value for name, value in headers.items() if name not in SECRET_HEADERS},
         "query": dict(query),
         "body": read_body(headers.get("content-type", ""), body),
-        "received_at": received_at,
+        "received_at": msgspec.to_builtins(received_at),
     }
 
 
