@@ -5,7 +5,8 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from engine.infra.settings import SettingError, Settings
@@ -66,7 +67,7 @@ def _encode(value: Any) -> str:
 
 def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
     """SQLAlchemy's engine over asyncpg, for CRUD and Alembic."""
-    return create_async_engine(
+    engine = create_async_engine(
         _dsn(settings).replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=settings.database_pool,
         max_overflow=0,
@@ -76,3 +77,11 @@ def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
         json_deserializer=msgspec.json.decode,
         connect_args={"server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"}, "timeout": 5},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Take no connection out of the pool that the server has closed; SQLAlchemy then opens another one."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server has closed this connection")
