@@ -12,6 +12,7 @@ import uvloop
 from litestar import Litestar
 
 from app.main import create_app
+from engine.infra.garbage import relax_garbage_collection
 from engine.infra.logging import configure_logging
 from engine.infra.secrets import decode_secret_key
 from engine.infra.settings import SettingError, Settings, load_secret_key
@@ -32,6 +33,7 @@ def serve(settings: Settings) -> int:
     """
     _check_settings(settings)
     listener = _listen(settings)
+    relax_garbage_collection()
     configure_logging(settings, "api")
     configure_telemetry(settings, "api")
     try:

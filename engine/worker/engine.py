@@ -188,7 +188,7 @@ class Engine:
 
     def announce_start(self, driver: Driver, start: StartAttempt) -> None:
         """Tell whoever watches the run that an attempt starts."""
-        self._live.hint_started(driver.run.id, start, self.clock.now())
+        self._live.hint_started(driver.run.id, start, self.clock)
 
     # The life of runs.
 

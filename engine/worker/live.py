@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,6 +11,7 @@ from redis.asyncio import Redis
 
 from engine.core.decisions import StartAttempt
 from engine.infra import metrics
+from engine.infra.clock import Clock
 from engine.infra.pubsub import Subscriber
 from engine.infra.redis import REDIS_ERRORS
 from engine.worker.flusher import Entry
@@ -37,10 +37,10 @@ class LiveEvents:
                     for row in entry.rows:
                         self._put(entry.run_id, b'{"seq":%d,"event":%b}' % (row.seq, row.payload))
 
-    def hint_started(self, run_id: UUID, start: StartAttempt, at: datetime) -> None:
+    def hint_started(self, run_id: UUID, start: StartAttempt, clock: Clock) -> None:
         """Publish that an attempt starts: a hint without a seq, for it stands in no journal."""
         if run_id in self._watched:
-            event = {"type": "step.started", "at": at, "step": start.step, "attempt": start.attempt}
+            event = {"type": "step.started", "at": clock.now(), "step": start.step, "attempt": start.attempt}
             self._put(run_id, msgspec.json.encode({"seq": None, "event": event}))
 
     async def run(self) -> None:

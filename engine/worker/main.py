@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from engine.infra.backoff import Backoff
 from engine.infra.bell_worker import BellWorker
 from engine.infra.database import DATABASE_ERRORS
+from engine.infra.garbage import relax_garbage_collection
 from engine.infra.http_client import HttpClient
 from engine.infra.logging import configure_logging
 from engine.infra.metrics_exchange import publish_metrics
@@ -34,6 +35,7 @@ def run_worker(settings: Settings) -> int:
     configure_logging(settings, "worker")
     configure_telemetry(settings, "worker")
     _raise_open_files()
+    relax_garbage_collection()
     try:
         return uvloop.run(_Process(settings).run())
     finally:
