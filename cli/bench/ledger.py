@@ -18,6 +18,11 @@ SELECT count(*) AS runs, count(finished_at) AS ended, count(*) FILTER (WHERE sta
        min(started_at) AS first_start, max(finished_at) AS last_end
 FROM run WHERE workflow_id = $1
 """
+# Two looks into small indexes: the count would cost more than what is measured.
+_BUSY = """
+SELECT EXISTS (SELECT FROM run WHERE owner IS NOT NULL)
+    OR EXISTS (SELECT FROM run WHERE owner IS NULL AND status IN ('queued', 'running'))
+"""
 _STEPS = """
 SELECT count(*) FROM journal JOIN run ON run.id = journal.run_id
 WHERE run.workflow_id = $1 AND journal.kind = 'step.succeeded'
@@ -62,12 +67,14 @@ class Ledger:
         return int(await self._connection.fetchval(_STEPS, UUID(workflow_id)))
 
     async def wait(self, workflow_id: str, runs: int, *, seconds: float) -> State:
-        """The state once so many runs have ended, all `succeeded`. Raises BenchFailed."""
+        """The state once no run is under way: so many have `succeeded`. Raises BenchFailed."""
         deadline = time.monotonic() + seconds
-        while (state := await self.state(workflow_id)).ended < runs:
+        while await self._connection.fetchval(_BUSY):
             if time.monotonic() > deadline:
+                state = await self.state(workflow_id)
                 raise BenchFailed(f"{state.ended} of {runs} runs had ended after {seconds:.0f} s")
             await asyncio.sleep(LOOK_SECONDS)
+        state = await self.state(workflow_id)
         if state.succeeded != runs or state.runs != runs:
             raise BenchFailed(f"{state.succeeded} of {state.runs} runs succeeded; {runs} were started")
         return state
