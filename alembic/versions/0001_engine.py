@@ -50,8 +50,12 @@ STATEMENTS = (
     ) PARTITION BY RANGE (id)
     """,
     "CREATE TABLE run_default PARTITION OF run DEFAULT WITH (fillfactor = 80)",
-    "CREATE INDEX run_runnable_idx ON run (id) WHERE owner IS NULL AND status IN ('queued', 'running')",
-    "CREATE INDEX run_wake_idx ON run (wake_at) WHERE owner IS NULL AND status = 'waiting'",
+    # An unowned, unfinished run is runnable at `wake_at`, or at once where it has none.
+    """
+    CREATE INDEX run_runnable_idx ON run (id)
+        WHERE owner IS NULL AND wake_at IS NULL AND status IN ('queued', 'running')
+    """,
+    "CREATE INDEX run_wake_idx ON run (wake_at) WHERE owner IS NULL AND wake_at IS NOT NULL",
     "CREATE INDEX run_owner_idx ON run (owner) WHERE owner IS NOT NULL",
     "CREATE INDEX run_workspace_idx ON run (workspace_id, id)",
     "CREATE INDEX run_workflow_idx ON run (workflow_id, id)",

@@ -55,11 +55,17 @@ class State(Struct, kw_only=True):
     scope: dict[str, Any]
     unfinished: int
     active: int = 0
+    retrying: int = 0
     waiting: int = 0
     unresolved: deque[int]
     timers: list[tuple[datetime, int]] = []
     unhandled: int | None = None
     latest_at: datetime
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the run is being attempted: what is left waits for its time."""
+        return self.active == self.retrying
 
     @property
     def is_over(self) -> bool:
@@ -114,6 +120,7 @@ def start_attempt(state: State, node: Node) -> StepRun:
     if step.status is StepStatus.RETRYING or not step.attempt:
         step.attempt += 1
     state.active += step.status not in _ACTIVE
+    state.retrying -= step.status is StepStatus.RETRYING
     step.status = StepStatus.RUNNING
     step.due_at = None
     return step
@@ -137,6 +144,7 @@ def _apply_step_event(node: Node, state: State, event: StepEvent) -> None:
     before = step.status
     step.status = after = move_step(node.id, before, event_type(event))
     state.active += (after in _ACTIVE) - (before in _ACTIVE)
+    state.retrying += (after is StepStatus.RETRYING) - (before is StepStatus.RETRYING)
     state.waiting += (after is StepStatus.WAITING) - (before is StepStatus.WAITING)
     step.due_at = None
     # The commonest first.

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 _RUNNABLE = """
 run.owner IS NULL AND (
-    run.status IN ('queued', 'running')
-    OR (run.status = 'waiting' AND (
-        run.wake_at <= now() OR EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id))))
+    (run.wake_at IS NULL AND run.status IN ('queued', 'running'))
+    OR run.wake_at <= now()
+    OR (run.wake_at IS NOT NULL AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
 """
 
 # One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
@@ -33,12 +33,12 @@ ORDER BY claimed.id, journal.seq
 """  # noqa: S608 - both parts are constants of this module
 
 _SWEEP = """
-(SELECT id FROM run WHERE owner IS NULL AND status IN ('queued', 'running') ORDER BY id LIMIT $1)
+(SELECT id FROM run WHERE owner IS NULL AND wake_at IS NULL AND status IN ('queued', 'running') ORDER BY id LIMIT $1)
 UNION ALL
-(SELECT id FROM run WHERE owner IS NULL AND status = 'waiting' AND wake_at <= now() ORDER BY wake_at LIMIT $1)
+(SELECT id FROM run WHERE owner IS NULL AND wake_at <= now() ORDER BY wake_at LIMIT $1)
 UNION ALL
 (SELECT DISTINCT run.id FROM inbox JOIN run ON run.id = inbox.run_id
- WHERE run.owner IS NULL AND run.status = 'waiting' LIMIT $1)
+ WHERE run.owner IS NULL AND run.wake_at IS NOT NULL LIMIT $1)
 """
 
 _OWNED = "SELECT id FROM run WHERE owner = $1"

@@ -8,13 +8,13 @@ import asyncpg
 TIMEKEEPER_LOCK = 0x46_46_54_4B
 
 # now() is stable, clock_timestamp() is not: only with the former does the index serve.
-_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND status = 'waiting'"
+_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND wake_at IS NOT NULL"
 
 # A released run is runnable for everybody at once, so that no later look finds it again.
 _RELEASE_DUE = """
 UPDATE run SET status = 'running', wake_at = NULL
 WHERE id IN (
-    SELECT id FROM run WHERE owner IS NULL AND status = 'waiting' AND wake_at <= now()
+    SELECT id FROM run WHERE owner IS NULL AND wake_at <= now()
     ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id

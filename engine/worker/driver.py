@@ -172,7 +172,7 @@ class Driver:
 
     def _suspend(self, entry: Entry) -> bool:
         """Give the run up where it only waits, and for longer than memory is worth."""
-        if self.state.status is not RunStatus.WAITING:
+        if self.state.status is RunStatus.QUEUED or not self.state.is_idle:
             return False
         wake_at = self.state.next_due()
         if wake_at is None or wake_at - self.host.clock.now() <= self.host.suspend_after:

@@ -32,6 +32,7 @@ class Target:
         self.gate = asyncio.Event()
         self.gate.set()
         self.address = ""
+        self.status = 200
 
     @property
     def url(self) -> str:
@@ -44,7 +45,7 @@ class Target:
         self.requests.append((request.path, dict(request.headers)))
         self.arrived.set()
         await self.gate.wait()
-        return web.json_response({"path": request.path})
+        return web.json_response({"path": request.path}, status=self.status)
 
 
 @pytest.fixture

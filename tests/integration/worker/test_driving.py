@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.core.events import StepFailed, StepSucceeded, StepWaiting
+from engine.core.events import StepFailed, StepRetrying, StepSucceeded, StepWaiting
 from engine.steps.http import HttpStep
 from engine.store.inbox import put_message
 from tests.integration.worker.conftest import Target, Workshop
@@ -154,3 +154,35 @@ async def test_what_the_database_refuses_sinks_no_other_run(workshop: Workshop, 
         assert row["error_code"] == "unstorable_result"
     finally:
         await workshop.pool.execute("ALTER TABLE journal DROP CONSTRAINT no_poison")
+
+
+async def test_a_long_wait_for_a_retry_leaves_memory_too(workshop: Workshop, target: Target) -> None:
+    target.status = 503
+    retry = {"max_attempts": 2, "initial": 1.2, "jitter": False}
+    workflow = await workshop.publish([call("a", target, retry=retry)])
+    engine, _ = await workshop.engine(suspend_after_seconds=0.2)
+    (run_id,) = await workshop.start(workflow)
+    while not (row := await workshop.row(run_id))["wake_at"]:
+        await asyncio.sleep(0.01)
+    assert (row["status"], row["owner"]) == ("running", None)
+    assert not engine._drivers
+    target.status = 200
+    await workshop.wait(run_id, "succeeded")
+    events = await workshop.journal(run_id)
+    due = next(event.retry_at for event in events if isinstance(event, StepRetrying))
+    done = next(event.started_at for event in events if isinstance(event, StepSucceeded))
+    assert done is not None
+    assert timedelta(0) <= done - due < timedelta(seconds=1)
+    assert [headers["X-FlowForge-Attempt"] for _, headers in target.requests] == ["1", "2"]
+
+
+async def test_a_cancel_reaches_a_run_that_waits_for_a_retry(workshop: Workshop, target: Target) -> None:
+    target.status = 503
+    retry = {"max_attempts": 2, "initial": 3600, "max": 3600, "jitter": False}
+    workflow = await workshop.publish([call("a", target, retry=retry)])
+    await workshop.engine(suspend_after_seconds=0.1)
+    (run_id,) = await workshop.start(workflow)
+    while not (await workshop.row(run_id))["wake_at"]:
+        await asyncio.sleep(0.01)
+    await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
+    await workshop.wait(run_id, "cancelled", seconds=5)
