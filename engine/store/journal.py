@@ -9,6 +9,7 @@ import asyncpg
 from msgspec import Struct
 
 # Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
+# `owner = me.id` would lead the planner to read all runs of the owner for each change; this way it looks each id up.
 # A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost.
 _COMMIT = """
 WITH me AS MATERIALIZED (
@@ -34,7 +35,7 @@ WITH me AS MATERIALIZED (
     FROM unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::bool[],
                 $13::text[], $14::text[])
         AS change (run_id, status, started_at, finished_at, wake_at, is_released, error_code, error_message), me
-    WHERE run.id = change.run_id AND run.owner = me.id
+    WHERE run.id = change.run_id AND run.owner IS NOT DISTINCT FROM me.id
     RETURNING 1
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)

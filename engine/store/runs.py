@@ -14,14 +14,16 @@ run.owner IS NULL AND (
     OR (run.wake_at IS NOT NULL AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
 """
 
+# The ids are looked up first: asked for together with the rest, the planner reads every suspended run.
 # One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
 _CLAIM = f"""
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
+), named AS MATERIALIZED (
+    SELECT run.* FROM run WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me)
+    FOR UPDATE OF run SKIP LOCKED
 ), picked AS (
-    SELECT run.id FROM run
-    WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me) AND {_RUNNABLE}
-    LIMIT $3 FOR UPDATE OF run SKIP LOCKED
+    SELECT run.id FROM named AS run WHERE {_RUNNABLE} LIMIT $3
 ), claimed AS (
     UPDATE run SET owner = $1 FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,

@@ -111,6 +111,9 @@ class Claimer:
             if not run_ids or not await self._claim(connection, run_ids, room):
                 return
             metrics.RUNS_SWEPT.inc(len(run_ids))
+            if len(run_ids) < min(BATCH, room):
+                # What comes from now on is announced.
+                return
 
     async def _claim(self, connection: asyncpg.Connection, run_ids: list[UUID], room: int) -> int:
         claimed = await claim_runs(connection, self._worker_id, run_ids, room)
