@@ -35,6 +35,8 @@ from engine.worker.loading import BrokenRun, RunLoader
 from engine.worker.recovery import Recovery
 from engine.worker.timekeeper import Timekeeper
 
+PENDING_LOOK_SECONDS = 0.005
+
 _log = structlog.get_logger()
 
 
@@ -182,7 +184,7 @@ class Engine:
         if driver.is_abandoned:
             return
         driver.abandon()
-        task = asyncio.get_running_loop().create_task(self._reload(driver.run, refused))
+        task = asyncio.get_running_loop().create_task(self._reload(driver, refused))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -225,12 +227,18 @@ class Engine:
         metrics.RUNS_ACTIVE.set(len(self._drivers))
         self.spawn(driver, driver.begin(await self._loader.read_variables(run.workspace_id)))
 
-    async def _reload(self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> None:
-        fresh = msgspec.structs.replace(run, journal=await self._loader.read_journal(run.id))
+    async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
+        fresh = await self._read_anew(driver)
         try:
             await self._adopt(fresh, refused)
         except BrokenRun as broken:
             await self._fail(fresh, broken)
+
+    async def _read_anew(self, driver: Driver) -> ClaimedRun:
+        """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
+        while driver.pending_commits:  # noqa: ASYNC110 - a rare path; an event in every driver would cost every run
+            await asyncio.sleep(PENDING_LOOK_SECONDS)
+        return msgspec.structs.replace(driver.run, journal=await self._loader.read_journal(driver.run.id))
 
     async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
         _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
@@ -250,9 +258,8 @@ class Engine:
                 return
             _log.exception("driver_failed", run_id=str(driver.run.id))
             driver.abandon()
-            journal = await self._loader.read_journal(driver.run.id)
             info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
-            await self._fail(msgspec.structs.replace(driver.run, journal=journal), BrokenRun("internal_error", info))
+            await self._fail(await self._read_anew(driver), BrokenRun("internal_error", info))
 
     def _abandon_all(self) -> None:
         for driver in list(self._drivers.values()):

@@ -4,11 +4,14 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from engine.core.events import StepFailed, StepRetrying, StepSucceeded, StepWaiting
 from engine.steps.http import HttpStep
 from engine.store.inbox import put_message
+from engine.store.journal import Batch, Committed, commit_batch
+from engine.worker import flusher as flusher_module
 from tests.integration.worker.conftest import Target, Workshop
 
 
@@ -133,6 +136,40 @@ async def test_a_result_that_cannot_be_written_fails_its_step_alone(
     await workshop.wait(run_id, "succeeded")
     failed = [event for event in await workshop.journal(run_id) if isinstance(event, StepFailed)]
     assert [(event.step, event.error.code) for event in failed] == [("bad", "unstorable_result")]
+
+
+async def test_a_refused_result_waits_for_what_its_run_has_under_way(
+    workshop: Workshop, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gate = HttpStep.run, asyncio.Event()
+
+    async def run(self: HttpStep, config: Any, context: Any) -> Any:
+        if context.step_id == "bad":
+            while not gate.is_set() and not held_back:
+                await asyncio.sleep(0.01)
+            return {"handle": object()}
+        return await real(self, config, context)
+
+    held_back: list[Batch] = []
+
+    async def held(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+        if any(row.kind == "step.succeeded" for row in batch.rows) and not gate.is_set():
+            held_back.append(batch)
+            await gate.wait()
+        return await commit_batch(connection, worker_id, batch)
+
+    monkeypatch.setattr(HttpStep, "run", run)
+    monkeypatch.setattr(flusher_module, "commit_batch", held)
+    workflow = await workshop.publish([call("bad", target), call("good", target), call("after", target, "bad.error")])
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    while not held_back:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    gate.set()
+    await workshop.wait(run_id, "succeeded")
+    assert (await workshop.types(run_id)).count("step.succeeded") == 2
+    assert sorted(path for path, _ in target.requests) == ["/after", "/good"]
 
 
 async def test_what_the_database_refuses_sinks_no_other_run(workshop: Workshop, target: Target) -> None:
