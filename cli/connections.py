@@ -54,7 +54,8 @@ async def check_database(settings: Settings) -> str:
     finally:
         await connection.close()
     require_version(settings, version.major)
-    return f"{version.major}.{version.minor}"
+    # asyncpg counts in three parts; PostgreSQL has two.
+    return f"{version.major}.{version.micro}"
 
 
 def require_version(settings: Settings, major: int) -> None:
