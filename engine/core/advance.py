@@ -231,7 +231,7 @@ class _Step:
                 info = describe_expression_error(error, code="output_error")
                 self.record(RunFailed(at=self.at, error=info, reason="output_error"))
                 return
-        self.record(RunSucceeded(at=self.at, output=output))
+        self.record(RunSucceeded(at=self.at, output=output, reason="completed"))
 
     def _fail_run(self, node: Node) -> None:
         failed = self.state.scope["steps"][node.id]["error"]

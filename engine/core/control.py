@@ -41,7 +41,7 @@ def _decide_delay(node: Node, config: dict[str, Any], at: datetime) -> StepSucce
         return _refuse(node, at, f"the delay ends later than {LONGEST_DELAY.days} days from now")
     if due_at <= at:
         return StepSucceeded(at=at, step=node.id, output=None, reason="delay_elapsed")
-    return StepWaiting(at=at, step=node.id, due_at=due_at)
+    return StepWaiting(at=at, step=node.id, due_at=due_at, reason="delay")
 
 
 def _span(seconds: Any) -> timedelta:

@@ -31,10 +31,25 @@ class StopAttempt(Struct, frozen=True, kw_only=True, tag_field="decision", tag=T
     step: str
 
 
+class StartChild(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
+    """Start a run of a workflow's published version, at most once a step of this run; its input as JSON value."""
+
+    step: str
+    workflow_id: str
+    input: Any
+    decided_at: datetime
+
+
+class CancelChild(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
+    """Cancel the run that a step started: nobody waits for it any more."""
+
+    run_id: str
+
+
 class Ignore(Struct, frozen=True, kw_only=True, tag_field="decision", tag=True):
     """The observation was stale or repeated: nothing changed, and this is why."""
 
     reason: str
 
 
-Decision = Record | StartAttempt | StopAttempt | Ignore
+Decision = Record | StartAttempt | StopAttempt | StartChild | CancelChild | Ignore

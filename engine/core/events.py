@@ -24,15 +24,66 @@ class ErrorInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     details: Any = None
 
 
-class RunQueued(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.queued"):
-    """A run was accepted, with what started it. `traceparent` is the W3C trace context of the caller."""
+class PayloadRef(Struct, frozen=True, kw_only=True):
+    """Where an output lies that is too large for the journal: its payload's id, its bytes as JSON, its beginning."""
+
+    ref: str
+    size: int
+    preview: str
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """The run that this one repeats; with `from_step`, what came before that step was taken over from it."""
+
+    run_id: str
+    from_step: str | None = None
+
+
+class RunQueued(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.queued"):
+    """A run was accepted, with what started it. `traceparent` is the W3C trace context of the caller.
+
+    Of a test: `mocks` are the outputs of steps that are not performed, by id; `preset` adds to the names that
+    expressions see.
+    """
 
     at: datetime
     trigger: dict[str, Any]
     input: Any
     workflow: dict[str, Any]
+    reason: str
     traceparent: str | None = None
-    reason: str = "accepted"
+    origin: Origin | None = None
+    mocks: dict[str, Any] = {}
+    preset: dict[str, Any] = {}
+
+
+class RunHeld(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.held"):
+    """All `limit` slots of the run's concurrency key are taken, by `holders` (the first few of them)."""
+
+    at: datetime
+    key: str
+    limit: int
+    holders: list[str]
+    reason: str = "concurrency"
+
+
+class RunSignalled(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.signalled"):
+    """A signal came, from `by`; it is kept until a `wait` takes it."""
+
+    at: datetime
+    name: str
+    payload: Any
+    by: str | None = None
+    reason: str = "requested"
+
+
+class RunRetried(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.retried"):
+    """Somebody let the ended run go on from its failed steps; `attempt` is the run's new one."""
+
+    at: datetime
+    attempt: int
+    by: str | None = None
+    reason: str = "requested"
 
 
 class RunStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.started"):
@@ -59,12 +110,13 @@ class RunResumed(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.r
     reason: str
 
 
-class RunSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.succeeded"):
-    """Every step has ended and no failure was left unhandled."""
+class RunSucceeded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.succeeded"):
+    """Every step has ended and no failure was left unhandled. With `output_ref`, the output lies in a payload."""
 
     at: datetime
     output: Any
-    reason: str = "completed"
+    reason: str
+    output_ref: PayloadRef | None = None
 
 
 class RunFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.failed"):
@@ -76,7 +128,7 @@ class RunFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.fa
 
 
 class RunCancelled(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.cancelled"):
-    """Somebody cancelled the run."""
+    """Somebody cancelled the run, or a rule did."""
 
     at: datetime
     by: str | None = None
@@ -94,7 +146,8 @@ class RunTimedOut(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.
 class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.started"):
     """An attempt takes over a second: short ones are journalled by their end alone.
 
-    Without `started_at` it is held back by a limit of its worker.
+    Without `started_at` it is held back by a limit of its worker. A `foreach` makes no attempt (0); it starts with
+    this many `items`.
     """
 
     at: datetime
@@ -102,15 +155,19 @@ class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step
     attempt: int
     started_at: datetime | None
     reason: str
+    items: int | None = None
 
 
-class StepWaiting(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.waiting"):
-    """The step waits until `due_at`."""
+class StepWaiting(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="step.waiting"):
+    """The step waits: until `due_at`, for a signal of that name, for a decision on `message`, for another run."""
 
     at: datetime
     step: str
-    due_at: datetime
-    reason: str = "delay"
+    due_at: datetime | None
+    reason: str
+    signal: str | None = None
+    message: str | None = None
+    child_run_id: str | None = None
 
 
 class StepRetrying(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.retrying"):
@@ -127,7 +184,10 @@ class StepRetrying(Struct, frozen=True, kw_only=True, tag_field="type", tag="ste
 
 
 class StepSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.succeeded"):
-    """The step succeeded. `port` is the one taken, where the step has ports of its own."""
+    """The step succeeded. `port` is the one taken, where the step has ports of its own.
+
+    With `output_ref`, the output lies in a payload, and `output` is null in the journal.
+    """
 
     at: datetime
     step: str
@@ -137,6 +197,7 @@ class StepSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="st
     started_at: datetime | None = None
     queued_ms: int = 0
     reason: str = "completed"
+    output_ref: PayloadRef | None = None
 
 
 class StepFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.failed"):
@@ -170,6 +231,9 @@ class StepCancelled(Struct, frozen=True, kw_only=True, tag_field="type", tag="st
 
 RunEvent = (
     RunQueued
+    | RunHeld
+    | RunSignalled
+    | RunRetried
     | RunStarted
     | RunWaiting
     | RunResumed

@@ -1,18 +1,33 @@
-"""What the core is told: something happened outside. Times, ids and jitter come with it; the core makes none."""
+"""What the core is told: something happened outside. Times, ids and jitter come with it; the core makes none.
+
+`step` is a step's path: its id, or within a `foreach` that of the iteration before it, like `each[3].fetch`.
+"""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from engine.core.events import ErrorInfo
 
 
+class FullSlots(Struct, frozen=True, kw_only=True):
+    """Every slot of the run's concurrency key is taken, by `holders` (run ids, the oldest first)."""
+
+    key: str
+    limit: int
+    holders: list[str]
+
+
 class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):
-    """A worker has the run: it starts, or goes on from its journal. `vars` are the workspace's variables."""
+    """A worker has the run: it starts, or goes on from its journal. `vars` are the workspace's variables.
+
+    With `full` it cannot start, for want of a concurrency slot.
+    """
 
     at: datetime
     vars: dict[str, Any] = {}
+    full: FullSlots | None = None
 
 
 class AttemptOngoing(Struct, frozen=True, kw_only=True, tag=True):
@@ -51,16 +66,74 @@ class AttemptFailed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class TimePassed(Struct, frozen=True, kw_only=True, tag=True):
-    """It is `at` now: what is due may go on."""
+    """It is `at` now: what is due may go on, and what was left undecided is decided."""
 
     at: datetime
 
 
 class CancelRequested(Struct, frozen=True, kw_only=True, tag=True):
-    """Somebody wants the run to stop. `by` names the principal."""
+    """Somebody wants the run to stop. `by` names the principal; `reason` is one of `run.cancelled`."""
 
     at: datetime
     by: str | None = None
+    reason: str = "requested"
 
 
-Observation = RunClaimed | AttemptOngoing | AttemptSucceeded | AttemptFailed | TimePassed | CancelRequested
+class SignalReceived(Struct, frozen=True, kw_only=True, tag=True):
+    """A signal came for the run: the oldest `wait` for its name takes it, or it is kept."""
+
+    at: datetime
+    name: str
+    payload: Any = None
+    by: str | None = None
+
+
+class ApprovalDecided(Struct, frozen=True, kw_only=True, tag=True):
+    """Somebody approved or rejected what an `approval` asks for."""
+
+    at: datetime
+    step: str
+    decision: Literal["approved", "rejected"]
+    comment: str | None = None
+    by: str | None = None
+
+
+class ChildStarted(Struct, frozen=True, kw_only=True, tag=True):
+    """The run that a `workflow` step asked for was accepted."""
+
+    at: datetime
+    step: str
+    run_id: str
+
+
+class ChildRefused(Struct, frozen=True, kw_only=True, tag=True):
+    """The run that a `workflow` step asked for cannot be started."""
+
+    at: datetime
+    step: str
+    error: ErrorInfo
+
+
+class ChildEnded(Struct, frozen=True, kw_only=True, tag=True):
+    """The run of a `workflow` step ended: with its output, or with `error` where it did not succeed."""
+
+    at: datetime
+    step: str
+    run_id: str
+    output: Any = None
+    error: ErrorInfo | None = None
+
+
+Observation = (
+    RunClaimed
+    | AttemptOngoing
+    | AttemptSucceeded
+    | AttemptFailed
+    | TimePassed
+    | CancelRequested
+    | SignalReceived
+    | ApprovalDecided
+    | ChildStarted
+    | ChildRefused
+    | ChildEnded
+)

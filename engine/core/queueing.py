@@ -18,10 +18,21 @@ def make_queued_event(
     workflow_name: str,
     version: int,
     traceparent: str | None,
+    **origin: Any,
 ) -> bytes:
-    """The JSON of a run's first journal event."""
+    """The JSON of a run's first journal event; `origin` holds what else of its fields is known."""
     workflow = {"id": str(workflow_id), "name": workflow_name, "version": version}
-    return encode_event(RunQueued(at=at, trigger=trigger, input=run_input, workflow=workflow, traceparent=traceparent))
+    return encode_event(
+        RunQueued(
+            at=at,
+            trigger=trigger,
+            input=run_input,
+            workflow=workflow,
+            reason="accepted",
+            traceparent=traceparent,
+            **origin,
+        )
+    )
 
 
 def announce_queued(*, at: datetime, run_id: UUID, workspace_id: UUID, workflow_id: UUID) -> bytes:

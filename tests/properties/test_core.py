@@ -37,7 +37,13 @@ class Simulation:
         self.random = random.Random(seed)  # noqa: S311 - a repeatable order, no secret
         self.now = START
         self.journal: list[Any] = [
-            RunQueued(at=START, trigger={"type": "api"}, input={}, workflow={"id": "w", "name": "w", "version": 1})
+            RunQueued(
+                at=START,
+                trigger={"type": "api"},
+                input={},
+                workflow={"id": "w", "name": "w", "version": 1},
+                reason="accepted",
+            )
         ]
         self.attempts: dict[str, StartAttempt] = {}
         self.started: list[tuple[str, int]] = []
