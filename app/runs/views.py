@@ -153,7 +153,9 @@ def _tell_running(steps: dict[str, StepView], graph: Graph, state: State) -> Non
                 step.status, step.reason = StepStatus.CANCELLED, "run_failed"
     if state.status is not RunStatus.RUNNING:
         return
-    for index in state.unresolved:
+    for frame, index in state.unresolved:
+        if frame is not state.root:
+            continue
         step = steps[graph.nodes[index].id]
         if step.status is StepStatus.PENDING:
             step.status = StepStatus.RUNNING

@@ -1,7 +1,7 @@
-"""Control steps: what the core decides itself."""
+"""Control steps that are decided at once, and the beginnings of those that wait."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,40 +13,133 @@ from engine.core.failures import describe_expression_error
 from engine.core.graph import Node
 
 LONGEST_DELAY = timedelta(days=3650)
+LONGEST_SIGNAL_NAME = 200
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+
+ControlEvent = StepSucceeded | StepFailed | StepWaiting
+Scope = Mapping[str, Any]
+
+_encoder = msgspec.json.Encoder()
 
 
-def decide_control_step(node: Node, scope: Mapping[str, Any], at: datetime) -> StepSucceeded | StepFailed | StepWaiting:
-    """What becomes of a control step whose turn has come."""
+class InvalidConfig(ValueError):
+    """A step's configuration is wrong once its expressions are filled in; the message is a plain sentence."""
+
+
+def decide_control_step(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    """What becomes of a control step whose turn has come (all but `foreach` and `workflow`)."""
     try:
-        if node.condition is not None:
-            return _decide_condition(node, node.condition.evaluate(scope), at)
-        return _decide_delay(node, node.config.render(scope), at)
+        return _DECISIONS[node.type](path, node, scope, at)
     except ExpressionError as error:
-        return StepFailed(at=at, step=node.id, error=describe_expression_error(error), reason="expression_error")
+        return StepFailed(at=at, step=path, error=describe_expression_error(error), reason="expression_error")
+    except InvalidConfig as error:
+        return refuse_config(path, at, str(error))
 
 
-def _decide_condition(node: Node, value: Any, at: datetime) -> StepSucceeded | StepFailed:
+def refuse_config(path: str, at: datetime, message: str) -> StepFailed:
+    """The failure of a step whose configuration cannot be used."""
+    return StepFailed(
+        at=at, step=path, error=ErrorInfo(code="invalid_config", message=message), reason="invalid_config"
+    )
+
+
+def succeed_within_limit(path: str, at: datetime, output: Any, reason: str) -> StepSucceeded | StepFailed:
+    """The success of a step that makes its output itself, unless that is larger than an output may be."""
+    size = len(_encoder.encode(output))
+    if size <= MAX_OUTPUT_BYTES:
+        return StepSucceeded(at=at, step=path, output=output, reason=reason)
+    message = f"the output has {size:,} bytes as JSON; an output has at most {MAX_OUTPUT_BYTES // 1_048_576} MiB"
+    error = ErrorInfo(code="output_too_large", message=message)
+    return StepFailed(at=at, step=path, error=error, reason="output_too_large")
+
+
+def _decide_if(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    assert node.condition is not None
+    value = node.condition.evaluate(scope)
     if not isinstance(value, bool):
-        return _refuse(node, at, f"the condition gave {_name_type(value)}; it must give true or false")
+        raise InvalidConfig(f"the condition gave {name_type(value)}; it must give true or false")
     port = "true" if value else "false"
-    return StepSucceeded(at=at, step=node.id, output=value, port=port, reason=f"condition_{port}")
+    return StepSucceeded(at=at, step=path, output=value, port=port, reason=f"condition_{port}")
 
 
-def _decide_delay(node: Node, config: dict[str, Any], at: datetime) -> StepSucceeded | StepFailed | StepWaiting:
-    try:
-        due_at = _until(config["until"]) if "until" in config else at + _span(config["seconds"])
-    except ValueError as error:
-        return _refuse(node, at, str(error))
+def _decide_switch(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    for name, case in node.cases:
+        value = case.evaluate(scope)
+        if not isinstance(value, bool):
+            raise InvalidConfig(f"the case '{name}' gave {name_type(value)}; it must give true or false")
+        if value:
+            return StepSucceeded(at=at, step=path, output=name, port=name, reason="case_matched")
+    return StepSucceeded(at=at, step=path, output="default", port="default", reason="no_case_matched")
+
+
+def _decide_transform(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    return succeed_within_limit(path, at, node.config.render(scope)["values"], "completed")
+
+
+def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    config = node.config.render(scope)
+    status = config.get("status", 200)
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:  # noqa: PLR2004 - final HTTP statuses
+        raise InvalidConfig(f"`status` is {status!r}; it must be an HTTP status from 200 to 599")
+    headers = config.get("headers", {})
+    if not isinstance(headers, dict):
+        raise InvalidConfig(f"`headers` is {name_type(headers)}; it must be an object")
+    answer = {"status": status, "headers": headers, "body": config.get("body")}
+    return succeed_within_limit(path, at, answer, "completed")
+
+
+def _decide_fail(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    message = node.config.render(scope)["message"]
+    text = message if isinstance(message, str) else _encoder.encode(message).decode()
+    return StepFailed(at=at, step=path, error=ErrorInfo(code="fail_step", message=text), reason="fail_step")
+
+
+def _decide_delay(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    config = node.config.render(scope)
+    due_at = _until(config["until"]) if "until" in config else at + _span("seconds", config["seconds"])
     if due_at > at + LONGEST_DELAY:
-        return _refuse(node, at, f"the delay ends later than {LONGEST_DELAY.days} days from now")
+        raise InvalidConfig(f"the delay ends later than {LONGEST_DELAY.days} days from now")
     if due_at <= at:
-        return StepSucceeded(at=at, step=node.id, output=None, reason="delay_elapsed")
-    return StepWaiting(at=at, step=node.id, due_at=due_at, reason="delay")
+        return StepSucceeded(at=at, step=path, output=None, reason="delay_elapsed")
+    return StepWaiting(at=at, step=path, due_at=due_at, reason="delay")
 
 
-def _span(seconds: Any) -> timedelta:
+def _decide_wait(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    config = node.config.render(scope)
+    name = config["signal"]
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_SIGNAL_NAME:
+        raise InvalidConfig(f"`signal` must be a text of 1 to {LONGEST_SIGNAL_NAME} characters")
+    return StepWaiting(at=at, step=path, due_at=_timeout_at(config, at), reason="signal", signal=name)
+
+
+def _decide_approval(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
+    config = node.config.render(scope)
+    message = config["message"]
+    text = message if isinstance(message, str) else _encoder.encode(message).decode()
+    return StepWaiting(at=at, step=path, due_at=_timeout_at(config, at), reason="approval", message=text)
+
+
+_DECISIONS: dict[str, Callable[[str, Node, Scope, datetime], ControlEvent]] = {
+    "if": _decide_if,
+    "switch": _decide_switch,
+    "transform": _decide_transform,
+    "respond": _decide_respond,
+    "fail": _decide_fail,
+    "delay": _decide_delay,
+    "wait": _decide_wait,
+    "approval": _decide_approval,
+}
+
+
+def _timeout_at(config: Mapping[str, Any], at: datetime) -> datetime | None:
+    if config.get("timeout") is None:
+        return None
+    return min(at + _span("timeout", config["timeout"]), at + LONGEST_DELAY)
+
+
+def _span(field: str, seconds: Any) -> timedelta:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise ValueError(f"`seconds` is {seconds!r}; it must be a number of seconds, 0 or more")
+        raise InvalidConfig(f"`{field}` is {seconds!r}; it must be a number of seconds, 0 or more")
     return timedelta(seconds=min(seconds, 2 * LONGEST_DELAY.total_seconds()))
 
 
@@ -56,16 +149,11 @@ def _until(text: Any) -> datetime:
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f"`until` is {text!r}; it must be a time with its offset, like 2027-01-31T09:00:00Z")
+        raise InvalidConfig(f"`until` is {text!r}; it must be a time with its offset, like 2027-01-31T09:00:00Z")
     return moment.astimezone(UTC)
 
 
-def _refuse(node: Node, at: datetime, message: str) -> StepFailed:
-    return StepFailed(
-        at=at, step=node.id, error=ErrorInfo(code="invalid_config", message=message), reason="invalid_config"
-    )
-
-
-def _name_type(value: Any) -> str:
+def name_type(value: Any) -> str:
+    """What kind of JSON value it is, in words."""
     names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", type(None): "null"}
-    return names.get(type(value), type(value).__name__)
+    return names.get(type(value), "true or false" if isinstance(value, bool) else type(value).__name__)

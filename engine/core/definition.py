@@ -27,7 +27,10 @@ class RetryRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class StepDefinition(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}, omit_defaults=True
 ):
-    """One step: what it does and what it waits for. `timeout` is in seconds, of one attempt."""
+    """One step: what it does and what it waits for. `timeout` is in seconds, of one attempt.
+
+    `steps` is the body of a `foreach`.
+    """
 
     id: StepId
     type: str
@@ -37,12 +40,22 @@ class StepDefinition(
     join: Literal["all", "any"] = "all"
     timeout: Annotated[float, Meta(gt=0, le=86_400)] | None = None
     retry: RetryRule | None = None
+    steps: list["StepDefinition"] = []
+
+
+class ConcurrencyRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most `limit` runs of one key at a time; `when_full` is what becomes of one more. `key` is a template."""
+
+    key: Annotated[str, Meta(min_length=1)]
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    when_full: Literal["queue", "drop", "cancel_running"] = "queue"
 
 
 class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of every run: `timeout` in seconds from the start, or a template for it."""
 
     timeout: Annotated[float, Meta(gt=0, le=31_536_000)] | str | None = None
+    concurrency: ConcurrencyRule | None = None
 
 
 class Definition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,5 +79,36 @@ class ActionTraits(Struct, frozen=True, kw_only=True):
     jitter: bool = True
 
 
-CONTROL_PORTS: dict[str, tuple[str, ...]] = {"if": ("true", "false"), "delay": ()}
-"""The step types that the core decides itself, with their ports beside `error`."""
+CONTROL_PORTS: dict[str, tuple[str, ...]] = {
+    "if": ("true", "false"),
+    "switch": ("default",),
+    "transform": (),
+    "delay": (),
+    "wait": ("timeout",),
+    "approval": ("approved", "rejected", "timeout"),
+    "foreach": (),
+    "workflow": (),
+    "respond": (),
+    "fail": (),
+}
+"""The step types that the core decides itself, with their ports beside `error`; a `switch` has its cases as well."""
+
+REFUSING_PORTS: dict[str, frozenset[str]] = {
+    "wait": frozenset({"timeout"}),
+    "approval": frozenset({"rejected", "timeout"}),
+}
+"""Ports that are no success: whoever waits for the step itself is not satisfied by them."""
+
+BARE_EXPRESSIONS: dict[str, tuple[str, ...]] = {"if": ("condition",), "switch": ("cases",), "foreach": ("items",)}
+"""Fields of `with` that hold expressions without braces: one, or an object of several."""
+
+ITEM_NAMES = ("item", "index")
+"""Names that expressions in the body of a `foreach` see beside all others."""
+
+
+def ports_of(step_type: str, config: Any) -> tuple[str, ...]:
+    """The ports of a control step beside `error`; `config` is its `with` as written, of any shape."""
+    ports = CONTROL_PORTS[step_type]
+    if step_type == "switch" and isinstance(config, dict) and isinstance(config.get("cases"), dict):
+        return (*(str(name) for name in config["cases"]), *ports)
+    return ports

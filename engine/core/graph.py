@@ -1,11 +1,18 @@
 """The compiled graph of a definition: steps by index, their edges both ways, their expressions ready to evaluate."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct
 
-from engine.core.definition import CONTROL_PORTS, ActionTraits, Definition, RetryRule, StepDefinition
+from engine.core.definition import (
+    CONTROL_PORTS,
+    REFUSING_PORTS,
+    ActionTraits,
+    Definition,
+    RetryRule,
+    StepDefinition,
+)
 from engine.core.expressions import Expression, Template, compile_expression, compile_template
 
 SUCCESS = ""
@@ -39,8 +46,17 @@ class Edge(Struct, frozen=True):
     port: str
 
 
+class Body(Struct, frozen=True, kw_only=True):
+    """What a `foreach` does for each item. `outer`: the steps outside that its expressions read."""
+
+    graph: "Graph"
+    items: Expression
+    output: Template | None
+    outer: tuple[str, ...]
+
+
 class Node(Struct, frozen=True, kw_only=True):
-    """One step, compiled."""
+    """One step, compiled. `refusing_ports` are those that are no success; `heard_ports` those that a step waits for."""
 
     index: int
     id: str
@@ -49,25 +65,35 @@ class Node(Struct, frozen=True, kw_only=True):
     dependents: tuple[Edge, ...]
     error_listeners: int
     join_any: bool
+    is_control: bool
     config: Template
     condition: Expression | None
+    cases: tuple[tuple[str, Expression], ...]
     timeout: float
     retry: RetryPolicy | None
+    refusing_ports: frozenset[str]
+    heard_ports: frozenset[str]
+    body: Body | None
 
-    @property
-    def is_control(self) -> bool:
-        """Whether the core decides the step itself."""
-        return self.type in CONTROL_PORTS
+
+class Concurrency(Struct, frozen=True, kw_only=True):
+    """The compiled `settings.concurrency`."""
+
+    key: Template
+    limit: int
+    when_full: str
 
 
 class Graph(Struct, frozen=True, kw_only=True):
-    """A definition, compiled: immutable, shared by all runs of a version."""
+    """A definition, or the body of a `foreach`: compiled, immutable, shared by all runs of a version."""
 
     nodes: tuple[Node, ...]
     index_by_id: dict[str, int]
     roots: tuple[int, ...]
-    output: Template | None
-    timeout: Template | None
+    has_approvals: bool
+    output: Template | None = None
+    timeout: Template | None = None
+    concurrency: Concurrency | None = None
 
 
 def split_entry(entry: str) -> tuple[str, str]:
@@ -78,24 +104,48 @@ def split_entry(entry: str) -> tuple[str, str]:
 
 def compile_graph(definition: Definition, traits: Mapping[str, ActionTraits]) -> Graph:
     """Compile a definition that has no problems; `traits` describes the action step types by name."""
-    index_by_id = {step.id: index for index, step in enumerate(definition.steps)}
-    after = [tuple((index_by_id[step_id], port) for step_id, port in map(split_entry, step.after))
-             for step in definition.steps]  # fmt: skip
-    dependents: list[list[Edge]] = [[] for _ in definition.steps]
+    settings = definition.settings
+    rule = settings.concurrency
+    return _compile_steps(
+        definition.steps,
+        traits,
+        output=None if definition.output is UNSET else compile_template(definition.output),
+        timeout=None if settings.timeout is None else compile_template(settings.timeout),
+        concurrency=None
+        if rule is None
+        else Concurrency(key=compile_template(rule.key), limit=rule.limit, when_full=rule.when_full),
+    )
+
+
+def find_node(graph: Graph, path: str) -> Node | None:
+    """The node of a step's path (`each[3].fetch`), whatever the item; None where the graph has no such step."""
+    *loops, step_id = path.split(".")
+    for name in loops:
+        index = graph.index_by_id.get(name.partition("[")[0])
+        body = None if index is None else graph.nodes[index].body
+        if body is None:
+            return None
+        graph = body.graph
+    index = graph.index_by_id.get(step_id)
+    return None if index is None else graph.nodes[index]
+
+
+def _compile_steps(steps: Sequence[StepDefinition], traits: Mapping[str, ActionTraits], **settings: Any) -> Graph:
+    index_by_id = {step.id: index for index, step in enumerate(steps)}
+    after = [tuple((index_by_id[step_id], port) for step_id, port in map(split_entry, step.after)) for step in steps]
+    dependents: list[list[Edge]] = [[] for _ in steps]
     for target, entries in enumerate(after):
         for source, port in entries:
             dependents[source].append(Edge(target, port))
     nodes = tuple(
-        _compile_node(step, index, after[index], tuple(dependents[index]), traits)
-        for index, step in enumerate(definition.steps)
+        _compile_node(step, index, after[index], tuple(dependents[index]), traits) for index, step in enumerate(steps)
     )
-    timeout = definition.settings.timeout
     return Graph(
         nodes=nodes,
         index_by_id=index_by_id,
         roots=tuple(node.index for node in nodes if not node.after),
-        output=None if definition.output is UNSET else compile_template(definition.output),
-        timeout=None if timeout is None else compile_template(timeout),
+        has_approvals=any(node.type == "approval" or (node.body and node.body.graph.has_approvals) for node in nodes),
+        **settings,
     )
 
 
@@ -107,6 +157,10 @@ def _compile_node(
     traits: Mapping[str, ActionTraits],
 ) -> Node:
     action = None if step.type in CONTROL_PORTS else traits[step.type]
+    config = dict(step.with_)
+    # What is evaluated on its own, and at its own time, is no part of the rendered configuration.
+    condition = config.pop("condition") if step.type == "if" else None
+    cases = config.pop("cases") if step.type == "switch" else {}
     return Node(
         index=index,
         id=step.id,
@@ -115,11 +169,38 @@ def _compile_node(
         dependents=dependents,
         error_listeners=sum(edge.port == ERROR_PORT for edge in dependents),
         join_any=step.join == "any",
-        config=compile_template({} if step.type == "if" else step.with_),
-        condition=compile_expression(step.with_["condition"]) if step.type == "if" else None,
+        is_control=action is None,
+        body=_compile_body(step, config, traits) if step.type == "foreach" else None,
+        config=compile_template(config),
+        condition=None if condition is None else compile_expression(condition),
+        cases=tuple((name, compile_expression(source)) for name, source in cases.items()),
         timeout=step.timeout or (action.timeout if action else 0.0),
         retry=None if action is None else _merge_retry(action, step.retry),
+        refusing_ports=REFUSING_PORTS.get(step.type, frozenset()),
+        heard_ports=frozenset(edge.port for edge in dependents),
     )
+
+
+def _compile_body(step: StepDefinition, config: dict[str, Any], traits: Mapping[str, ActionTraits]) -> Body:
+    """The body of a `foreach`; takes what belongs to it out of `config`."""
+    graph = _compile_steps(step.steps, traits)
+    items = compile_expression(config.pop("items"))
+    output = compile_template(config.pop("output")) if "output" in config else None
+    references = set(_references(graph)) | (set() if output is None else output.references)
+    outer = {path[1] for path in references if path[0] == "steps" and len(path) > 1}
+    return Body(graph=graph, items=items, output=output, outer=tuple(sorted(outer - graph.index_by_id.keys())))
+
+
+def _references(graph: Graph) -> Iterator[tuple[str, ...]]:
+    for node in graph.nodes:
+        yield from node.config.references
+        if node.condition is not None:
+            yield from node.condition.references
+        for _, case in node.cases:
+            yield from case.references
+        if node.body is not None:
+            yield from node.body.items.references
+            yield from (("steps", step_id) for step_id in node.body.outer)
 
 
 def _merge_retry(traits: ActionTraits, rule: RetryRule | None) -> RetryPolicy:

@@ -6,14 +6,15 @@ from engine.core.graph import RetryPolicy
 from engine.core.observations import AttemptFailed
 
 
-def next_attempt_at(policy: RetryPolicy, failure: AttemptFailed) -> datetime | None:
-    """When the next attempt is due, or None when there is none.
+def next_attempt_at(policy: RetryPolicy, failure: AttemptFailed, *, base: int = 0) -> datetime | None:
+    """When the next attempt is due, or None when there is none; `base` attempts belong to earlier rounds of the run.
 
     A target's `Retry-After` is honoured where it asks for more than the rule's own wait.
     """
-    if failure.attempt >= policy.max_attempts or not is_retried(policy, failure):
+    made = failure.attempt - base
+    if made >= policy.max_attempts or not is_retried(policy, failure):
         return None
-    wait = policy.wait_seconds(failure.attempt, failure.jitter)
+    wait = policy.wait_seconds(made, failure.jitter)
     return failure.at + timedelta(seconds=max(wait, failure.retry_after_seconds or 0.0))
 
 

@@ -1,212 +1,220 @@
-"""The state of one run: what its journal amounts to. Owned and changed in place by one driver."""
+"""The state of one run: what its journal amounts to. Owned and changed in place by one driver.
+
+A run is a tree of frames: the root frame holds the definition's own steps, and every open iteration of a `foreach`
+has a frame for the steps of its body.
+"""
 
 import heapq
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from engine.core.events import (
-    ErrorInfo,
-    RunEvent,
-    RunQueued,
-    RunStarted,
-    StepCancelled,
-    StepEvent,
-    StepFailed,
-    StepRetrying,
-    StepSkipped,
-    StepStarted,
-    StepSucceeded,
-    StepWaiting,
-    event_type,
-    is_step_event,
-)
 from engine.core.graph import ERROR_PORT, SUCCESS, Graph, Node
-from engine.core.statuses import TERMINAL_RUN, TERMINAL_STEP, RunStatus, StepStatus
-from engine.core.transitions import InvalidTransition, move_run, move_step
+from engine.core.statuses import TERMINAL_RUN, RunStatus, StepStatus
 
 RUN_DEADLINE = -1
-_ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
 
 
-class StepRun(Struct, kw_only=True):
-    """One step in one run. `unsettled` and `satisfied` count the entries of its `after`."""
+class StepRun(Struct, kw_only=True, eq=False):
+    """One step in one run. `unsettled` and `satisfied` count the entries of its `after`.
+
+    `base` is the attempt that the present round follows: a retried run counts on from it. `waits_for` is the reason
+    of a waiting step; `loop` are the iterations of a `foreach`, kept after a failure for a retry.
+    """
 
     status: StepStatus = StepStatus.PENDING
     unsettled: int
     satisfied: int = 0
     attempt: int = 0
+    base: int = 0
     port: str | None = None
     due_at: datetime | None = None
     open_listeners: int = 0
+    waits_for: str | None = None
+    signal: str | None = None
+    child_run_id: str | None = None
+    loop: "Loop | None" = None
 
 
-class State(Struct, kw_only=True):
-    """One run. `scope` holds the names that its expressions see; `unresolved` the steps whose turn may have come.
+class Frame(Struct, kw_only=True, eq=False):
+    """The steps of a graph in one run, or in one iteration. `scope` holds the names that its expressions see.
 
+    `key` is the iteration's path (`each[3]`), `prefix` what stands before the ids of its steps (`each[3].`); both are
+    empty at the root.
+    """
+
+    graph: Graph
+    key: str = ""
+    prefix: str = ""
+    steps: list[StepRun]
+    scope: dict[str, Any]
+    unfinished: int
+    cancelled: int = 0
+    unhandled: int | None = None
+    loop: "Loop | None" = None
+    index: int = 0
+
+
+class Loop(Struct, kw_only=True, eq=False):
+    """The iterations of one `foreach`, which is step `node` of `frame`.
+
+    `results` has an entry a finished item; `open` are the frames at work, `kept` those that failed or were cancelled.
+    `is_past`: the journal has its end already, so that no result is made again.
+    """
+
+    frame: Frame
+    node: Node
+    items: list[Any]
+    concurrency: int
+    continues: bool
+    is_past: bool
+    results: dict[int, Any] = {}
+    size: int = 0
+    next: int = 0
+    open: dict[int, Frame] = {}
+    kept: dict[int, Frame] = {}
+    failure: Any = None
+    is_closing: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no iteration is left to begin or to end."""
+        return not self.open and self.next >= len(self.items)
+
+
+class State(Struct, kw_only=True, eq=False):
+    """One run.
+
+    `unresolved` are the steps whose turn may have come, `failing` the frames with an unhandled failure, `closing` the
+    loops whose end may be decided; `waiting` counts waiting steps by what they wait for.
     `latest_at` is the latest time of its events: clocks of several processes write them, but none goes back.
     """
 
     status: RunStatus = RunStatus.QUEUED
-    steps: list[StepRun]
-    scope: dict[str, Any]
-    unfinished: int
+    root: Frame
+    frames: dict[str, Frame]
     active: int = 0
     retrying: int = 0
-    waiting: int = 0
-    unresolved: deque[int]
-    timers: list[tuple[datetime, int]] = []
-    unhandled: int | None = None
+    waiting: dict[str, int] = {}
+    unresolved: deque[tuple[Frame, int]]
+    failing: deque[Frame]
+    closing: deque[Loop]
+    timers: list[tuple[datetime, int, Frame | None, int]] = []
+    timer_serial: int = 0
+    deadline_at: datetime | None = None
+    signals: dict[str, deque[Any]] = {}
+    waits: dict[str, deque[tuple[Frame, int]]] = {}
+    mocks: dict[str, Any] = {}
+    preset_vars: dict[str, Any] = {}
+    past_loops: frozenset[str] = frozenset()
+    prepared: Any = None
     latest_at: datetime
+
+    @property
+    def steps(self) -> list[StepRun]:
+        """The steps of the definition itself."""
+        return self.root.steps
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The names that expressions of the definition's own steps see."""
+        return self.root.scope
+
+    @property
+    def unfinished(self) -> int:
+        """How many of the definition's own steps have not ended."""
+        return self.root.unfinished
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing of the run is being attempted: what is left waits for its time."""
-        return self.active == self.retrying
+        return self.active == self.retrying and not self.is_undecided
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether steps are left whose turn may have come."""
+        return bool(self.unresolved or self.failing or self.closing)
 
     @property
     def is_over(self) -> bool:
         """Whether the run has ended."""
         return self.status in TERMINAL_RUN
 
+    def locate(self, path: str) -> tuple[Frame, Node]:
+        """The frame and node of a step's path; raises KeyError where no such step is open."""
+        key, _, step_id = path.rpartition(".")
+        frame = self.frames[key]
+        return frame, frame.graph.nodes[frame.graph.index_by_id[step_id]]
+
     def next_due(self) -> datetime | None:
-        """When something of the run is due next: a delay, a retry or its deadline."""
-        while self.timers and not self._is_current(*self.timers[0]):
+        """When something of the run is due next: a delay, a timeout, a retry or its deadline."""
+        while self.timers and not self._is_current(self.timers[0]):
             heapq.heappop(self.timers)
         return self.timers[0][0] if self.timers else None
 
-    def pop_due(self, now: datetime) -> int | None:
-        """The index of a step that is due (RUN_DEADLINE for the run itself), taken off the timers."""
+    def pop_due(self, now: datetime) -> tuple[Frame | None, int] | None:
+        """The step that is due (no frame: the run's deadline), taken off the timers; None while none is."""
         due_at = self.next_due()
         if due_at is None or due_at > now:
             return None
-        return heapq.heappop(self.timers)[1]
+        return heapq.heappop(self.timers)[2:]
 
-    def add_timer(self, due_at: datetime, index: int) -> None:
-        """Make `index` due at a time."""
-        heapq.heappush(self.timers, (due_at, index))
+    def add_timer(self, due_at: datetime, frame: Frame | None, index: int) -> None:
+        """Make a step due at a time, or without a frame the run."""
+        # The serial keeps the heap from comparing frames.
+        self.timer_serial += 1
+        heapq.heappush(self.timers, (due_at, self.timer_serial, frame, index))
 
-    def _is_current(self, due_at: datetime, index: int) -> bool:
-        return index == RUN_DEADLINE or self.steps[index].due_at == due_at
+    def _is_current(self, timer: tuple[datetime, int, Frame | None, int]) -> bool:
+        due_at, _, frame, index = timer
+        return (self.deadline_at if frame is None else frame.steps[index].due_at) == due_at
 
 
 def create_state(graph: Graph, *, run_id: str, attempt: int) -> State:
     """The state of a run before its first event."""
+    scope = {"steps": {}, "run": {"id": run_id, "attempt": attempt, "started_at": None}, "vars": {}}
+    root = create_frame(graph, scope)
     return State(
-        steps=[StepRun(unsettled=len(node.after), open_listeners=node.error_listeners) for node in graph.nodes],
-        scope={"steps": {}, "run": {"id": run_id, "attempt": attempt, "started_at": None}, "vars": {}},
-        unfinished=len(graph.nodes),
-        unresolved=deque(graph.roots),
+        root=root,
+        frames={"": root},
+        unresolved=deque((root, index) for index in graph.roots),
         latest_at=datetime.min.replace(tzinfo=UTC),
-        timers=[],
+        failing=deque(),
+        closing=deque(),
     )
 
 
-def apply_event(graph: Graph, state: State, event: RunEvent) -> None:
-    """Change the state by one event of its journal. Raises InvalidTransition when the event cannot follow."""
-    state.latest_at = max(state.latest_at, event.at)
-    if is_step_event(event):
-        _apply_step_event(graph.nodes[graph.index_by_id[event.step]], state, event)
-    else:
-        _apply_run_event(state, event)
+def create_frame(graph: Graph, scope: dict[str, Any], *, key: str = "") -> Frame:
+    """A frame in which nothing has happened yet."""
+    return Frame(
+        graph=graph,
+        key=key,
+        prefix=f"{key}." if key else "",
+        steps=[StepRun(unsettled=len(node.after), open_listeners=node.error_listeners) for node in graph.nodes],
+        scope=scope,
+        unfinished=len(graph.nodes),
+    )
 
 
-def start_attempt(state: State, node: Node) -> StepRun:
+def start_attempt(state: State, frame: Frame, node: Node) -> StepRun:
     """Mark an action step as running; an attempt that was broken off by a crash keeps its number."""
-    step = state.steps[node.index]
-    if step.status is StepStatus.RETRYING or not step.attempt:
+    step = frame.steps[node.index]
+    if step.status is StepStatus.RETRYING or step.attempt == step.base:
         step.attempt += 1
-    state.active += step.status not in _ACTIVE
+    state.active += step.status not in (StepStatus.RUNNING, StepStatus.RETRYING)
     state.retrying -= step.status is StepStatus.RETRYING
     step.status = StepStatus.RUNNING
     step.due_at = None
     return step
 
 
-def is_satisfied(state: State, source: int, port: str) -> bool:
+def is_satisfied(frame: Frame, source: int, port: str) -> bool:
     """Whether an entry of `after` is satisfied by its settled step."""
-    step = state.steps[source]
+    step = frame.steps[source]
     if step.status is StepStatus.SUCCEEDED:
-        return port in (SUCCESS, step.port)
+        if port == SUCCESS:
+            return step.port is None or step.port not in frame.graph.nodes[source].refusing_ports
+        return port == step.port
     return step.status is StepStatus.FAILED and port == ERROR_PORT
-
-
-def describe_error(error: ErrorInfo | None) -> Any:
-    """An error as expressions see it."""
-    return None if error is None else msgspec.to_builtins(error)
-
-
-def _apply_step_event(node: Node, state: State, event: StepEvent) -> None:
-    step = state.steps[node.index]
-    before = step.status
-    step.status = after = move_step(node.id, before, event_type(event))
-    state.active += (after in _ACTIVE) - (before in _ACTIVE)
-    state.retrying += (after is StepStatus.RETRYING) - (before is StepStatus.RETRYING)
-    state.waiting += (after is StepStatus.WAITING) - (before is StepStatus.WAITING)
-    step.due_at = None
-    # The commonest first.
-    match event:
-        case StepSucceeded():
-            step.attempt = event.attempt
-            step.port = event.port
-            _settle(state, node, output=event.output)
-        case StepFailed():
-            step.attempt = event.attempt
-            if not step.open_listeners:
-                state.unhandled = node.index
-            _settle(state, node, error=event.error)
-        case StepSkipped():
-            _settle(state, node)
-            _withdraw_listener(state, node)
-        case StepCancelled():
-            _settle(state, node)
-        case StepRetrying():
-            step.attempt = event.attempt
-            step.due_at = event.retry_at
-            state.add_timer(event.retry_at, node.index)
-        case StepWaiting():
-            step.due_at = event.due_at
-            state.add_timer(event.due_at, node.index)
-        case StepStarted():
-            step.attempt = event.attempt
-        case _:
-            assert_never(event)
-
-
-def _apply_run_event(state: State, event: RunEvent) -> None:
-    if isinstance(event, RunQueued):
-        if state.status is not RunStatus.QUEUED:
-            raise InvalidTransition("the run", state.status, "run.queued")
-        state.scope |= {"trigger": event.trigger, "input": event.input, "workflow": event.workflow}
-        return
-    state.status = move_run(state.status, event_type(event))
-    if isinstance(event, RunStarted):
-        state.scope["vars"] = event.vars
-        state.scope["run"]["started_at"] = msgspec.to_builtins(event.at)
-        state.add_timer(event.deadline_at, RUN_DEADLINE)
-
-
-def _settle(state: State, node: Node, *, output: Any = None, error: ErrorInfo | None = None) -> None:
-    """Close a step: show its result to expressions and count it where it was waited for."""
-    step = state.steps[node.index]
-    state.unfinished -= 1
-    state.scope["steps"][node.id] = {"output": output, "error": describe_error(error), "status": step.status.value}
-    for edge in node.dependents:
-        target = state.steps[edge.target]
-        target.unsettled -= 1
-        target.satisfied += is_satisfied(state, node.index, edge.port)
-        if not target.unsettled and target.status not in TERMINAL_STEP:
-            state.unresolved.append(edge.target)
-
-
-def _withdraw_listener(state: State, node: Node) -> None:
-    """A skipped step handles no failure: where it was the last that could, the failure is unhandled."""
-    for source, port in node.after:
-        if port == ERROR_PORT:
-            step = state.steps[source]
-            step.open_listeners -= 1
-            if not step.open_listeners and step.status is StepStatus.FAILED:
-                state.unhandled = source

@@ -1,10 +1,12 @@
 """What is wrong with a definition beyond its shape: the graph and the expressions, all at once, with pointers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec import Struct
 
+from engine.core.definition import BARE_EXPRESSIONS, CONTROL_PORTS, ITEM_NAMES, MAX_NESTING, ports_of
 from engine.core.expressions import Expression, ExpressionError, Template, compile_expression, compile_template
 from engine.core.graph import ERROR_PORT, split_entry
 from engine.core.problems import Problem
@@ -18,7 +20,6 @@ ROOT_FIELDS: dict[str, tuple[str, ...] | None] = {
     "workflow": ("id", "name", "version"),
 }
 STEP_FIELDS = ("output", "status", "error")
-_EXPRESSION_FIELDS = {"if": ("condition",)}
 
 
 class _Sketch(Struct, kw_only=True):
@@ -29,6 +30,19 @@ class _Sketch(Struct, kw_only=True):
     type: str
     after: list[tuple[str, str]]
     config: Any
+    body: "list[_Sketch]"
+
+
+class _Names(Struct, frozen=True, kw_only=True):
+    """What an expression may name: the document's steps, those that have ended (None: not known), other names.
+
+    `reader` is the step that it belongs to, None for the document itself.
+    """
+
+    known: AbstractSet[str]
+    upstream: AbstractSet[str] | None
+    reader: str | None
+    others: tuple[str, ...] = ()
 
 
 def find_graph_problems(document: Mapping[str, Any], ports: Mapping[str, Sequence[str]]) -> list[Problem]:
@@ -37,38 +51,68 @@ def find_graph_problems(document: Mapping[str, Any], ports: Mapping[str, Sequenc
     `document` is the definition as decoded from JSON, of any shape; `ports` the known step types with their ports
     beside `error`. Faults of the shape itself are left to the schema.
     """
-    sketches = list(_read_steps(document))
-    by_id: dict[str, int] = {}
-    for index, sketch in enumerate(sketches):
-        by_id.setdefault(sketch.id, index)
-    problems = [*_duplicate_ids(sketches), *_bad_entries(sketches, by_id, ports)]
-    parents = [[by_id[source] for source, _ in sketch.after if source in by_id] for sketch in sketches]
-    order = _sort_topologically(parents)
-    cyclic = set(range(len(sketches))) - set(order)
-    problems += _cycle_problems(sketches, parents, cyclic)
-    ancestors = _ancestors(parents, order)
-    for index, sketch in enumerate(sketches):
-        upstream = None if index in cyclic else {sketches[i].id for i in _bits(ancestors[index])}
-        problems += _expression_problems(sketch, set(by_id), upstream)
-    problems += _document_expression_problems(document, set(by_id))
+    sketches = _read_steps(document, "", 0)
+    everything = list(_walk(sketches))
+    known = frozenset(sketch.id for sketch in everything)
+    problems = [*_duplicate_ids(everything), *_level_problems(sketches, ports, known, frozenset(), ())]
+    top = frozenset(sketch.id for sketch in sketches)
+    problems += _document_expression_problems(document, known, top)
     return problems
 
 
-def _read_steps(document: Mapping[str, Any]) -> Iterator[_Sketch]:
-    steps = document.get("steps")
-    for index, step in enumerate(steps if isinstance(steps, list) else []):
+def _read_steps(holder: Mapping[str, Any], pointer: str, depth: int) -> list[_Sketch]:
+    steps = holder.get("steps")
+    sketches: list[_Sketch] = []
+    for index, step in enumerate(steps if isinstance(steps, list) and depth <= MAX_NESTING else []):
         if not isinstance(step, dict) or not isinstance(step.get("id"), str):
             continue
         after = step.get("after")
         entries = [entry for entry in after if isinstance(entry, str)] if isinstance(after, list) else []
         step_type = step.get("type")
-        yield _Sketch(
-            pointer=f"/steps/{index}",
-            id=step["id"],
-            type=step_type if isinstance(step_type, str) else "",
-            after=[split_entry(entry) for entry in entries],
-            config=step.get("with", {}),
+        place = f"{pointer}/steps/{index}"
+        sketches.append(
+            _Sketch(
+                pointer=place,
+                id=step["id"],
+                type=step_type if isinstance(step_type, str) else "",
+                after=[split_entry(entry) for entry in entries],
+                config=step.get("with", {}),
+                body=_read_steps(step, place, depth + 1),
+            )
         )
+    return sketches
+
+
+def _walk(sketches: list[_Sketch]) -> Iterator[_Sketch]:
+    for sketch in sketches:
+        yield sketch
+        yield from _walk(sketch.body)
+
+
+def _level_problems(
+    sketches: list[_Sketch],
+    ports: Mapping[str, Sequence[str]],
+    known: AbstractSet[str],
+    outer: AbstractSet[str] | None,
+    others: tuple[str, ...],
+) -> Iterator[Problem]:
+    """The faults of steps that stand beside each other; `outer` are the steps before the `foreach` around them."""
+    by_id: dict[str, int] = {}
+    for index, sketch in enumerate(sketches):
+        by_id.setdefault(sketch.id, index)
+    yield from _bad_entries(sketches, by_id, ports)
+    parents = [[by_id[source] for source, _ in sketch.after if source in by_id] for sketch in sketches]
+    order = _sort_topologically(parents)
+    cyclic = set(range(len(sketches))) - set(order)
+    yield from _cycle_problems(sketches, parents, cyclic)
+    ancestors = _ancestors(parents, order)
+    for index, sketch in enumerate(sketches):
+        upstream: AbstractSet[str] | None = None
+        if index not in cyclic and outer is not None:
+            upstream = outer | {sketches[i].id for i in _bits(ancestors[index])}
+        names = _Names(known=known, upstream=upstream, reader=sketch.id, others=others)
+        yield from _expression_problems(sketch, names)
+        yield from _level_problems(sketch.body, ports, known, upstream, ITEM_NAMES)
 
 
 def _duplicate_ids(sketches: list[_Sketch]) -> Iterator[Problem]:
@@ -87,14 +131,18 @@ def _bad_entries(
         for position, (source, port) in enumerate(sketch.after):
             pointer = f"{sketch.pointer}/after/{position}"
             if source not in by_id:
-                yield Problem(pointer, "unknown_step", f"there is no step '{source}'{_suggest(source, by_id)}")
+                yield Problem(pointer, "unknown_step", f"there is no step '{source}' here{_suggest(source, by_id)}")
                 continue
             source_type = sketches[by_id[source]].type
-            known = (*ports.get(source_type, ()), ERROR_PORT)
+            known = (*_ports(sketches[by_id[source]], ports), ERROR_PORT)
             if port and source_type in ports and port not in known:
                 listing = ", ".join(f"'{name}'" for name in known)
                 message = f"step '{source}' ({source_type}) has no port '{port}'; it has {listing}"
                 yield Problem(pointer, "unknown_port", message)
+
+
+def _ports(sketch: _Sketch, ports: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return ports_of(sketch.type, sketch.config) if sketch.type in CONTROL_PORTS else ports.get(sketch.type, ())
 
 
 def _suggest(name: str, known: Mapping[str, int]) -> str:
@@ -150,31 +198,50 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def _expression_problems(sketch: _Sketch, known: set[str], upstream: set[str] | None) -> Iterator[Problem]:
+def _expression_problems(sketch: _Sketch, names: _Names) -> Iterator[Problem]:
     if not isinstance(sketch.config, dict):
         return
-    bare = _EXPRESSION_FIELDS.get(sketch.type, ())
+    bare = BARE_EXPRESSIONS.get(sketch.type, ())
     for field, value in sketch.config.items():
         pointer = f"{sketch.pointer}/with/{_escape(field)}"
-        if field in bare:
-            if isinstance(value, str):
-                yield from _check(lambda text=value: compile_expression(text), pointer, sketch.id, known, upstream)
-        else:
-            yield from _check(lambda item=value: compile_template(item), pointer, sketch.id, known, upstream)
+        if field not in bare:
+            seen = _item_names(sketch, names) if sketch.type == "foreach" and field == "output" else names
+            yield from _check(lambda item=value: compile_template(item), pointer, seen)
+        elif isinstance(value, str):
+            yield from _check(lambda text=value: compile_expression(text), pointer, names)
+        elif isinstance(value, dict):
+            for name, text in value.items():
+                if isinstance(text, str):
+                    place = f"{pointer}/{_escape(str(name))}"
+                    yield from _check(lambda case=text: compile_expression(case), place, names)
 
 
-def _document_expression_problems(document: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
-    if "output" in document:
-        yield from _check(lambda: compile_template(document["output"]), "/output", None, known, known)
-    settings = document.get("settings")
-    if isinstance(settings, dict) and "timeout" in settings:
-        timeout = settings["timeout"]
-        yield from _check(lambda: compile_template(timeout), "/settings/timeout", None, known, set())
+def _item_names(sketch: _Sketch, names: _Names) -> _Names:
+    """What the `output` of a `foreach` may name: it is made when the steps of an item have ended."""
+    upstream = None if names.upstream is None else names.upstream | {step.id for step in sketch.body}
+    return _Names(known=names.known, upstream=upstream, reader=sketch.id, others=ITEM_NAMES)
 
 
-def _check(
-    compiled: Any, pointer: str, step_id: str | None, known: set[str], upstream: set[str] | None
+def _document_expression_problems(
+    document: Mapping[str, Any], known: AbstractSet[str], top: AbstractSet[str]
 ) -> Iterator[Problem]:
+    if "output" in document:
+        names = _Names(known=known, upstream=top, reader=None)
+        yield from _check(lambda: compile_template(document["output"]), "/output", names)
+    settings = document.get("settings")
+    if not isinstance(settings, dict):
+        return
+    names = _Names(known=known, upstream=frozenset(), reader=None)
+    if "timeout" in settings:
+        timeout = settings["timeout"]
+        yield from _check(lambda: compile_template(timeout), "/settings/timeout", names)
+    concurrency = settings.get("concurrency")
+    if isinstance(concurrency, dict) and "key" in concurrency:
+        key = concurrency["key"]
+        yield from _check(lambda: compile_template(key), "/settings/concurrency/key", names)
+
+
+def _check(compiled: Any, pointer: str, names: _Names) -> Iterator[Problem]:
     try:
         expression: Expression | Template = compiled()
     except ExpressionError as error:
@@ -182,17 +249,18 @@ def _check(
         yield Problem(pointer + (error.pointer or ""), error.code, detail)
         return
     for reference in sorted(expression.references):
-        problem = _reference_problem(reference, step_id, known, upstream)
+        problem = _reference_problem(reference, names)
         if problem is not None:
             yield Problem(pointer, *problem)
 
 
-def _reference_problem(
-    reference: tuple[str, ...], step_id: str | None, known: set[str], upstream: set[str] | None
-) -> tuple[str, str] | None:
+def _reference_problem(reference: tuple[str, ...], names: _Names) -> tuple[str, str] | None:
     root, *path = reference
+    if root in names.others:
+        return None
     if root not in ROOT_FIELDS:
-        return "unknown_name", f"there is no name '{root}'; the names are {', '.join(sorted(ROOT_FIELDS))}"
+        listing = ", ".join(sorted((*ROOT_FIELDS, *names.others)))
+        return "unknown_name", f"there is no name '{root}'; the names are {listing}"
     fields = ROOT_FIELDS[root]
     if fields is not None and path and path[0] not in fields:
         return "unknown_name", f"'{root}' has no field '{path[0]}'; it has {', '.join(fields)}"
@@ -201,19 +269,24 @@ def _reference_problem(
     if not path:
         return "unknown_name", "name a step after `steps`, like steps.fetch.output"
     source, *rest = path
-    if source not in known:
+    if source not in names.known:
         return "unknown_step", f"there is no step '{source}'"
     if rest and rest[0] not in STEP_FIELDS:
         return "unknown_name", f"a step has no field '{rest[0]}'; it has {', '.join(STEP_FIELDS)}"
-    if upstream is not None and source not in upstream:
-        reader = (
-            "the settings are read before any step runs" if step_id is None else f"'{step_id}' does not wait for it"
-        )
-        return (
-            "not_upstream",
-            f"'{source}' may not have run yet: {reader}; add it to `after`, directly or through others",
-        )
+    if names.upstream is not None and source not in names.upstream:
+        return "not_upstream", _explain_not_upstream(source, names)
     return None
+
+
+def _explain_not_upstream(source: str, names: _Names) -> str:
+    if names.reader is not None:
+        return (
+            f"'{source}' may not have run yet: '{names.reader}' does not wait for it; add it to `after`, directly or "
+            "through others (the steps of a `foreach` are seen within it alone)"
+        )
+    if names.upstream:
+        return f"'{source}' is a step of a `foreach`: name the `foreach`, whose output has what every item gave"
+    return f"'{source}' may not have run yet: the settings are read before any step runs"
 
 
 def _escape(token: str) -> str:

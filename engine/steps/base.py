@@ -79,6 +79,7 @@ class StepType(ABC):
     """A type of step: how it is named, shown and configured.
 
     `Config` describes `with`; its JSON Schema is the form in the web builder. `ports` are those beside `error`.
+    `has_steps`: steps of its own stand beside `with`.
     """
 
     name: ClassVar[str]
@@ -86,6 +87,7 @@ class StepType(ABC):
     icon: ClassVar[str]
     Config: ClassVar[type[Struct]]
     ports: ClassVar[tuple[str, ...]] = ()
+    has_steps: ClassVar[bool] = False
 
     def check(self, config: Mapping[str, Any]) -> Iterable[Fault]:  # noqa: ARG002 - a hook with an empty default
         """Faults of a configuration that fits the JSON Schema but breaks another rule.

@@ -1,16 +1,14 @@
-"""The control steps: how they are configured. What they do is decided in the core."""
+"""The control steps that branch, shape data and end: how they are configured. What they do is decided in the core."""
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from engine.steps.base import ControlStep, Fault
-from engine.steps.templates import is_template
 
-LONGEST_DELAY_SECONDS = 3650 * 86_400
+_CASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
 class IfConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,45 +35,89 @@ class IfStep(ControlStep):
     Config: ClassVar = IfConfig
 
 
-class DelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A span or a moment."""
+class SwitchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Cases by name, asked in their order."""
 
-    seconds: (
-        Annotated[float, Meta(title="Seconds", description="how long to wait", ge=0, le=LONGEST_DELAY_SECONDS)]
-        | UnsetType
-    ) = UNSET
-    until: (
-        Annotated[
-            str,
-            Meta(
-                title="Until",
-                description="the moment to wait for, with its offset",
-                examples=["2027-01-31T09:00:00+01:00"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    cases: Annotated[
+        dict[str, Annotated[str, Meta(min_length=1)]],
+        Meta(
+            title="Cases",
+            description="expressions that give true or false, by the name of their port; the first true one is taken",
+            min_length=1,
+            max_length=100,
+            examples=[{"large": "input.total > 1000", "small": "input.total > 0"}],
+        ),
+    ]
 
 
-class DelayStep(ControlStep):
-    """Waits, for a span or until a moment."""
+class SwitchStep(ControlStep):
+    """Goes on at the port of the first case that is true, or at `default`."""
 
-    name: ClassVar = "delay"
-    title: ClassVar = "Delay"
-    icon: ClassVar = "clock"
-    Config: ClassVar = DelayConfig
+    name: ClassVar = "switch"
+    title: ClassVar = "Switch"
+    icon: ClassVar = "route"
+    ports: ClassVar = ("default",)
+    Config: ClassVar = SwitchConfig
 
     def check(self, config: Mapping[str, Any]) -> Iterable[Fault]:
-        """Exactly one of `seconds` and `until`; `until` is a time with an offset."""
-        if ("seconds" in config) == ("until" in config):
-            yield "", "exactly_one", "give either `seconds` or `until`, and not both"
-        until = config.get("until")
-        if isinstance(until, str) and not is_template(until) and not _is_moment(until):
-            yield "/until", "invalid_time", f"{until!r} is no time with an offset, like 2027-01-31T09:00:00Z"
+        """Names of cases can be written after a step's id, and are no port that every step has."""
+        for name in config.get("cases") or ():
+            place = "/cases/" + str(name).replace("~", "~0").replace("/", "~1")
+            if name in ("default", "error"):
+                yield place, "reserved_name", f"a case cannot be named '{name}': the step has this port already"
+            elif not _CASE_NAME.fullmatch(str(name)):
+                yield place, "invalid_format", f"{name!r} is no name for a port: use letters, digits, '_' and '-'"
 
 
-def _is_moment(text: str) -> bool:
-    try:
-        return msgspec.convert(text, datetime).tzinfo is not None
-    except msgspec.ValidationError:
-        return False
+class TransformConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Values to make."""
+
+    values: Annotated[
+        dict[str, Any],
+        Meta(
+            title="Values",
+            description="what the step gives; its texts may hold expressions",
+            examples=[{"total": "{{ steps.fetch.output.body.price * input.count }}"}],
+        ),
+    ]
+
+
+class TransformStep(ControlStep):
+    """Makes values out of others."""
+
+    name: ClassVar = "transform"
+    title: ClassVar = "Transform"
+    icon: ClassVar = "braces"
+    Config: ClassVar = TransformConfig
+
+
+class RespondConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer to whoever waits for one."""
+
+    status: Annotated[int, Meta(title="Status", description="HTTP status of the answer", ge=200, le=599)] = 200
+    headers: Annotated[dict[str, str], Meta(title="Headers")] = {}
+    body: Annotated[Any, Meta(title="Body", description="any JSON value; a text is sent as it is")] = None
+
+
+class RespondStep(ControlStep):
+    """Answers the caller that waits for the run; where nobody waits, it simply succeeds."""
+
+    name: ClassVar = "respond"
+    title: ClassVar = "Respond"
+    icon: ClassVar = "reply"
+    Config: ClassVar = RespondConfig
+
+
+class FailConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why it fails."""
+
+    message: Annotated[str, Meta(title="Message", description="why the run fails here", min_length=1)]
+
+
+class FailStep(ControlStep):
+    """Fails, with a message of its own."""
+
+    name: ClassVar = "fail"
+    title: ClassVar = "Fail"
+    icon: ClassVar = "octagon-x"
+    Config: ClassVar = FailConfig

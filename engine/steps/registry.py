@@ -8,10 +8,27 @@ import msgspec
 
 from engine.core.definition import ActionTraits
 from engine.steps.base import ActionStep, StepFailure, StepType
-from engine.steps.control import DelayStep, IfStep
+from engine.steps.control import FailStep, IfStep, RespondStep, SwitchStep, TransformStep
 from engine.steps.http import HttpStep
+from engine.steps.plugins import load_plugins
+from engine.steps.waiting import ApprovalStep, DelayStep, ForeachStep, WaitStep, WorkflowStep
 
-_STEP_TYPES: dict[str, StepType] = {step.name: step for step in (HttpStep(), IfStep(), DelayStep())}
+_OWN: tuple[StepType, ...] = (
+    HttpStep(),
+    IfStep(),
+    SwitchStep(),
+    TransformStep(),
+    ForeachStep(),
+    DelayStep(),
+    WaitStep(),
+    ApprovalStep(),
+    WorkflowStep(),
+    RespondStep(),
+    FailStep(),
+)
+_STEP_TYPES: dict[str, StepType] = {
+    step.name: step for step in (*_OWN, *load_plugins(frozenset(step.name for step in _OWN)))
+}
 
 
 def step_types() -> Sequence[StepType]:

@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from engine.core.definition import MAX_STEPS, Definition
+from engine.core.definition import MAX_NESTING, MAX_STEPS, Definition
 from engine.core.problems import Problem
 from engine.core.validation import find_graph_problems
 from engine.steps.base import ActionStep
 from engine.steps.configuration import problems_in, schema_problems
-from engine.steps.registry import get_step_type, step_types
+from engine.steps.registry import config_schema, get_step_type, step_types
 
 MAX_PROBLEMS = 200
 FIELDS = ", ".join(Definition.__struct_encode_fields__)
@@ -22,35 +22,62 @@ def validate_definition(document: object) -> list[Problem]:
     """The faults of a definition as decoded from JSON, each with a pointer into it; empty for one that can run."""
     if not isinstance(document, Mapping):
         return [Problem("", "invalid_type", "a definition is an object with `schema` and `steps`")]
-    steps = document.get("steps")
-    if isinstance(steps, list) and len(steps) > MAX_STEPS:
-        message = f"there are {len(steps):,} steps; a definition has at most {MAX_STEPS:,}"
+    count = sum(1 for _ in _walk(document, "", 0))
+    if count > MAX_STEPS:
+        message = f"there are {count:,} steps; a definition has at most {MAX_STEPS:,}"
         return [Problem("/steps", "too_many_steps", message)]
     problems = list(schema_problems(_validator().iter_errors(document), "", FIELDS))
-    problems += _step_problems(steps if isinstance(steps, list) else [])
+    problems += _step_problems(document)
     problems += find_graph_problems(document, {step.name: step.ports for step in step_types()})
     if not problems:
         problems += _conversion_problems(document)
     return sorted(problems[:MAX_PROBLEMS], key=_by_place)
 
 
-def _step_problems(steps: list[Any]) -> Iterator[Problem]:
-    for index, step in enumerate(steps):
-        if not isinstance(step, dict) or not isinstance(step.get("type"), str):
-            continue
-        pointer = f"/steps/{index}"
-        step_type = get_step_type(step["type"])
-        if step_type is None:
-            known = ", ".join(f"'{known.name}'" for known in step_types())
-            message = f"there is no step type '{step['type']}'; the types are {known}"
-            yield Problem(f"{pointer}/type", "unknown_step_type", message)
-            continue
-        yield from problems_in(step_type, step.get("with", {}), f"{pointer}/with")
-        if not isinstance(step_type, ActionStep):
-            for field in ("retry", "timeout"):
-                if step.get(field) is not None:
-                    message = f"a step of type '{step_type.name}' makes no attempts, so it has no `{field}`"
-                    yield Problem(f"{pointer}/{field}", "not_applicable", message)
+def _walk(holder: Mapping[str, Any], pointer: str, depth: int) -> Iterator[tuple[Mapping[str, Any], str, int]]:
+    """Every step with its pointer and how many steps are around it; one level too deep is still told of."""
+    steps = holder.get("steps")
+    for index, step in enumerate(steps if isinstance(steps, list) and depth <= MAX_NESTING + 1 else []):
+        if isinstance(step, dict):
+            place = f"{pointer}/steps/{index}"
+            yield step, place, depth
+            yield from _walk(step, place, depth + 1)
+
+
+def _step_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    for step, pointer, depth in _walk(document, "", 0):
+        if depth == MAX_NESTING + 1:
+            yield Problem(pointer, "too_deep", f"steps stand within each other at most {MAX_NESTING} deep")
+        if isinstance(step.get("type"), str):
+            yield from _one_step_problems(step, step["type"], pointer)
+
+
+def _one_step_problems(step: Mapping[str, Any], name: str, pointer: str) -> Iterator[Problem]:
+    step_type = get_step_type(name)
+    if step_type is None:
+        known = ", ".join(f"'{known.name}'" for known in step_types())
+        yield Problem(f"{pointer}/type", "unknown_step_type", f"there is no step type '{name}'; the types are {known}")
+        return
+    yield from problems_in(step_type, step.get("with", {}), f"{pointer}/with")
+    if step_type.has_steps and not step.get("steps"):
+        message = f"a step of type '{name}' needs `steps` of its own, beside `with`"
+        yield Problem(f"{pointer}/steps", "required", message)
+    if not step_type.has_steps and step.get("steps"):
+        yield Problem(f"{pointer}/steps", "not_applicable", f"a step of type '{name}' has no `steps` of its own")
+    if not isinstance(step_type, ActionStep):
+        for field in ("retry", "timeout"):
+            if step.get(field) is not None:
+                where = (
+                    "; its timeout stands in `with`" if field == "timeout" and "timeout" in _config_fields(name) else ""
+                )
+                message = f"a step of type '{name}' makes no attempts, so it has no `{field}`{where}"
+                yield Problem(f"{pointer}/{field}", "not_applicable", message)
+
+
+def _config_fields(name: str) -> Mapping[str, Any]:
+    """The fields of a step type's `with`, each with its schema."""
+    fields: Mapping[str, Any] = config_schema(name).get("properties", {})
+    return fields
 
 
 def _conversion_problems(document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,0 +1,31 @@
+"""Which concurrency slot a run needs before it may start."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from engine.core.expressions.values import encode_json
+from engine.core.graph import Graph
+from engine.core.state import State
+
+LONGEST_KEY = 1024
+
+
+class ConcurrencyClaim(Struct, frozen=True, kw_only=True):
+    """One of the `limit` slots of a key; `when_full` is `queue`, `drop` or `cancel_running`."""
+
+    key: str
+    limit: int
+    when_full: str
+
+
+def evaluate_concurrency(graph: Graph, state: State, variables: dict[str, Any]) -> ConcurrencyClaim | None:
+    """The slot that a queued run needs; None without a rule. Raises ExpressionError, or ValueError for a long key."""
+    rule = graph.concurrency
+    if rule is None:
+        return None
+    key = rule.key.render(state.scope | {"vars": variables | state.preset_vars})
+    text = key if isinstance(key, str) else encode_json(key).decode()
+    if len(text) > LONGEST_KEY:
+        raise ValueError(f"settings.concurrency.key is longer than {LONGEST_KEY} characters")
+    return ConcurrencyClaim(key=text, limit=rule.limit, when_full=rule.when_full)

@@ -1,0 +1,42 @@
+"""How runs and iterations are broken off: everything in them that has not ended is cancelled first."""
+
+from engine.core.decisions import CancelChild, StopAttempt
+from engine.core.events import RunCancelled, RunFailed, RunTimedOut, StepCancelled
+from engine.core.graph import Node
+from engine.core.observations import CancelRequested
+from engine.core.state import Frame
+from engine.core.statuses import TERMINAL_STEP, StepStatus
+from engine.core.turn import Turn
+
+
+def cancel_run(turn: Turn, requested: CancelRequested) -> None:
+    """End the run as somebody, or a rule, wants it."""
+    end_run(turn, RunCancelled(at=turn.at, by=requested.by, reason=requested.reason), "run_cancelled")
+
+
+def end_run(turn: Turn, event: RunFailed | RunCancelled | RunTimedOut, reason: str) -> None:
+    """Cancel what has not ended, then end the run."""
+    cancel_frame(turn, turn.state.root, reason)
+    turn.record(event)
+
+
+def cancel_frame(turn: Turn, frame: Frame, reason: str) -> None:
+    """Cancel every step of a frame that has not ended, with all that goes on below it."""
+    for node in frame.graph.nodes:
+        step = frame.steps[node.index]
+        if step.status in TERMINAL_STEP:
+            continue
+        if step.loop is not None:
+            for iteration in list(step.loop.open.values()):
+                cancel_frame(turn, iteration, reason)
+        _cancel_step(turn, frame, node, reason)
+
+
+def _cancel_step(turn: Turn, frame: Frame, node: Node, reason: str) -> None:
+    step = frame.steps[node.index]
+    path = frame.prefix + node.id
+    if step.status is StepStatus.RUNNING and node.body is None:
+        turn.decisions.append(StopAttempt(step=path))
+    if step.status is StepStatus.WAITING and step.child_run_id is not None:
+        turn.decisions.append(CancelChild(run_id=step.child_run_id))
+    turn.record_step(frame, node, StepCancelled(at=turn.at, step=path, reason=reason))

@@ -1,0 +1,186 @@
+"""The iterations of a `foreach`: which of them are open, and what each of them gives."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine.core.events import ErrorInfo
+from engine.core.expressions import ExpressionError
+from engine.core.failures import describe_expression_error
+from engine.core.graph import Node
+from engine.core.rounds import reset_frame
+from engine.core.state import Frame, Loop, State, create_frame
+
+MAX_ITEMS = 100_000
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+
+_encoder = msgspec.json.Encoder()
+
+
+class PreparedLoop(Struct, frozen=True, kw_only=True):
+    """What a `foreach` works on, its expressions filled in. `concurrency`: how many items at a time."""
+
+    items: list[Any]
+    concurrency: int
+    continues: bool
+
+
+def prepare_loop(frame: Frame, node: Node) -> PreparedLoop:
+    """Evaluate the items and settings of a `foreach`; raises ExpressionError, or ValueError with a plain sentence."""
+    assert node.body is not None
+    items = node.body.items.evaluate(frame.scope)
+    if not isinstance(items, list):
+        raise ValueError(f"`items` gave {type(items).__name__}; it must give a list")  # noqa: TRY004 - the user's value
+    if len(items) > MAX_ITEMS:
+        raise ValueError(f"`items` gave {len(items):,} items; a `foreach` takes at most {MAX_ITEMS:,}")
+    config = node.config.render(frame.scope)
+    concurrency = config.get("concurrency", MAX_ITEMS)
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise ValueError("`concurrency` must be a whole number, 1 or more")
+    return PreparedLoop(
+        items=items, concurrency=concurrency, continues=config.get("on_item_error", "fail") == "continue"
+    )
+
+
+def start_loop(state: State, frame: Frame, node: Node, count: int) -> None:
+    """A `foreach` starts with `count` items, or goes on in a new round with what was left of it."""
+    step = frame.steps[node.index]
+    if step.loop is not None:
+        _resume(state, step.loop)
+        return
+    path = frame.prefix + node.id
+    is_past = path in state.past_loops
+    prepared: PreparedLoop | None = state.prepared
+    if prepared is None and not is_past:
+        try:
+            prepared = prepare_loop(frame, node)
+        except (ExpressionError, ValueError):
+            # Read without its large outputs, which only somebody does who wants to look at the steps.
+            prepared = None
+    state.prepared = None
+    if prepared is None:
+        prepared = PreparedLoop(items=[None] * count, concurrency=count or 1, continues=True)
+    step.loop = Loop(
+        frame=frame,
+        node=node,
+        items=prepared.items,
+        concurrency=prepared.concurrency,
+        continues=prepared.continues,
+        is_past=is_past,
+    )
+    _open_more(state, step.loop)
+
+
+def open_iteration_of(state: State, path: str) -> tuple[Frame, Node]:
+    """Open the iteration that a step's path lies in, out of turn; raises KeyError where there can be none."""
+    key, _, _ = path.rpartition(".")
+    loop_path, _, number = key.removesuffix("]").rpartition("[")
+    outer, node = state.locate(loop_path)
+    loop = outer.steps[node.index].loop
+    if loop is None or not number.isdigit() or int(number) >= len(loop.items):
+        raise KeyError(path)
+    _open(state, loop, int(number))
+    return state.locate(path)
+
+
+def end_iteration(state: State, frame: Frame) -> None:
+    """Every step of an iteration has ended: keep what it gives, and begin the next one."""
+    loop = frame.loop
+    assert loop is not None
+    del state.frames[frame.key]
+    del loop.open[frame.index]
+    if frame.unhandled is None and frame.cancelled:
+        # The loop is being broken off.
+        loop.kept[frame.index] = frame
+        return
+    _keep_result(loop, frame)
+    if loop.failure is None:
+        _open_more(state, loop)
+    else:
+        state.closing.append(loop)
+
+
+def _keep_result(loop: Loop, frame: Frame) -> None:
+    if loop.is_past:
+        return
+    error: Any = None
+    result: Any = None
+    if frame.unhandled is not None:
+        error = frame.scope["steps"][frame.graph.nodes[frame.unhandled].id]["error"]
+    else:
+        try:
+            result = _make_result(loop, frame)
+        except ExpressionError as problem:
+            error = msgspec.to_builtins(describe_expression_error(problem))
+    if error is not None and not loop.continues:
+        loop.kept[frame.index] = frame
+        loop.failure = loop.failure or _describe_failure(frame.index, error)
+        return
+    loop.results[frame.index] = result = result if error is None else {"error": error}
+    loop.size += len(_encoder.encode(result))
+    if loop.size > MAX_OUTPUT_BYTES:
+        loop.failure = loop.failure or ErrorInfo(
+            code="output_too_large",
+            message=f"the results of its items exceed {MAX_OUTPUT_BYTES // 1_048_576} MiB together; "
+            "give an `output` that keeps only what is needed of each",
+        )
+
+
+def _make_result(loop: Loop, frame: Frame) -> Any:
+    assert loop.node.body is not None
+    if loop.node.body.output is not None:
+        return loop.node.body.output.render(frame.scope)
+    steps = frame.scope["steps"]
+    return {node.id: steps[node.id]["output"] for node in frame.graph.nodes}
+
+
+def _describe_failure(index: int, error: Any) -> ErrorInfo:
+    return ErrorInfo(
+        code="item_failed",
+        message=f"item {index} failed: {error['message']}",
+        status=error.get("status"),
+        details={"index": index, "error": error},
+    )
+
+
+def _open_more(state: State, loop: Loop) -> None:
+    """Begin iterations as far as the concurrency allows."""
+    while loop.next < len(loop.items) and len(loop.open) < loop.concurrency:
+        index = loop.next
+        loop.next += 1
+        if index not in loop.results and index not in loop.open:
+            _open(state, loop, index)
+    if loop.is_done:
+        state.closing.append(loop)
+
+
+def _open(state: State, loop: Loop, index: int) -> None:
+    assert loop.node.body is not None
+    outer = loop.frame
+    known = outer.scope["steps"]
+    scope = outer.scope | {
+        "steps": {step_id: known[step_id] for step_id in loop.node.body.outer if step_id in known},
+        "item": loop.items[index],
+        "index": index,
+    }
+    frame = create_frame(loop.node.body.graph, scope, key=f"{outer.prefix}{loop.node.id}[{index}]")
+    frame.loop, frame.index = loop, index
+    loop.open[index] = frame
+    state.frames[frame.key] = frame
+    state.unresolved.extend((frame, root) for root in frame.graph.roots)
+
+
+def _resume(state: State, loop: Loop) -> None:
+    """Go on with the iterations that failed, were broken off, or had not begun."""
+    frames = loop.kept | loop.open
+    loop.kept, loop.open = {}, dict(sorted(frames.items()))
+    loop.failure, loop.is_closing = None, False
+    for frame in list(loop.open.values()):
+        outer = loop.frame.scope
+        frame.scope.update(run=outer["run"], vars=outer["vars"])
+        state.frames[frame.key] = frame
+        reset_frame(state, frame)
+        if not frame.unfinished:
+            end_iteration(state, frame)
+    _open_more(state, loop)
