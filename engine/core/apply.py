@@ -8,6 +8,7 @@ import msgspec
 from engine.core.events import (
     ErrorInfo,
     RunEvent,
+    RunHeld,
     RunQueued,
     RunRetried,
     RunSignalled,
@@ -113,6 +114,9 @@ def _apply_run_event(state: State, event: RunEvent) -> None:
         state.scope["run"]["started_at"] = msgspec.to_builtins(event.at)
         state.deadline_at = event.deadline_at
         state.add_timer(event.deadline_at, None, RUN_DEADLINE)
+        state.is_held = False
+    elif isinstance(event, RunHeld):
+        state.is_held = True
     elif isinstance(event, RunSignalled):
         state.signals.setdefault(event.name, deque()).append(event.payload)
     elif isinstance(event, RunRetried):

@@ -11,6 +11,7 @@ def begin_round(state: State, attempt: int) -> None:
     state.scope["run"]["attempt"] = attempt
     state.active = state.retrying = 0
     state.deadline_at = None
+    state.is_held = False
     state.frames = {"": state.root}
     for gathered in (state.waiting, state.waits, state.timers, state.unresolved, state.failing, state.closing):
         gathered.clear()

@@ -40,6 +40,9 @@ def _hold(turn: Turn, full: FullSlots) -> None:
     if rule is not None and rule.when_full == "drop":
         end_run(turn, RunCancelled(at=turn.at, reason="concurrency_dropped"), "run_cancelled")
         return
+    if turn.state.is_held:
+        turn.ignore("the run is held already")
+        return
     turn.record(RunHeld(at=turn.at, key=full.key, limit=full.limit, holders=full.holders))
 
 

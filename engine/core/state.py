@@ -110,6 +110,7 @@ class State(Struct, kw_only=True, eq=False):
     preset_vars: dict[str, Any] = {}
     past_loops: frozenset[str] = frozenset()
     prepared: Any = None
+    is_held: bool = False
     latest_at: datetime
 
     @property

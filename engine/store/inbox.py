@@ -1,5 +1,6 @@
 """The SQL of inboxes: what others have for a run, read and journalled by its owner alone."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,24 @@ FROM inbox JOIN run ON run.id = inbox.run_id
 WHERE run.owner = $1 ORDER BY inbox.id LIMIT 1000
 """
 
+_READ_OF = "SELECT id, run_id, kind, payload FROM inbox WHERE run_id = ANY ($1) ORDER BY id LIMIT 10000"
+
+# A run whose parent ended in the very moment in which it was started is seen by nobody else.
+_CANCEL_ORPHANS = """
+WITH orphan AS (
+    SELECT child.id, child.workspace_id FROM run AS child JOIN run AS parent ON parent.id = child.parent_run_id
+    WHERE child.parent_run_id IS NOT NULL AND child.finished_at IS NULL AND parent.finished_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run_id = child.id AND inbox.kind = 'cancel')
+    LIMIT 1000
+), put AS (
+    INSERT INTO inbox (run_id, kind, payload)
+    SELECT id, 'cancel', convert_to('{"by":null,"reason":"parent_ended"}', 'UTF8') FROM orphan
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'inbox', workspace_id, id, '' FROM orphan
+)
+SELECT count(*) FROM orphan
+"""
+
 _DROP_LATE = "DELETE FROM inbox USING run WHERE run.id = inbox.run_id AND run.finished_at IS NOT NULL"
 
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
@@ -42,7 +61,17 @@ async def read_messages(connection: asyncpg.Connection, worker_id: int) -> list[
     return list(await connection.fetch(_READ_OWNED, worker_id))
 
 
-async def drop_messages(connection: asyncpg.Connection, inbox_ids: list[int]) -> None:
+async def read_messages_of(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """The messages for these runs, oldest first: id, run_id, kind, payload (JSON)."""
+    return list(await connection.fetch(_READ_OF, list(run_ids)))
+
+
+async def cancel_orphans(connection: asyncpg.Connection) -> int:
+    """Cancel unfinished runs whose parents have ended; how many."""
+    return int(await connection.fetchval(_CANCEL_ORPHANS))
+
+
+async def drop_messages(connection: asyncpg.Connection | asyncpg.Pool, inbox_ids: list[int]) -> None:
     """Throw away messages that came too late to have an effect."""
     await connection.execute(_DROP, inbox_ids)
 

@@ -56,6 +56,12 @@ WITH freed AS (
 SELECT count(*) FROM freed
 """
 
+_REST = """
+UPDATE run SET owner = NULL, wake_at = CASE
+    WHEN EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id) THEN now() ELSE $3 END
+WHERE id = $2 AND owner = $1
+"""
+
 
 class Suspect(Struct, frozen=True):
     """A worker that has been silent for `silence` seconds."""
@@ -119,6 +125,13 @@ async def hand_back_all(connection: asyncpg.Connection, worker_id: int) -> int:
 async def hand_back(connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID]) -> int:
     """Free some of the worker's runs for others; their number."""
     return int(await connection.fetchval(_RELEASE, worker_id, list(run_ids)))
+
+
+async def put_to_rest(
+    connection: asyncpg.Connection | asyncpg.Pool, worker_id: int, run_id: UUID, wake_at: datetime
+) -> None:
+    """Give up a run of the worker's that only waits, until `wake_at` or until something lies in its inbox."""
+    await connection.execute(_REST, worker_id, run_id, wake_at)
 
 
 def _lock_key(worker_id: int) -> int:

@@ -1,6 +1,7 @@
 """The SQL of runs as the worker sees them: finding runnable ones and claiming them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,8 @@ WITH me AS MATERIALIZED (
 ), claimed AS (
     UPDATE run SET owner = $1 FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
-              run.trigger_type
+              run.trigger_type, run.parent_run_id, run.parent_step, run.depth, run.is_test, run.concurrency_key,
+              run.slot_at
 )
 SELECT claimed.*, journal.seq, journal.payload
 FROM claimed JOIN journal ON journal.run_id = claimed.id
@@ -59,6 +61,12 @@ class ClaimedRun(Struct, frozen=True, kw_only=True):
     attempt: int
     crashes: int
     trigger_type: str
+    parent_run_id: UUID | None
+    parent_step: str | None
+    depth: int
+    is_test: bool
+    concurrency_key: str | None
+    slot_at: datetime | None
     journal: list[tuple[int, bytes]]
 
 

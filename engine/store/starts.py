@@ -13,9 +13,11 @@ _ACCEPT = """
 WITH start AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
                          $8::timestamptz[], $9::bytea[], $10::bytea[], $11::text[], $12::uuid[], $13::uuid[],
-                         $14::text[], $15::bytea[], $16::timestamptz[], $17::bool[])
+                         $14::text[], $15::bytea[], $16::timestamptz[], $17::bool[], $18::uuid[], $19::text[],
+                         $20::smallint[], $21::uuid[], $22::bool[])
         AS start (run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, at, queued,
-                  message, traceparent, event_id, scope, key, fingerprint, trigger_updated_at, is_pinned)
+                  message, traceparent, event_id, scope, key, fingerprint, trigger_updated_at, is_pinned,
+                  parent_run_id, parent_step, depth, origin_run_id, is_test)
 ), current AS MATERIALIZED (
     SELECT start.* FROM start
     JOIN workflow ON workflow.id = start.workflow_id AND workflow.deleted_at IS NULL
@@ -31,8 +33,11 @@ WITH start AS MATERIALIZED (
     SELECT current.* FROM current LEFT JOIN fresh USING (run_id)
     WHERE current.key IS NULL OR fresh.run_id IS NOT NULL
 ), runs AS (
-    INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, status, created_at)
-    SELECT run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, 'queued', at FROM accepted
+    INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, status, created_at,
+                     parent_run_id, parent_step, depth, origin_run_id, is_test)
+    SELECT run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, 'queued', at,
+           parent_run_id, parent_step, depth, origin_run_id, is_test
+    FROM accepted
 ), history AS (
     INSERT INTO journal (run_id, seq, kind, at, payload) SELECT run_id, 1, 'run.queued', at, queued FROM accepted
 ), receipts AS (
@@ -64,7 +69,8 @@ class Start(Struct, frozen=True, kw_only=True):
 
     `queued` is the JSON of its first journal event, `message` that of its outbox message. With `key` the start is
     deduplicated within `scope`; `event_id` makes a receipt of the trigger's inbound event. The version must be the
-    published one unless it `is_pinned`, and the trigger enabled and as it was at `trigger_updated_at`.
+    published one unless it `is_pinned`, and the trigger enabled and as it was at `trigger_updated_at`. `parent_*` tell
+    whose step started it and how deep, `origin_run_id` which run it repeats.
     """
 
     run_id: UUID
@@ -84,6 +90,11 @@ class Start(Struct, frozen=True, kw_only=True):
     fingerprint: bytes | None = None
     trigger_updated_at: datetime | None = None
     is_pinned: bool = False
+    parent_run_id: UUID | None = None
+    parent_step: str | None = None
+    depth: int = 0
+    origin_run_id: UUID | None = None
+    is_test: bool = False
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -161,4 +172,9 @@ _COLUMNS = (
     "fingerprint",
     "trigger_updated_at",
     "is_pinned",
+    "parent_run_id",
+    "parent_step",
+    "depth",
+    "origin_run_id",
+    "is_test",
 )

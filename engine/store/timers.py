@@ -1,11 +1,14 @@
 """The SQL of timers: a suspended run's `wake_at` is the truth of when it goes on."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 
 TIMEKEEPER_LOCK = 0x46_46_54_4B
+
+# The `wake_at` of a run that no time wakes: it waits for a concurrency slot, or for what others put into its inbox.
+HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 
 # now() is stable, clock_timestamp() is not: only with the former does the index serve.
 _NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND wake_at IS NOT NULL"

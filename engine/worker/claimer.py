@@ -30,7 +30,7 @@ class Claimer:
         *,
         worker_id: int,
         free_slots: Callable[[], int],
-        take: Callable[[list[ClaimedRun]], Awaitable[None]],
+        take: Callable[[asyncpg.Connection, list[ClaimedRun]], Awaitable[None]],
         look_after: Callable[[asyncpg.Connection], Awaitable[int]],
         reconcile: Callable[[asyncpg.Connection], Awaitable[None]],
         on_reconnect: Callable[[], None],
@@ -119,7 +119,7 @@ class Claimer:
         claimed = await claim_runs(connection, self._worker_id, run_ids, room)
         metrics.RUNS_CLAIMED.inc(len(claimed))
         if claimed:
-            await self._take(claimed)
+            await self._take(connection, claimed)
         return len(claimed)
 
     async def _connected(self) -> asyncpg.Connection:

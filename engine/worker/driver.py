@@ -2,26 +2,43 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from engine.core.advance import advance
-from engine.core.decisions import Ignore, Record, StartAttempt, StopAttempt
-from engine.core.events import ErrorInfo, RunEvent, RunQueued
+from engine.core.decisions import CancelChild, Decision, Record, StartAttempt, StartChild, StopAttempt
+from engine.core.events import ErrorInfo, RunEvent, RunHeld, RunQueued
 from engine.core.graph import Graph
-from engine.core.observations import Observation, RunClaimed, TimePassed
+from engine.core.observations import (
+    ChildRefused,
+    ChildStarted,
+    FullSlots,
+    Observation,
+    RunClaimed,
+    TimePassed,
+)
 from engine.core.state import State
 from engine.core.statuses import RunStatus
 from engine.infra.clock import Clock
 from engine.store.journal import RunChange
 from engine.store.runs import ClaimedRun
+from engine.store.timers import HELD_UNTIL
 from engine.worker.counting import count_events
-from engine.worker.entries import make_entry, release
+from engine.worker.entries import hold, make_entry, release
 from engine.worker.flusher import Entry, RejectedEntry
 
 
 class EncodeRefusal(Exception):
     """An output cannot be written as JSON."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What somebody left in the run's inbox, as the core takes it in."""
+
+    inbox_id: int
+    observation: Observation
 
 
 class Host(Protocol):
@@ -52,6 +69,18 @@ class Host(Protocol):
     def announce_start(self, driver: "Driver", start: StartAttempt) -> None:
         """Tell whoever watches the run that an attempt starts."""
 
+    async def start_child(self, driver: "Driver", start: StartChild) -> ChildStarted | ChildRefused:
+        """Start the run that a step asks for, or find the one that was started for it before."""
+
+    async def cancel_child(self, driver: "Driver", run_id: str) -> None:
+        """Cancel a run that was started for a step which has ended meanwhile."""
+
+    async def drop_messages(self, inbox_ids: Sequence[int]) -> None:
+        """Throw away messages that have no effect."""
+
+    async def put_to_rest(self, driver: "Driver", wake_at: datetime) -> None:
+        """Give up a run that only waits, without anything to journal."""
+
 
 class Driver:
     """One claimed run. `seq` is the last event of its journal; a run has one writer, so it is counted here."""
@@ -73,6 +102,8 @@ class Driver:
         self._queued_at = queued.at
         self.seq = run.journal[-1][0]
         self.attempts: dict[str, asyncio.Task[None]] = {}
+        # Apart from attempts: never broken off, so that no run is started that nobody knows of.
+        self.child_starts: set[asyncio.Task[None]] = set()
         self.pending_commits = 0
         self.inbox_seen: set[int] = set()
         self.is_closed = False
@@ -85,37 +116,74 @@ class Driver:
     @property
     def is_idle(self) -> bool:
         """Whether nothing of the run is under way: it could be given up at once."""
-        return not self.attempts and not self.pending_commits
+        return not self.attempts and not self.pending_commits and not self.child_starts
 
-    async def begin(self, variables: dict[str, Any]) -> None:
-        """Start the run, or go on from its journal."""
-        for observation in (
-            RunClaimed(at=self.host.clock.now(), vars=variables),
-            TimePassed(at=self.host.clock.now()),
-        ):
-            start = await self.feed(observation)
-            if start is not None:
-                self._spawn_attempt(start)
+    async def begin(
+        self, variables: dict[str, Any], *, full: FullSlots | None = None, messages: Sequence[Message] = ()
+    ) -> None:
+        """Start the run, or go on from its journal and with what lies in its inbox.
+
+        With `full`, its concurrency key has no free slot.
+        """
+        seq = self.seq
+        if full is not None:
+            # A held run is not begun anew by what somebody sends it: first that, which may end it.
+            for message in messages:
+                await self.take(message)
+            messages = ()
+        await self.take_in(RunClaimed(at=self.host.clock.now(), vars=variables, full=full))
+        for message in messages:
+            await self.take(message)
+        if self.state.timers:
+            await self.take_in(TimePassed(at=self.host.clock.now()))
+        if full is not None and not self.is_closed:
+            self.close()
+            await self.host.put_to_rest(self, HELD_UNTIL)
+            return
+        wake_at = self.state.next_due()
+        if self.seq == seq and self.is_idle and not self.is_closed and self._may_suspend(wake_at):
+            self.close()
+            await self.host.put_to_rest(self, wake_at or HELD_UNTIL)
+
+    async def take(self, message: Message) -> None:
+        """Take in what somebody left in the run's inbox."""
+        await self.take_in(message.observation, [message.inbox_id])
+
+    async def take_in(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> None:
+        """Feed an observation that belongs to no attempt; what follows from it gets tasks of its own."""
+        start = await self.feed(observation, inbox_ids)
+        if start is not None:
+            self._spawn_attempt(start)
 
     async def feed(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> StartAttempt | None:
         """Take in what happened: decide, make it durable, act. Returns an attempt for the caller to go on with.
 
         Raises WorkerFenced or RejectedEntry where the decision could not be made durable.
         """
+        start = await self._turn(observation, inbox_ids)
+        # A large `foreach` takes many turns, and others shall have theirs in between.
+        while self.state.is_undecided and not self.is_closed and self.state.status is not RunStatus.QUEUED:
+            if start is not None:
+                self._spawn_attempt(start)
+            await asyncio.sleep(0)
+            start = await self._turn(TimePassed(at=self.host.clock.now()))
+        return start
+
+    async def _turn(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> StartAttempt | None:
         if self.is_closed:
             return None
         _, decisions = advance(self.graph, self.state, observation)
         events = [decision.event for decision in decisions if isinstance(decision, Record)]
-        if events or (inbox_ids and not isinstance(decisions[0], Ignore)):
-            await self._journal(events, inbox_ids)
+        if events:
+            await self._journal(events, decisions, inbox_ids)
         else:
             self._schedule()
+            if inbox_ids:
+                await self.host.drop_messages(inbox_ids)
         if self.state.is_over:
             self._stop_attempts(self.attempts)
             return None
-        starts = [decision for decision in decisions if isinstance(decision, StartAttempt)]
-        self._stop_attempts(decision.step for decision in decisions if isinstance(decision, StopAttempt))
-        return self._start(starts)
+        return self._act(decisions)
 
     async def work(self, start: StartAttempt) -> None:
         """Make an attempt, and then whatever follows from it in a line; side branches get tasks of their own."""
@@ -149,16 +217,25 @@ class Driver:
         self.close()
         self._stop_attempts(self.attempts)
 
-    async def _journal(self, events: list[RunEvent], inbox_ids: Sequence[int]) -> None:
+    async def _journal(self, events: list[RunEvent], decisions: Sequence[Decision], inbox_ids: Sequence[int]) -> None:
         try:
-            entry = make_entry(self.run, self.seq, events, traceparent=self.traceparent, inbox_ids=inbox_ids)
+            entry = make_entry(
+                self.run,
+                self.seq,
+                events,
+                traceparent=self.traceparent,
+                inbox_ids=inbox_ids,
+                status=self.state.status,
+                has_approvals=self.graph.has_approvals,
+                cancelled_children=[decision.run_id for decision in decisions if isinstance(decision, CancelChild)],
+            )
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise EncodeRefusal(str(error)) from error
         self.seq += len(events)
         if self._must_note_progress:
             self._must_note_progress = False
             entry.change = entry.change or RunChange(run_id=self.run.id, status=self.state.status)
-        is_last = self.state.is_over or self._suspend(entry)
+        is_last = self.state.is_over or self._suspend(entry, events)
         if is_last:
             self.close()
         else:
@@ -170,23 +247,59 @@ class Driver:
             self.pending_commits -= 1
         count_events(self.graph, events, queued_at=self._queued_at)
 
-    def _suspend(self, entry: Entry) -> bool:
+    def _suspend(self, entry: Entry, events: Sequence[RunEvent]) -> bool:
         """Give the run up where it only waits, and for longer than memory is worth."""
-        if self.state.status is RunStatus.QUEUED or not self.state.is_idle:
-            return False
+        if isinstance(events[-1], RunHeld):
+            hold(entry, self.run)
+            return True
         wake_at = self.state.next_due()
-        if wake_at is None or wake_at - self.host.clock.now() <= self.host.suspend_after:
+        if wake_at is None or not self._may_suspend(wake_at):
             return False
         release(entry, self.run, self.state.status, wake_at)
         return True
 
-    def _start(self, starts: list[StartAttempt]) -> StartAttempt | None:
-        if self.host.is_draining or not starts:
-            return None
-        first, *others = starts
-        for start in others:
-            self._spawn_attempt(start)
+    def _may_suspend(self, wake_at: datetime | None) -> bool:
+        if self.state.status is RunStatus.QUEUED or not self.state.is_idle or self.child_starts:
+            return False
+        return wake_at is None or wake_at - self.host.clock.now() > self.host.suspend_after
+
+    def _act(self, decisions: Sequence[Decision]) -> StartAttempt | None:
+        """Do what was decided, now that it is durable; the first attempt is left to the caller."""
+        first: StartAttempt | None = None
+        for decision in decisions:
+            if isinstance(decision, StopAttempt):
+                self._stop_attempts([decision.step])
+            elif self.host.is_draining:
+                continue
+            elif isinstance(decision, StartAttempt):
+                if first is None:
+                    first = decision
+                else:
+                    self._spawn_attempt(decision)
+            elif isinstance(decision, StartChild):
+                task = self.host.spawn(self, self._start_child(decision))
+                self.child_starts.add(task)
+                task.add_done_callback(self.child_starts.discard)
         return first
+
+    async def _start_child(self, start: StartChild) -> None:
+        observation = await self.host.start_child(self, start)
+        task = asyncio.current_task()
+        if task is not None:
+            self.child_starts.discard(task)
+        await self.take_in(observation)
+        if isinstance(observation, ChildStarted) and not self._waits_for(observation):
+            await self.host.cancel_child(self, observation.run_id)
+
+    def _waits_for(self, child: ChildStarted) -> bool:
+        """Whether the step still wants the run: it is so even where this worker has given the parent up meanwhile."""
+        if not self.state.is_over and self.is_closed:
+            return True
+        try:
+            frame, node = self.state.locate(child.step)
+        except KeyError:
+            return False
+        return frame.steps[node.index].child_run_id == child.run_id
 
     def _spawn_attempt(self, start: StartAttempt) -> None:
         self.attempts[start.step] = self.host.spawn(self, self.work(start))
@@ -223,6 +336,4 @@ class Driver:
         self.host.spawn(self, self._pass_time())
 
     async def _pass_time(self) -> None:
-        start = await self.feed(TimePassed(at=self.host.clock.now()))
-        if start is not None:
-            self._spawn_attempt(start)
+        await self.take_in(TimePassed(at=self.host.clock.now()))

@@ -11,9 +11,9 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from engine.core.decisions import StartAttempt
+from engine.core.decisions import StartAttempt, StartChild
 from engine.core.events import ErrorInfo
-from engine.core.observations import AttemptOngoing, CancelRequested, Observation
+from engine.core.observations import AttemptOngoing, ChildRefused, ChildStarted, Observation
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.broker import Doorbell
@@ -22,16 +22,25 @@ from engine.infra.database import connect
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
-from engine.store.inbox import drop_late_messages, drop_messages, read_messages
-from engine.store.leases import hand_back, hand_back_all
+from engine.store.inbox import (
+    cancel_orphans,
+    drop_late_messages,
+    drop_messages,
+    put_message,
+    read_messages,
+    read_messages_of,
+)
+from engine.store.leases import hand_back, hand_back_all, put_to_rest
 from engine.store.runs import ClaimedRun, list_owned
 from engine.worker.attempts import AttemptRunner
+from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
-from engine.worker.driver import Driver
+from engine.worker.driver import Driver, Message
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
 from engine.worker.loading import BrokenRun, RunLoader
+from engine.worker.messages import read_message
 from engine.worker.recovery import Recovery
 from engine.worker.timekeeper import Timekeeper
 
@@ -73,6 +82,7 @@ class Engine:
         self._flusher: Flusher
         self._claimer: Claimer
         self._loader: RunLoader
+        self._children: ChildStarter
         self._timekeeper = Timekeeper(lambda: _connect_lazily(settings, "worker-timers"), self._ring)
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -85,6 +95,7 @@ class Engine:
         )
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
+        self._children = ChildStarter(self._loader.connected, self.clock)
         self._claimer = Claimer(
             lambda: _connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
@@ -192,6 +203,29 @@ class Engine:
         """Tell whoever watches the run that an attempt starts."""
         self._live.hint_started(driver.run.id, start, self.clock)
 
+    async def start_child(self, driver: Driver, start: StartChild) -> ChildStarted | ChildRefused:
+        """Start the run that a step asks for, or find the one that was started for it before."""
+        started = await self._children.start(driver.run, start, driver.traceparent)
+        self._bell.ring()
+        return started
+
+    async def cancel_child(self, driver: Driver, run_id: str) -> None:
+        """Cancel a run that was started for a step which has ended meanwhile."""
+        pool = await self._loader.connected()
+        payload = {"by": None, "reason": "parent_ended"}
+        await put_message(pool, UUID(run_id), driver.run.workspace_id, "cancel", payload)
+        self._bell.ring()
+
+    async def drop_messages(self, inbox_ids: Sequence[int]) -> None:
+        """Throw away messages that have no effect."""
+        await drop_messages(await self._loader.connected(), list(inbox_ids))
+
+    async def put_to_rest(self, driver: Driver, wake_at: datetime) -> None:
+        """Give up a run that only waits, without anything to journal."""
+        # Unknown here before it is free: should this fail, the next reconciliation gives it back.
+        self._owned.discard(driver.run.id)
+        await put_to_rest(await self._loader.connected(), self._lease.worker_id, driver.run.id, wake_at)
+
     # The life of runs.
 
     def _free_slots(self) -> int:
@@ -199,12 +233,15 @@ class Engine:
             return 0
         return self._settings.max_active_runs - len(self._drivers)
 
-    async def _take(self, claimed: list[ClaimedRun]) -> None:
+    async def _take(self, connection: asyncpg.Connection, claimed: list[ClaimedRun]) -> None:
         ids = [run.id for run in claimed]
         self._owned.update(ids)
+        # Runs that are new have nothing in their inboxes but for what the next heartbeat brings.
+        known = [run.id for run in claimed if len(run.journal) > 1]
+        messages = await self._read_messages(await read_messages_of(connection, known)) if known else {}
         for run in claimed:
             try:
-                await self._adopt(run, {})
+                await self._adopt(run, {}, messages.get(run.id, ()))
             except BrokenRun as broken:
                 await self._fail(run, broken)
             except BaseException:
@@ -215,17 +252,23 @@ class Engine:
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
         """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
         await drop_late_messages(connection)
+        if await cancel_orphans(connection):
+            self._bell.ring()
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:
             _log.warning("runs_given_back", runs=len(unknown))
             await hand_back(connection, self._lease.worker_id, list(unknown))
             self._bell.ring()
 
-    async def _adopt(self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> None:
+    async def _adopt(
+        self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo], messages: Sequence[Message] = ()
+    ) -> None:
         driver = await self._loader.load(self, run, refused)
+        variables = await self._loader.read_variables(run.workspace_id)
+        driver.inbox_seen.update(message.inbox_id for message in messages)
         self._drivers[run.id] = driver
         metrics.RUNS_ACTIVE.set(len(self._drivers))
-        self.spawn(driver, driver.begin(await self._loader.read_variables(run.workspace_id)))
+        self.spawn(driver, driver.begin(variables, messages=messages))
 
     async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         fresh = await self._read_anew(driver)
@@ -282,10 +325,7 @@ class Engine:
         if driver.is_closed or self.is_draining:
             return
         observation = AttemptOngoing(at=self.clock.now(), step=start.step, attempt=start.attempt, started_at=started_at)
-        self.spawn(driver, self._feed(driver, observation))
-
-    async def _feed(self, driver: Driver, observation: Observation, inbox_ids: Sequence[int] = ()) -> None:
-        await driver.feed(observation, inbox_ids)
+        self.spawn(driver, driver.take_in(observation))
 
     async def _ring(self, run_ids: Sequence[UUID]) -> None:
         try:
@@ -296,20 +336,37 @@ class Engine:
     async def _read_inbox(self, connection: asyncpg.Connection) -> None:
         if not self._drivers:
             return
-        late: list[int] = []
-        for row in await read_messages(connection, self._lease.worker_id):
-            driver = self._drivers.get(row["run_id"])
-            if driver is None or driver.is_closed or row["id"] in driver.inbox_seen:
-                continue
-            driver.inbox_seen.add(row["id"])
-            if driver.state.is_over:
-                late.append(row["id"])
-                continue
-            payload = msgspec.json.decode(row["payload"])
-            observation = CancelRequested(at=self.clock.now(), by=payload.get("by"))
-            self.spawn(driver, self._feed(driver, observation, [row["id"]]))
+        rows = [row for row in await read_messages(connection, self._lease.worker_id) if self._is_unseen(row)]
+        if not rows:
+            return
+        late = [row["id"] for row in rows if self._drivers[row["run_id"]].state.is_over]
+        for run_id, messages in (await self._read_messages(rows)).items():
+            driver = self._drivers.get(run_id)
+            if driver is not None and not driver.state.is_over:
+                driver.inbox_seen.update(message.inbox_id for message in messages)
+                self.spawn(driver, self._deliver(driver, messages))
         if late:
             await drop_messages(connection, late)
+
+    def _is_unseen(self, row: asyncpg.Record) -> bool:
+        driver = self._drivers.get(row["run_id"])
+        return driver is not None and not driver.is_closed and row["id"] not in driver.inbox_seen
+
+    async def _read_messages(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, list[Message]]:
+        """The rows as messages, by run, in their order; what nobody can read is thrown away."""
+        messages: dict[UUID, list[Message]] = {}
+        for row in rows:
+            observation = await read_message(row["kind"], row["payload"], self.clock.now(), self._loader.read_payload)
+            if observation is None:
+                await self.drop_messages([row["id"]])
+            else:
+                message = Message(inbox_id=row["id"], observation=observation)
+                messages.setdefault(row["run_id"], []).append(message)
+        return messages
+
+    async def _deliver(self, driver: Driver, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await driver.take(message)
 
 
 async def _connect_lazily(settings: Settings, name: str) -> asyncpg.Connection:

@@ -23,6 +23,7 @@ from engine.core.events import (
 from engine.core.statuses import RunStatus
 from engine.store.journal import JournalRow, OutboxMessage, RunChange
 from engine.store.runs import ClaimedRun
+from engine.store.timers import HELD_UNTIL
 from engine.worker.flusher import Entry
 
 LONGEST_ERROR_CHARACTERS = 2000
@@ -40,9 +41,17 @@ _ENDS = (RunSucceeded, RunFailed, RunCancelled, RunTimedOut)
 
 
 def make_entry(
-    run: ClaimedRun, seq: int, events: Sequence[RunEvent], *, traceparent: str | None, inbox_ids: Sequence[int] = ()
+    run: ClaimedRun,
+    seq: int,
+    events: Sequence[RunEvent],
+    *,
+    traceparent: str | None,
+    inbox_ids: Sequence[int] = (),
+    status: RunStatus = RunStatus.FAILED,
+    has_approvals: bool = False,  # noqa: ARG001 - extras follow
+    cancelled_children: Sequence[str] = (),  # noqa: ARG001 - extras follow
 ) -> Entry:
-    """The events that follow the run's journal up to `seq`, as one entry.
+    """The events that follow the run's journal up to `seq`, as one entry; `status` is the run's after them.
 
     Raises whatever the JSON encoder raises at an output that it cannot write.
     """
@@ -54,8 +63,9 @@ def make_entry(
     messages: list[OutboxMessage] = []
     for row, event in zip(rows, events, strict=True):
         if not is_step_event(event):
-            change = _change(run.id, event, change)
-            messages.append(_announce(run, event, row.seq, traceparent))
+            if type(event) in _STATUS:
+                change = _change(run.id, event, change)
+            messages.append(_announce(run, event, row.seq, traceparent, status))
     return Entry(
         run_id=run.id,
         rows=rows,
@@ -80,7 +90,12 @@ def release(entry: Entry, run: ClaimedRun, status: RunStatus, wake_at: datetime)
     ]
 
 
-def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int) -> dict[str, object]:
+def hold(entry: Entry, run: ClaimedRun) -> None:
+    """Make the entry give its run up until a concurrency slot is free."""
+    entry.change = RunChange(run_id=run.id, status=RunStatus.QUEUED, wake_at=HELD_UNTIL, is_released=True)
+
+
+def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int, status: RunStatus) -> dict[str, object]:
     """A run-level event as the streams carry it: no payloads, only what changed."""
     described: dict[str, object] = {
         "id": f"{run.id}:{seq}",
@@ -89,7 +104,7 @@ def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int) -> dict[str, 
         "workflow_id": run.workflow_id,
         "run_id": run.id,
         "seq": seq,
-        "status": _STATUS[type(event)],
+        "status": _STATUS.get(type(event), status),
         "at": event.at,
         "reason": event.reason,
     }
@@ -98,8 +113,8 @@ def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int) -> dict[str, 
     return described
 
 
-def _announce(run: ClaimedRun, event: RunEvent, seq: int, traceparent: str | None) -> OutboxMessage:
-    payload = msgspec.json.encode(describe_run_event(run, event, seq))
+def _announce(run: ClaimedRun, event: RunEvent, seq: int, traceparent: str | None, status: RunStatus) -> OutboxMessage:
+    payload = msgspec.json.encode(describe_run_event(run, event, seq, status))
     return OutboxMessage(
         kind="event", workspace_id=run.workspace_id, run_id=run.id, payload=payload, traceparent=traceparent
     )

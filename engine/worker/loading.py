@@ -15,6 +15,7 @@ from engine.infra.database import create_pool
 from engine.infra.settings import Settings
 from engine.steps.compilation import compile_definition
 from engine.store.journal import read_journal
+from engine.store.payloads import read_payload
 from engine.store.runs import ClaimedRun, load_definition
 from engine.worker.driver import Driver, Host
 from engine.worker.entries import make_entry
@@ -61,7 +62,14 @@ class RunLoader:
 
     async def read_journal(self, run_id: UUID) -> list[tuple[int, bytes]]:
         """The run's journal as it stands."""
-        return [(row["seq"], row["payload"]) for row in await read_journal(await self._connected(), run_id)]
+        return [(row["seq"], row["payload"]) for row in await read_journal(await self.connected(), run_id)]
+
+    async def read_payload(self, run_id: UUID, ref: str) -> Any:
+        """The value of an output that lies in a payload; raises KeyError where it is gone."""
+        data = await read_payload(await self.connected(), run_id, ref)
+        if data is None:
+            raise KeyError(ref)
+        return msgspec.json.decode(data)
 
     async def read_variables(self, _workspace_id: UUID) -> dict[str, Any]:
         """The workspace's variables, as runs that start now see them."""
@@ -78,13 +86,14 @@ class RunLoader:
             self._pool.terminate()
 
     async def _load_graph(self, version_id: UUID) -> Graph:
-        graph = compile_definition(await load_definition(await self._connected(), version_id))
+        graph = compile_definition(await load_definition(await self.connected(), version_id))
         if len(self._graphs) >= CACHED_GRAPHS:
             self._graphs.pop(next(iter(self._graphs)))
         self._graphs[version_id] = graph
         return graph
 
-    async def _connected(self) -> asyncpg.Pool:
+    async def connected(self) -> asyncpg.Pool:
+        """Connections for what happens beside the hot path."""
         # Used for the first run of a version and after refusals only: opened when it is needed.
         if self._pool is None:
             self._pool = await create_pool(self._settings, name="worker-load", size=2)
