@@ -8,10 +8,13 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.extras import EXTRA_PARTS, Extras, extra_columns
+
 # Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
 # `owner = me.id` would lead the planner to read all runs of the owner for each change; this way it looks each id up.
-# A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost.
-_COMMIT = """
+# A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost. So is one that
+# is held for want of a slot and was granted one meanwhile.
+_WRITE = """
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
 ), written AS (
@@ -26,8 +29,9 @@ WITH me AS MATERIALIZED (
         started_at = coalesce(change.started_at, run.started_at),
         finished_at = change.finished_at,
         wake_at = CASE
-            WHEN change.is_released AND change.wake_at IS NOT NULL AND EXISTS (
-                SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[]))
+            WHEN change.is_released AND change.wake_at IS NOT NULL AND (
+                (change.status = 'queued' AND run.slot_at IS NOT NULL) OR EXISTS (
+                    SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[])))
             THEN now() ELSE change.wake_at END,
         owner = CASE WHEN change.is_released THEN NULL ELSE run.owner END,
         error_code = change.error_code,
@@ -44,10 +48,15 @@ WITH me AS MATERIALIZED (
     RETURNING 1
 ), taken AS (
     DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
-)
+)"""
+
+_COUNT = """
 SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
        (SELECT count(*) FROM changed) AS runs
 """
+
+_COMMIT = _WRITE + _COUNT
+_COMMIT_WITH_EXTRAS = _WRITE + EXTRA_PARTS + _COUNT
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM journal WHERE run_id = $1 AND seq = $2 AND worker_id = $3)"
 
@@ -96,6 +105,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     changes: Sequence[RunChange]
     messages: Sequence[OutboxMessage]
     inbox_ids: Sequence[int]
+    extras: Extras | None = None
 
 
 class Committed(Struct, frozen=True, kw_only=True):
@@ -111,7 +121,11 @@ async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Ba
 
     A second writer of an event (run, seq) gets asyncpg.UniqueViolationError.
     """
-    row = await connection.fetchrow(_COMMIT, worker_id, *_columns(batch))
+    if batch.extras is None:
+        row = await connection.fetchrow(_COMMIT, worker_id, *_columns(batch))
+    else:
+        columns = [*_columns(batch), *extra_columns(batch.extras)]
+        row = await connection.fetchrow(_COMMIT_WITH_EXTRAS, worker_id, *columns)
     return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"])
 
 

@@ -27,11 +27,16 @@ from engine.store.runs import ClaimedRun
 from engine.store.timers import HELD_UNTIL
 from engine.worker.counting import count_events
 from engine.worker.entries import hold, make_entry, release
+from engine.worker.extras import MAX_RUN_BYTES, OutputTooLarge
 from engine.worker.flusher import Entry, RejectedEntry
 
 
-class EncodeRefusal(Exception):
-    """An output cannot be written as JSON."""
+class RefusedResult(Exception):
+    """What a step gave cannot be journalled: it has no JSON, or is too large."""
+
+    def __init__(self, error: ErrorInfo) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -93,6 +98,7 @@ class Driver:
         state: State,
         queued: RunQueued,
         refused: dict[tuple[str, int], ErrorInfo],
+        payload_bytes: int = 0,
     ) -> None:
         self.host = host
         self.run = run
@@ -109,6 +115,7 @@ class Driver:
         self.is_closed = False
         self.is_abandoned = False
         self.refused = refused
+        self.payload_bytes = payload_bytes
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_at = queued.at
         self._must_note_progress = run.crashes > 0
@@ -193,9 +200,11 @@ class Driver:
             self.attempts.pop(start.step, None)
             try:
                 following = await self.feed(observation)
-            except (RejectedEntry, EncodeRefusal) as error:
-                refused = ErrorInfo(code="unstorable_result", message=f"the step's result cannot be stored: {error}")
-                self.host.reload(self, {(start.step, start.attempt): refused})
+            except RefusedResult as refusal:
+                self.host.reload(self, {(start.step, start.attempt): refusal.error})
+                return
+            except RejectedEntry as error:
+                self.host.reload(self, {(start.step, start.attempt): _unstorable(error)})
                 return
             if following is None:
                 return
@@ -226,11 +235,14 @@ class Driver:
                 traceparent=self.traceparent,
                 inbox_ids=inbox_ids,
                 status=self.state.status,
-                has_approvals=self.graph.has_approvals,
+                graph=self.graph,
                 cancelled_children=[decision.run_id for decision in decisions if isinstance(decision, CancelChild)],
             )
+            self._count_payloads(entry)
+        except OutputTooLarge as error:
+            raise RefusedResult(ErrorInfo(code=error.code, message=str(error))) from error
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise EncodeRefusal(str(error)) from error
+            raise RefusedResult(_unstorable(error)) from error
         self.seq += len(events)
         if self._must_note_progress:
             self._must_note_progress = False
@@ -246,6 +258,15 @@ class Driver:
         finally:
             self.pending_commits -= 1
         count_events(self.graph, events, queued_at=self._queued_at)
+
+    def _count_payloads(self, entry: Entry) -> None:
+        if entry.extras is None:
+            return
+        total = self.payload_bytes + sum(len(row.data) for row in entry.extras.payloads)
+        if total > MAX_RUN_BYTES:
+            message = f"the run's large outputs have {total:,} bytes together; a run has at most {MAX_RUN_BYTES:,}"
+            raise OutputTooLarge("run_too_large", message)
+        self.payload_bytes = total
 
     def _suspend(self, entry: Entry, events: Sequence[RunEvent]) -> bool:
         """Give the run up where it only waits, and for longer than memory is worth."""
@@ -337,3 +358,7 @@ class Driver:
 
     async def _pass_time(self) -> None:
         await self.take_in(TimePassed(at=self.host.clock.now()))
+
+
+def _unstorable(error: Exception) -> ErrorInfo:
+    return ErrorInfo(code="unstorable_result", message=f"the step's result cannot be stored: {error}")

@@ -22,6 +22,7 @@ from engine.infra.database import connect
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
+from engine.store.extras import close_approvals
 from engine.store.inbox import (
     cancel_orphans,
     drop_late_messages,
@@ -35,7 +36,7 @@ from engine.store.runs import ClaimedRun, list_owned
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
-from engine.worker.driver import Driver, Message
+from engine.worker.driver import Driver, Message, RefusedResult
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
@@ -254,6 +255,7 @@ class Engine:
         await drop_late_messages(connection)
         if await cancel_orphans(connection):
             self._bell.ring()
+        await close_approvals(connection)
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:
             _log.warning("runs_given_back", runs=len(unknown))
@@ -296,6 +298,11 @@ class Engine:
             await work
         except WorkerFenced:
             driver.abandon()
+        except RefusedResult as refusal:
+            # Of no attempt that could fail in its place: the run itself does.
+            driver.abandon()
+            reason = "run_too_large" if refusal.error.code == "run_too_large" else "internal_error"
+            await self._fail(await self._read_anew(driver), BrokenRun(reason, refusal.error))
         except Exception as error:
             if driver.is_abandoned:
                 return

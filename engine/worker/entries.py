@@ -16,14 +16,18 @@ from engine.core.events import (
     RunSucceeded,
     RunTimedOut,
     RunWaiting,
+    StepSucceeded,
     encode_event,
     event_type,
     is_step_event,
 )
+from engine.core.graph import Graph
 from engine.core.statuses import RunStatus
+from engine.store.extras import Extras
 from engine.store.journal import JournalRow, OutboxMessage, RunChange
 from engine.store.runs import ClaimedRun
 from engine.store.timers import HELD_UNTIL
+from engine.worker.extras import INLINE_BYTES, gather_approvals, gather_mail, store_output
 from engine.worker.flusher import Entry
 
 LONGEST_ERROR_CHARACTERS = 2000
@@ -48,17 +52,17 @@ def make_entry(
     traceparent: str | None,
     inbox_ids: Sequence[int] = (),
     status: RunStatus = RunStatus.FAILED,
-    has_approvals: bool = False,  # noqa: ARG001 - extras follow
-    cancelled_children: Sequence[str] = (),  # noqa: ARG001 - extras follow
+    graph: Graph | None = None,
+    cancelled_children: Sequence[str] = (),
 ) -> Entry:
     """The events that follow the run's journal up to `seq`, as one entry; `status` is the run's after them.
 
-    Raises whatever the JSON encoder raises at an output that it cannot write.
+    Raises OutputTooLarge, and whatever the JSON encoder raises at an output that it cannot write.
     """
-    rows = [
-        JournalRow(run_id=run.id, seq=number, kind=event_type(event), at=event.at, payload=encode_event(event))
-        for number, event in enumerate(events, start=seq + 1)
-    ]
+    extras = Extras()
+    rows = [_make_row(run, number, event, extras) for number, event in enumerate(events, start=seq + 1)]
+    if graph is not None and graph.has_approvals:
+        gather_approvals(run, graph, events, extras)
     change: RunChange | None = None
     messages: list[OutboxMessage] = []
     for row, event in zip(rows, events, strict=True):
@@ -66,14 +70,19 @@ def make_entry(
             if type(event) in _STATUS:
                 change = _change(run.id, event, change)
             messages.append(_announce(run, event, row.seq, traceparent, status))
+    if cancelled_children or (run.parent_run_id is not None and isinstance(events[-1], _ENDS)):
+        end = events[-1] if isinstance(events[-1], _ENDS) else None
+        gather_mail(run, end, rows[-1].payload, cancelled_children, extras)
+        messages.extend(_knock(run, mail.run_id) for mail in extras.mail)
     return Entry(
         run_id=run.id,
         rows=rows,
         change=change,
         messages=messages,
         inbox_ids=inbox_ids,
-        size=sum(len(row.payload) for row in rows),
+        size=sum(len(row.payload) for row in rows) + sum(len(row.data) for row in extras.payloads),
         future=asyncio.get_running_loop().create_future(),
+        extras=None if extras.is_empty else extras,
     )
 
 
@@ -111,6 +120,17 @@ def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int, status: RunSt
     if isinstance(event, RunFailed | RunTimedOut):
         described["error"] = {"code": event.error.code, "message": event.error.message[:LONGEST_ERROR_CHARACTERS]}
     return described
+
+
+def _make_row(run: ClaimedRun, seq: int, event: RunEvent, extras: Extras) -> JournalRow:
+    payload = encode_event(event)
+    if len(payload) > INLINE_BYTES and isinstance(event, StepSucceeded | RunSucceeded):
+        payload = store_output(run, event, extras)
+    return JournalRow(run_id=run.id, seq=seq, kind=event_type(event), at=event.at, payload=payload)
+
+
+def _knock(run: ClaimedRun, run_id: UUID) -> OutboxMessage:
+    return OutboxMessage(kind="inbox", workspace_id=run.workspace_id, run_id=run_id, payload=b"")
 
 
 def _announce(run: ClaimedRun, event: RunEvent, seq: int, traceparent: str | None, status: RunStatus) -> OutboxMessage:

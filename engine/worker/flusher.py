@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
+from engine.store.extras import Extras, merge_extras
 from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
 
 MAX_ROWS = 500
@@ -42,6 +43,7 @@ class Entry(Struct, kw_only=True):
     inbox_ids: Sequence[int]
     size: int
     future: asyncio.Future[None]
+    extras: Extras | None = None
 
 
 class Flusher:
@@ -220,11 +222,13 @@ def _merge(entries: Sequence[Entry]) -> Batch:
         if earlier is not None and change.started_at is None:
             change.started_at = earlier.started_at
         changes[change.run_id] = change
+    extras = [entry.extras for entry in entries if entry.extras is not None]
     return Batch(
         rows=[row for entry in entries for row in entry.rows],
         changes=list(changes.values()),
         messages=[message for entry in entries for message in entry.messages],
         inbox_ids=[inbox_id for entry in entries for inbox_id in entry.inbox_ids],
+        extras=merge_extras(extras) if extras else None,
     )
 
 

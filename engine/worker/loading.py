@@ -7,15 +7,16 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from engine.core.events import ErrorInfo, RunFailed, RunQueued, decode_event
+from engine.core.events import ErrorInfo, RunEvent, RunFailed, RunQueued, StepSucceeded, decode_event
 from engine.core.graph import Graph
+from engine.core.payloads import find_needed, sum_payloads
 from engine.core.replay import replay
 from engine.core.transitions import InvalidTransition
 from engine.infra.database import create_pool
 from engine.infra.settings import Settings
 from engine.steps.compilation import compile_definition
 from engine.store.journal import read_journal
-from engine.store.payloads import read_payload
+from engine.store.payloads import read_payload, read_payloads
 from engine.store.runs import ClaimedRun, load_definition
 from engine.worker.driver import Driver, Host
 from engine.worker.entries import make_entry
@@ -50,6 +51,9 @@ class RunLoader:
         try:
             graph = self._graphs.get(run.version_id) or await self._load_graph(run.version_id)
             events = [decode_event(payload) for _, payload in run.journal]
+            payload_bytes = sum_payloads(events)
+            if payload_bytes:
+                events = await self._fill_in(run.id, graph, events)
             state = replay(graph, events, run_id=str(run.id), attempt=run.attempt)
         except (InvalidTransition, msgspec.MsgspecError, KeyError, ValueError) as error:
             message = f"the run's journal or its definition cannot be read: {error!r}"
@@ -58,7 +62,18 @@ class RunLoader:
         if not isinstance(queued, RunQueued):
             message = "the run's journal has no beginning"
             raise BrokenRun("internal_error", ErrorInfo(code="internal_error", message=message))
-        return Driver(host, run, graph, state, queued, refused)
+        return Driver(host, run, graph, state, queued, refused, payload_bytes)
+
+    async def _fill_in(self, run_id: UUID, graph: Graph, events: list[RunEvent]) -> list[RunEvent]:
+        """The events with the large outputs that may still be read; raises KeyError where one is gone."""
+        needed = find_needed(graph, events)
+        data = await read_payloads(await self.connected(), run_id, [ref.ref for ref in needed.values()])
+        return [
+            msgspec.structs.replace(event, output=msgspec.json.decode(data[event.output_ref.ref]))
+            if isinstance(event, StepSucceeded) and event.output_ref is not None and event.step in needed
+            else event
+            for event in events
+        ]
 
     async def read_journal(self, run_id: UUID) -> list[tuple[int, bytes]]:
         """The run's journal as it stands."""

@@ -72,6 +72,7 @@ async def test_a_long_delay_leaves_memory_and_ends_on_time(workshop: Workshop) -
     await workshop.wait(run_id, "succeeded")
     events = await workshop.journal(run_id)
     due = next(event.due_at for event in events if isinstance(event, StepWaiting))
+    assert due is not None
     done = next(event.at for event in events if isinstance(event, StepSucceeded))
     assert timedelta(0) <= done - due < timedelta(seconds=0.5)
     wakes = await workshop.pool.fetchval("SELECT count(*) FROM outbox WHERE kind = 'wake'")
