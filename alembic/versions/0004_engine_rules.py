@@ -28,8 +28,12 @@ STATEMENTS = (
     "CREATE INDEX run_parent_idx ON run (parent_run_id) WHERE parent_run_id IS NOT NULL AND finished_at IS NULL",
     "CREATE INDEX run_origin_idx ON run (origin_run_id) WHERE origin_run_id IS NOT NULL",
     """
-    CREATE INDEX run_concurrency_idx ON run (workflow_id, concurrency_key, id)
-        WHERE concurrency_key IS NOT NULL AND finished_at IS NULL
+    CREATE INDEX run_slot_idx ON run (workflow_id, concurrency_key)
+        WHERE slot_at IS NOT NULL AND finished_at IS NULL
+    """,
+    """
+    CREATE INDEX run_held_idx ON run (workflow_id, concurrency_key, id)
+        WHERE concurrency_key IS NOT NULL AND slot_at IS NULL AND finished_at IS NULL
     """,
     # An output too large for the journal: its event has a reference to this row instead.
     """
@@ -88,7 +92,8 @@ def downgrade() -> None:
     )
     op.execute("DROP TABLE approval")
     op.execute("DROP TABLE payload")
-    op.execute("DROP INDEX run_concurrency_idx")
+    op.execute("DROP INDEX run_held_idx")
+    op.execute("DROP INDEX run_slot_idx")
     op.execute("DROP INDEX run_origin_idx")
     op.execute("DROP INDEX run_parent_idx")
     op.execute(

@@ -29,9 +29,9 @@ WITH me AS MATERIALIZED (
         started_at = coalesce(change.started_at, run.started_at),
         finished_at = change.finished_at,
         wake_at = CASE
-            WHEN change.is_released AND change.wake_at IS NOT NULL AND (
-                (change.status = 'queued' AND run.slot_at IS NOT NULL) OR EXISTS (
-                    SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[])))
+            WHEN change.status = 'queued' AND run.slot_at IS NOT NULL THEN NULL
+            WHEN change.is_released AND change.wake_at IS NOT NULL AND EXISTS (
+                SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[]))
             THEN now() ELSE change.wake_at END,
         owner = CASE WHEN change.is_released THEN NULL ELSE run.owner END,
         error_code = change.error_code,

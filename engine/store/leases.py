@@ -58,6 +58,7 @@ SELECT count(*) FROM freed
 
 _REST = """
 UPDATE run SET owner = NULL, wake_at = CASE
+    WHEN status = 'queued' AND slot_at IS NOT NULL THEN NULL
     WHEN EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id) THEN now() ELSE $3 END
 WHERE id = $2 AND owner = $1
 """

@@ -15,7 +15,7 @@ _NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NU
 
 # A released run is runnable for everybody at once, so that no later look finds it again.
 _RELEASE_DUE = """
-UPDATE run SET status = 'running', wake_at = NULL
+UPDATE run SET status = CASE WHEN status = 'queued' THEN status ELSE 'running' END, wake_at = NULL
 WHERE id IN (
     SELECT id FROM run WHERE owner IS NULL AND wake_at <= now()
     ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED

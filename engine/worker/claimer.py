@@ -99,7 +99,9 @@ class Claimer:
         if self._must_sweep:
             self._must_sweep = False
             self.has_dropped = False
-            await self._look_after(connection)
+            if await self._look_after(connection):
+                # Whoever died may have owed others something.
+                self._reconciled_at = -RECONCILE_SECONDS
             if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
                 await self._reconcile(connection)
                 self._reconciled_at = time.monotonic()

@@ -133,8 +133,8 @@ class Driver:
         With `full`, its concurrency key has no free slot.
         """
         seq = self.seq
-        if full is not None:
-            # A held run is not begun anew by what somebody sends it: first that, which may end it.
+        if self.state.status is RunStatus.QUEUED:
+            # Before it starts, for it may be its end.
             for message in messages:
                 await self.take(message)
             messages = ()

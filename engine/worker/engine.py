@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from engine.core.decisions import StartAttempt, StartChild
 from engine.core.events import ErrorInfo
-from engine.core.observations import AttemptOngoing, ChildRefused, ChildStarted, Observation
+from engine.core.observations import AttemptOngoing, ChildRefused, ChildStarted, FullSlots, Observation
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.broker import Doorbell
@@ -28,11 +28,10 @@ from engine.store.inbox import (
     drop_late_messages,
     drop_messages,
     put_message,
-    read_messages,
-    read_messages_of,
 )
 from engine.store.leases import hand_back, hand_back_all, put_to_rest
 from engine.store.runs import ClaimedRun, list_owned
+from engine.store.slots import SlotRequest
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
@@ -41,8 +40,9 @@ from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
 from engine.worker.loading import BrokenRun, RunLoader
-from engine.worker.messages import read_message
+from engine.worker.mailroom import Mailroom
 from engine.worker.recovery import Recovery
+from engine.worker.slots import SlotKeeper
 from engine.worker.timekeeper import Timekeeper
 
 PENDING_LOOK_SECONDS = 0.005
@@ -84,6 +84,8 @@ class Engine:
         self._claimer: Claimer
         self._loader: RunLoader
         self._children: ChildStarter
+        self._mail: Mailroom
+        self._slots: SlotKeeper
         self._timekeeper = Timekeeper(lambda: _connect_lazily(settings, "worker-timers"), self._ring)
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -97,6 +99,8 @@ class Engine:
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._children = ChildStarter(self._loader.connected, self.clock)
+        self._mail = Mailroom(self._drivers, self._loader, self.clock, spawn=self.spawn)
+        self._slots = SlotKeeper(self._loader.connected, ring=self._bell.ring)
         self._claimer = Claimer(
             lambda: _connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
@@ -112,11 +116,12 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as duties:
                 for duty in (
-                    self._lease.run(self._read_inbox),
+                    self._lease.run(lambda connection: self._mail.deliver(connection, worker_id)),
                     self._flusher.run(),
                     self._claimer.run(),
                     self._timekeeper.run(),
                     self._live.run(),
+                    self._slots.run(),
                     self._bell.run(),
                 ):
                     duties.create_task(duty)
@@ -237,18 +242,30 @@ class Engine:
     async def _take(self, connection: asyncpg.Connection, claimed: list[ClaimedRun]) -> None:
         ids = [run.id for run in claimed]
         self._owned.update(ids)
-        # Runs that are new have nothing in their inboxes but for what the next heartbeat brings.
-        known = [run.id for run in claimed if len(run.journal) > 1]
-        messages = await self._read_messages(await read_messages_of(connection, known)) if known else {}
+        try:
+            messages = await self._mail.read_for(connection, claimed)
+            loaded = await self._load_all(claimed)
+            requests = [request for _, _, request in loaded if request is not None]
+            full = await self._slots.take(connection, self._lease.worker_id, requests)
+            for driver, variables, _ in loaded:
+                run_id = driver.run.id
+                self._begin(driver, variables, full=full.get(run_id), messages=messages.get(run_id, ()))
+        except BaseException:
+            # The database went away in the middle: what has no driver is given back by the next reconciliation.
+            self._owned.difference_update(set(ids) - self._drivers.keys())
+            raise
+
+    async def _load_all(self, claimed: list[ClaimedRun]) -> list[tuple[Driver, dict[str, Any], SlotRequest | None]]:
+        """Drivers of claimed runs, with their variables and the concurrency slots that they need."""
+        loaded = []
         for run in claimed:
             try:
-                await self._adopt(run, {}, messages.get(run.id, ()))
+                driver = await self._loader.load(self, run, {})
+                variables = await self._loader.read_variables(run.workspace_id)
+                loaded.append((driver, variables, self._slots.find_request(driver, variables)))
             except BrokenRun as broken:
                 await self._fail(run, broken)
-            except BaseException:
-                # The database went away in the middle: what has no driver is given back by the next reconciliation.
-                self._owned.difference_update(set(ids) - self._drivers.keys())
-                raise
+        return loaded
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
         """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
@@ -256,28 +273,34 @@ class Engine:
         if await cancel_orphans(connection):
             self._bell.ring()
         await close_approvals(connection)
+        await self._slots.grant_forgotten(connection)
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:
             _log.warning("runs_given_back", runs=len(unknown))
             await hand_back(connection, self._lease.worker_id, list(unknown))
             self._bell.ring()
 
-    async def _adopt(
-        self, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo], messages: Sequence[Message] = ()
+    def _begin(
+        self,
+        driver: Driver,
+        variables: dict[str, Any],
+        *,
+        full: FullSlots | None = None,
+        messages: Sequence[Message] = (),
     ) -> None:
-        driver = await self._loader.load(self, run, refused)
-        variables = await self._loader.read_variables(run.workspace_id)
         driver.inbox_seen.update(message.inbox_id for message in messages)
-        self._drivers[run.id] = driver
+        self._drivers[driver.run.id] = driver
         metrics.RUNS_ACTIVE.set(len(self._drivers))
-        self.spawn(driver, driver.begin(variables, messages=messages))
+        self.spawn(driver, driver.begin(variables, full=full, messages=messages))
 
     async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
-        fresh = await self._read_anew(driver)
+        run = await self._read_anew(driver)
         try:
-            await self._adopt(fresh, refused)
+            fresh = await self._loader.load(self, run, refused)
         except BrokenRun as broken:
-            await self._fail(fresh, broken)
+            await self._fail(run, broken)
+        else:
+            self._begin(fresh, await self._loader.read_variables(run.workspace_id))
 
     async def _read_anew(self, driver: Driver) -> ClaimedRun:
         """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
@@ -286,6 +309,7 @@ class Engine:
         return msgspec.structs.replace(driver.run, journal=await self._loader.read_journal(driver.run.id))
 
     async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
+        self._slots.note_broken(run)
         _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
         try:
             await self._flusher.submit(self._loader.failure_entry(run, broken, self.clock.now()))
@@ -324,6 +348,7 @@ class Engine:
         for entry in entries:
             if entry.change is not None and entry.change.is_released:
                 self._owned.discard(entry.run_id)
+                self._slots.note_commit(entry)
         if any(entry.messages for entry in entries):
             self._bell.ring()
         self._live.publish(entries)
@@ -339,41 +364,6 @@ class Engine:
             await self._doorbell.ring(run_ids)
         except REDIS_ERRORS as error:
             _log.warning("bell_not_rung", error=repr(error), runs=len(run_ids))
-
-    async def _read_inbox(self, connection: asyncpg.Connection) -> None:
-        if not self._drivers:
-            return
-        rows = [row for row in await read_messages(connection, self._lease.worker_id) if self._is_unseen(row)]
-        if not rows:
-            return
-        late = [row["id"] for row in rows if self._drivers[row["run_id"]].state.is_over]
-        for run_id, messages in (await self._read_messages(rows)).items():
-            driver = self._drivers.get(run_id)
-            if driver is not None and not driver.state.is_over:
-                driver.inbox_seen.update(message.inbox_id for message in messages)
-                self.spawn(driver, self._deliver(driver, messages))
-        if late:
-            await drop_messages(connection, late)
-
-    def _is_unseen(self, row: asyncpg.Record) -> bool:
-        driver = self._drivers.get(row["run_id"])
-        return driver is not None and not driver.is_closed and row["id"] not in driver.inbox_seen
-
-    async def _read_messages(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, list[Message]]:
-        """The rows as messages, by run, in their order; what nobody can read is thrown away."""
-        messages: dict[UUID, list[Message]] = {}
-        for row in rows:
-            observation = await read_message(row["kind"], row["payload"], self.clock.now(), self._loader.read_payload)
-            if observation is None:
-                await self.drop_messages([row["id"]])
-            else:
-                message = Message(inbox_id=row["id"], observation=observation)
-                messages.setdefault(row["run_id"], []).append(message)
-        return messages
-
-    async def _deliver(self, driver: Driver, messages: Sequence[Message]) -> None:
-        for message in messages:
-            await driver.take(message)
 
 
 async def _connect_lazily(settings: Settings, name: str) -> asyncpg.Connection:
