@@ -27,6 +27,8 @@
     ├── PayloadTooLarge 413           payload_too_large
     ├── UnsupportedMediaType 415      unsupported_media_type
     ├── InvalidDefinition 422         invalid_definition; lists every fault
+    ├── InvalidTest 422               invalid_test: what a test was given does not fit its steps; lists every fault
+    ├── ExpressionRefused 422         expression_error: it cannot be read or evaluated; tells where and why
     ├── PreconditionRequired 428      if_match_required
     ├── TooManyRequests 429           too_many_requests
     └── Unavailable 503
@@ -236,6 +238,20 @@ class InvalidDefinition(ApiError):
 
     status = 422
     code = "invalid_definition"
+
+
+class InvalidTest(ApiError):
+    """What the test was given does not fit its steps; `errors` lists where and how."""
+
+    status = 422
+    code = "invalid_test"
+
+
+class ExpressionRefused(ApiError):
+    """The expression cannot be read or evaluated."""
+
+    status = 422
+    code = "expression_error"
 
 
 class PreconditionRequired(ApiError):

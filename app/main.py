@@ -27,6 +27,8 @@ from app.runs.hub import Hub
 from app.runs.service import RunService
 from app.runs.starter import RunStarter
 from app.runs.stream import LiveStreams
+from app.trials.evaluation import Evaluator
+from app.trials.service import TrialService
 from app.triggers.ingest import Ingest
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import OutboxBell
@@ -67,6 +69,8 @@ def create_app(settings: Settings) -> Application:
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
             "ingest": Provide(_provide_ingest, sync_to_thread=False),
+            "trials": Provide(_provide_trials, sync_to_thread=False),
+            "evaluator": Provide(_provide_evaluator, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
         dto=StrictBody,
@@ -118,6 +122,8 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
+    state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
+    state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
     state.ingest = Ingest(state.pool, starter, state.triggers)
 
@@ -162,6 +168,16 @@ def _provide_triggers(state: State) -> TriggerService:
 def _provide_ingest(state: State) -> Ingest:
     ingest: Ingest = state.ingest
     return ingest
+
+
+def _provide_trials(state: State) -> TrialService:
+    trials: TrialService = state.trials
+    return trials
+
+
+def _provide_evaluator(state: State) -> Evaluator:
+    evaluator: Evaluator = state.evaluator
+    return evaluator
 
 
 def _version() -> str:

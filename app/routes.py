@@ -8,6 +8,7 @@ from app.auth.guards import authenticate
 from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
 from app.runs.controllers import RunController, RunStartController, stream_workspace
+from app.trials.controllers import TrialController, evaluate_expression
 from app.triggers.controllers import TriggerController, WorkflowTriggerController, get_event, take_webhook
 from app.workflows.controllers import WorkflowController
 
@@ -25,6 +26,8 @@ def make_routes() -> list[ControllerRouterHandler]:
                 RunStartController,
                 RunController,
                 stream_workspace,
+                TrialController,
+                evaluate_expression,
                 WorkflowTriggerController,
                 TriggerController,
                 take_webhook,

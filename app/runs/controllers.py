@@ -1,7 +1,7 @@
 """`/v1/workflows/{id}/runs`, `/v1/runs` and `/v1/stream`."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, get, post
@@ -31,6 +31,10 @@ MAX_EVENTS = 1000
 Statuses = Annotated[str | None, QueryParameter(max_length=200, description="one status or several, comma separated")]
 TriggerType = Annotated[str | None, QueryParameter(max_length=40, pattern="^[a-z]+$")]
 Search = Annotated[str | None, QueryParameter(max_length=200, description="id prefix, workflow name or error text")]
+Tests = Annotated[
+    Literal["true", "false", "all"] | None,
+    QueryParameter(description="`true`: tests of drafts alone; `all`: those as well; they are left out otherwise"),
+]
 Seq = Annotated[int, QueryParameter(ge=0, le=2_147_483_647, description="only events after this seq")]
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
 
@@ -98,6 +102,7 @@ class RunController(Controller):
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
         q: FromQuery[Search] = None,
+        test: FromQuery[Tests] = None,
         limit: FromQuery[Limit] = 50,
         cursor: FromQuery[Cursor] = None,
     ) -> Page[RunSummary]:
@@ -109,6 +114,7 @@ class RunController(Controller):
             "since": since,
             "until": until,
             "q": q,
+            "test": test,
         }
         return await runs.list_page(principal, chosen, cursor=cursor, limit=limit)
 

@@ -33,6 +33,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     status: RunStatus
     attempt: int
     trigger_type: str
+    is_test: bool
     error: ErrorInfo | None
     created_at: datetime
     started_at: datetime | None
@@ -90,6 +91,7 @@ class RunDetail(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     wake_at: datetime | None
     last_seq: int
+    is_test: bool
     steps: list[StepView]
 
 

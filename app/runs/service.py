@@ -34,6 +34,7 @@ from engine.store.starts import Start, accept_starts
 
 _CACHED_VERSIONS: Final = 128
 _SEARCH = re.compile(r"[^\x00-\x1f]{1,200}")
+_TESTS: Final[Mapping[str | None, bool | None]] = {None: False, "false": False, "true": True, "all": None}
 _Version = tuple[Definition, Graph]
 
 
@@ -195,6 +196,7 @@ def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
         since=None if since is None else _floor(since, "since"),
         until=None if until is None else _floor(until, "until"),
         q=query,
+        is_test=_TESTS[chosen.get("test")],
     )
 
 

@@ -42,6 +42,7 @@ def summarise(row: RunRow) -> RunSummary:
         status=RunStatus(row.status),
         attempt=row.attempt,
         trigger_type=row.trigger_type,
+        is_test=row.is_test,
         error=ErrorInfo(code=row.error_code, message=row.error_message or "") if row.error_code else None,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -84,6 +85,7 @@ def describe_run(row: RunRow, definition: Definition, graph: Graph, events: Sequ
         finished_at=last.at if is_over else None,
         wake_at=None if is_over or state.status is not RunStatus.WAITING else state.next_due(),
         last_seq=len(events),
+        is_test=row.is_test,
         steps=list(steps.values()),
     )
 

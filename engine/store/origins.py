@@ -12,7 +12,7 @@ SELECT origin.id AS trigger_id, origin.workspace_id, origin.workflow_id, workflo
 FROM workflow_trigger AS origin
 JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL AND workflow.enabled
 JOIN workflow_version AS version
-    ON version.workflow_id = workflow.id AND version.version = workflow.published_version
+    ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
 WHERE origin.token = $1 AND origin.enabled AND origin.type = 'webhook'
 """
 
@@ -22,6 +22,7 @@ SELECT workflow.workspace_id, workflow.id AS workflow_id, workflow.name AS workf
 FROM workflow
 LEFT JOIN workflow_version AS version
     ON version.workflow_id = workflow.id AND version.version = coalesce($3, workflow.published_version)
+    AND version.version > 0
 WHERE workflow.id = $1 AND workflow.workspace_id = $2 AND workflow.deleted_at IS NULL
 """
 

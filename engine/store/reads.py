@@ -10,7 +10,7 @@ from msgspec import Struct
 _COLUMNS = """
 run.id, run.workspace_id, run.workflow_id, workflow.name AS workflow_name, run.version, run.version_id, run.status,
 run.attempt, run.trigger_type, run.trigger_id, run.error_code, run.error_message, run.created_at, run.started_at,
-run.finished_at, run.wake_at, run.owner
+run.finished_at, run.wake_at, run.owner, run.is_test
 """
 
 _ONE = f"""
@@ -29,6 +29,7 @@ WHERE run.workspace_id = $1
   AND ($7::uuid IS NULL OR run.id < $7)
   AND ($8::text IS NULL OR starts_with(run.id::text, lower($8)) OR strpos(lower(workflow.name), lower($8)) > 0
        OR strpos(lower(run.error_message), lower($8)) > 0)
+  AND ($10::boolean IS NULL OR run.is_test = $10)
 ORDER BY run.id DESC LIMIT $9
 """  # noqa: S608 - the columns are a constant of this module
 
@@ -38,7 +39,10 @@ SELECT id, trigger_id, outcome, run_id, dedup_key, received_at FROM inbound_even
 
 
 class RunFilter(Struct, frozen=True, kw_only=True):
-    """Which runs a list holds; `since` and `until` bound the id, which sorts by time; `q` searches texts."""
+    """Which runs a list holds; `since` and `until` bound the id, which sorts by time; `q` searches texts.
+
+    `is_test`: tests of drafts, or those that are none; None for both.
+    """
 
     workflow_id: UUID | None = None
     statuses: list[str] | None = None
@@ -46,6 +50,7 @@ class RunFilter(Struct, frozen=True, kw_only=True):
     since: UUID | None = None
     until: UUID | None = None
     q: str | None = None
+    is_test: bool | None = False
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -68,6 +73,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     wake_at: datetime | None
     owner: int | None
+    is_test: bool
 
 
 async def find_run(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, workspace_id: UUID) -> RunRow | None:
@@ -91,6 +97,7 @@ async def list_runs(
         chosen.until,
         chosen.q,
         limit,
+        chosen.is_test,
     )
     return [RunRow(**row) for row in rows]
 

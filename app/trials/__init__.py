@@ -1,0 +1,1 @@
+"""Trying things out: expressions, drafts, and single steps of drafts."""
