@@ -15,8 +15,6 @@ from engine.steps.compilation import compile_definition
 from engine.steps.validation import validate_definition
 
 _ITERATION = re.compile(r"\[\d+\]")
-# A step alone has nothing before it: what its expressions name comes from the test's context.
-_OF_OTHERS = frozenset({"unknown_step", "not_upstream"})
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -92,12 +90,13 @@ def _wrap(step: Mapping[str, Any], around: list[dict[str, Any]]) -> dict[str, An
 def _own_problems(chosen: Chosen) -> list[Problem]:
     """The faults of the step itself and of those within it, with pointers into the draft.
 
-    It is looked at within the steps around it, for `item` and `index` are names there alone.
+    It is looked at within the steps around it, for `item` and `index` are names there alone. Other steps that its
+    expressions name are unknown there: the test's context has them.
     """
     place = "/steps/0" * (len(chosen.around) + 1)
     return [
         Problem(chosen.pointer + problem.pointer.removeprefix(place), problem.code, problem.message)
         for problem in validate_definition(_wrap(chosen.step, chosen.around))
         if problem.pointer.startswith(place)
-        and (problem.code not in _OF_OTHERS or "/after/" in problem.pointer.removeprefix(place))
+        and (problem.code != "unknown_step" or "/after/" in problem.pointer.removeprefix(place))
     ]

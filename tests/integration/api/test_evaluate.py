@@ -240,6 +240,40 @@ async def test_an_iteration_that_has_not_begun_shows_its_item(owner: Caller, dat
     assert (await refusal_of(owner, "steps.get.output", run_id=run_id, step="each[1].tell"))["kind"] == "no_such_field"
 
 
+async def test_in_a_loop_within_a_loop_the_inner_names_win(owner: Caller, database_url: str) -> None:
+    inner = {"id": "inner", "type": "foreach", "after": ["one"], "with": {"items": "item.rows"}, "steps": [http("two")]}
+    outer: dict[str, Any] = {
+        "id": "outer",
+        "type": "foreach",
+        "with": {"items": "[{'rows': ['a']}, {'rows': ['b', 'c']}]"},
+    }
+    outer["steps"] = [http("one"), inner]
+
+    def items(step: str, count: int) -> StepStarted:
+        return StepStarted(at=AT, step=step, attempt=0, started_at=AT, reason="items", items=count)
+
+    run_id = await record_run(
+        owner,
+        database_url,
+        [outer],
+        STARTED,
+        items("outer", 2),
+        gave("outer[1].one", 1),
+        gave("outer[0].one", 0),
+        items("outer[1].inner", 2),
+        gave("outer[1].inner[1].two", "c2"),
+        gave("outer[1].inner[0].two", "b2"),
+        gave("outer[1].inner", [{"two": "b2"}, {"two": "c2"}], reason="items_done"),
+    )
+    path = "outer[1].inner[1].two"
+    assert await value_of(owner, "[item, index, steps.one.output]", run_id=run_id, step=path) == ["c", 1, 1]
+    assert await value_of(owner, "steps.two.output", run_id=run_id, step=path) == "c2"
+    names = "[size(item.rows), index, steps.one.output]"
+    assert await value_of(owner, names, run_id=run_id, step="outer[1].one") == [2, 1, 1]
+    assert await value_of(owner, names, run_id=run_id, step="outer[0].inner") == [1, 0, 0]
+    assert (await evaluate(owner, "1", run_id=run_id, step="outer[0].inner[0].two")).status_code == 400
+
+
 async def test_large_outputs_are_loaded_where_the_expression_names_them(owner: Caller, database_url: str) -> None:
     named, other = str(new_id()), str(new_id())
 

@@ -251,6 +251,18 @@ async def test_a_step_is_tested_whatever_is_wrong_with_the_others(owner: Caller)
     assert pointers == {"/steps/2/with/items", "/steps/2/steps/1/type", "/steps/2/steps/1/after/0"}
 
 
+async def test_steps_within_a_step_wait_for_what_they_name(owner: Caller) -> None:
+    def transform(step_id: str, text: str) -> dict[str, Any]:
+        return {"id": step_id, "type": "transform", "with": {"values": {"n": text}}}
+
+    steps = [transform("a", "{{ item }}"), transform("b", "{{ steps.a.output }} {{ steps.before.output }}")]
+    loop = {"id": "each", "type": "foreach", "with": {"items": "steps.before.output"}, "steps": steps}
+    workflow_id = await create(owner, {"schema": 1, "steps": [transform("before", "1"), loop]})
+    (error,) = (await run_step(owner, workflow_id, "each")).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/steps/1/steps/1/with/values", "not_upstream")
+    assert (await run_step(owner, workflow_id, "each.b")).status_code == 202
+
+
 async def test_a_step_outside_of_loops_may_name_no_item(owner: Caller) -> None:
     step = {"id": "a", "type": "transform", "with": {"values": {"n": "{{ item }}"}}}
     answer = await run_step(owner, await create(owner, {"schema": 1, "steps": [step]}), "a", context={"item": 1})
