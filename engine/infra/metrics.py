@@ -3,6 +3,8 @@
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from engine.infra.tallies import SpreadTally, Tally
+
 # The `_created` series double the size and nobody reads them.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it untyped
 
@@ -40,8 +42,10 @@ RUNS_FINISHED = _counter("runs_finished", "Runs that reached a terminal status",
 RUN_SECONDS = _histogram("run_seconds", "Time from a run's acceptance to its end", buckets=_LONG)
 RUN_START_SECONDS = _histogram("run_start_seconds", "Time from a run's creation to its start")
 RUNS_ACTIVE = _gauge("runs_active", "Runs in the memory of a worker")
-STEPS_FINISHED = _counter("steps_finished", "Steps that reached a terminal status", "type", "status")
-STEP_SECONDS = _histogram("step_seconds", "Time of one attempt", "type", buckets=_LONG)
+STEPS_FINISHED = Tally(
+    "flowforge_steps_finished", "Steps that reached a terminal status", ["type", "status"], registry=REGISTRY
+)
+STEP_SECONDS = SpreadTally("flowforge_step_seconds", "Time of one attempt", ["type"], buckets=_LONG, registry=REGISTRY)
 STEP_RETRIES = _counter("step_retries", "Attempts that failed and are made again", "type")
 STEPS_IN_FLIGHT = _gauge("steps_in_flight", "Attempts going on")
 

@@ -122,6 +122,11 @@ def is_sampled(traceparent: str) -> bool:
     return traceparent[-1] in _SAMPLED_DIGITS
 
 
+def is_recorded(traceparent: str) -> bool:
+    """Whether a span below this one would be recorded by this process: only then are its attributes worth making."""
+    return _state.recorder is not None and traceparent[-1] in _SAMPLED_DIGITS
+
+
 def span(
     name: str,
     *,

@@ -102,8 +102,12 @@ class ControlStep(StepType):
 
 
 class ActionStep(StepType):
-    """A step that an attempt performs."""
+    """A step that an attempt performs.
 
+    `keeps_timeout`: `run` ends within `context.timeout` by itself, and need not be watched.
+    """
+
+    keeps_timeout: ClassVar[bool] = False
     default_timeout: ClassVar[float] = 30.0
     default_retry: ClassVar[RetryDefaults] = RetryDefaults()
 

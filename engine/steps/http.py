@@ -25,6 +25,7 @@ class HttpStep(ActionStep):
     title: ClassVar = "HTTP request"
     icon: ClassVar = "globe"
     Config: ClassVar = HttpConfig
+    keeps_timeout: ClassVar = True
     default_timeout: ClassVar = 30.0
     default_retry: ClassVar = RetryDefaults(max_attempts=4, initial=1.0, factor=2.0, max=60.0, jitter=True)
 

@@ -77,18 +77,18 @@ def build_request(config: HttpConfig, context: StepContext) -> Request:
     """The request of an attempt; raises StepFailure where a value cannot be sent."""
     try:
         content_type, body = _encode_body(config)
-        url = _add_query(config.url, config.query if isinstance(config.query, dict) else {})
+        url = _add_query(config.url, config.query) if isinstance(config.query, dict) else config.url
     except (ValueError, OverflowError, RecursionError, TypeError) as error:
         raise StepFailure("invalid_config", f"a value of the request cannot be sent: {error}") from None
-    headers = [(name, write_scalar(value)) for name, value in (config.headers or {}).items() if value is not None]
-    given = {name.lower() for name, _ in headers}
-    defaults = {
-        "Idempotency-Key": context.idempotency_key,
-        "X-FlowForge-Attempt": str(context.attempt),
-        "traceparent": context.traceparent,
-        "Content-Type": content_type,
-    }
-    headers.extend((name, value) for name, value in defaults.items() if value is not None and name.lower() not in given)
+    headers = [("Idempotency-Key", context.idempotency_key), ("X-FlowForge-Attempt", str(context.attempt))]
+    if context.traceparent is not None:
+        headers.append(("traceparent", context.traceparent))
+    if content_type is not None:
+        headers.append(("Content-Type", content_type))
+    if isinstance(config.headers, dict):
+        given = {name.lower() for name, value in config.headers.items() if value is not None}
+        headers = [pair for pair in headers if pair[0].lower() not in given]
+        headers += [(name, write_scalar(value)) for name, value in config.headers.items() if value is not None]
     return Request(url=url, headers=headers, body=body)
 
 

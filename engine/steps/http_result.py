@@ -96,10 +96,10 @@ def read_body(response: HttpResponse) -> Any:
     """
     if not response.body:
         return None
-    content_type, charset = _parse_content_type(response.headers.get("content-type", ""))
-    if _JSON_TYPES.fullmatch(content_type):
+    content_type, charset, kind = _parse_content_type(response.headers.get("content-type", ""))
+    if kind == "json":
         return _read_json(response, charset)
-    if _TEXT_TYPES.fullmatch(content_type):
+    if kind == "text":
         return response.body.decode(charset, "replace")
     if not content_type:
         try:
@@ -110,8 +110,8 @@ def read_body(response: HttpResponse) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _parse_content_type(header: str) -> tuple[str, str]:
-    """The media type in lower case, and the name of a codec for its text."""
+def _parse_content_type(header: str) -> tuple[str, str, str]:
+    """The media type in lower case, the name of a codec for its text, and whether it is `json`, `text` or neither."""
     message = Message()
     message["Content-Type"] = header
     try:
@@ -120,7 +120,9 @@ def _parse_content_type(header: str) -> tuple[str, str]:
         charset = "utf-8"
     if _CHARSETS.fullmatch(charset) is None:
         charset = "utf-8"
-    return header.partition(";")[0].strip().lower(), charset
+    media_type = header.partition(";")[0].strip().lower()
+    kind = "json" if _JSON_TYPES.fullmatch(media_type) else "text" if _TEXT_TYPES.fullmatch(media_type) else ""
+    return media_type, charset, kind
 
 
 def _read_json(response: HttpResponse, charset: str) -> Any:

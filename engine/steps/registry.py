@@ -29,6 +29,7 @@ _OWN: tuple[StepType, ...] = (
 _STEP_TYPES: dict[str, StepType] = {
     step.name: step for step in (*_OWN, *load_plugins(frozenset(step.name for step in _OWN)))
 }
+_ACTIONS: dict[str, ActionStep] = {name: step for name, step in _STEP_TYPES.items() if isinstance(step, ActionStep)}
 
 
 def step_types() -> Sequence[StepType]:
@@ -43,13 +44,13 @@ def get_step_type(name: str) -> StepType | None:
 
 def action_steps() -> Sequence[ActionStep]:
     """The step types that attempts perform."""
-    return tuple(step for step in _STEP_TYPES.values() if isinstance(step, ActionStep))
+    return tuple(_ACTIONS.values())
 
 
 def get_action(name: str) -> ActionStep:
     """The action step of that name; raises StepFailure where this process has none."""
-    step = _STEP_TYPES.get(name)
-    if not isinstance(step, ActionStep):
+    step = _ACTIONS.get(name)
+    if step is None:
         raise StepFailure("unknown_step_type", f"this worker has no step type '{name}'")
     return step
 

@@ -1,15 +1,14 @@
 """One attempt of an action step, as a pipeline: wait for a slot, hold the lease, call, tell what came of it."""
 
-import asyncio
 import random
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from time import perf_counter
+from typing import Protocol
 
 import structlog
-from prometheus_client import Histogram
+from msgspec import Struct
 
 from engine.core.decisions import StartAttempt
 from engine.core.events import ErrorInfo
@@ -18,11 +17,14 @@ from engine.infra import metrics
 from engine.infra.clock import Clock
 from engine.infra.deadlines import Deadlines
 from engine.infra.http_client import HttpClient
-from engine.infra.telemetry import span
+from engine.infra.tallies import Spread
+from engine.infra.telemetry import Span, is_recorded, span
 from engine.steps.base import StepContext, StepFailure
 from engine.steps.configuration import parse_config
 from engine.steps.registry import get_action
 from engine.worker.driver import Driver
+from engine.worker.fair_slots import FairSlots
+from engine.worker.ongoing import OngoingWatch
 
 ONGOING_AFTER_SECONDS = 1.0
 # A step that keeps to its timeout ends by itself, and says more of it than this limit could.
@@ -31,58 +33,89 @@ GRACE_SECONDS = 0.25
 _log = structlog.get_logger()
 
 
+class LeaseHold(Protocol):
+    """The worker's lease, as far as an attempt needs it."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether enough of the lease is left to start something."""
+
+    async def hold(self) -> None:
+        """Return once the lease is fresh."""
+
+
+class _Attempt(Struct, eq=False):
+    """An attempt that is being made, or waits for its slot; `started_at` is set once it has one."""
+
+    driver: Driver
+    start: StartAttempt
+    started_at: datetime | None = None
+
+
 class AttemptRunner:
-    """Makes attempts, at most `limit` at a time, and only while the worker's lease is fresh."""
+    """Makes attempts, only so many at a time, and only while the worker's lease is fresh."""
 
     def __init__(
         self,
         *,
         clock: Clock,
         http: HttpClient,
-        limit: int,
-        hold_lease: Callable[[], Any],
+        slots: FairSlots,
+        lease: LeaseHold,
         on_ongoing: Callable[[Driver, StartAttempt, datetime | None], None],
         on_start: Callable[[Driver, StartAttempt], None],
     ) -> None:
         self._clock = clock
         self._http = http
-        self._slots = asyncio.Semaphore(limit)
+        self._slots = slots
         self._deadlines = Deadlines()
-        self._hold_lease = hold_lease
+        self._ongoing: OngoingWatch[_Attempt] = OngoingWatch(ONGOING_AFTER_SECONDS)
+        self._lease = lease
         self._on_ongoing = on_ongoing
         self._on_start = on_start
+        self._in_flight = 0
+        metrics.STEPS_IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def perform(self, driver: Driver, start: StartAttempt) -> Observation:
         """Make one attempt. It never raises but for cancellation: every failure is an observation."""
-        started_at: datetime | None = None
-        notice = asyncio.get_running_loop().call_later(
-            ONGOING_AFTER_SECONDS, lambda: self._on_ongoing(driver, start, started_at)
-        )
+        attempt = _Attempt(driver, start)
+        workspace = driver.workspace
+        self._ongoing.add(attempt, self._notify)
         try:
-            async with self._slots:
-                await self._hold_lease()
-                started_at = self._clock.now()
+            if not self._slots.take_now(workspace):
+                await self._slots.take(workspace)
+            try:
+                if not self._lease.is_fresh:
+                    await self._lease.hold()
+                attempt.started_at = started_at = self._clock.now()
+                if driver.refused:
+                    refused = driver.refused.pop((start.step, start.attempt), None)
+                    if refused is not None:
+                        return _failed(start, started_at, refused, self._clock.now())
                 return await self._call(driver, start, started_at)
+            finally:
+                self._slots.give_back(workspace)
         finally:
-            notice.cancel()
+            self._ongoing.remove(attempt)
 
     async def _call(self, driver: Driver, start: StartAttempt, started_at: datetime) -> Observation:
-        refused = driver.refused.pop((start.step, start.attempt), None)
-        if refused is not None:
-            return _failed(start, started_at, refused, self._clock.now())
         self._on_start(driver, start)
-        metrics.STEPS_IN_FLIGHT.inc()
-        began = time.perf_counter()
-        attributes = {"flowforge.run.id": str(driver.run.id), "flowforge.step.id": start.step}
+        self._in_flight += 1
+        began = perf_counter()
         try:
-            with span(f"step {start.type}", parent=driver.traceparent, attributes=attributes) as current:
+            parent = driver.traceparent
+            if parent is not None and not is_recorded(parent):
+                with Span(parent):
+                    return await self._run_step(driver, start, started_at, parent)
+            attributes = {"flowforge.run.id": driver.run_id, "flowforge.step.id": start.step}
+            with span(f"step {start.type}", parent=parent, attributes=attributes) as current:
                 observation = await self._run_step(driver, start, started_at, current.traceparent)
                 if isinstance(observation, AttemptFailed):
                     current.fail(observation.error.message)
                 return observation
         finally:
-            metrics.STEPS_IN_FLIGHT.dec()
-            _timer(start.type).observe(time.perf_counter() - began)
+            self._in_flight -= 1
+            _timer(start.type).observe(perf_counter() - began)
 
     async def _run_step(
         self, driver: Driver, start: StartAttempt, started_at: datetime, traceparent: str
@@ -91,7 +124,7 @@ class AttemptRunner:
             run_id=driver.run.id,
             step_id=start.step,
             attempt=start.attempt,
-            idempotency_key=f"{driver.run.id}:{start.step}",
+            idempotency_key=f"{driver.run_id}:{start.step}",
             traceparent=traceparent,
             timeout=start.timeout,
             http=self._http,
@@ -99,15 +132,18 @@ class AttemptRunner:
         try:
             action = get_action(start.type)
             config = parse_config(action, start.config)
-            with self._deadlines.within(start.timeout + GRACE_SECONDS):
+            if action.keeps_timeout:
                 output = await action.run(config, context)
+            else:
+                with self._deadlines.within(start.timeout + GRACE_SECONDS):
+                    output = await action.run(config, context)
         except StepFailure as failure:
             return _failed_by(start, started_at, failure, self._clock.now())
         except TimeoutError:
             late = StepFailure("timeout", f"no result within {start.timeout:g} s", cause="timeout", retryable=True)
             return _failed_by(start, started_at, late, self._clock.now())
         except Exception as error:
-            _log.exception("step_crashed", run_id=str(driver.run.id), step=start.step, type=start.type)
+            _log.exception("step_crashed", run_id=driver.run_id, step=start.step, type=start.type)
             info = ErrorInfo(code="step_crashed", message=f"the step type '{start.type}' broke: {error!r}")
             return _failed(start, started_at, info, self._clock.now())
         return AttemptSucceeded(
@@ -118,6 +154,9 @@ class AttemptRunner:
             started_at=started_at,
             queued_ms=_queued_ms(start, started_at),
         )
+
+    def _notify(self, attempt: _Attempt) -> None:
+        self._on_ongoing(attempt.driver, attempt.start, attempt.started_at)
 
 
 def _failed(start: StartAttempt, started_at: datetime, error: ErrorInfo, now: datetime) -> AttemptFailed:
@@ -147,7 +186,7 @@ def _failed_by(start: StartAttempt, started_at: datetime, failure: StepFailure, 
 
 
 @cache
-def _timer(step_type: str) -> Histogram:
+def _timer(step_type: str) -> Spread:
     return metrics.STEP_SECONDS.labels(step_type)
 
 

@@ -22,6 +22,7 @@ from engine.core.observations import (
 from engine.core.state import State
 from engine.core.statuses import RunStatus
 from engine.infra.clock import Clock
+from engine.store.extras import Extras
 from engine.store.journal import RunChange
 from engine.store.runs import ClaimedRun
 from engine.store.timers import HELD_UNTIL
@@ -102,6 +103,9 @@ class Driver:
     ) -> None:
         self.host = host
         self.run = run
+        self.run_id = str(run.id)
+        # Hashing a UUID costs more than a whole look into a dictionary.
+        self.workspace = run.workspace_id.int
         self.graph = graph
         self.state = state
         self.traceparent = queued.traceparent
@@ -180,17 +184,17 @@ class Driver:
         if self.is_closed:
             return None
         _, decisions = advance(self.graph, self.state, observation)
-        events = [decision.event for decision in decisions if isinstance(decision, Record)]
+        events = [decision.event for decision in decisions if type(decision) is Record]
         if events:
             await self._journal(events, decisions, inbox_ids)
         else:
-            self._schedule()
+            self._schedule(self.state.next_due())
             if inbox_ids:
                 await self.host.drop_messages(inbox_ids)
         if self.state.is_over:
             self._stop_attempts(self.attempts)
             return None
-        return self._act(decisions)
+        return self._act(decisions) if len(decisions) > len(events) else None
 
     async def work(self, start: StartAttempt) -> None:
         """Make an attempt, and then whatever follows from it in a line; side branches get tasks of their own."""
@@ -236,9 +240,10 @@ class Driver:
                 inbox_ids=inbox_ids,
                 status=self.state.status,
                 graph=self.graph,
-                cancelled_children=[decision.run_id for decision in decisions if isinstance(decision, CancelChild)],
+                cancelled_children=_cancelled(decisions) if len(decisions) > len(events) else (),
             )
-            self._count_payloads(entry)
+            if entry.extras is not None:
+                self._count_payloads(entry.extras)
         except OutputTooLarge as error:
             raise RefusedResult(ErrorInfo(code=error.code, message=str(error))) from error
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -247,11 +252,14 @@ class Driver:
         if self._must_note_progress:
             self._must_note_progress = False
             entry.change = entry.change or RunChange(run_id=self.run.id, status=self.state.status)
-        is_last = self.state.is_over or self._suspend(entry, events)
-        if is_last:
+        if self.state.is_over:
             self.close()
         else:
-            self._schedule()
+            wake_at = self.state.next_due()
+            if self._suspend(entry, events[-1], wake_at):
+                self.close()
+            else:
+                self._schedule(wake_at)
         self.pending_commits += 1
         try:
             await self.host.submit(entry)
@@ -259,28 +267,26 @@ class Driver:
             self.pending_commits -= 1
         count_events(self.graph, events, queued_at=self._queued_at)
 
-    def _count_payloads(self, entry: Entry) -> None:
-        if entry.extras is None:
-            return
-        total = self.payload_bytes + sum(len(row.data) for row in entry.extras.payloads)
+    def _count_payloads(self, extras: Extras) -> None:
+        total = self.payload_bytes + sum(len(row.data) for row in extras.payloads)
         if total > MAX_RUN_BYTES:
             message = f"the run's large outputs have {total:,} bytes together; a run has at most {MAX_RUN_BYTES:,}"
             raise OutputTooLarge("run_too_large", message)
         self.payload_bytes = total
 
-    def _suspend(self, entry: Entry, events: Sequence[RunEvent]) -> bool:
+    def _suspend(self, entry: Entry, last: RunEvent, wake_at: datetime | None) -> bool:
         """Give the run up where it only waits, and for longer than memory is worth."""
-        if isinstance(events[-1], RunHeld):
+        if type(last) is RunHeld:
             hold(entry, self.run)
             return True
-        wake_at = self.state.next_due()
         if wake_at is None or not self._may_suspend(wake_at):
             return False
         release(entry, self.run, self.state.status, wake_at)
         return True
 
     def _may_suspend(self, wake_at: datetime | None) -> bool:
-        if self.state.status is RunStatus.QUEUED or not self.state.is_idle or self.child_starts:
+        # The first of them decides nearly always.
+        if not self.state.is_idle or self.state.status is RunStatus.QUEUED or self.child_starts:
             return False
         return wake_at is None or wake_at - self.host.clock.now() > self.host.suspend_after
 
@@ -332,9 +338,8 @@ class Driver:
             if task is not None and task is not current:
                 task.cancel()
 
-    def _schedule(self) -> None:
+    def _schedule(self, due_at: datetime | None) -> None:
         """Wake up when something of the run is due next; a timer that comes too early looks again when it rings."""
-        due_at = self.state.next_due()
         if due_at is None or self.is_closed:
             return
         if self._timer is not None:
@@ -352,12 +357,16 @@ class Driver:
             return
         due_at = self.state.next_due()
         if due_at is None or due_at > self.host.clock.now():
-            self._schedule()
+            self._schedule(due_at)
             return
         self.host.spawn(self, self._pass_time())
 
     async def _pass_time(self) -> None:
         await self.take_in(TimePassed(at=self.host.clock.now()))
+
+
+def _cancelled(decisions: Sequence[Decision]) -> list[str]:
+    return [decision.run_id for decision in decisions if isinstance(decision, CancelChild)]
 
 
 def _unstorable(error: Exception) -> ErrorInfo:

@@ -1,6 +1,7 @@
 """The engine of one worker process: all its parts, wired together, and the life of its runs in memory."""
 
 import asyncio
+import math
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +37,7 @@ from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
 from engine.worker.driver import Driver, Message, RefusedResult
+from engine.worker.fair_slots import FairSlots
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
@@ -46,6 +48,8 @@ from engine.worker.slots import SlotKeeper
 from engine.worker.timekeeper import Timekeeper
 
 PENDING_LOOK_SECONDS = 0.005
+# What one workspace may take of a worker: something is always left for the others.
+WORKSPACE_SHARE = 0.8
 
 _log = structlog.get_logger()
 
@@ -75,8 +79,10 @@ class Engine:
         self._attempts = AttemptRunner(
             clock=self.clock,
             http=http,
-            limit=settings.http_max_in_flight,
-            hold_lease=self._lease.hold,
+            slots=FairSlots(
+                settings.http_max_in_flight, share=math.ceil(settings.http_max_in_flight * WORKSPACE_SHARE)
+            ),
+            lease=self._lease,
             on_ongoing=self._note_ongoing,
             on_start=self.announce_start,
         )

@@ -27,7 +27,7 @@ from engine.store.extras import Extras
 from engine.store.journal import JournalRow, OutboxMessage, RunChange
 from engine.store.runs import ClaimedRun
 from engine.store.timers import HELD_UNTIL
-from engine.worker.extras import INLINE_BYTES, gather_approvals, gather_mail, store_output
+from engine.worker.extras import INLINE_BYTES, RunEnd, gather_approvals, gather_mail, store_output
 from engine.worker.flusher import Entry
 
 LONGEST_ERROR_CHARACTERS = 2000
@@ -59,30 +59,37 @@ def make_entry(
 
     Raises OutputTooLarge, and whatever the JSON encoder raises at an output that it cannot write.
     """
-    extras = Extras()
-    rows = [_make_row(run, number, event, extras) for number, event in enumerate(events, start=seq + 1)]
-    if graph is not None and graph.has_approvals:
-        gather_approvals(run, graph, events, extras)
+    rows: list[JournalRow] = []
     change: RunChange | None = None
     messages: list[OutboxMessage] = []
-    for row, event in zip(rows, events, strict=True):
+    extras: Extras | None = None
+    size = 0
+    for event in events:
+        seq += 1
+        payload = encode_event(event)
+        if len(payload) > INLINE_BYTES and isinstance(event, StepSucceeded | RunSucceeded):
+            extras = extras or Extras()
+            payload = store_output(run, event, extras)
+        size += len(payload)
+        rows.append(JournalRow(run_id=run.id, seq=seq, kind=event_type(event), at=event.at, payload=payload))
         if not is_step_event(event):
             if type(event) in _STATUS:
                 change = _change(run.id, event, change)
-            messages.append(_announce(run, event, row.seq, traceparent, status))
-    if cancelled_children or (run.parent_run_id is not None and isinstance(events[-1], _ENDS)):
-        end = events[-1] if isinstance(events[-1], _ENDS) else None
-        gather_mail(run, end, rows[-1].payload, cancelled_children, extras)
+            messages.append(_announce(run, event, seq, traceparent, status))
+    end = events[-1] if isinstance(events[-1], _ENDS) else None
+    if extras is not None or cancelled_children or (graph is not None and graph.has_approvals) or end is not None:
+        extras = _gather(run, graph, events, end, rows[-1].payload, cancelled_children, extras or Extras())
         messages.extend(_knock(run, mail.run_id) for mail in extras.mail)
+        size += sum(len(row.data) for row in extras.payloads)
     return Entry(
         run_id=run.id,
         rows=rows,
         change=change,
         messages=messages,
         inbox_ids=inbox_ids,
-        size=sum(len(row.payload) for row in rows) + sum(len(row.data) for row in extras.payloads),
+        size=size,
         future=asyncio.get_running_loop().create_future(),
-        extras=None if extras.is_empty else extras,
+        extras=None if extras is None or extras.is_empty else extras,
     )
 
 
@@ -122,11 +129,21 @@ def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int, status: RunSt
     return described
 
 
-def _make_row(run: ClaimedRun, seq: int, event: RunEvent, extras: Extras) -> JournalRow:
-    payload = encode_event(event)
-    if len(payload) > INLINE_BYTES and isinstance(event, StepSucceeded | RunSucceeded):
-        payload = store_output(run, event, extras)
-    return JournalRow(run_id=run.id, seq=seq, kind=event_type(event), at=event.at, payload=payload)
+def _gather(
+    run: ClaimedRun,
+    graph: Graph | None,
+    events: Sequence[RunEvent],
+    end: RunEnd | None,
+    last: bytes,
+    cancelled_children: Sequence[str],
+    extras: Extras,
+) -> Extras:
+    """Add to the extras what the events mean to others; `last` is the JSON of the last of them."""
+    if graph is not None and graph.has_approvals:
+        gather_approvals(run, graph, events, extras)
+    if cancelled_children or (end is not None and run.parent_run_id is not None):
+        gather_mail(run, end, last, cancelled_children, extras)
+    return extras
 
 
 def _knock(run: ClaimedRun, run_id: UUID) -> OutboxMessage:

@@ -113,12 +113,13 @@ class Flusher:
 
     async def _commit(self, entries: list[Entry], broken: set[UUID]) -> None:
         """Commit the entries, but for those of runs that were broken by an earlier part of the same batch."""
-        for entry in entries:
-            if entry.run_id in broken:
-                _reject(entry, RejectedEntry("an earlier entry of the run was refused"))
-        entries = [entry for entry in entries if entry.run_id not in broken]
-        if not entries:
-            return
+        if broken:
+            for entry in entries:
+                if entry.run_id in broken:
+                    _reject(entry, RejectedEntry("an earlier entry of the run was refused"))
+            entries = [entry for entry in entries if entry.run_id not in broken]
+            if not entries:
+                return
         started = time.perf_counter()
         try:
             await self._write(_merge(entries))

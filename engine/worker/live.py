@@ -39,7 +39,7 @@ class LiveEvents:
 
     def hint_started(self, run_id: UUID, start: StartAttempt, clock: Clock) -> None:
         """Publish that an attempt starts: a hint without a seq, for it stands in no journal."""
-        if run_id in self._watched:
+        if self._watched and run_id in self._watched:
             event = {"type": "step.started", "at": clock.now(), "step": start.step, "attempt": start.attempt}
             self._put(run_id, msgspec.json.encode({"seq": None, "event": event}))
 

@@ -1,0 +1,70 @@
+"""Slots are bounded, shared by workspaces, and never lost to a cancellation."""
+
+import asyncio
+
+import pytest
+
+from engine.worker.fair_slots import FairSlots
+
+
+async def test_nobody_gets_more_than_there_are() -> None:
+    slots = FairSlots(2, share=2)
+    assert slots.take_now(1)
+    assert slots.take_now(2)
+    assert not slots.take_now(3)
+    slots.give_back(1)
+    assert slots.take_now(3)
+
+
+async def test_a_flood_leaves_something_to_the_others() -> None:
+    slots = FairSlots(5, share=4)
+    assert [slots.take_now(1) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert slots.take_now(2)
+
+
+async def test_workspaces_that_wait_are_served_in_turn() -> None:
+    slots = FairSlots(1, share=1)
+    order: list[int] = []
+
+    async def use(workspace: int) -> None:
+        await slots.take(workspace)
+        order.append(workspace)
+        await asyncio.sleep(0)
+        slots.give_back(workspace)
+
+    await slots.take(9)
+    waiting = [asyncio.create_task(use(workspace)) for workspace in (1, 1, 1, 2, 3)]
+    await asyncio.sleep(0)
+    slots.give_back(9)
+    await asyncio.gather(*waiting)
+    assert order == [1, 2, 3, 1, 1]
+    assert slots.take_now(1), "all are free again"
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+async def test_who_gives_up_waiting_leaves_its_turn_to_the_next(*, is_served: bool) -> None:
+    slots = FairSlots(1, share=1)
+    await slots.take(1)
+    first, second = (asyncio.create_task(slots.take(workspace)) for workspace in (2, 3))
+    await asyncio.sleep(0)
+    if is_served:
+        slots.give_back(1)
+        first.cancel()
+    else:
+        first.cancel()
+        await asyncio.sleep(0)
+        slots.give_back(1)
+    await asyncio.wait_for(second, 1)
+    assert first.cancelled() or first.done()
+    slots.give_back(3)
+    assert slots.take_now(4)
+
+
+async def test_a_share_is_waited_for_even_where_slots_are_free() -> None:
+    slots = FairSlots(3, share=1)
+    assert slots.take_now(1)
+    waiting = asyncio.create_task(slots.take(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    slots.give_back(1)
+    await asyncio.wait_for(waiting, 1)
