@@ -39,6 +39,7 @@ def advance(graph: Graph, state: State, observation: Observation) -> tuple[State
     turn = Turn(graph, state, max(observation.at, state.latest_at))
     _observe(turn, observation)
     settle(turn)
+    turn.withdraw_starts()
     return state, turn.decisions
 
 

@@ -25,7 +25,7 @@ from engine.core.events import (
     is_step_event,
 )
 from engine.core.graph import ERROR_PORT, Graph, Node
-from engine.core.loops import end_iteration, open_iteration_of, start_loop
+from engine.core.loops import end_iteration, end_loop, open_iteration_of, start_loop
 from engine.core.rounds import begin_round
 from engine.core.state import RUN_DEADLINE, Frame, State, is_satisfied
 from engine.core.statuses import TERMINAL_STEP, RunStatus, StepStatus
@@ -65,7 +65,7 @@ def apply_step_event(state: State, frame: Frame, node: Node, event: StepEvent) -
         case StepSucceeded():
             step.attempt = event.attempt or step.attempt
             step.port = event.port
-            step.loop = None
+            end_loop(state, step)
             _settle(state, frame, node, output=event.output)
         case StepFailed():
             step.attempt = event.attempt or step.attempt

@@ -1,6 +1,6 @@
 """How runs and iterations are broken off: everything in them that has not ended is cancelled first."""
 
-from engine.core.decisions import CancelChild, StopAttempt
+from engine.core.decisions import CancelChild
 from engine.core.events import RunCancelled, RunFailed, RunTimedOut, StepCancelled
 from engine.core.graph import Node
 from engine.core.observations import CancelRequested
@@ -36,7 +36,7 @@ def _cancel_step(turn: Turn, frame: Frame, node: Node, reason: str) -> None:
     step = frame.steps[node.index]
     path = frame.prefix + node.id
     if step.status is StepStatus.RUNNING and node.body is None:
-        turn.decisions.append(StopAttempt(step=path))
+        turn.stop(path)
     if step.status is StepStatus.WAITING and step.child_run_id is not None:
         turn.decisions.append(CancelChild(run_id=step.child_run_id))
     turn.record_step(frame, node, StepCancelled(at=turn.at, step=path, reason=reason))

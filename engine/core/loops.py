@@ -10,7 +10,7 @@ from engine.core.expressions import ExpressionError
 from engine.core.failures import describe_expression_error
 from engine.core.graph import Node
 from engine.core.rounds import reset_frame
-from engine.core.state import Frame, Loop, State, create_frame
+from engine.core.state import Frame, Loop, State, StepRun, create_frame
 
 MAX_ITEMS = 100_000
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -88,7 +88,10 @@ def end_iteration(state: State, frame: Frame) -> None:
     """Every step of an iteration has ended: keep what it gives, and begin the next one."""
     loop = frame.loop
     assert loop is not None
-    del state.frames[frame.key]
+    if loop.is_past:
+        _discard(state, frame)
+    else:
+        del state.frames[frame.key]
     del loop.open[frame.index]
     if frame.unhandled is None and frame.cancelled:
         # The loop is being broken off.
@@ -99,6 +102,25 @@ def end_iteration(state: State, frame: Frame) -> None:
         _open_more(state, loop)
     else:
         state.closing.append(loop)
+
+
+def end_loop(state: State, step: StepRun) -> None:
+    """Let go of the iterations of a step that has succeeded.
+
+    Read again, a loop that is past may have some open that an earlier round of the run ended.
+    """
+    if step.loop is None:
+        return
+    for frame in step.loop.open.values():
+        _discard(state, frame)
+    step.loop = None
+
+
+def _discard(state: State, frame: Frame) -> None:
+    if state.frames.get(frame.key) is frame:
+        del state.frames[frame.key]
+    for step in frame.steps:
+        end_loop(state, step)
 
 
 def _keep_result(loop: Loop, frame: Frame) -> None:
