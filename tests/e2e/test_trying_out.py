@@ -71,6 +71,20 @@ def test_a_mocked_step_is_never_performed(client: Client, target: Target) -> Non
     assert run["id"] in {listed["id"] for listed in client.read("/v1/runs", limit=200, test="true")["items"]}
 
 
+def test_steps_of_a_loop_are_mocked_by_their_ids(client: Client, target: Target) -> None:
+    definition = define(
+        foreach("each", "input", http("get", target.base + "/{{ item }}"), transform("n", {"i": "{{ index }}"})),
+        output="{{ steps.each.output }}",
+    )
+    workflow = client.create_workflow(definition)
+    path = f"/v1/workflows/{workflow['id']}/test"
+    run_id = client.http.post(path, json={"input": ["a", "b"], "mocks": {"get": "x"}}).json()["run_id"]
+    _wait_for_event(client, run_id, "run.succeeded")
+    output = client.events(run_id)[-1]["data"]["output"]
+    assert output == [{"get": "x", "n": {"i": 0}}, {"get": "x", "n": {"i": 1}}]
+    assert target.received() == []
+
+
 def test_the_draft_runs_and_not_what_was_published(client: Client, publish_workflow: Publish) -> None:
     workflow = publish_workflow(define(transform("say", {"what": "published"}), output="{{ steps.say.output.what }}"))
     url = f"/v1/workflows/{workflow.id}"
@@ -192,6 +206,36 @@ def test_a_repeated_key_waits_for_the_test_that_it_began(client: Client, target:
     assert (first.status_code, first.json()) == (second.status_code, second.json())
     assert first.status_code == 200
     assert len(target.received("/once")) == 1
+
+
+def test_an_expression_gives_for_a_run_what_it_gave_in_it(client: Client, target: Target) -> None:
+    target.plan("/orders", Reply(value={"rows": [{"id": 7}, {"id": 8}], "total": 15.5}))
+    definition = define(
+        http("fetch", target.base + "/orders"),
+        foreach(
+            "each",
+            "steps.fetch.output.body.rows",
+            transform("say", {"text": "{{ item.id }} of {{ size(steps.fetch.output.body.rows) }}"}),
+            after=["fetch"],
+        ),
+        transform("fail", {"x": "{{ steps.fetch.output.body.nothing }}"}, after=["each"]),
+    )
+    workflow = client.publish(definition)
+    run_id = client.start(workflow.id, {"input": {"limit": 10}})
+    _wait_for_event(client, run_id, "run.failed")
+    value = evaluate(client, "steps.fetch.output.body.total > input.limit", run_id=run_id).json()
+    assert value == {"value": True, "type": "bool"}
+    said = next(event["data"] for event in client.events(run_id) if event["data"].get("step") == "each[1].say")
+    text = definition["steps"][1]["steps"][0]["with"]["values"]["text"]
+    again = evaluate(client, text, run_id=run_id, step="each[1].say").json()
+    assert again == {"value": said["output"]["text"], "type": "string"}
+    error = next(event["data"] for event in client.events(run_id) if event["type"] == "step.failed")["error"]
+    refused = evaluate(client, "{{ steps.fetch.output.body.nothing }}", run_id=run_id)
+    problem = assert_problem(refused, 422, "expression_error")
+    assert {name: problem[name] for name in ("message", "position", "expression")} == {
+        name: error[name] for name in ("message", "position", "expression")
+    }
+    assert problem["kind"] == error["details"]["kind"]
 
 
 def test_a_large_output_is_read_where_it_is_named(client: Client, target: Target) -> None:
