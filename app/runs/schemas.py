@@ -51,6 +51,14 @@ class AttemptView(Struct, kw_only=True):
     queued_ms: int
 
 
+class ItemCounts(Struct, kw_only=True):
+    """The items of a `foreach`: how many there are, how many have ended, and how many of these failed."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+
+
 class StepView(Struct, kw_only=True):
     """A step in a run. `input` is its configuration with the expressions filled in."""
 
@@ -66,6 +74,7 @@ class StepView(Struct, kw_only=True):
     port: str | None = None
     error: ErrorInfo | None = None
     attempts: list[AttemptView] = []
+    items: ItemCounts | None = None
     due_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

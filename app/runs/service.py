@@ -25,6 +25,7 @@ from engine.infra.bell import OutboxBell
 from engine.infra.ids import floor_id, new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.steps.compilation import compile_definition
+from engine.store.histories import read_top_level
 from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
@@ -133,9 +134,12 @@ class RunService:
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
         """A run with its steps; raises NotFound."""
         row = await self.find(principal, run_id)
-        events = [decode_event(entry["payload"]) for entry in await read_journal(self._pool, run_id)]
         definition, graph = await self._version(row.version_id)
-        return describe_run(row, definition, graph, events)
+        history = await read_top_level(self._pool, run_id)
+        if not history.rows:
+            raise NotFound
+        events = [decode_event(payload) for _, payload in history.rows]
+        return describe_run(row, definition, graph, events, last_seq=history.last_seq)
 
     async def read_events(self, principal: Principal, run_id: UUID, *, after: int, limit: int) -> list[RunEventView]:
         """Events of a run with a seq above `after`; raises NotFound."""

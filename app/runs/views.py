@@ -1,32 +1,28 @@
 """A run as people read it: its journal, told as steps with their attempts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from app.runs.schemas import AttemptView, RunDetail, RunEventView, RunSummary, StepView
-from engine.core.definition import Definition
+from app.runs.schemas import RunDetail, RunEventView, RunSummary
+from app.runs.telling import Level, tell_run
+from engine.core.definition import Definition, StepDefinition
 from engine.core.events import (
     ErrorInfo,
     RunEvent,
     RunFailed,
     RunQueued,
+    RunSignalled,
     RunStarted,
     RunSucceeded,
     RunTimedOut,
-    StepCancelled,
-    StepFailed,
-    StepRetrying,
-    StepSkipped,
-    StepStarted,
-    StepSucceeded,
-    StepWaiting,
+    RunWaiting,
     is_step_event,
 )
 from engine.core.expressions import ExpressionError
 from engine.core.graph import Graph, Node
-from engine.core.replay import replay
 from engine.core.state import State
 from engine.core.statuses import RunStatus, StepStatus
 from engine.store.reads import RunRow
@@ -50,43 +46,41 @@ def summarise(row: RunRow) -> RunSummary:
     )
 
 
-def describe_run(row: RunRow, definition: Definition, graph: Graph, events: Sequence[RunEvent]) -> RunDetail:
-    """A run in full, told from its journal: the row and the journal are read one after the other."""
-    state = replay(graph, events, run_id=str(row.id), attempt=row.attempt)
-    steps = {
-        step.id: StepView(id=step.id, path=step.id, type=step.type, name=step.name, status=StepStatus.PENDING)
-        for step in definition.steps
-    }
-    for event in events:
-        if is_step_event(event):
-            _tell(steps[event.step], event)
-    _tell_running(steps, graph, state)
-    for node in graph.nodes:
-        if steps[node.id].status not in (StepStatus.PENDING, StepStatus.SKIPPED):
-            steps[node.id].input = _render_input(definition, node, state)
-    queued, last = events[0], events[-1]
-    started = next((event for event in events if isinstance(event, RunStarted)), None)
-    is_over = state.is_over
+def describe_run(
+    row: RunRow, definition: Definition, graph: Graph, events: Sequence[RunEvent], *, last_seq: int
+) -> RunDetail:
+    """A run in full, told from the events of its top level: the row and the journal are read one after the other."""
+    level = Level(graph, definition.steps, prefix="", run_id=str(row.id), attempt=row.attempt)
+    tell_run(level, events)
+    state = level.state
+    for node, step in zip(graph.nodes, level.views, strict=True):
+        if step.status not in (StepStatus.PENDING, StepStatus.SKIPPED):
+            step.input = _render_input(definition.steps[node.index], node, state)
+    queued = events[0]
+    own = [event for event in events if not is_step_event(event)]
+    # A retried run starts anew, and so does its timeout.
+    started = next((event for event in reversed(own) if isinstance(event, RunStarted)), None)
+    end = own[-1] if state.is_over else None
     return RunDetail(
         id=row.id,
         workflow_id=row.workflow_id,
         workflow_name=row.workflow_name,
         version=row.version,
         status=state.status,
-        reason=_last_reason(events),
+        reason=next(event.reason for event in reversed(own) if not isinstance(event, RunSignalled)),
         attempt=row.attempt,
         trigger=queued.trigger if isinstance(queued, RunQueued) else None,
         trigger_id=row.trigger_id,
         input=queued.input if isinstance(queued, RunQueued) else None,
-        output=last.output if isinstance(last, RunSucceeded) else None,
-        error=last.error if isinstance(last, RunFailed | RunTimedOut) else None,
+        output=end.output if isinstance(end, RunSucceeded) else None,
+        error=end.error if isinstance(end, RunFailed | RunTimedOut) else None,
         created_at=row.created_at,
         started_at=None if started is None else started.at,
-        finished_at=last.at if is_over else None,
-        wake_at=None if is_over or state.status is not RunStatus.WAITING else state.next_due(),
-        last_seq=len(events),
+        finished_at=None if end is None else end.at,
+        wake_at=_find_wake(state, own),
+        last_seq=last_seq,
         is_test=row.is_test,
-        steps=list(steps.values()),
+        steps=level.views,
     )
 
 
@@ -98,75 +92,10 @@ def describe_event(run_id: object, seq: int, event: RunEvent) -> RunEventView:
     return RunEventView(id=f"{run_id}:{seq}", seq=seq, type=kind, at=at, data=document)
 
 
-def _tell(step: StepView, event: Any) -> None:
-    """Carry one event over to the step that it is about."""
-    step.reason = event.reason
-    match event:
-        case StepStarted():
-            step.status = StepStatus.RUNNING
-            step.started_at = step.started_at or event.started_at
-        case StepWaiting():
-            step.status, step.due_at, step.started_at = StepStatus.WAITING, event.due_at, event.at
-        case StepRetrying():
-            step.status, step.due_at = StepStatus.RETRYING, event.retry_at
-            _add_attempt(step, event, "failed", event.error)
-        case StepSucceeded():
-            step.status, step.output, step.port, step.error = StepStatus.SUCCEEDED, event.output, event.port, None
-            _add_attempt(step, event, "succeeded", None)
-        case StepFailed():
-            step.status, step.error = StepStatus.FAILED, event.error
-            _add_attempt(step, event, "failed", event.error)
-        case StepSkipped():
-            step.status, step.because = StepStatus.SKIPPED, event.because
-        case StepCancelled():
-            step.status = StepStatus.CANCELLED
-    if isinstance(event, StepSucceeded | StepFailed | StepSkipped | StepCancelled):
-        step.finished_at, step.due_at = event.at, None
-        if not isinstance(event, StepSkipped | StepCancelled):
-            step.started_at = step.started_at or event.started_at or event.at
-
-
-def _add_attempt(
-    step: StepView, event: StepRetrying | StepSucceeded | StepFailed, status: str, error: ErrorInfo | None
-) -> None:
-    if not event.attempt:
-        return
-    step.started_at = step.started_at or event.started_at
-    step.attempts.append(
-        AttemptView(
-            number=event.attempt,
-            status=status,
-            error=error,
-            started_at=event.started_at,
-            finished_at=event.at,
-            queued_ms=event.queued_ms,
-        )
-    )
-
-
-def _tell_running(steps: dict[str, StepView], graph: Graph, state: State) -> None:
-    """A step whose turn has come and that has not ended is being attempted: that stands in no journal.
-
-    Nor does what a run left behind that could not be driven to its end.
-    """
-    if state.is_over:
-        for step in steps.values():
-            if step.status is StepStatus.PENDING:
-                step.status, step.reason = StepStatus.CANCELLED, "run_failed"
-    if state.status is not RunStatus.RUNNING:
-        return
-    for frame, index in state.unresolved:
-        if frame is not state.root:
-            continue
-        step = steps[graph.nodes[index].id]
-        if step.status is StepStatus.PENDING:
-            step.status = StepStatus.RUNNING
-
-
-def _render_input(definition: Definition, node: Node, state: State) -> Any:
+def _render_input(step: StepDefinition, node: Node, state: State) -> Any:
     """What the step was configured with, its expressions filled in; as written where they cannot be."""
-    written = definition.steps[node.index].with_
-    if node.condition is not None:
+    written = step.with_
+    if node.condition is not None or node.cases or node.body is not None:
         return written
     try:
         return node.config.render(state.scope)
@@ -174,5 +103,8 @@ def _render_input(definition: Definition, node: Node, state: State) -> Any:
         return written
 
 
-def _last_reason(events: Sequence[RunEvent]) -> str | None:
-    return next((event.reason for event in reversed(events) if not is_step_event(event)), None)
+def _find_wake(state: State, own: Sequence[RunEvent]) -> datetime | None:
+    """Until when a waiting run waits at the latest."""
+    if state.status is not RunStatus.WAITING:
+        return None
+    return next((event.wake_at for event in reversed(own) if isinstance(event, RunWaiting)), None)
