@@ -27,6 +27,19 @@ _STEPS = """
 SELECT count(*) FROM journal JOIN run ON run.id = journal.run_id
 WHERE run.workflow_id = $1 AND journal.kind = 'step.succeeded'
 """
+_SLEEPERS = """
+SELECT count(*) FROM run WHERE workflow_id = $1 AND owner IS NULL AND wake_at IS NOT NULL
+"""
+_UNFINISHED = "SELECT EXISTS (SELECT FROM run WHERE workflow_id = $1 AND finished_at IS NULL)"
+_STEP_ENDS = "SELECT at FROM journal WHERE run_id = $1 AND kind = 'step.succeeded' ORDER BY seq"
+_LATENESS = """
+SELECT extract(epoch FROM done.at - (convert_from(asked.payload, 'UTF8')::json ->> 'due_at')::timestamptz)::float8
+    * 1000
+FROM run
+JOIN journal AS asked ON asked.run_id = run.id AND asked.kind = 'step.waiting'
+JOIN journal AS done ON done.run_id = run.id AND done.kind = 'step.succeeded'
+WHERE run.workflow_id = $1
+"""
 
 
 class State(Struct, frozen=True):
@@ -78,3 +91,27 @@ class Ledger:
         if state.succeeded != runs or state.runs != runs:
             raise BenchFailed(f"{state.succeeded} of {state.runs} runs succeeded; {runs} were started")
         return state
+
+    async def wait_for_sleepers(self, workflow_id: UUID, runs: int, *, seconds: float) -> None:
+        """Wait until exactly so many runs of a workflow are suspended. Raises BenchFailed."""
+        deadline = time.monotonic() + seconds
+        while (asleep := await self._connection.fetchval(_SLEEPERS, workflow_id)) != runs:
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"{asleep} runs were suspended after {seconds:.0f} s, and should be {runs}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def wait_for_end(self, workflow_id: UUID, *, seconds: float) -> None:
+        """Wait until every run of a workflow has ended. Raises BenchFailed."""
+        deadline = time.monotonic() + seconds
+        while await self._connection.fetchval(_UNFINISHED, workflow_id):
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"not all runs had ended after {seconds:.0f} s")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def step_ends(self, run_id: UUID) -> list[datetime]:
+        """When the steps of a run succeeded, in order."""
+        return [row["at"] for row in await self._connection.fetch(_STEP_ENDS, run_id)]
+
+    async def delay_lateness(self, workflow_id: UUID) -> list[float]:
+        """By how many ms the delays of a workflow's runs ended after their time."""
+        return [row[0] for row in await self._connection.fetch(_LATENESS, workflow_id)]

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
+from uuid import UUID
 
 import aiohttp
+import asyncpg
 import msgspec
 
 from cli.bench.bare import Outcome, Task
@@ -18,8 +20,11 @@ from cli.bench.figures import BenchFailed, Figure
 from cli.bench.ledger import Ledger
 from cli.bench.processes import cpu_seconds, machine_busy_seconds
 from cli.bench.product import BenchProduct, Hook
+from cli.bench.runs import accept_runs, fill_with_ended, find_workflow
 from cli.bench.target import Report
 from cli.steps import ROOT, environment
+
+ACCEPT_AT_ONCE = 1000
 
 
 class Stage:
@@ -63,6 +68,24 @@ class Stage:
         if process.returncode != 0:
             raise BenchFailed(f"the bare client ended with code {process.returncode}")
         return msgspec.json.decode(output, type=Outcome)
+
+    async def accept(self, workflow_id: UUID, inputs: Sequence[Any]) -> None:
+        """Start runs of a published workflow by the API's own statement, many in a commit: this is not measured."""
+        connection = await asyncpg.connect(self.product.database_url)
+        try:
+            origin = await find_workflow(connection, workflow_id)
+            for first in range(0, len(inputs), ACCEPT_AT_ONCE):
+                await accept_runs(connection, origin, inputs[first : first + ACCEPT_AT_ONCE])
+        finally:
+            await connection.close()
+
+    async def fill(self, workflow_id: UUID, runs: int) -> None:
+        """Put runs into the database that have ended, with their journals."""
+        connection = await asyncpg.connect(self.product.database_url)
+        try:
+            await fill_with_ended(connection, workflow_id, runs)
+        finally:
+            await connection.close()
 
     def cpu_figures(
         self,

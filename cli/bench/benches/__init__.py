@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from cli.bench.benches import burst, control, idle, ingest, latency, start, steps
+from cli.bench.benches import burst, control, fanout, flat, idle, ingest, latency, single, start, steps, timers
 from cli.bench.figures import Figure
 from cli.bench.stage import Stage
 
@@ -11,8 +11,12 @@ BENCHES: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
     "start": start.measure,
     "idle": idle.measure,
     "latency": latency.measure,
+    "single": single.measure,
     "burst": burst.measure,
     "steps": steps.measure,
     "control": control.measure,
     "ingest": ingest.measure,
+    "fanout": fanout.measure,
+    "timers": timers.measure,
+    "flat": flat.measure,
 }
