@@ -165,6 +165,14 @@ def test_a_step_of_a_loop_is_tested_with_an_item(client: Client, target: Target)
     assert request.path.endswith("/a/4")
 
 
+def test_a_whole_loop_is_tested_as_one_step(client: Client, target: Target) -> None:
+    loop = foreach("each", "steps.list.output", http("get", target.base + "/{{ item }}"), transform("n", {"i": 1}))
+    context = {"steps": {"list": {"output": ["a", "b"]}}}
+    outcome = outcome_of(run_step(client, define(loop), "each", context=context, mocks={"n": 0}))
+    assert [item["get"]["body"]["path"][-2:] for item in outcome["output"]] == ["/a", "/b"]
+    assert [item["n"] for item in outcome["output"]] == [0, 0]
+
+
 @pytest.mark.parametrize(
     "step",
     [
