@@ -57,7 +57,7 @@ SELECT count(*) FROM freed
 """
 
 _REST = """
-UPDATE run SET owner = NULL, wake_at = CASE
+UPDATE run SET owner = NULL, status = $4, wake_at = CASE
     WHEN status = 'queued' AND slot_at IS NOT NULL THEN NULL
     WHEN EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id) THEN now() ELSE $3 END
 WHERE id = $2 AND owner = $1
@@ -129,10 +129,10 @@ async def hand_back(connection: asyncpg.Connection, worker_id: int, run_ids: Seq
 
 
 async def put_to_rest(
-    connection: asyncpg.Connection | asyncpg.Pool, worker_id: int, run_id: UUID, wake_at: datetime
+    connection: asyncpg.Connection | asyncpg.Pool, worker_id: int, run_id: UUID, status: str, wake_at: datetime
 ) -> None:
     """Give up a run of the worker's that only waits, until `wake_at` or until something lies in its inbox."""
-    await connection.execute(_REST, worker_id, run_id, wake_at)
+    await connection.execute(_REST, worker_id, run_id, wake_at, status)
 
 
 def _lock_key(worker_id: int) -> int:

@@ -26,7 +26,11 @@ WITH me AS MATERIALIZED (
 ), picked AS (
     SELECT run.id FROM named AS run WHERE {_RUNNABLE} LIMIT $3
 ), claimed AS (
-    UPDATE run SET owner = $1 FROM picked WHERE run.id = picked.id
+    UPDATE run SET
+        owner = $1,
+        -- Its wait is over: should it kill its worker now, that counts.
+        status = CASE WHEN run.status = 'waiting' AND run.wake_at <= now() THEN 'running' ELSE run.status END
+    FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
               run.trigger_type, run.parent_run_id, run.parent_step, run.depth, run.is_test, run.concurrency_key,
               run.slot_at

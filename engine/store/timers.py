@@ -11,29 +11,32 @@ TIMEKEEPER_LOCK = 0x46_46_54_4B
 HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 
 # now() is stable, clock_timestamp() is not: only with the former does the index serve.
-_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND wake_at IS NOT NULL"
+_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND wake_at > now()"
 
-# A released run is runnable for everybody at once, so that no later look finds it again.
-_RELEASE_DUE = """
-UPDATE run SET status = CASE WHEN status = 'queued' THEN status ELSE 'running' END, wake_at = NULL
-WHERE id IN (
-    SELECT id FROM run WHERE owner IS NULL AND wake_at <= now()
-    ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED
-)
-RETURNING id
+_DUE = """
+SELECT id, wake_at FROM run WHERE owner IS NULL AND wake_at > $1 AND wake_at <= now() ORDER BY wake_at LIMIT $2
 """
 
 
 async def next_wake(connection: asyncpg.Connection) -> float | None:
-    """Seconds until the earliest suspended run is due (below 0: overdue), None when none is suspended."""
+    """Seconds until the next suspended run is due, None when none will be."""
     row = await connection.fetchrow(_NEXT)
     wake_at: datetime | None = row["wake_at"]
     return None if wake_at is None else (wake_at - row["now"]).total_seconds()
 
 
-async def release_due(connection: asyncpg.Connection, limit: int) -> list[UUID]:
-    """Make suspended runs that are due runnable, the most overdue first; their ids, to be announced to the workers."""
-    return [row["id"] for row in await connection.fetch(_RELEASE_DUE, limit)]
+async def find_due(connection: asyncpg.Connection, after: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+    """Suspended runs that have become due after that time, with when, the most overdue first.
+
+    They are runnable as they are: nothing is written until a worker claims them.
+    """
+    return [(row["id"], row["wake_at"]) for row in await connection.fetch(_DUE, after, limit)]
+
+
+async def read_time(connection: asyncpg.Connection) -> datetime:
+    """The database's time."""
+    now: datetime = await connection.fetchval("SELECT now()")
+    return now
 
 
 async def take_timekeeping(connection: asyncpg.Connection) -> bool:

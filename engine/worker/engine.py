@@ -236,7 +236,8 @@ class Engine:
         """Give up a run that only waits, without anything to journal."""
         # Unknown here before it is free: should this fail, the next reconciliation gives it back.
         self._owned.discard(driver.run.id)
-        await put_to_rest(await self._loader.connected(), self._lease.worker_id, driver.run.id, wake_at)
+        pool = await self._loader.connected()
+        await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at)
 
     # The life of runs.
 

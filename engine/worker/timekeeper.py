@@ -1,7 +1,8 @@
-"""The timekeeper: one worker of all releases suspended runs at the moment when they are due."""
+"""The timekeeper: one worker of all rings for suspended runs at the moment when they are due."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -9,19 +10,22 @@ import structlog
 
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
-from engine.store.timers import next_wake, release_due, take_timekeeping
+from engine.store.timers import find_due, next_wake, read_time, take_timekeeping
 
 # A look is one index probe. Runs are suspended for longer than this, so that none is due before it is seen.
 LOOK_SECONDS = 0.5
-# Under a steady stream of due runs, this many seconds' worth are released together.
+# Under a steady stream of due runs, this many seconds' worth are rung for together.
 GATHER_SECONDS = 0.02
-BATCH = 2000
+# More at once than the workers can take is of no use: they look for the rest by themselves as they get room.
+MOST = 10_000
+# A commit may show a moment that was before the last look.
+OVERLAP = timedelta(seconds=1)
 
 _log = structlog.get_logger()
 
 
 class Timekeeper:
-    """Keeps time where no other worker does; `announce` rings for the released runs."""
+    """Keeps time where no other worker does; `announce` rings for runs that are due."""
 
     def __init__(
         self,
@@ -30,6 +34,8 @@ class Timekeeper:
     ) -> None:
         self._connect = connect
         self._announce = announce
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._rung: dict[UUID, datetime] = {}
 
     async def run(self) -> None:
         """Keep time until cancelled, over any number of connections."""
@@ -47,18 +53,22 @@ class Timekeeper:
 
     async def _keep(self, connection: asyncpg.Connection) -> None:
         is_keeper = False
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
         while True:
             is_keeper = is_keeper or await take_timekeeping(connection)
-            wait = await self._release(connection) if is_keeper else None
+            wait = await self._look(connection) if is_keeper else None
             await asyncio.sleep(LOOK_SECONDS if wait is None else max(GATHER_SECONDS, min(wait, LOOK_SECONDS)))
 
-    async def _release(self, connection: asyncpg.Connection) -> float | None:
-        """Release everything that is due; seconds until the next one is."""
-        while (wait := await next_wake(connection)) is not None and wait <= 0:
-            run_ids = await release_due(connection, BATCH)
-            if not run_ids:
-                return None
-            metrics.TIMERS_FIRED.inc(len(run_ids))
-            metrics.TIMER_LATE_SECONDS.observe(-wait)
-            await self._announce(run_ids)
-        return wait
+    async def _look(self, connection: asyncpg.Connection) -> float | None:
+        """Ring for everything that has become due; seconds until the next one is."""
+        now = await read_time(connection)
+        after = self._looked_at - OVERLAP if self._looked_at.year > 1 else self._looked_at
+        due = await find_due(connection, after, MOST)
+        self._looked_at = now
+        fresh = [run_id for run_id, wake_at in due if self._rung.get(run_id) != wake_at]
+        self._rung = dict(due)
+        if fresh:
+            metrics.TIMERS_FIRED.inc(len(fresh))
+            metrics.TIMER_LATE_SECONDS.observe(max((now - due[0][1]).total_seconds(), 0.0))
+            await self._announce(fresh)
+        return await next_wake(connection)
