@@ -4,6 +4,7 @@
     ├── BadRequest 400
     │   ├── InvalidRequest            invalid_request: the body or a parameter breaks its schema; lists every fault
     │   ├── MalformedBody             malformed_body: the body is no JSON, no UTF-8, or nested too deeply
+    │   ├── InvalidYaml               invalid_yaml: tells line and column
     │   ├── InvalidCursor             invalid_cursor
     │   └── InvalidIdempotencyKey     invalid_idempotency_key
     ├── Unauthenticated 401
@@ -21,6 +22,7 @@
     │   ├── NotPublished              not_published
     │   ├── RunFinished               run_finished
     │   ├── WorkflowChanged           workflow_changed
+    │   ├── AmbiguousName             ambiguous_name
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
     ├── PreconditionFailed 412        stale_etag
@@ -85,6 +87,12 @@ class MalformedBody(BadRequest):
     """The body is no valid JSON."""
 
     code = "malformed_body"
+
+
+class InvalidYaml(BadRequest):
+    """The body is no YAML that is read here; `line` and `column` tell where."""
+
+    code = "invalid_yaml"
 
 
 class InvalidCursor(BadRequest):
@@ -192,6 +200,12 @@ class WorkflowChanged(Conflict):
     """The workflow was changed at the same moment. Try again."""
 
     code = "workflow_changed"
+
+
+class AmbiguousName(Conflict):
+    """Several workflows have this name."""
+
+    code = "ambiguous_name"
 
 
 class SetupDone(Conflict):

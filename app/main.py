@@ -27,6 +27,7 @@ from app.runs.hub import Hub
 from app.runs.service import RunService
 from app.runs.starter import RunStarter
 from app.runs.stream import LiveStreams
+from app.transfer.documents import FileReader
 from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
 from app.triggers.ingest import Ingest
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> Application:
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
             "ingest": Provide(_provide_ingest, sync_to_thread=False),
+            "file_reader": Provide(_provide_file_reader, sync_to_thread=False),
             "trials": Provide(_provide_trials, sync_to_thread=False),
             "evaluator": Provide(_provide_evaluator, sync_to_thread=False),
         },
@@ -126,6 +128,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
     state.ingest = Ingest(state.pool, starter, state.triggers)
+    state.file_reader = FileReader()
 
 
 async def _end_duties(duties: list[asyncio.Task[None]]) -> None:
@@ -168,6 +171,11 @@ def _provide_triggers(state: State) -> TriggerService:
 def _provide_ingest(state: State) -> Ingest:
     ingest: Ingest = state.ingest
     return ingest
+
+
+def _provide_file_reader(state: State) -> FileReader:
+    file_reader: FileReader = state.file_reader
+    return file_reader
 
 
 def _provide_trials(state: State) -> TrialService:

@@ -156,6 +156,11 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         statuses += [401, 403]
     if any(parameter.get("in") == "path" for parameter in operation.get("parameters", [])):
         statuses.append(404)
+    if (body := handler.opt.get("request_body")) is not None:
+        # A body that is not JSON alone, which its handler reads itself.
+        operation["requestBody"] = body
+    if (media_type := handler.opt.get("also_answers")) is not None:
+        operation["responses"]["200"]["content"][media_type] = {"schema": {"type": "string"}}
     if "requestBody" in operation:
         statuses += [413, 415]
     if handler.opt.get("idempotent"):

@@ -8,6 +8,7 @@ from app.auth.guards import authenticate
 from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
 from app.runs.controllers import RunController, RunStartController, stream_workspace
+from app.transfer.controllers import TransferController
 from app.trials.controllers import TrialController, evaluate_expression
 from app.triggers.controllers import TriggerController, WorkflowTriggerController, get_event, take_webhook
 from app.workflows.controllers import WorkflowController
@@ -23,6 +24,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 SetupController,
                 AuthController,
                 WorkflowController,
+                TransferController,
                 RunStartController,
                 RunController,
                 stream_workspace,

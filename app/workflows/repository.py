@@ -104,6 +104,16 @@ async def workflow_exists(connection: AsyncConnection, workspace_id: UUID, workf
     return (await connection.execute(query)).first() is not None
 
 
+async def lock_named(connection: AsyncConnection, workspace_id: UUID, name: str) -> list[UUID]:
+    """The ids of the workflows of this name, the oldest first; until the transaction ends, nobody else may ask."""
+    turn = func.pg_advisory_xact_lock(func.hashtextextended(f"workflow name {workspace_id} {name}", 0))
+    await connection.execute(select(turn))
+    query = select(workflow.c.id).where(
+        workflow.c.workspace_id == workspace_id, workflow.c.name == name, workflow.c.deleted_at.is_(None)
+    )
+    return list((await connection.execute(query.order_by(workflow.c.id))).scalars())
+
+
 async def list_workflows(
     connection: AsyncConnection, workspace_id: UUID, *, q: str | None, after: UUID | None, limit: int
 ) -> list[WorkflowRow]:

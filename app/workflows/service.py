@@ -93,6 +93,10 @@ class WorkflowService:
             raise RuntimeError("a locked workflow has changed")
         return await _detail(row, document)
 
+    async def lock_named(self, name: str) -> tuple[UUID, ...]:
+        """The ids of the workflows of exactly this name; others who ask for them wait for the transaction's end."""
+        return tuple(await repository.lock_named(self._transaction, self._workspace_id, name))
+
     async def require(self, workflow_id: UUID) -> None:
         """Raise NotFound unless the workspace has this workflow."""
         if not await repository.workflow_exists(self._transaction, self._workspace_id, workflow_id):

@@ -1,0 +1,1 @@
+"""Workflows as files: export, and import of JSON and YAML."""
