@@ -108,6 +108,11 @@ class Ledger:
                 raise BenchFailed(f"not all runs had ended after {seconds:.0f} s")
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def ended_at(self, run_id: UUID) -> datetime:
+        """When a run that has ended did so."""
+        moment: datetime = await self._connection.fetchval("SELECT finished_at FROM run WHERE id = $1", run_id)
+        return moment
+
     async def step_ends(self, run_id: UUID) -> list[datetime]:
         """When the steps of a run succeeded, in order."""
         return [row["at"] for row in await self._connection.fetch(_STEP_ENDS, run_id)]

@@ -316,6 +316,10 @@ class Engine:
         return msgspec.structs.replace(driver.run, journal=await self._loader.read_journal(driver.run.id))
 
     async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
+        if self._loader.has_ended(run):
+            # It broke after its last commit: nothing of the run is left to fail.
+            self._owned.discard(run.id)
+            return
         self._slots.note_broken(run)
         _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
         try:

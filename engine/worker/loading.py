@@ -7,7 +7,17 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from engine.core.events import ErrorInfo, RunEvent, RunFailed, RunQueued, StepSucceeded, decode_event
+from engine.core.events import (
+    ErrorInfo,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunQueued,
+    RunSucceeded,
+    RunTimedOut,
+    StepSucceeded,
+    decode_event,
+)
 from engine.core.graph import Graph
 from engine.core.payloads import find_needed, sum_payloads
 from engine.core.replay import replay
@@ -89,6 +99,14 @@ class RunLoader:
     async def read_variables(self, _workspace_id: UUID) -> dict[str, Any]:
         """The workspace's variables, as runs that start now see them."""
         return {}
+
+    def has_ended(self, run: ClaimedRun) -> bool:
+        """Whether the run's journal has its end already."""
+        try:
+            last = decode_event(run.journal[-1][1])
+        except msgspec.MsgspecError:
+            return False
+        return isinstance(last, RunSucceeded | RunFailed | RunCancelled | RunTimedOut)
 
     def failure_entry(self, run: ClaimedRun, broken: BrokenRun, at: datetime) -> Entry:
         """The entry that ends a run which cannot be driven."""

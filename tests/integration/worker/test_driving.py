@@ -224,3 +224,19 @@ async def test_a_cancel_reaches_a_run_that_waits_for_a_retry(workshop: Workshop,
         await asyncio.sleep(0.01)
     await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
     await workshop.wait(run_id, "cancelled", seconds=5)
+
+
+async def test_what_breaks_after_a_runs_last_commit_does_not_touch_its_journal(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("counting is broken")
+
+    monkeypatch.setattr("engine.worker.driver.count_events", broken)
+    workflow = await workshop.publish([{"id": "a", "type": "transform", "with": {"values": {}}}])
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow)
+    await workshop.wait(run_id, "succeeded")
+    await asyncio.sleep(0.3)
+    assert (await workshop.types(run_id))[-1] == "run.succeeded"
+    assert (await workshop.row(run_id))["status"] == "succeeded"
