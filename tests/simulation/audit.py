@@ -1,0 +1,145 @@
+"""The invariants, looked at from outside: whatever the protocol believes, this is what must hold."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from engine.core.events import decode_event, event_type
+from engine.core.graph import find_node
+from engine.core.replay import replay
+from engine.core.transitions import InvalidTransition
+from tests.simulation.flows import FLOWS
+from tests.simulation.protocol import require
+
+if TYPE_CHECKING:
+    from tests.simulation.store import Batch, RunRow, Store
+
+SETTLED = ("step.succeeded", "step.failed", "step.skipped")
+
+
+class Audit:
+    """Looks at each commit, each effect, and the whole at any moment."""
+
+    def __init__(self, store: "Store") -> None:
+        self.store = store
+        self.accepted: list[str] = []
+        self.keys: dict[tuple[str, str], set[str]] = {}
+        self.effects: Counter[tuple[str, str]] = Counter()
+        self.messages: dict[int, tuple[str, str, dict[str, Any], int]] = {}
+        self.decisions: Counter[tuple[str, str, int]] = Counter()
+        self.children: Counter[tuple[str | None, str]] = Counter()
+
+    def note_child(self, run: "RunRow", key: str) -> None:
+        """A run was accepted: of a step's child there is one in a round."""
+        if run.parent is not None:
+            self.children[run.parent, key] += 1
+            require(self.children[run.parent, key] == 1, "one child", f"{key} of {run.parent} starts a second run")
+
+    def note_message(self, row_id: int, run_id: str, kind: str, payload: dict[str, Any]) -> None:
+        """A message was accepted for a run."""
+        attempt = self.store.runs[run_id].attempt
+        if kind == "approval":
+            # A step of this simulation asks once a round.
+            self.decisions[run_id, payload["step"], attempt] += 1
+            count = self.decisions[run_id, payload["step"], attempt]
+            require(count == 1, "one decision", f"{payload['step']} of {run_id} is decided {count} times")
+        self.messages[row_id] = run_id, kind, payload, attempt
+
+    def check_commit(self, worker_id: int, batch: "Batch") -> None:
+        """Who writes is alive and owns the runs (I5)."""
+        require(self.store.workers[worker_id].alive, "I5 fence", f"worker {worker_id} writes after its end")
+        for run_id, _, _ in batch.rows:
+            owner = self.store.runs[run_id].owner
+            require(owner == worker_id, "I5 owner", f"worker {worker_id} writes to {run_id}, which is {owner}'s")
+
+    def check_journals(self, run_ids: Iterable[str]) -> None:
+        """Each transition once, without gaps, legal, and none after the end (I3, I7)."""
+        for run_id in run_ids:
+            numbers = sorted(seq for seq, _ in self.store.journal[run_id])
+            require(numbers == list(range(1, len(numbers) + 1)), "I3 gapless", f"{run_id} has events {numbers}")
+            run = self.store.runs[run_id]
+            events: list[Any] = list(self.store.events(run_id))
+            try:
+                state = replay(FLOWS[run.flow], events, run_id=run_id, attempt=run.attempt)
+            except (InvalidTransition, KeyError) as error:
+                require(False, "I3 legal", f"{run_id}: {error!r}")
+                raise
+            require(run.status == state.status, "I9 row", f"{run_id} is {run.status}, by its journal {state.status}")
+            kinds = ("step.succeeded", "step.failed", "step.retrying")
+            ends = Counter((event.step, event.attempt) for event in events if event_type(event) in kinds)
+            twice = [end for end, count in ends.items() if count > 1 and end[1]]
+            require(not twice, "I3 once", f"{run_id}: {twice} ended more than once")
+            self._check_effects_of(run_id, events)
+
+    def _check_effects_of(self, run_id: str, events: list[Any]) -> None:
+        for event in events:
+            if event_type(event) == "step.succeeded" and event.attempt:
+                require(self.effects[run_id, event.step], "I9 effect", f"{event.step} of {run_id} succeeded unseen")
+
+    def check_effect(self, run_id: str, path: str, key: str) -> None:
+        """An effect comes after what it depends on is durable (I4), always under one key (I6)."""
+        self.effects[run_id, path] += 1
+        keys = self.keys.setdefault((run_id, path), set())
+        keys.add(key)
+        require(len(keys) == 1, "I6 one key", f"{path} of {run_id} had its effect as {sorted(keys)}")
+        graph = FLOWS[self.store.runs[run_id].flow]
+        durable: dict[str, set[str]] = {}
+        for _, payload in self.store.journal[run_id]:
+            event = decode_event(payload)
+            durable.setdefault(event_type(event), set()).add(getattr(event, "step", ""))
+        require("run.started" in durable, "I4 durable", f"{run_id} acts before it is known to have started")
+        settled = set().union(*(durable.get(kind, set()) for kind in SETTLED))
+        node = find_node(graph, path)
+        loop, _, _ = path.rpartition(".")
+        require(node is not None, "I4 durable", f"{run_id} has no step {path}")
+        if loop:
+            started = durable.get("step.started", set())
+            require(loop.partition("[")[0] in started, "I4 durable", f"{loop} of {run_id} is not known to have begun")
+        elif node is not None:
+            parents = {graph.nodes[source].id for source, _ in node.after}
+            require(parents <= settled, "I4 durable", f"{path} of {run_id} acts before {sorted(parents - settled)}")
+
+    def check_always(self) -> None:
+        """What is accepted is there: runs (I1), messages until they have their effect; slots are not overdrawn."""
+        store = self.store
+        for run_id in self.accepted:
+            require(run_id in store.runs, "I1 accepted", f"{run_id} was accepted and is gone")
+        held = Counter(run.key for run in store.runs.values() if run.slot_at is not None and not run.is_over)
+        held.pop(None, None)
+        require(all(count <= 1 for count in held.values()), "slots", f"more runs than slots: {held}")
+        for row_id, (run_id, kind, payload, attempt) in list(self.messages.items()):
+            run = store.runs[run_id]
+            if run.is_over or run.attempt != attempt:
+                del self.messages[row_id]
+            elif row_id not in store.inbox:
+                events = store.events(run_id)
+                require(_has_effect(events, kind, payload), "I1 message", f"{kind} {payload} of {run_id} is lost")
+                del self.messages[row_id]
+
+    def check_signals(self) -> None:
+        """No signal is taken twice."""
+        for run_id in self.store.runs:
+            events: list[Any] = [event for event in self.store.events(run_id) if event_type(event) == "run.signalled"]
+            ids = Counter(event.payload for event in events)
+            require(all(count == 1 for count in ids.values()), "signals once", f"{run_id}: {ids}")
+
+    def check_end(self) -> None:
+        """Everything that was accepted has ended (I1, I8)."""
+        self.check_always()
+        self.check_signals()
+        for run in self.store.runs.values():
+            require(run.is_over, "I8 ends", f"{run.id} ({run.flow}) is {run.status} for ever: {run}")
+        self.check_journals(self.store.runs)
+
+
+def _has_effect(events: list[Any], kind: str, payload: dict[str, Any]) -> bool:
+    """Whether the journal has what the message was sent for, or what made it late."""
+    if kind == "signal":
+        return any(event_type(event) == "run.signalled" and event.payload == payload["id"] for event in events)
+    if kind == "cancel":
+        return any(event_type(event) == "run.cancelled" for event in events)
+    ends = [e for e in events if getattr(e, "step", None) == payload["step"] and event_type(e) in SETTLED]
+    if kind == "child":
+        mine = [getattr(event, "child_run_id", None) == payload["run_id"] for event in events]
+        return bool(ends) or not any(mine)
+    return bool(ends)
