@@ -1,32 +1,41 @@
 """`/v1/workflows/{id}/runs`, `/v1/runs` and `/v1/stream`."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, MediaType, Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Response, Stream
-from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.dependencies import driver_connection
-from app.errors import InvalidRequest
+from app.etags import matches
 from app.idempotency.service import HEADER, Answer, answer_once
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page
-from app.runs.schemas import CancelAccepted, RunDetail, RunEventView, RunStarted, RunSummary, StartRunRequest
-from app.runs.service import RunService
+from app.runs.schemas import (
+    CancelAccepted,
+    IterationView,
+    RunDetail,
+    RunEventView,
+    RunStarted,
+    RunSummary,
+    StartRunRequest,
+)
+from app.runs.service import RunService, read_number
 from app.runs.stream import STREAM_HEADERS, STREAM_TYPE, LiveStreams
-from engine.core.problems import Problem
 
 MAX_EVENTS = 1000
+CHUNK_BYTES = 65_536
 
 Statuses = Annotated[str | None, QueryParameter(max_length=200, description="one status or several, comma separated")]
 TriggerType = Annotated[str | None, QueryParameter(max_length=40, pattern="^[a-z]+$")]
@@ -36,6 +45,11 @@ Tests = Annotated[
     QueryParameter(description="`true`: tests of drafts alone; `all`: those as well; they are left out otherwise"),
 ]
 Seq = Annotated[int, QueryParameter(ge=0, le=2_147_483_647, description="only events after this seq")]
+Parent = Annotated[
+    str,
+    QueryParameter(min_length=1, max_length=1000, description="path of a `foreach`, like `each` or `outer[2].inner`"),
+]
+Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large output")]
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
 
 
@@ -148,11 +162,58 @@ class RunController(Controller):
         cursor: FromQuery[Cursor] = None,
     ) -> Page[RunEventView]:
         """The run's journal in order. The cursor is the seq of the last event that was read."""
-        start = after if cursor is None else _read_seq(cursor)
+        start = after if cursor is None else read_number(cursor)
         events = await runs.read_events(principal, run_id, after=start, limit=limit + 1)
         more = len(events) > limit
         kept = events[:limit]
         return Page(items=kept, next_cursor=str(kept[-1].seq) if more else None)
+
+    @get(
+        "/{run_id:uuid}/steps",
+        operation_id="listIterations",
+        summary="Read the items of a loop",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400, 404),
+    )
+    async def list_iterations(
+        self,
+        run_id: FromPath[UUID],
+        parent: FromQuery[Parent],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        limit: FromQuery[Limit] = 50,
+        cursor: FromQuery[Cursor] = None,
+    ) -> Page[IterationView]:
+        """The items of a `foreach` in their order, each with its steps."""
+        return await runs.list_iterations(principal, run_id, parent, cursor=cursor, limit=limit)
+
+    @get(
+        "/{run_id:uuid}/payloads/{ref:str}",
+        operation_id="readPayload",
+        summary="Read a large output",
+        media_type=MediaType.JSON,
+        guards=[requires(Permission.RUNS_READ)],
+        responses={
+            HTTP_304_NOT_MODIFIED: ResponseSpec(data_container=None, description="The caller has it already"),
+            **problems(404),
+        },
+    )
+    async def read_payload(
+        self,
+        request: Request[Any, Any, Any],
+        run_id: FromPath[UUID],
+        ref: FromPath[Reference],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+    ) -> Stream:
+        """The whole output that a `{preview, size, ref}` stands for. It never changes."""
+        data = await runs.read_payload(principal, run_id, ref)
+        etag = f'"{ref}"'
+        headers = {"etag": etag, "cache-control": "private, max-age=31536000, immutable"}
+        if matches(request.headers.get("if-none-match", ""), etag):
+            return Stream(iter(()), status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+        headers["content-length"] = str(len(data))
+        return Stream(_cut(data), media_type=MediaType.JSON, headers=headers)
 
     @post(
         "/{run_id:uuid}/cancel",
@@ -218,10 +279,9 @@ async def stream_workspace(
     )
 
 
-def _read_seq(cursor: str) -> int:
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 10:  # noqa: PLR2004 - digits of an int32
-        raise InvalidRequest(errors=[Problem("/query/cursor", "invalid", "this cursor was not given out here")])
-    return min(int(cursor), 2_147_483_647)
+async def _cut(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]
 
 
 def _read_last_seq(header: str | None) -> int:

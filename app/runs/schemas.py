@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from engine.core.accounting import TimeSpent
 from engine.core.events import ErrorInfo
 from engine.core.statuses import RunStatus, StepStatus
 
@@ -59,8 +60,22 @@ class ItemCounts(Struct, kw_only=True):
     failed: int = 0
 
 
+class WaitingView(Struct, kw_only=True):
+    """What a step waits for: `delay`, `signal`, `approval` or `child`, until `due_at` at the latest."""
+
+    reason: str
+    due_at: datetime | None
+    signal: str | None = None
+    message: str | None = None
+    approval_id: UUID | None = None
+    child_run_id: str | None = None
+
+
 class StepView(Struct, kw_only=True):
-    """A step in a run. `input` is its configuration with the expressions filled in."""
+    """A step in a run. `input` is its configuration with the expressions filled in.
+
+    An input or output above 64 KiB is `{preview, size, ref}`. `explanation` says why it stands as it does.
+    """
 
     id: str
     path: str
@@ -76,8 +91,47 @@ class StepView(Struct, kw_only=True):
     attempts: list[AttemptView] = []
     items: ItemCounts | None = None
     due_at: datetime | None = None
+    waiting: WaitingView | None = None
+    explanation: str = ""
+    time: TimeSpent | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+
+class IterationView(Struct, kw_only=True):
+    """One item of a `foreach` with the steps that were done for it; `path` is like `each[3]`."""
+
+    index: int
+    path: str
+    status: StepStatus
+    error: ErrorInfo | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    steps: list[StepView]
+
+
+class ParentView(Struct, frozen=True, kw_only=True):
+    """The run, and the path of the step in it, that started a run as its own."""
+
+    run_id: UUID
+    step: str
+
+
+class ChildView(Struct, frozen=True, kw_only=True):
+    """A run that a step started as its own; `status` is null once it is kept no more."""
+
+    run_id: UUID
+    step: str
+    status: RunStatus | None
+
+
+class ConcurrencyView(Struct, frozen=True, kw_only=True):
+    """The concurrency key of a run: held since `slot_at`, or, without it, by these other runs (the first few)."""
+
+    key: str
+    limit: int
+    slot_at: datetime | None
+    holders: list[UUID]
 
 
 class RunDetail(Struct, frozen=True, kw_only=True):
@@ -101,6 +155,11 @@ class RunDetail(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None
     last_seq: int
     is_test: bool
+    parent: ParentView | None
+    children: list[ChildView]
+    origin_run_id: UUID | None
+    concurrency: ConcurrencyView | None
+    time: TimeSpent
     steps: list[StepView]
 
 

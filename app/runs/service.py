@@ -12,41 +12,35 @@ import msgspec
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.pagination import Page, decode_cursor, make_page
-from app.runs.schemas import RunDetail, RunEventView, RunSummary, StartRunRequest
+from app.runs.reader import RunReader
+from app.runs.schemas import IterationView, RunDetail, RunEventView, RunSummary, StartRunRequest
 from app.runs.starter import RunStarter
-from app.runs.views import describe_event, describe_run, summarise
-from engine.core.definition import Definition
+from app.runs.views import describe_event, summarise
 from engine.core.events import RunEvent, decode_event
-from engine.core.graph import Graph
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.core.statuses import TERMINAL_RUN, RunStatus
 from engine.infra.bell import OutboxBell
 from engine.infra.ids import floor_id, new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
-from engine.steps.compilation import compile_definition
-from engine.store.histories import read_top_level
 from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
 from engine.store.reads import RunFilter, RunRow, find_run, list_runs
-from engine.store.runs import load_definition
 from engine.store.starts import Start, accept_starts
 
-_CACHED_VERSIONS: Final = 128
 _SEARCH = re.compile(r"[^\x00-\x1f]{1,200}")
 _TESTS: Final[Mapping[str | None, bool | None]] = {None: False, "false": False, "true": True, "all": None}
-_Version = tuple[Definition, Graph]
 
 
 class RunService:
-    """Starts, reads and cancels runs. Versions never change, so that their definitions are compiled once and kept."""
+    """Starts, reads and cancels runs."""
 
     def __init__(self, pool: asyncpg.Pool, starter: RunStarter, bell: OutboxBell) -> None:
         self._pool = pool
         self._starter = starter
         self._bell = bell
-        self._versions: dict[UUID, _Version] = {}
+        self._reader = RunReader(pool, starter.clock)
 
     async def prepare(self, principal: Principal, workflow_id: UUID, request: StartRunRequest) -> Start:
         """The start of a run by a person or a program. Raises NotFound, NotPublished, InvalidRequest."""
@@ -134,12 +128,20 @@ class RunService:
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
         """A run with its steps; raises NotFound."""
         row = await self.find(principal, run_id)
-        definition, graph = await self._version(row.version_id)
-        history = await read_top_level(self._pool, run_id)
-        if not history.rows:
-            raise NotFound
-        events = [decode_event(payload) for _, payload in history.rows]
-        return describe_run(row, definition, graph, events, last_seq=history.last_seq)
+        return await self._reader.read(row)
+
+    async def list_iterations(
+        self, principal: Principal, run_id: UUID, parent: str, *, cursor: str | None, limit: int
+    ) -> Page[IterationView]:
+        """A page of the items of a `foreach`, in order. Raises NotFound, or InvalidRequest for what is no `foreach`."""
+        row = await self.find(principal, run_id)
+        first = 0 if cursor is None else read_number(cursor)
+        views = await self._reader.list_iterations(row, parent, first=first, limit=limit + 1)
+        return Page(items=list(views[:limit]), next_cursor=str(first + limit) if len(views) > limit else None)
+
+    async def read_payload(self, principal: Principal, run_id: UUID, ref: str) -> bytes:
+        """The JSON of a large output of the run; raises NotFound."""
+        return await self._reader.read_payload(await self.find(principal, run_id), ref)
 
     async def read_events(self, principal: Principal, run_id: UUID, *, after: int, limit: int) -> list[RunEventView]:
         """Events of a run with a seq above `after`; raises NotFound."""
@@ -169,15 +171,12 @@ class RunService:
             raise RunFinished(f"The run has ended: it is {status}.")
         self._bell.ring()
 
-    async def _version(self, version_id: UUID) -> _Version:
-        known = self._versions.get(version_id)
-        if known is None:
-            raw = await load_definition(self._pool, version_id)
-            known = (msgspec.json.decode(raw, type=Definition), compile_definition(raw))
-            if len(self._versions) >= _CACHED_VERSIONS:
-                self._versions.pop(next(iter(self._versions)))
-            self._versions[version_id] = known
-        return known
+
+def read_number(cursor: str) -> int:
+    """The position that a cursor of a list in order stands for; raises InvalidRequest."""
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 10:  # noqa: PLR2004 - digits of an int32
+        raise InvalidRequest(errors=[Problem("/query/cursor", "invalid", "this cursor was not given out here")])
+    return min(int(cursor), 2_147_483_647)
 
 
 def _decode(payload: bytes) -> RunEvent:

@@ -1,5 +1,6 @@
 """The SQL by which people read runs: lists, details, and the journal behind them, always within one workspace."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from msgspec import Struct
 _COLUMNS = """
 run.id, run.workspace_id, run.workflow_id, workflow.name AS workflow_name, run.version, run.version_id, run.status,
 run.attempt, run.trigger_type, run.trigger_id, run.error_code, run.error_message, run.created_at, run.started_at,
-run.finished_at, run.wake_at, run.owner, run.is_test
+run.finished_at, run.wake_at, run.owner, run.is_test, run.parent_run_id, run.parent_step, run.origin_run_id,
+run.concurrency_key, run.concurrency_limit, run.slot_at
 """
 
 _ONE = f"""
@@ -32,6 +34,16 @@ WHERE run.workspace_id = $1
   AND ($10::boolean IS NULL OR run.is_test = $10)
 ORDER BY run.id DESC LIMIT $9
 """  # noqa: S608 - the columns are a constant of this module
+
+_HOLDERS = """
+SELECT id FROM run
+WHERE workflow_id = $1 AND concurrency_key = $2 AND slot_at IS NOT NULL AND finished_at IS NULL
+ORDER BY slot_at, id LIMIT $3
+"""
+
+_STATUSES = "SELECT id, status FROM run WHERE id = ANY ($1) AND workspace_id = $2"
+
+_APPROVALS = "SELECT step, id FROM approval WHERE run_id = $1 AND status = 'pending' AND step = ANY ($2)"
 
 _EVENT = """
 SELECT id, trigger_id, outcome, run_id, dedup_key, received_at FROM inbound_event WHERE id = $1 AND workspace_id = $2
@@ -74,6 +86,12 @@ class RunRow(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None
     owner: int | None
     is_test: bool
+    parent_run_id: UUID | None
+    parent_step: str | None
+    origin_run_id: UUID | None
+    concurrency_key: str | None
+    concurrency_limit: int | None
+    slot_at: datetime | None
 
 
 async def find_run(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, workspace_id: UUID) -> RunRow | None:
@@ -100,6 +118,27 @@ async def list_runs(
         chosen.is_test,
     )
     return [RunRow(**row) for row in rows]
+
+
+async def list_holders(reader: asyncpg.Connection | asyncpg.Pool, row: RunRow, limit: int) -> list[UUID]:
+    """The runs that hold the slots of the run's concurrency key, those that have had theirs the longest first."""
+    rows = await reader.fetch(_HOLDERS, row.workflow_id, row.concurrency_key, limit)
+    return [holder["id"] for holder in rows]
+
+
+async def find_statuses(
+    reader: asyncpg.Connection | asyncpg.Pool, run_ids: Sequence[UUID], workspace_id: UUID
+) -> dict[UUID, str]:
+    """The statuses of these runs of the workspace, as far as they are kept."""
+    rows = await reader.fetch(_STATUSES, list(run_ids), workspace_id)
+    return {row["id"]: row["status"] for row in rows}
+
+
+async def find_approvals(
+    reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, steps: Sequence[str]
+) -> dict[str, UUID]:
+    """The pending approvals of these steps of the run, by the steps' paths."""
+    return {row["step"]: row["id"] for row in await reader.fetch(_APPROVALS, run_id, list(steps))}
 
 
 async def find_inbound_event(

@@ -1,14 +1,14 @@
 """What readers see of a run against the core's own state, over random histories of all step types."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.runs.schemas import RunDetail
-from app.runs.views import describe_run
+from app.runs.views import Surroundings, describe_run
 from engine.core.definition import Definition
 from engine.core.events import decode_event, encode_event, is_step_event
 from engine.core.statuses import RunStatus, StepStatus
@@ -40,11 +40,26 @@ def describe(run: CoreRun) -> RunDetail:
         wake_at=None,
         owner=None,
         is_test=False,
+        parent_run_id=None,
+        parent_step=None,
+        origin_run_id=None,
+        concurrency_key=None,
+        concurrency_limit=None,
+        slot_at=None,
     )
-    journal = [decode_event(encode_event(event)) for event in run.journal]
-    events = [event for event in journal if not is_step_event(event) or "[" not in event.step]
+    journal = [decode_event(encode_event(_name_child(event))) for event in run.journal]
+    events = [
+        (seq, event) for seq, event in enumerate(journal, start=1) if not is_step_event(event) or "[" not in event.step
+    ]
     definition = msgspec.convert(run.plan.document, Definition)
-    return describe_run(row, definition, run.plan.graph, events, last_seq=len(journal))
+    return describe_run(row, definition, run.plan.graph, events, Surroundings(last_seq=len(journal), now=run.now))
+
+
+def _name_child(event: Any) -> Any:
+    """The event with an id for the run that its step started, as workers give one."""
+    if getattr(event, "child_run_id", None) is None:
+        return event
+    return msgspec.structs.replace(event, child_run_id=str(uuid5(RUN_ID, event.child_run_id)))
 
 
 def check(run: CoreRun) -> None:
@@ -54,6 +69,8 @@ def check(run: CoreRun) -> None:
         # That the next attempt has begun stands in the journal only once it takes long.
         begun = view.status is StepStatus.RETRYING and step.status is StepStatus.RUNNING
         assert begun or view.status is step.status, view
+        assert view.explanation.endswith((".", "…")), view
+    assert seen.time.total_ms >= sum(getattr(seen.time, part) for part in ("queued_ms", "running_ms", "waiting_ms"))
     attempts: dict[str, list[Any]] = {}
     for event in run.journal:
         if getattr(event, "attempt", 0) and hasattr(event, "queued_ms"):

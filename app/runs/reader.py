@@ -1,0 +1,155 @@
+"""Reading one run: what its views need of the database, and no more."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from app.errors import InvalidRequest, NotFound
+from app.runs.iterations import Iterations
+from app.runs.schemas import IterationView, RunDetail
+from app.runs.telling import Level
+from app.runs.views import Events, Surroundings, describe_run, find_children
+from engine.core.accounting import Timing
+from engine.core.definition import Definition
+from engine.core.events import RunSucceeded, StepStarted, StepSucceeded, StepWaiting, decode_event
+from engine.core.graph import Graph, find_node
+from engine.core.problems import Problem
+from engine.core.statuses import TERMINAL_RUN, RunStatus
+from engine.infra.clock import Clock
+from engine.steps.compilation import compile_definition
+from engine.store.histories import TopLevel, read_iterations, read_outcomes, read_timings, read_top_level
+from engine.store.journal import read_journal
+from engine.store.payloads import read_payload
+from engine.store.reads import RunRow, find_approvals, find_statuses, list_holders
+from engine.store.runs import load_definition
+
+_CACHED_VERSIONS: Final = 128
+_MOST_HOLDERS: Final = 10
+_LARGEST_SEQ: Final = 2_147_483_647
+_PAYLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_Version = tuple[Definition, Graph]
+
+
+class RunReader:
+    """Reads runs. Versions never change, so that their definitions are compiled once and kept."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._versions: dict[UUID, _Version] = {}
+
+    async def read(self, row: RunRow) -> RunDetail:
+        """The run with its top-level steps; raises NotFound once its history is kept no more."""
+        definition, graph = await self._version(row.version_id)
+        history = await read_top_level(self._pool, row.id)
+        events = await _decode(history)
+        surroundings = await self._survey(row, history, events)
+        return await asyncio.to_thread(describe_run, row, definition, graph, events, surroundings)
+
+    async def list_iterations(self, row: RunRow, parent: str, *, first: int, limit: int) -> Sequence[IterationView]:
+        """Up to `limit` items of the `foreach` of this path, from the item `first` on.
+
+        Each level of nesting, and each `foreach` within, passes over the run's journal once. Raises InvalidRequest for
+        a path that is no `foreach`, and NotFound.
+        """
+        definition, graph = await self._version(row.version_id)
+        node = find_node(graph, parent)
+        if node is None or node.body is None:
+            problem = Problem("/query/parent", "unknown_step", "there is no `foreach` of this path")
+            raise InvalidRequest(errors=[problem])
+        events = await _decode(await read_top_level(self._pool, row.id))
+        iterations = Iterations(row, definition, graph, self._clock.now())
+        await asyncio.to_thread(iterations.begin, events)
+        for loop, item in split_path(parent):
+            rows = await read_iterations(self._pool, row.id, loop, item, item + 1)
+            if not await asyncio.to_thread(iterations.enter, loop, item, rows):
+                raise NotFound("There is no such item.")
+        rows = await read_iterations(self._pool, row.id, parent, first, first + limit)
+        levels = await asyncio.to_thread(iterations.open_page, parent, first, limit, rows)
+        within = [view.path for level in levels for view in level.views if view.items is not None]
+        outcomes = await read_outcomes(self._pool, row.id, [parent, *within]) if levels else {}
+        approvals = await self._find_approvals(row, levels)
+        return await asyncio.to_thread(iterations.describe, outcomes, approvals)
+
+    async def read_payload(self, row: RunRow, ref: str) -> bytes:
+        """The JSON of a large output: of a payload, or of the event whose seq it is. Raises NotFound."""
+        data: bytes | None = None
+        if ref.isascii() and ref.isdigit():
+            data = await self._read_inline(row.id, int(ref))
+        elif _PAYLOAD_ID.fullmatch(ref):
+            data = await read_payload(self._pool, row.id, ref)
+        if data is None:
+            raise NotFound
+        return data
+
+    async def _read_inline(self, run_id: UUID, seq: int) -> bytes | None:
+        if not 0 < seq <= _LARGEST_SEQ:
+            return None
+        for entry in await read_journal(self._pool, run_id, after=seq - 1, limit=1):
+            event = decode_event(entry["payload"])
+            if entry["seq"] == seq and isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
+                return msgspec.json.encode(event.output)
+        return None
+
+    async def _survey(self, row: RunRow, history: TopLevel, events: Events) -> Surroundings:
+        loops = {event.step for _, event in events if isinstance(event, StepStarted) and event.items}
+        timings: list[Timing] = await read_timings(self._pool, row.id) if loops else []
+        waiting = {event.step for _, event in events if isinstance(event, StepWaiting) and event.reason == "approval"}
+        is_open = RunStatus(row.status) not in TERMINAL_RUN
+        is_held = is_open and row.concurrency_key is not None and row.slot_at is None
+        children = [run_id for _, run_id in find_children(events)]
+        return Surroundings(
+            last_seq=history.last_seq,
+            now=self._clock.now(),
+            outcomes=await read_outcomes(self._pool, row.id, sorted(loops)),
+            timings=timings,
+            approvals=await find_approvals(self._pool, row.id, sorted(waiting)) if waiting and is_open else {},
+            statuses=await find_statuses(self._pool, children, row.workspace_id) if children else {},
+            holders=await list_holders(self._pool, row, _MOST_HOLDERS) if is_held else (),
+        )
+
+    async def _find_approvals(self, row: RunRow, levels: Sequence[Level]) -> dict[str, UUID]:
+        waiting = [
+            view.path
+            for level in levels
+            for view in level.views
+            if view.waiting is not None and view.waiting.reason == "approval"
+        ]
+        return await find_approvals(self._pool, row.id, waiting) if waiting else {}
+
+    async def _version(self, version_id: UUID) -> _Version:
+        known = self._versions.get(version_id)
+        if known is None:
+            raw = await load_definition(self._pool, version_id)
+            known = (msgspec.json.decode(raw, type=Definition), compile_definition(raw))
+            if len(self._versions) >= _CACHED_VERSIONS:
+                self._versions.pop(next(iter(self._versions)))
+            self._versions[version_id] = known
+        return known
+
+
+def split_path(path: str) -> list[tuple[str, int]]:
+    """The iterations that a step's path lies in, the outermost first: each as its `foreach` and its item.
+
+    Raises InvalidRequest for a path whose items are no numbers.
+    """
+    found = []
+    parts = path.split(".")
+    for depth in range(1, len(parts)):
+        loop, _, item = ".".join(parts[:depth]).removesuffix("]").rpartition("[")
+        if not (loop and item.isascii() and item.isdigit() and len(item) <= 6):  # noqa: PLR2004 - items are at most 100,000
+            problem = Problem("/query/parent", "unknown_step", "there is no `foreach` of this path")
+            raise InvalidRequest(errors=[problem])
+        found.append((loop, int(item)))
+    return found
+
+
+async def _decode(history: TopLevel) -> Events:
+    if not history.rows:
+        raise NotFound
+    return await asyncio.to_thread(lambda: [(seq, decode_event(payload)) for seq, payload in history.rows])
