@@ -19,10 +19,18 @@ def test_the_whole_example_can_be_published() -> None:
     assert validate_definition(json.loads(EXAMPLES[0])) == []
 
 
-def test_the_example_of_a_retry_rule_can_be_published() -> None:
+@pytest.mark.parametrize("example", [text for text in EXAMPLES if text.startswith('{"id"')])
+def test_examples_of_steps_can_be_published(example: str) -> None:
+    assert validate_definition({"schema": 1, "steps": [json.loads(example)]}) == []
+
+
+@pytest.mark.parametrize("example", [text for text in EXAMPLES if text.startswith('"')])
+def test_examples_of_single_fields_can_be_published(example: str) -> None:
     request = {"method": "GET", "url": "https://shop.example/"}
-    step: dict[str, Any] = {"id": "fetch", "type": "http", "with": request, **json.loads(f"{{{EXAMPLES[1]}}}")}
-    assert validate_definition({"schema": 1, "steps": [step]}) == []
+    field: dict[str, Any] = json.loads(f"{{{example}}}")
+    step = {"id": "fetch", "type": "http", "with": request, **(field if "retry" in field else {})}
+    definition = {"schema": 1, "steps": [step], **({} if "retry" in field else {"settings": field})}
+    assert validate_definition(definition) == []
 
 
 @pytest.mark.parametrize("field", [*StepDefinition.__struct_encode_fields__, *RetryRule.__struct_encode_fields__])
