@@ -341,7 +341,8 @@ class Worker:
         if mails and self.store.mutant is Mutant.CHILD_END_LOST:
             self.store.post(batch.mail)
         for entry in entries:
-            if entry.change is not None and entry.change.is_released:
+            is_ours_again = entry.driver.run_id in self.drivers
+            if entry.change is not None and entry.change.is_released and not is_ours_again:
                 self.owned.discard(entry.driver.run_id)
             if not entry.driver.is_closed and self.store.mutant is not Mutant.ACT_BEFORE_DURABLE:
                 self._act(entry.driver, entry.decisions)
