@@ -1,6 +1,7 @@
 """`./flowforge`: every command of the product. A module in `cli/commands` is a command of that name."""
 
 import importlib
+import keyword
 import pkgutil
 import sys
 
@@ -16,12 +17,14 @@ class Commands(click.Group):
     """The commands, each imported only when it is asked for: `up` must not pay for what `doctor` needs."""
 
     def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(module.name for module in pkgutil.iter_modules(cli.commands.__path__))
+        # `import` is no name of a module in Python: its file is `import_.py`.
+        return sorted(module.name.rstrip("_") for module in pkgutil.iter_modules(cli.commands.__path__))
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):
             return None
-        command = importlib.import_module(f"cli.commands.{name}").command
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command = importlib.import_module(f"cli.commands.{module}").command
         return command if isinstance(command, click.Command) else None
 
 
