@@ -23,12 +23,14 @@ def flatten(graph: Graph) -> Graph:
     return msgspec.structs.replace(graph, nodes=tuple(msgspec.structs.replace(node, body=None) for node in graph.nodes))
 
 
-def follow(graph: Graph, state: State, event: RunEvent) -> None:
-    """Change a level's state by one of its events; one that cannot follow, in a journal that is broken, is left out."""
+def follow(graph: Graph, state: State, event: RunEvent) -> bool:
+    """Change a level's state by one of its events; False for one that cannot follow, in a journal that is broken."""
     try:
         apply_event(graph, state, _simplify(event))
     except (InvalidTransition, KeyError) as error:
         logger.warning("run_history_broken", run_id=state.scope["run"]["id"], error=str(error))
+        return False
+    return True
 
 
 def find_begun(frame: Frame) -> Sequence[int]:

@@ -17,6 +17,7 @@ from app.runs.schemas import IterationView, RunDetail, RunEventView, RunSummary,
 from app.runs.starter import RunStarter
 from app.runs.views import describe_event, summarise
 from engine.core.events import RunEvent, decode_event
+from engine.core.loops import MAX_ITEMS
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.core.statuses import TERMINAL_RUN, RunStatus
@@ -135,7 +136,7 @@ class RunService:
     ) -> Page[IterationView]:
         """A page of the items of a `foreach`, in order. Raises NotFound, or InvalidRequest for what is no `foreach`."""
         row = await self.find(principal, run_id)
-        first = 0 if cursor is None else read_number(cursor)
+        first = 0 if cursor is None else min(read_number(cursor), MAX_ITEMS)
         views = await self._reader.list_iterations(row, parent, first=first, limit=limit + 1)
         return Page(items=list(views[:limit]), next_cursor=str(first + limit) if len(views) > limit else None)
 

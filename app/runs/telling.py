@@ -36,7 +36,8 @@ from engine.core.statuses import RunStatus, StepStatus
 class Level:
     """The steps of a run, or of one iteration, whose path `prefix` stands before their ids.
 
-    `views` are what readers see of them; `large` are the ids of those whose output lies apart.
+    `views` are what readers see of them; `large` are the ids of those whose output lies apart. `own` are the
+    events of the run itself.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Level:
         ]
         self.timings: list[list[Timing]] = [[] for _ in definitions]
         self.large: set[str] = set()
+        self.own: list[tuple[int, RunEvent]] = []
         self._prefix = prefix
 
     def tell(self, seq: int, event: RunEvent) -> None:
         """Carry one event over to the level and to the step that it is about, if it is about one."""
         if not is_step_event(event):
-            follow(self.graph, self.state, event)
+            if follow(self.graph, self.state, event):
+                self.own.append((seq, event))
             if isinstance(event, RunRetried):
                 self.forget_past()
             return

@@ -26,7 +26,6 @@ from engine.core.events import (
     RunWaiting,
     StepSucceeded,
     StepWaiting,
-    is_step_event,
 )
 from engine.core.graph import Graph
 from engine.core.state import State
@@ -79,7 +78,7 @@ def describe_run(
     tell_run(level, events)
     state = level.state
     _add_surroundings(level, definition, graph, surroundings)
-    own = [(seq, event) for seq, event in events if not is_step_event(event)]
+    own = level.own
     seq, end = own[-1]
     # A retried run starts anew, and so does its timeout.
     started = next((event for _, event in reversed(own) if isinstance(event, RunStarted)), None)
