@@ -77,7 +77,7 @@ class Worker:
         self.is_gone = False
         self.announced: set[str] = set()
         self.drivers: dict[str, Driver] = {}
-        self.owned: set[str] = set()
+        self.owned: dict[str, Driver] = {}
         self.queue: list[Entry] = []
         # A batch whose answer was lost, to be looked up before anything else is written.
         self.in_doubt: list[Entry] = []
@@ -103,7 +103,7 @@ class Worker:
         if store.mutant is Mutant.RETRY_RESETS_SEQ and run.attempt > 1 and state.status is RunStatus.QUEUED:
             seq = 1
         driver = self.drivers[run.id] = Driver(run.id, run.attempt, state, seq)
-        self.owned.add(run.id)
+        self.owned[run.id] = driver
         full = None
         if state.status is RunStatus.QUEUED and graph.concurrency is not None and run.slot_at is None:
             holders = store.take_slot(run, "one", graph.concurrency.limit)
@@ -341,9 +341,10 @@ class Worker:
         if mails and self.store.mutant is Mutant.CHILD_END_LOST:
             self.store.post(batch.mail)
         for entry in entries:
-            is_ours_again = entry.driver.run_id in self.drivers
-            if entry.change is not None and entry.change.is_released and not is_ours_again:
-                self.owned.discard(entry.driver.run_id)
+            # A run that was given up may have been claimed again before the answer came.
+            is_given_up = entry.change is not None and entry.change.is_released
+            if is_given_up and self.owned.get(entry.driver.run_id) is entry.driver:
+                del self.owned[entry.driver.run_id]
             if not entry.driver.is_closed and self.store.mutant is not Mutant.ACT_BEFORE_DURABLE:
                 self._act(entry.driver, entry.decisions)
         if self.store.mutant is not Mutant.SLOT_NOT_GRANTED:
@@ -353,7 +354,7 @@ class Worker:
         """Everything in memory is gone."""
         for driver in list(self.drivers.values()):
             self._close(driver)
-        self.queue, self.in_doubt, self.announced, self.owned = [], [], set(), set()
+        self.queue, self.in_doubt, self.announced, self.owned = [], [], set(), {}
         self.is_gone = True
         require(not self.drivers, "simulation", "a dead worker drives nothing")
 
