@@ -1,17 +1,13 @@
 """`import`: workflows from files."""
 
-from pathlib import Path
-from typing import Any
-
 import click
-import msgspec
 
-from cli.client.api import JSON_TYPE, Api
-from cli.client.errors import REFUSED, UNUSABLE, ClientError
+from cli.client.api import Api
+from cli.client.errors import REFUSED
+from cli.client.importing import import_file, publish_all
 from cli.client.names import read_file
 from cli.client.options import client_command
 from cli.client.runs import print_json
-from cli.report import progress
 
 
 @click.command()
@@ -33,40 +29,3 @@ def command(api: Api, files: tuple[str, ...], publish: bool, is_new: bool, as_js
     if as_json:
         print_json({"items": items})
     return REFUSED if problems else 0
-
-
-def import_file(api: Api, file: str, content: bytes, *, is_new: bool = False) -> list[dict[str, Any]]:
-    """Import one file and tell what became of it; raises ClientError naming the file."""
-    media_type = JSON_TYPE if file.endswith(".json") else "application/yaml"
-    query = {"mode": "create" if is_new else "update", "name": _name_after(file)}
-    try:
-        answer = api.call("POST", "/v1/workflows/import", query=query, body=content, media_type=media_type)
-    except ClientError as error:
-        raise error if error.code == UNUSABLE else ClientError(f"{file}: {error}", error.code) from None
-    items: list[dict[str, Any]] = msgspec.json.decode(answer.body)["items"]
-    for item in items:
-        progress(f"{file}: {item['outcome']} {item['name']!r} ({item['id']})")
-        for problem in item["problems"]:
-            place = f":{problem['line']}:{problem['column']}" if "line" in problem else ""
-            progress(f"{file}{place}: {problem['pointer'] or '/'}: {problem['message']}")
-        for trigger in item["triggers"]:
-            lack = "; it refuses everything until it is given a secret" if trigger["needs_secret"] else ""
-            progress(
-                f"{file}: {trigger['outcome']} {trigger['trigger']['type']} trigger {trigger['trigger']['url']}{lack}"
-            )
-    return items
-
-
-def publish_all(api: Api, items: list[dict[str, Any]]) -> None:
-    """Publish the drafts without problems; each item learns its version."""
-    for item in items:
-        if item["problems"]:
-            progress(f"{item['name']!r} has problems: it is not published")
-            continue
-        version = api.post(f"/v1/workflows/{item['id']}/publish")["version"]
-        item["published_version"] = version
-        progress(f"published {item['name']!r} as version {version}")
-
-
-def _name_after(file: str) -> str | None:
-    return None if file == "-" else Path(file).name.partition(".")[0] or None
