@@ -196,6 +196,18 @@ class RunFinished(Conflict):
     code = "run_finished"
 
 
+class RunUnfinished(Conflict):
+    """The run does not stand as this needs it."""
+
+    code = "run_not_retryable"
+
+
+class ApprovalDecided(Conflict):
+    """The approval is decided already, or its run does not wait for it any more."""
+
+    code = "approval_decided"
+
+
 class WorkflowChanged(Conflict):
     """The workflow was changed at the same moment. Try again."""
 

@@ -18,6 +18,8 @@ from app.auth.service import IdentityService
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
+from app.control.bulk import BulkService
+from app.control.service import ControlService
 from app.dependencies import begin_transaction
 from app.middleware.edge import serve_request
 from app.openapi import StructSchemas, make_openapi_config
@@ -71,6 +73,8 @@ def create_app(settings: Settings) -> Application:
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
             "ingest": Provide(_provide_ingest, sync_to_thread=False),
             "file_reader": Provide(_provide_file_reader, sync_to_thread=False),
+            "control": Provide(_provide_control, sync_to_thread=False),
+            "bulk": Provide(_provide_bulk, sync_to_thread=False),
             "trials": Provide(_provide_trials, sync_to_thread=False),
             "evaluator": Provide(_provide_evaluator, sync_to_thread=False),
         },
@@ -123,6 +127,8 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     ]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
+    state.control = ControlService(state.pool, starter.clock, bell)
+    state.bulk = BulkService(state.pool, state.control)
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)
@@ -156,6 +162,16 @@ def _provide_identity(state: State) -> IdentityService:
 def _provide_runs(state: State) -> RunService:
     runs: RunService = state.runs
     return runs
+
+
+def _provide_control(state: State) -> ControlService:
+    control: ControlService = state.control
+    return control
+
+
+def _provide_bulk(state: State) -> BulkService:
+    bulk: BulkService = state.bulk
+    return bulk
 
 
 def _provide_streams(state: State) -> LiveStreams:

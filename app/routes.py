@@ -3,8 +3,10 @@
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
+from app.approvals.controllers import ApprovalController
 from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
+from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
 from app.runs.controllers import RunController, RunStartController, stream_workspace
@@ -27,6 +29,8 @@ def make_routes() -> list[ControllerRouterHandler]:
                 TransferController,
                 RunStartController,
                 RunController,
+                ControlController,
+                ApprovalController,
                 stream_workspace,
                 TrialController,
                 evaluate_expression,

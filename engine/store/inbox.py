@@ -32,6 +32,8 @@ _CANCEL_ORPHANS = """
 WITH orphan AS (
     SELECT child.id, child.workspace_id FROM run AS child JOIN run AS parent ON parent.id = child.parent_run_id
     WHERE child.parent_run_id IS NOT NULL AND child.finished_at IS NULL AND parent.finished_at IS NOT NULL
+      -- One that was retried goes on for itself.
+      AND child.attempt = 1
       AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run_id = child.id AND inbox.kind = 'cancel')
     LIMIT 1000
 ), put AS (

@@ -32,6 +32,7 @@ WHERE run.workspace_id = $1
   AND ($8::text IS NULL OR starts_with(run.id::text, lower($8)) OR strpos(lower(workflow.name), lower($8)) > 0
        OR strpos(lower(run.error_message), lower($8)) > 0)
   AND ($10::boolean IS NULL OR run.is_test = $10)
+  AND ($11::uuid[] IS NULL OR run.id = ANY ($11))
 ORDER BY run.id DESC LIMIT $9
 """  # noqa: S608 - the columns are a constant of this module
 
@@ -63,6 +64,7 @@ class RunFilter(Struct, frozen=True, kw_only=True):
     until: UUID | None = None
     q: str | None = None
     is_test: bool | None = False
+    ids: list[UUID] | None = None
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -116,6 +118,7 @@ async def list_runs(
         chosen.q,
         limit,
         chosen.is_test,
+        chosen.ids,
     )
     return [RunRow(**row) for row in rows]
 

@@ -1,0 +1,123 @@
+"""`/v1/approvals`."""
+
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+from litestar import Controller, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.status_codes import HTTP_200_OK
+
+from app.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.control.service import ControlService
+from app.errors import ApprovalDecided, NotFound
+from app.openapi import problems
+from app.pagination import Cursor, Limit, Page, decode_cursor, make_page
+from engine.store.approvals import ApprovalRecord, decide_approval, find_approval, list_approvals
+
+Status = Annotated[ApprovalStatus | None, QueryParameter(description="approvals of this status alone; all if left out")]
+
+
+class ApprovalController(Controller):
+    """Reading and deciding approvals."""
+
+    path = "/approvals"
+    tags = ("approvals",)
+
+    @get(
+        operation_id="listApprovals",
+        summary="List approvals",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400),
+    )
+    async def list_page(
+        self,
+        state: State,
+        principal: NamedDependency[Principal],
+        status: FromQuery[Status] = None,
+        run_id: FromQuery[UUID | None] = None,
+        limit: FromQuery[Limit] = 50,
+        cursor: FromQuery[Cursor] = None,
+    ) -> Page[ApprovalView]:
+        """Approvals of the workspace, the newest first."""
+        pool: asyncpg.Pool = state.pool
+        before = decode_cursor(cursor)
+        rows = await list_approvals(
+            pool, principal.workspace_id, status=status, run_id=run_id, before=before, limit=limit + 1
+        )
+        return make_page(rows, limit, _describe, lambda row: row.id)
+
+    @get(
+        "/{approval_id:uuid}",
+        operation_id="getApproval",
+        summary="Read an approval",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(404),
+    )
+    async def read(
+        self, state: State, approval_id: FromPath[UUID], principal: NamedDependency[Principal]
+    ) -> ApprovalView:
+        """One approval."""
+        return _describe(await _find(state.pool, approval_id, principal))
+
+    @post(
+        "/{approval_id:uuid}",
+        operation_id="decideApproval",
+        summary="Approve or reject",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.APPROVALS_DECIDE)],
+        responses=problems(404, 409),
+    )
+    async def decide(
+        self,
+        state: State,
+        approval_id: FromPath[UUID],
+        data: JSONBody[DecisionRequest],
+        principal: NamedDependency[Principal],
+        control: NamedDependency[ControlService],
+    ) -> ApprovalView:
+        """Decide what a run waits for; 409 where that has been decided, or is not waited for any more."""
+        pool: asyncpg.Pool = state.pool
+        is_done = await decide_approval(
+            pool,
+            approval_id,
+            principal.workspace_id,
+            decision=data.decision,
+            comment=data.comment,
+            by=principal.user_id,
+        )
+        found = await _find(pool, approval_id, principal)
+        if not is_done:
+            raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
+        control.ring()
+        return _describe(found)
+
+
+async def _find(pool: asyncpg.Pool, approval_id: UUID, principal: Principal) -> ApprovalRecord:
+    found = await find_approval(pool, approval_id, principal.workspace_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _describe(row: ApprovalRecord) -> ApprovalView:
+    return ApprovalView(
+        id=row.id,
+        run_id=row.run_id,
+        step_id=row.step,
+        workflow_id=row.workflow_id,
+        workflow_name=row.workflow_name,
+        message=row.message,
+        # Its run broke: nobody takes a decision any more.
+        status="cancelled" if row.status == "pending" and row.is_run_over else row.status,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        comment=row.comment,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+    )

@@ -1,0 +1,95 @@
+"""The SQL of approvals as people see and decide them. Their rows are opened and closed with the runs' events."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+_COLUMNS = """
+approval.id, approval.run_id, approval.step, approval.message, approval.status, approval.due_at, approval.comment,
+approval.decided_by, approval.decided_at, approval.created_at, run.workflow_id, workflow.name AS workflow_name,
+run.finished_at IS NOT NULL AS is_run_over
+"""
+_FROM = "FROM approval JOIN run ON run.id = approval.run_id JOIN workflow ON workflow.id = run.workflow_id"
+
+_LIST = f"""
+SELECT {_COLUMNS} {_FROM}
+WHERE approval.workspace_id = $1 AND ($2::text IS NULL OR approval.status = $2)
+  AND ($3::uuid IS NULL OR approval.id < $3) AND ($4::uuid IS NULL OR approval.run_id = $4)
+ORDER BY approval.id DESC LIMIT $5
+"""
+
+_ONE = f"SELECT {_COLUMNS} {_FROM} WHERE approval.id = $1 AND approval.workspace_id = $2"
+
+# The row is marked and the run is told at once, so that the second of two deciders hears that it is decided.
+_DECIDE = """
+WITH decided AS (
+    UPDATE approval SET status = $3, comment = $4, decided_by = $5, decided_at = now()
+    FROM run
+    WHERE approval.id = $1 AND approval.workspace_id = $2 AND approval.status = 'pending'
+      AND run.id = approval.run_id AND run.finished_at IS NULL
+    RETURNING approval.run_id, approval.step
+), put AS (
+    INSERT INTO inbox (run_id, kind, payload)
+    SELECT run_id, 'approval', convert_to(json_build_object(
+        'step', step, 'decision', $3::text, 'comment', $4::text, 'by', $5::text)::text, 'UTF8')
+    FROM decided RETURNING run_id
+), told AS (
+    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'inbox', $2, run_id, '' FROM put
+)
+SELECT count(*) FROM put
+"""
+
+
+class ApprovalRecord(Struct, frozen=True, kw_only=True):
+    """An approval with its run's workflow; `step` is the path of the step that asks."""
+
+    id: UUID
+    run_id: UUID
+    step: str
+    message: str
+    status: str
+    due_at: datetime | None
+    comment: str | None
+    decided_by: UUID | None
+    decided_at: datetime | None
+    created_at: datetime
+    workflow_id: UUID
+    workflow_name: str
+    is_run_over: bool
+
+
+async def list_approvals(
+    connection: asyncpg.Connection | asyncpg.Pool,
+    workspace_id: UUID,
+    *,
+    status: str | None,
+    run_id: UUID | None,
+    before: UUID | None,
+    limit: int,
+) -> list[ApprovalRecord]:
+    """Approvals of the workspace, the newest first, from below the id `before`."""
+    rows = await connection.fetch(_LIST, workspace_id, status, before, run_id, limit)
+    return [ApprovalRecord(**row) for row in rows]
+
+
+async def find_approval(
+    connection: asyncpg.Connection | asyncpg.Pool, approval_id: UUID, workspace_id: UUID
+) -> ApprovalRecord | None:
+    """An approval of the workspace."""
+    row = await connection.fetchrow(_ONE, approval_id, workspace_id)
+    return None if row is None else ApprovalRecord(**row)
+
+
+async def decide_approval(
+    connection: asyncpg.Connection | asyncpg.Pool,
+    approval_id: UUID,
+    workspace_id: UUID,
+    *,
+    decision: str,
+    comment: str | None,
+    by: UUID,
+) -> bool:
+    """Decide a pending approval of an unfinished run; False where it is not pending any more."""
+    return bool(await connection.fetchval(_DECIDE, approval_id, workspace_id, decision, comment, by))
