@@ -1,5 +1,6 @@
 """Watching a run to its end."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -16,12 +17,19 @@ from cli.report import progress
 CODES: Final = {"succeeded": 0, "failed": REFUSED, "cancelled": 3, "timed_out": 4}
 
 
-def watch_run(api: Api, run_id: str, *, after: int = 0) -> dict[str, Any] | None:
-    """Show the run until it ends, and give it as it then is; None where Ctrl-C came first, and the run goes on."""
+def watch_run(
+    api: Api, run_id: str, *, after: int = 0, answer: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any] | None:
+    """Show the run until it ends, and give it as it then is; None where Ctrl-C came first, and the run goes on.
+
+    `answer` is called with each of its events; it must not use `api`, which is at work.
+    """
     board = Board(api.get(f"/v1/runs/{run_id}")["steps"])
     try:
         for event in follow_in_background(api, run_id, after):
             board.show(event)
+            if answer is not None and event is not None and event["seq"] is not None:
+                answer(event)
     except KeyboardInterrupt:
         board.close()
         progress(f"The run goes on. See it: ./flowforge logs {run_id} --follow. Stop it: ./flowforge cancel {run_id}.")
