@@ -18,10 +18,11 @@ SELECT count(*) AS runs, count(finished_at) AS ended, count(*) FILTER (WHERE sta
        min(started_at) AS first_start, max(finished_at) AS last_end
 FROM run WHERE workflow_id = $1
 """
-# Two looks into small indexes: the count would cost more than what is measured.
+# Looks into small indexes: the count would cost more than what is measured.
 _BUSY = """
 SELECT EXISTS (SELECT FROM run WHERE owner IS NOT NULL)
     OR EXISTS (SELECT FROM run WHERE owner IS NULL AND status IN ('queued', 'running'))
+    OR EXISTS (SELECT FROM run WHERE owner IS NULL AND wake_at <= now())
 """
 _STEPS = """
 SELECT count(*) FROM journal JOIN run ON run.id = journal.run_id
