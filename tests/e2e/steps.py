@@ -24,6 +24,23 @@ def delay(step_id: str, seconds: float | str, *, after: list[str] | None = None,
     return _step(step_id, "delay", {"seconds": seconds}, after, more)
 
 
+def of_type(
+    step_type: str, step_id: str, configuration: Step | None = None, *, after: list[str] | None = None, **more: Any
+) -> Step:
+    """A step of any type; `more` stands beside its `with`."""
+    return _step(step_id, step_type, configuration or {}, after, more)
+
+
+def transform(step_id: str, *, after: list[str] | None = None, **values: Any) -> Step:
+    """A `transform` step that gives these values."""
+    return _step(step_id, "transform", {"values": values}, after, {})
+
+
+def foreach(step_id: str, items: str, *steps: Step, after: list[str] | None = None, **configuration: Any) -> Step:
+    """A `foreach` step over these nested steps; everything else goes into `with`."""
+    return _step(step_id, "foreach", {"items": items, **configuration}, after, {"steps": list(steps)})
+
+
 def define(*steps: Step, **more: Any) -> dict[str, Any]:
     """A definition of these steps."""
     return {"schema": 1, "steps": list(steps), **more}
