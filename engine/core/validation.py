@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from engine.core.definition import BARE_EXPRESSIONS, CONTROL_PORTS, ITEM_NAMES, MAX_NESTING, ports_of
 from engine.core.expressions import Expression, ExpressionError, Template, compile_expression, compile_template
+from engine.core.expressions.fuel import MAX_TEMPLATE_DEPTH
 from engine.core.graph import ERROR_PORT, split_entry
 from engine.core.problems import Problem
 
@@ -206,7 +207,7 @@ def _expression_problems(sketch: _Sketch, names: _Names) -> Iterator[Problem]:
         pointer = f"{sketch.pointer}/with/{_escape(field)}"
         if field not in bare:
             seen = _item_names(sketch, names) if sketch.type == "foreach" and field == "output" else names
-            yield from _check(lambda item=value: compile_template(item), pointer, seen)
+            yield from _template_problems(value, pointer, seen)
         elif isinstance(value, str):
             yield from _check(lambda text=value: compile_expression(text), pointer, names)
         elif isinstance(value, dict):
@@ -227,18 +228,28 @@ def _document_expression_problems(
 ) -> Iterator[Problem]:
     if "output" in document:
         names = _Names(known=known, upstream=top, reader=None)
-        yield from _check(lambda: compile_template(document["output"]), "/output", names)
+        yield from _template_problems(document["output"], "/output", names)
     settings = document.get("settings")
     if not isinstance(settings, dict):
         return
     names = _Names(known=known, upstream=frozenset(), reader=None)
     if "timeout" in settings:
-        timeout = settings["timeout"]
-        yield from _check(lambda: compile_template(timeout), "/settings/timeout", names)
+        yield from _template_problems(settings["timeout"], "/settings/timeout", names)
     concurrency = settings.get("concurrency")
     if isinstance(concurrency, dict) and "key" in concurrency:
-        key = concurrency["key"]
-        yield from _check(lambda: compile_template(key), "/settings/concurrency/key", names)
+        yield from _template_problems(concurrency["key"], "/settings/concurrency/key", names)
+
+
+def _template_problems(value: Any, pointer: str, names: _Names, depth: int = 0) -> Iterator[Problem]:
+    """What is wrong with each text of a template: compiled whole, it would tell of the first one alone."""
+    if isinstance(value, str):
+        yield from _check(lambda: compile_template(value), pointer, names)
+    elif isinstance(value, dict | list):
+        if depth >= MAX_TEMPLATE_DEPTH:
+            yield Problem(pointer, "too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}")
+            return
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _template_problems(item, f"{pointer}/{_escape(str(key))}", names, depth + 1)
 
 
 def _check(compiled: Any, pointer: str, names: _Names) -> Iterator[Problem]:

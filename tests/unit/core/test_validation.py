@@ -102,6 +102,27 @@ def test_a_fault_is_told_with_its_place(document: Any, pointer: str, code: str) 
     assert all(problem.message for problem in problems)
 
 
+def test_every_text_of_a_template_is_told_of_with_its_own_place() -> None:
+    body = {"a": "{{ 1 + }}", "b/c": ["{{ steps.b.output }}", "fine", {"d": "{{ nobody }}"}]}
+    call = step("a")
+    call["with"] = {"method": "POST", "url": "https://a.example/", "json": body}
+    found = [(problem.pointer, problem.code) for problem in validate_definition(define(call, output=["{{ x }}"]))]
+    assert found == [
+        ("/output/0", "unknown_name"),
+        ("/steps/0/with/json/a", "expression_syntax"),
+        ("/steps/0/with/json/b~1c/0", "unknown_step"),
+        ("/steps/0/with/json/b~1c/2/d", "unknown_name"),
+    ]
+
+
+def test_a_template_that_is_nested_too_deeply_is_a_fault() -> None:
+    value: Any = "{{ input }}"
+    for _ in range(65):
+        value = [value]
+    (problem,) = validate_definition(define(step("a"), output=value))
+    assert (problem.pointer, problem.code) == ("/output" + "/0" * 64, "too_long")
+
+
 def test_all_faults_are_told_at_once_in_document_order() -> None:
     document = define(
         step("a", "nobody", retry={"max_attempts": 0}), decide("1 +", "a.yes"), output="{{ nope }}", extra=True
