@@ -1,6 +1,5 @@
 """The one client for everything that FlowForge calls: steps, discovery, notifications."""
 
-import io
 import ssl
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
@@ -8,7 +7,10 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import StreamReader
 from msgspec import Struct
+from multidict import CIMultiDictProxy
 
 from engine.infra.deadlines import Deadlines
 from engine.infra.egress import EgressPolicy
@@ -21,6 +23,7 @@ from engine.infra.http_errors import (
     TooManyRedirectsError,
     translate,
 )
+from engine.infra.http_exchange import Exchanges
 from engine.infra.http_headers import Headers, check_headers, read_headers
 from engine.infra.http_redirects import REDIRECT_STATUSES, Hop
 from engine.infra.http_url import parse_url
@@ -32,9 +35,6 @@ except PackageNotFoundError:
     # It runs from its sources.
     USER_AGENT = "FlowForge/dev"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# A larger body is handed over as a file, so that it is written piece by piece.
-LARGE_BODY = 1_048_576
-NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
 
 
 class HttpResponse(Struct, frozen=True):
@@ -66,16 +66,10 @@ class HttpClient:
         self._max_body = settings.http_max_body
         self._system_lookup = SystemLookup()
         self._deadlines = Deadlines()
-        self._session = aiohttp.ClientSession(
-            connector=GuardedConnector(policy, lookup or self._system_lookup, limit_per_host=limit_per_host, tls=tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=NO_TIMEOUT,
-            headers={"User-Agent": USER_AGENT},
-            trust_env=False,
+        self._connector = GuardedConnector(
+            policy, lookup or self._system_lookup, limit_per_host=limit_per_host, tls=tls
         )
-        # aiohttp repeats requests by itself when a kept connection breaks, and has no public switch for it.
-        # Here every request is an attempt on record, so the caller alone decides.
-        self._session._retry_connection = False  # noqa: SLF001 - no public switch; a test watches it
+        self._exchanges = Exchanges(self._connector, USER_AGENT)
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,7 +81,7 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._connector.close()
         self._system_lookup.close()
 
     async def request(
@@ -105,6 +99,8 @@ class HttpClient:
 
         Without redirects a 3xx is the answer. `max_body` (bytes, decompressed) is by default the setting.
         """
+        if self._connector.closed:
+            raise ConnectionFailedError("The client is closed: the process is stopping")
         if method not in METHODS:
             raise InvalidUrlError(f"{method!r} is none of {', '.join(sorted(METHODS))}")
         hop = Hop(method, parse_url(url), check_headers(headers), body)
@@ -123,43 +119,38 @@ class HttpClient:
             raise RequestTimeoutError(f"{hop.url.host} gave no complete answer within {timeout:g} s") from None
         if isinstance(answer, Hop):
             raise TooManyRedirectsError(f"More than {max_redirects} redirects, the last one to {answer.url.host}")
-        response, content = answer
+        status, answered, content = answer
         elapsed_ms = round((perf_counter() - started) * 1000)
-        return HttpResponse(response.status, read_headers(response.headers), content, elapsed_ms, str(hop.url))
+        return HttpResponse(status, read_headers(answered), content, elapsed_ms, str(hop.url))
 
     async def _exchange(
         self, hop: Hop, limit: int, *, is_redirect_followed: bool
-    ) -> tuple[aiohttp.ClientResponse, bytes] | Hop:
-        """One request on the wire: the answer with its body, or the next hop where it is a redirect to follow."""
+    ) -> tuple[int, CIMultiDictProxy[str], bytes] | Hop:
+        """One request on the wire: status, headers and body, or the next hop where it is a redirect to follow."""
         host = hop.url.host or ""
-        body = io.BytesIO(hop.body) if hop.body is not None and len(hop.body) > LARGE_BODY else hop.body
         try:
-            response = await self._session.request(
-                hop.method, hop.url, headers=hop.headers, data=body, allow_redirects=False
-            )
+            answer = await self._exchanges.send(hop.method, hop.url, hop.headers, hop.body)
             try:
-                if is_redirect_followed and response.status in REDIRECT_STATUSES:
-                    location = response.headers.get("Location")
+                if is_redirect_followed and answer.status in REDIRECT_STATUSES:
+                    location = answer.headers.get("Location")
                     if location is not None:
-                        response.release()
-                        return hop.follow(response.status, location)
-                return response, await _read_body(response, limit, host)
+                        answer.release()
+                        return hop.follow(answer.status, location)
+                body = await _read_body(answer.content, limit, host)
             except BaseException:
-                response.close()
+                answer.close()
                 raise
-        except (aiohttp.ClientError, OSError) as error:
+            answer.release()
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise translate(error, host) from error
-        except RuntimeError as error:
-            if self._session.closed:
-                raise ConnectionFailedError("The client is closed: the process is stopping") from error
-            raise
+        return answer.status, answer.headers, body
 
 
-async def _read_body(response: aiohttp.ClientResponse, limit: int, host: str) -> bytes:
+async def _read_body(content: StreamReader, limit: int, host: str) -> bytes:
     """The body, decompressed piece by piece, so that no more than the limit is ever held."""
     pieces: list[bytes] = []
     size = 0
-    while piece := await response.content.readany():
+    while piece := await content.readany():
         size += len(piece)
         if size > limit:
             raise ResponseTooLargeError(f"The body from {host} is larger than the limit of {limit} bytes")

@@ -23,7 +23,7 @@ import ssl
 from typing import ClassVar, Literal
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from engine.infra.egress import TargetNotAllowedError
 
@@ -140,7 +140,7 @@ def translate(error: Exception, host: str) -> HttpError:
         )
     if isinstance(error, aiohttp.ClientPayloadError):
         return ConnectionLostError(f"{host} closed the connection in the middle of the body")
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, HttpProcessingError):
         # The lines after the first show the bytes that came.
         reason = error.message.partition("\n")[0].rstrip(": ") or "it cannot be parsed"
         return InvalidResponseError(f"What {host} answered is not HTTP: {reason}")

@@ -131,8 +131,7 @@ async def test_name_that_turns_private_is_refused_from_then_on() -> None:
 
 async def test_socket_is_guarded_even_where_the_resolver_is_not() -> None:
     async with serve(answer_ok) as target, HttpClient(Settings()) as client:
-        connector = client._session.connector
-        assert connector is not None
+        connector = client._connector
         vars(connector)["_resolver"] = DefaultResolver()
         with pytest.raises(EgressBlockedError):
             await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
@@ -141,10 +140,9 @@ async def test_socket_is_guarded_even_where_the_resolver_is_not() -> None:
 
 async def drop_connections(client: HttpClient) -> None:
     """Forget the kept connections and names, as time does."""
-    connector = client._session.connector
-    assert connector is not None
+    connector = client._connector
     for waiting in vars(connector)["_conns"].values():
         for protocol, _ in waiting:
             protocol.close()
     vars(connector)["_conns"].clear()
-    connector.clear_dns_cache()  # type: ignore[attr-defined]  # the connector is a TCPConnector
+    connector.clear_dns_cache()

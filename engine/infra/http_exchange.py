@@ -1,0 +1,147 @@
+"""One request on one connection: aiohttp's connections, TLS and parser, without its session (ADR 0009).
+
+A session's own request and response objects are two thirds of what a small request costs, for cookies, proxies, tracing
+and timers of which nothing is used here. What is sent is the same, byte for byte but for the order of headers.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# A larger body is written piece by piece, while the answer is already listened for.
+LARGE_BODY: Final = 262_144
+CACHED_ORIGINS: Final = 1024
+
+_FIRST_FINAL_STATUS: Final = 200
+_SWITCHING_PROTOCOLS: Final = 101
+# The one time limit is the caller's: it ends connecting, too.
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
+
+
+class Answer:
+    """The beginning of an answer. Its body is read from `content`; then the connection is given back, or closed."""
+
+    __slots__ = ("_connection", "_writer", "content", "headers", "status")
+
+    def __init__(
+        self,
+        message: RawResponseMessage,
+        content: StreamReader,
+        connection: Connection,
+        writer: "asyncio.Task[None] | None",
+    ) -> None:
+        self.status: int = message.code
+        self.headers: CIMultiDictProxy[str] = message.headers
+        self.content = content
+        self._connection = connection
+        self._writer = writer
+
+    def release(self) -> None:
+        """Keep the connection for the next request, where the answer was read to its end; else close it."""
+        if self._writer is not None and not self._writer.done():
+            # The target has answered before it had heard all: the rest would be taken for the next request.
+            self.close()
+        else:
+            self._connection.release()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._writer is not None:
+            self._writer.cancel()
+        self._connection.close()
+
+
+class _Origin:
+    """What every request to one scheme, host and port has in common."""
+
+    __slots__ = ("connecting", "defaults", "host_line")
+
+    def __init__(self, url: URL, user_agent: str, loop: asyncio.AbstractEventLoop) -> None:
+        # The connector reads from it where to connect, and the headers that every request carries are its own.
+        self.connecting = aiohttp.ClientRequest("GET", url, headers={"User-Agent": user_agent}, loop=loop)
+        headers = dict(self.connecting.headers)
+        self.host_line = f"Host: {headers.pop('Host')}\r\n"
+        self.defaults = headers
+
+    def default_lines(self, given: Mapping[str, str]) -> str:
+        """The default headers, without those that the request sets itself."""
+        return "".join([f"{name}: {value}\r\n" for name, value in self.defaults.items() if name not in given])
+
+
+class Exchanges:
+    """Sends requests over the connections of one connector. To be made inside the event loop."""
+
+    def __init__(self, connector: aiohttp.BaseConnector, user_agent: str) -> None:
+        self._connector = connector
+        loop = asyncio.get_running_loop()
+        self._find_origin = lru_cache(CACHED_ORIGINS)(lambda url: _Origin(url, user_agent, loop))
+
+    async def send(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Send a request and wait for the head of its answer; headers must have been checked.
+
+        Raises aiohttp's exceptions, HttpProcessingError among them, and OSError.
+        """
+        origin = self._find_origin(url.origin())
+        head = _write_head(method, url, headers, body, origin)
+        connection = await self._connector.connect(origin.connecting, [], _NO_TIMEOUT)
+        writer: asyncio.Task[None] | None = None
+        try:
+            protocol, transport = _opened(connection)
+            protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
+            if body is None or len(body) <= LARGE_BODY:
+                transport.write(head + body if body else head)
+            else:
+                transport.write(head)
+                writer = asyncio.get_running_loop().create_task(_write_body(connection, body))
+            while True:
+                message, content = await protocol.read()
+                # What comes before the final answer says nothing that is of use here.
+                if message.code >= _FIRST_FINAL_STATUS or message.code == _SWITCHING_PROTOCOLS:
+                    return Answer(message, content, connection, writer)
+        except BaseException:
+            if writer is not None:
+                writer.cancel()
+            connection.close()
+            raise
+
+
+def _opened(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
+    protocol = connection.protocol
+    transport = None if protocol is None else protocol.transport
+    if protocol is None or transport is None or transport.is_closing():
+        raise aiohttp.ServerDisconnectedError
+    return protocol, transport
+
+
+def _write_head(method: str, url: URL, headers: Mapping[str, str], body: bytes | None, origin: _Origin) -> bytes:
+    lines = [f"{method} {url.raw_path_qs} HTTP/1.1\r\n", origin.host_line, origin.default_lines(headers)]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if body is not None:
+        if "Content-Type" not in headers:
+            lines.append("Content-Type: application/octet-stream\r\n")
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    elif method not in METHODS_WITHOUT_BODY:
+        lines.append("Content-Length: 0\r\n")
+    lines.append("\r\n")
+    return "".join(lines).encode()
+
+
+async def _write_body(connection: Connection, body: bytes) -> None:
+    """Write no faster than the target reads. What goes wrong, the reader of the answer hears as well."""
+    view = memoryview(body)
+    with contextlib.suppress(OSError, aiohttp.ClientError):
+        for offset in range(0, len(body), LARGE_BODY):
+            protocol, transport = _opened(connection)
+            transport.write(view[offset : offset + LARGE_BODY])
+            await protocol._drain_helper()  # noqa: SLF001 - the library writes its own bodies so
