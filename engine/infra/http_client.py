@@ -150,9 +150,12 @@ async def _read_body(content: StreamReader, limit: int, host: str) -> bytes:
     """The body, decompressed piece by piece, so that no more than the limit is ever held."""
     pieces: list[bytes] = []
     size = 0
-    while piece := await content.readany():
+    while not content.at_eof():
+        piece = await content.readany()
         size += len(piece)
         if size > limit:
             raise ResponseTooLargeError(f"The body from {host} is larger than the limit of {limit} bytes")
         pieces.append(piece)
+    if (broken := content.exception()) is not None:
+        raise broken
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
