@@ -17,14 +17,19 @@ run.owner IS NULL AND (
 
 # The ids are looked up first: asked for together with the rest, the planner reads every suspended run.
 # One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
+# A row that was changed after the snapshot is locked as it is now, while the journal is read as it was then: such a run
+# is left to the next claim.
 _CLAIM = f"""
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
 ), named AS MATERIALIZED (
-    SELECT run.* FROM run WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me)
+    SELECT run.*, run.xmin AS row_version FROM run
+    WHERE run.id = ANY ($2::uuid[]) AND EXISTS (SELECT FROM me)
     FOR UPDATE OF run SKIP LOCKED
+), seen AS MATERIALIZED (
+    SELECT id, xmin AS row_version FROM run WHERE id = ANY ($2::uuid[])
 ), picked AS (
-    SELECT run.id FROM named AS run WHERE {_RUNNABLE} LIMIT $3
+    SELECT run.id FROM named AS run JOIN seen USING (id, row_version) WHERE {_RUNNABLE} LIMIT $3
 ), claimed AS (
     UPDATE run SET
         owner = $1,
