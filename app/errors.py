@@ -21,6 +21,10 @@
     │   ├── SetupDone                 setup_done
     │   ├── NotPublished              not_published
     │   ├── RunFinished               run_finished
+    │   ├── RunUnfinished             run_unfinished
+    │   ├── RunNotRetryable           run_not_retryable
+    │   ├── TooManySignals            too_many_signals
+    │   ├── ApprovalDecided           approval_decided
     │   ├── WorkflowChanged           workflow_changed
     │   ├── AmbiguousName             ambiguous_name
     │   ├── IdempotencyKeyReused      idempotency_key_reused
@@ -197,9 +201,21 @@ class RunFinished(Conflict):
 
 
 class RunUnfinished(Conflict):
-    """The run does not stand as this needs it."""
+    """The run has not ended."""
+
+    code = "run_unfinished"
+
+
+class RunNotRetryable(Conflict):
+    """Only a run that failed, timed out or was cancelled can be retried."""
 
     code = "run_not_retryable"
+
+
+class TooManySignals(Conflict):
+    """The run has been sent as much by signals as it takes."""
+
+    code = "too_many_signals"
 
 
 class ApprovalDecided(Conflict):

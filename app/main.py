@@ -127,8 +127,8 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     ]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
-    state.control = ControlService(state.pool, starter.clock, bell)
-    state.bulk = BulkService(state.pool, state.control)
+    state.control = ControlService(starter.clock, bell)
+    state.bulk = BulkService(state.control)
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)

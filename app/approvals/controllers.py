@@ -113,8 +113,7 @@ def _describe(row: ApprovalRecord) -> ApprovalView:
         workflow_id=row.workflow_id,
         workflow_name=row.workflow_name,
         message=row.message,
-        # Its run broke: nobody takes a decision any more.
-        status="cancelled" if row.status == "pending" and row.is_run_over else row.status,
+        status=row.status,
         created_at=row.created_at,
         due_at=row.due_at,
         comment=row.comment,

@@ -1,8 +1,10 @@
 """`/v1/runs/{id}/retry`, `…/rerun`, `…/signal` and `/v1/runs/bulk`."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from litestar import Controller, Request, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -35,13 +37,23 @@ class ControlController(Controller):
         status_code=HTTP_202_ACCEPTED,
         guards=[requires(Permission.RUNS_CONTROL)],
         responses=problems(404, 409),
+        idempotent=True,
     )
     async def retry_run(
-        self, run_id: FromPath[UUID], principal: NamedDependency[Principal], control: NamedDependency[ControlService]
-    ) -> RunAccepted:
+        self,
+        request: Request[Any, Any, Any],
+        state: State,
+        run_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        control: NamedDependency[ControlService],
+    ) -> Response[RunAccepted]:
         """The same run goes on: failed and cancelled steps run again, what succeeded is kept."""
-        await control.retry(principal, run_id)
-        return RunAccepted(run_id=run_id)
+
+        async def act(connection: asyncpg.Connection) -> Answer:
+            await control.retry(connection, principal, run_id)
+            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=run_id))
+
+        return await _act_once(request, state, principal, control, act)
 
     @post(
         "/{run_id:uuid}/rerun",
@@ -62,17 +74,12 @@ class ControlController(Controller):
         control: NamedDependency[ControlService],
     ) -> Response[RunAccepted]:
         """Start a new run of the same trigger, with other input, another version, or from a step on."""
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
 
-            async def create() -> Answer:
-                connection = await driver_connection(transaction)
-                started = await control.rerun(connection, principal, run_id, data)
-                return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=started))
+        async def act(connection: asyncpg.Connection) -> Answer:
+            started = await control.rerun(connection, principal, run_id, data)
+            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=started))
 
-            response = await answer_once(request, transaction, principal, create)
-        control.ring()
-        return response
+        return await _act_once(request, state, principal, control, act)
 
     @post(
         "/{run_id:uuid}/signal",
@@ -81,17 +88,24 @@ class ControlController(Controller):
         status_code=HTTP_202_ACCEPTED,
         guards=[requires(Permission.RUNS_CONTROL)],
         responses=problems(404, 409),
+        idempotent=True,
     )
     async def signal_run(
         self,
+        request: Request[Any, Any, Any],
+        state: State,
         run_id: FromPath[UUID],
         data: JSONBody[SignalRequest],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
-    ) -> RunAccepted:
+    ) -> Response[RunAccepted]:
         """Give a payload to the step that waits for this name, or keep it until one does."""
-        await control.signal(principal, run_id, data)
-        return RunAccepted(run_id=run_id)
+
+        async def act(connection: asyncpg.Connection) -> Answer:
+            await control.signal(connection, principal, run_id, data)
+            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=run_id))
+
+        return await _act_once(request, state, principal, control, act)
 
     @post(
         "/bulk",
@@ -99,10 +113,40 @@ class ControlController(Controller):
         summary="Cancel, retry or repeat many runs",
         status_code=HTTP_200_OK,
         guards=[requires(Permission.RUNS_CONTROL)],
-        responses=problems(400),
+        responses=problems(400, 409),
+        idempotent=True,
     )
     async def change_runs(
-        self, data: JSONBody[BulkRequest], principal: NamedDependency[Principal], bulk: NamedDependency[BulkService]
-    ) -> BulkOutcome:
+        self,
+        request: Request[Any, Any, Any],
+        state: State,
+        data: JSONBody[BulkRequest],
+        principal: NamedDependency[Principal],
+        control: NamedDependency[ControlService],
+        bulk: NamedDependency[BulkService],
+    ) -> Response[BulkOutcome]:
         """Act on the runs that match, the newest first, up to 1,000 a call; `dry_run` only counts them."""
-        return await bulk.apply(principal, data)
+
+        async def act(connection: asyncpg.Connection) -> Answer:
+            return Answer(status=HTTP_200_OK, body=await bulk.apply(connection, principal, data))
+
+        return await _act_once(request, state, principal, control, act)
+
+
+async def _act_once(
+    request: Request[Any, Any, Any],
+    state: State,
+    principal: Principal,
+    control: ControlService,
+    act: Callable[[asyncpg.Connection], Awaitable[Answer]],
+) -> Response[Any]:
+    """Act in one transaction, once an `Idempotency-Key`, and have it published after the commit."""
+    database: AsyncEngine = state.database
+    async with database.begin() as transaction:
+
+        async def create() -> Answer:
+            return await act(await driver_connection(transaction))
+
+        response = await answer_once(request, transaction, principal, create)
+    control.ring()
+    return response

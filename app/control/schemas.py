@@ -39,13 +39,16 @@ class BulkFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workflow_id: UUID | None = None
     status: Annotated[list[RunStatus], Meta(min_length=1, max_length=7)] | UnsetType = UNSET
     trigger_type: Annotated[str, Meta(max_length=40, pattern="^[a-z]+$")] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    q: Annotated[str, Meta(max_length=200)] | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    q: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\x00-\\x1f]+$")] | None = None
 
 
 class BulkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An action on many runs, up to 1,000 a call; `cursor` goes on where the call before stopped."""
+    """An action on many runs, up to 1,000 a call; `cursor` goes on where the call before stopped.
+
+    A call reruns fewer where they began with much: with 64 MiB together.
+    """
 
     action: Action
     filter: BulkFilter
@@ -56,7 +59,8 @@ class BulkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class BulkOutcome(Struct, frozen=True, kw_only=True):
     """What a call did, or with `dry_run` would do: to `matched` runs, of which `done` were or can be acted on.
 
-    A dry run counts all that match, up to 100,000. `skipped` counts by status those that the action is not for.
+    A dry run counts all that match, up to 100,000. `skipped` counts by status those that it was not done to: mostly
+    because it is not for them. `run_ids` are the runs that it was done to, or of reruns the new ones.
     """
 
     action: Action

@@ -1,73 +1,118 @@
 """What the calls do that steer runs: retry, rerun, signal."""
 
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw, Struct
 
 from app.auth.principal import Principal
 from app.control.schemas import RerunRequest, SignalRequest
-from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, RunUnfinished
+from app.errors import (
+    InvalidRequest,
+    NotFound,
+    NotPublished,
+    PayloadTooLarge,
+    RunFinished,
+    RunNotRetryable,
+    RunUnfinished,
+    TooManySignals,
+)
 from engine.core.definition import Definition
-from engine.core.events import Origin, RunQueued, decode_event
+from engine.core.events import Origin, decode_event
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
-from engine.core.reuse import StepEnd, find_changed, take_over
+from engine.core.reuse import find_changed, take_over
 from engine.core.statuses import TERMINAL_RUN, RunStatus
 from engine.infra.bell import OutboxBell
 from engine.infra.clock import Clock
 from engine.infra.ids import new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.steps.compilation import compile_definition
-from engine.store.control import Beginning, accept_rerun, read_beginnings, retry_runs
-from engine.store.inbox import put_message
-from engine.store.journal import read_journal
+from engine.store.control import (
+    Beginning,
+    TakenOver,
+    accept_rerun,
+    pack_taken_over,
+    read_beginnings,
+    retry_runs,
+)
+from engine.store.histories import read_top_level
+from engine.store.inbox import put_message, sum_large_signals
 from engine.store.runs import load_definition
 from engine.store.starts import Start
 
+MAX_SIGNAL_BYTES: Final = 1_048_576
+# A run keeps its signals in memory. Small ones do not count: whoever sends many takes long for it.
+SMALL_SIGNAL_BYTES: Final = 4096
+MAX_LARGE_SIGNALS_BYTES: Final = 64 * 1_048_576
+_STEPS_NAMED: Final = 50
+
+
+class _Queued(Struct, frozen=True, kw_only=True):
+    """A run's first event, as far as its repetition needs it; what people gave is passed on as it is."""
+
+    trigger: Raw
+    input: Raw
+    mocks: Raw | None = None
+    preset: Raw | None = None
+
+
+_queued_decoder = msgspec.json.Decoder(_Queued)
+
 
 class ControlService:
-    """Lets runs go on, repeats them, and sends them signals."""
+    """Lets runs go on, repeats them, and sends them signals. Each call acts in its caller's transaction.
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock, bell: OutboxBell) -> None:
-        self._pool = pool
+    After the commit, the caller rings the bell.
+    """
+
+    def __init__(self, clock: Clock, bell: OutboxBell) -> None:
         self._clock = clock
         self._bell = bell
 
-    async def retry(self, principal: Principal, run_id: UUID) -> None:
-        """Let an ended run go on from what failed. Raises NotFound, or RunUnfinished."""
+    async def retry(self, connection: asyncpg.Connection, principal: Principal, run_id: UUID) -> None:
+        """Let an ended run go on from what failed. Raises NotFound, or RunNotRetryable."""
         traceparent = current_traceparent() or new_traceparent()
         outcomes = await retry_runs(
-            self._pool, [run_id], principal.workspace_id, by=str(principal.user_id), traceparent=traceparent
+            connection, [run_id], principal.workspace_id, by=str(principal.user_id), traceparent=traceparent
         )
         if not outcomes:
             raise NotFound
         if not outcomes[0].is_done:
             status = outcomes[0].status
             reason = "has succeeded: rerun it" if status == RunStatus.SUCCEEDED else f"is {status}"
-            raise RunUnfinished(
+            raise RunNotRetryable(
                 f"Only a run that failed, timed out or was cancelled can be retried; this one {reason}."
             )
-        self.ring()
 
-    async def signal(self, principal: Principal, run_id: UUID, request: SignalRequest) -> None:
-        """Leave a signal for the run. Raises NotFound, or RunFinished."""
+    async def signal(
+        self, connection: asyncpg.Connection, principal: Principal, run_id: UUID, request: SignalRequest
+    ) -> None:
+        """Leave a signal for the run. Raises NotFound, RunFinished, PayloadTooLarge, or TooManySignals."""
+        size = len(msgspec.json.encode(request.payload))
+        if size > MAX_SIGNAL_BYTES:
+            raise PayloadTooLarge(f"The payload has {size:,} bytes as JSON; a signal's has at most 1 MiB.")
         payload = {"name": request.name, "payload": request.payload, "by": str(principal.user_id)}
-        status = await put_message(self._pool, run_id, principal.workspace_id, "signal", payload)
+        status = await put_message(connection, run_id, principal.workspace_id, "signal", payload)
         if status is None:
             raise NotFound
         if RunStatus(status) in TERMINAL_RUN:
             raise RunFinished(f"The run has ended: it is {status}.")
-        self.ring()
+        if size > SMALL_SIGNAL_BYTES:
+            # With this one, which is taken back where it is too much.
+            total = await sum_large_signals(connection, run_id, SMALL_SIGNAL_BYTES)
+            if total > MAX_LARGE_SIGNALS_BYTES:
+                raise TooManySignals("The run has been sent signals of 64 MiB together; it takes small ones alone.")
 
     async def rerun(
         self, connection: asyncpg.Connection, principal: Principal, run_id: UUID, request: RerunRequest
     ) -> UUID:
-        """Accept a run that repeats this one, in the caller's transaction; ring the bell after its commit.
-
-        Raises NotFound, NotPublished, RunUnfinished, or InvalidRequest.
-        """
+        """Accept a run that repeats this one. Raises NotFound, NotPublished, RunUnfinished, or InvalidRequest."""
         beginnings = await read_beginnings(connection, [run_id], principal.workspace_id)
         if not beginnings:
             raise NotFound
@@ -75,7 +120,7 @@ class ControlService:
         if RunStatus(beginning.status) not in TERMINAL_RUN:
             raise RunUnfinished(f"The run is {beginning.status}; it can be repeated once it has ended.")
         start = self.prepare(principal, beginning, request)
-        taken_over: list[StepEnd] = []
+        taken_over = TakenOver()
         if request.from_step is not None:
             taken_over = await _find_taken_over(connection, beginning, start, request.from_step)
         accepted = await accept_rerun(connection, start, taken_over, run_id)
@@ -91,12 +136,14 @@ class ControlService:
             if beginning.latest_id is None or beginning.latest is None:
                 raise NotPublished
             version_id, version = beginning.latest_id, beginning.latest
-        queued = decode_event(beginning.queued)
-        if not isinstance(queued, RunQueued):
-            raise TypeError("a journal begins with run.queued")
+        queued = _queued_decoder.decode(beginning.queued)
+        test: dict[str, Any] = {
+            name: value for name in ("mocks", "preset") if (value := getattr(queued, name)) is not None
+        }
         at = self._clock.now()
         run_id = new_id(at)
         traceparent = current_traceparent() or new_traceparent()
+        trigger: Any = queued.trigger
         return Start(
             run_id=run_id,
             workspace_id=principal.workspace_id,
@@ -108,15 +155,14 @@ class ControlService:
             at=at,
             queued=make_queued_event(
                 at=at,
-                trigger=queued.trigger,
+                trigger=trigger,
                 run_input=queued.input if request.input is UNSET else request.input,
                 workflow_id=beginning.workflow_id,
                 workflow_name=beginning.workflow_name,
                 version=version,
                 traceparent=traceparent,
                 origin=Origin(run_id=str(beginning.id), from_step=request.from_step),
-                mocks=queued.mocks,
-                preset=queued.preset,
+                **test,
             ),
             message=announce_queued(
                 at=at, run_id=run_id, workspace_id=principal.workspace_id, workflow_id=beginning.workflow_id
@@ -135,19 +181,27 @@ class ControlService:
 
 async def _find_taken_over(
     connection: asyncpg.Connection, beginning: Beginning, start: Start, from_step: str
-) -> list[StepEnd]:
+) -> TakenOver:
+    """What holds of the original in the new run too. Raises InvalidRequest for a step that is not there."""
     source = await load_definition(connection, start.version_id)
-    graph = compile_definition(source)
-    if from_step not in graph.index_by_id:
-        steps = ", ".join(f"'{step}'" for step in list(graph.index_by_id)[:50])
-        problem = Problem("/from_step", "unknown_step", f"there is no step '{from_step}'; the steps are {steps}")
-        raise InvalidRequest(errors=[problem])
-    changed: set[str] = set()
+    before = None
     if start.version_id != beginning.version_id:
         before = await load_definition(connection, beginning.version_id)
-        changed = find_changed(_decode(before), _decode(source))
-    events = [decode_event(row["payload"]) for row in await read_journal(connection, beginning.id)]
-    return take_over(graph, events, from_step, changed, at=start.at)
+    history = await read_top_level(connection, beginning.id)
+    payloads = [payload for _, payload in history.rows]
+    # It takes a while for a large run, and the event loop has others to serve.
+    return await asyncio.to_thread(_select, source, before, payloads, from_step, start.at)
+
+
+def _select(source: bytes, before: bytes | None, payloads: Sequence[bytes], from_step: str, at: datetime) -> TakenOver:
+    graph = compile_definition(source)
+    if from_step not in graph.index_by_id:
+        steps = ", ".join(f"'{step}'" for step in list(graph.index_by_id)[:_STEPS_NAMED])
+        problem = Problem("/from_step", "unknown_step", f"there is no step '{from_step}'; the steps are {steps}")
+        raise InvalidRequest(errors=[problem])
+    changed = set() if before is None else find_changed(_decode(before), _decode(source))
+    events = [decode_event(payload) for payload in payloads]
+    return pack_taken_over(take_over(graph, events, from_step, changed, at=at))
 
 
 def _decode(definition: bytes) -> Definition:

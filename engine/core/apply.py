@@ -32,7 +32,6 @@ from engine.core.statuses import TERMINAL_STEP, RunStatus, StepStatus
 from engine.core.transitions import InvalidTransition, move_run, move_step
 
 _ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
-KEPT_SIGNALS = 10_000
 
 
 def apply_event(graph: Graph, state: State, event: RunEvent) -> None:  # noqa: ARG001 - every fold over events has it

@@ -6,19 +6,26 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-_COLUMNS = """
-approval.id, approval.run_id, approval.step, approval.message, approval.status, approval.due_at, approval.comment,
-approval.decided_by, approval.decided_at, approval.created_at, run.workflow_id, workflow.name AS workflow_name,
-run.finished_at IS NOT NULL AS is_run_over
+# An approval that is open although its run has ended is about to be closed: the run broke.
+_STATUS = """
+CASE WHEN approval.status = 'pending' AND run.finished_at IS NOT NULL THEN 'cancelled' ELSE approval.status END
+"""
+_COLUMNS = f"""
+approval.id, approval.run_id, approval.step, approval.message, {_STATUS} AS status, approval.due_at, approval.comment,
+approval.decided_by, approval.decided_at, approval.created_at, run.workflow_id, workflow.name AS workflow_name
 """
 _FROM = "FROM approval JOIN run ON run.id = approval.run_id JOIN workflow ON workflow.id = run.workflow_id"
-
-_LIST = f"""
+_PAGE = f"""
 SELECT {_COLUMNS} {_FROM}
-WHERE approval.workspace_id = $1 AND ($2::text IS NULL OR approval.status = $2)
-  AND ($3::uuid IS NULL OR approval.id < $3) AND ($4::uuid IS NULL OR approval.run_id = $4)
-ORDER BY approval.id DESC LIMIT $5
+WHERE approval.workspace_id = $1 AND ($2::uuid IS NULL OR approval.id < $2)
+  AND ($3::uuid IS NULL OR approval.run_id = $3)
 """
+_ORDER = "ORDER BY approval.id DESC LIMIT $4"
+
+_LIST = f"{_PAGE} {_ORDER}"
+# Said in the words of the index of pending ones, which are few among all that were ever asked for.
+_LIST_PENDING = f"{_PAGE} AND approval.status = 'pending' AND run.finished_at IS NULL {_ORDER}"
+_LIST_OF_STATUS = f"{_PAGE} AND {_STATUS} = $5 {_ORDER}"
 
 _ONE = f"SELECT {_COLUMNS} {_FROM} WHERE approval.id = $1 AND approval.workspace_id = $2"
 
@@ -57,7 +64,6 @@ class ApprovalRecord(Struct, frozen=True, kw_only=True):
     created_at: datetime
     workflow_id: UUID
     workflow_name: str
-    is_run_over: bool
 
 
 async def list_approvals(
@@ -70,7 +76,13 @@ async def list_approvals(
     limit: int,
 ) -> list[ApprovalRecord]:
     """Approvals of the workspace, the newest first, from below the id `before`."""
-    rows = await connection.fetch(_LIST, workspace_id, status, before, run_id, limit)
+    arguments = [workspace_id, before, run_id, limit]
+    if status is None:
+        rows = await connection.fetch(_LIST, *arguments)
+    elif status == "pending":
+        rows = await connection.fetch(_LIST_PENDING, *arguments)
+    else:
+        rows = await connection.fetch(_LIST_OF_STATUS, *arguments, status)
     return [ApprovalRecord(**row) for row in rows]
 
 

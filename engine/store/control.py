@@ -1,46 +1,59 @@
 """The SQL by which people steer runs: going on from a failure, repeating, many at once. Always within one workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 import msgspec
 from msgspec import Struct
 
-from engine.core.events import RunEvent, encode_event, event_type
+from engine.core.events import PayloadRef, RunEvent, encode_event, event_type
 from engine.store.starts import Accepted, Start, accept_starts
 
+# The rows are locked in a statement of their own: the next one then sees all that others committed to them before.
+# Only ended runs are, which no worker writes to, and in one order for everybody.
+_LOCK_RETRYABLE = """
+SELECT id, status FROM run
+WHERE id = ANY ($1::uuid[]) AND workspace_id = $2 AND status IN ('failed', 'cancelled', 'timed_out')
+ORDER BY id FOR UPDATE
+"""
+
+_OTHERS = "SELECT id, status FROM run WHERE id = ANY ($1::uuid[]) AND workspace_id = $2"
+
 # A further round begins in one statement: history, row and dispatch at once. What lies in the inbox was meant for the
-# round that has ended; signals are kept. The event is written here, for its attempt and seq are known only here.
+# round that has ended; signals are kept. An approval that is still open was asked for by a run that broke. The event is
+# written here, for its attempt and seq are known only here; no clock goes back within a journal.
 _RETRY = """
-WITH target AS MATERIALIZED (
-    SELECT id, status FROM run WHERE id = ANY ($1::uuid[]) AND workspace_id = $2 FOR UPDATE
-), retried AS (
+WITH retried AS (
     UPDATE run SET
         status = 'queued', attempt = run.attempt + 1, crashes = 0, finished_at = NULL, error_code = NULL,
         error_message = NULL, owner = NULL, wake_at = NULL, slot_at = NULL, concurrency_key = NULL,
         concurrency_limit = NULL
-    FROM target WHERE run.id = target.id AND target.status IN ('failed', 'cancelled', 'timed_out')
+    WHERE id = ANY ($1::uuid[])
     RETURNING run.id, run.workspace_id, run.workflow_id, run.attempt
 ), numbered AS MATERIALIZED (
-    SELECT retried.*, (SELECT max(seq) + 1 FROM journal WHERE journal.run_id = retried.id) AS seq,
-           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment
-    FROM retried
+    SELECT retried.*, latest.seq + 1 AS seq,
+           to_char(greatest(clock_timestamp(), latest.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment
+    FROM retried CROSS JOIN LATERAL (
+        SELECT seq, at FROM journal WHERE journal.run_id = retried.id ORDER BY seq DESC LIMIT 1
+    ) AS latest
 ), cleared AS (
     DELETE FROM inbox USING retried WHERE inbox.run_id = retried.id AND inbox.kind <> 'signal'
+), closed AS (
+    UPDATE approval SET status = 'cancelled' FROM retried
+    WHERE approval.run_id = retried.id AND approval.status = 'pending'
 ), history AS (
     INSERT INTO journal (run_id, seq, kind, at, payload)
     SELECT id, seq, 'run.retried', moment::timestamptz, convert_to(json_build_object(
-        'type', 'run.retried', 'at', moment, 'attempt', attempt, 'by', $3::text, 'reason', 'requested')::text, 'UTF8')
-    FROM numbered
-), told AS (
-    INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
-    SELECT 'dispatch', workspace_id, id, $4::text, convert_to(json_build_object(
-        'id', id || ':' || seq, 'type', 'run.retried', 'workspace_id', workspace_id, 'workflow_id', workflow_id,
-        'run_id', id, 'seq', seq, 'status', 'queued', 'at', moment, 'reason', 'requested')::text, 'UTF8')
+        'type', 'run.retried', 'at', moment, 'attempt', attempt, 'by', $2::text, 'reason', 'requested')::text, 'UTF8')
     FROM numbered
 )
-SELECT target.id, target.status, EXISTS (SELECT FROM retried WHERE retried.id = target.id) AS is_done FROM target
+INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
+SELECT 'dispatch', workspace_id, id, $3::text, convert_to(json_build_object(
+    'id', id || ':' || seq, 'type', 'run.retried', 'workspace_id', workspace_id, 'workflow_id', workflow_id,
+    'run_id', id, 'seq', seq, 'status', 'queued', 'at', moment, 'reason', 'requested')::text, 'UTF8')
+FROM numbered
 """
 
 _CANCEL = """
@@ -65,6 +78,10 @@ JOIN journal ON journal.run_id = run.id AND journal.seq = 1
 LEFT JOIN workflow_version AS published
     ON published.workflow_id = workflow.id AND published.version = workflow.published_version AND published.version > 0
 WHERE run.id = ANY ($1::uuid[]) AND run.workspace_id = $2
+"""
+
+_BEGINNING_SIZES = """
+SELECT run_id, octet_length(payload) AS size FROM journal WHERE run_id = ANY ($1::uuid[]) AND seq = 1
 """
 
 _APPEND = """
@@ -103,17 +120,30 @@ class Beginning(Struct, frozen=True, kw_only=True):
     latest: int | None
 
 
+class TakenOver(Struct, frozen=True, kw_only=True):
+    """What a run begins with that another one has done: rows (seq, kind, at, JSON) and the ids of large outputs."""
+
+    rows: list[tuple[int, str, datetime, bytes]] = []
+    payload_ids: list[UUID] = []
+
+
 async def retry_runs(
-    connection: asyncpg.Connection | asyncpg.Pool,
-    run_ids: Sequence[UUID],
-    workspace_id: UUID,
-    *,
-    by: str,
-    traceparent: str | None,
+    connection: asyncpg.Connection, run_ids: Sequence[UUID], workspace_id: UUID, *, by: str, traceparent: str | None
 ) -> list[Steered]:
-    """Let ended runs go on from their failed steps; only those that failed, timed out or were cancelled."""
-    rows = await connection.fetch(_RETRY, list(run_ids), workspace_id, by, traceparent)
-    return [Steered(run_id=row["id"], status=row["status"], is_done=row["is_done"]) for row in rows]
+    """Let ended runs go on from their failed steps, in the caller's transaction.
+
+    Only those that failed, timed out or were cancelled: of two who retry a run at once, one does.
+    """
+    retryable = await connection.fetch(_LOCK_RETRYABLE, list(run_ids), workspace_id)
+    done = [row["id"] for row in retryable]
+    if done:
+        await connection.execute(_RETRY, done, by, traceparent)
+    steered = [Steered(run_id=row["id"], status=row["status"], is_done=True) for row in retryable]
+    left = set(run_ids).difference(done)
+    if left:
+        rows = await connection.fetch(_OTHERS, list(left), workspace_id)
+        steered.extend(Steered(run_id=row["id"], status=row["status"], is_done=False) for row in rows)
+    return steered
 
 
 async def cancel_runs(
@@ -133,26 +163,33 @@ async def read_beginnings(
     return [Beginning(**row) for row in rows]
 
 
+async def read_beginning_sizes(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The bytes of what `read_beginnings` would have to read of each of these runs."""
+    return {row["run_id"]: row["size"] for row in await connection.fetch(_BEGINNING_SIZES, list(run_ids))}
+
+
+def pack_taken_over(events: Iterable[RunEvent]) -> TakenOver:
+    """The events as rows that follow a run's first one."""
+    taken_over = TakenOver()
+    for seq, event in enumerate(events, start=2):
+        taken_over.rows.append((seq, event_type(event), event.at, encode_event(event)))
+        ref: PayloadRef | None = getattr(event, "output_ref", None)
+        if ref is not None:
+            taken_over.payload_ids.append(UUID(ref.ref))
+    return taken_over
+
+
 async def accept_rerun(
-    connection: asyncpg.Connection, start: Start, taken_over: Sequence[RunEvent], origin_run_id: UUID
+    connection: asyncpg.Connection, start: Start, taken_over: TakenOver, origin_run_id: UUID
 ) -> Accepted:
     """Accept a run that begins with what another one has done, in the caller's transaction.
 
     Large outputs are copied: each run keeps its own.
     """
     (accepted,) = await accept_starts(connection, [start])
-    if accepted.run_id != start.run_id or not taken_over:
+    if accepted.run_id != start.run_id or not taken_over.rows:
         return accepted
-    await connection.execute(
-        _APPEND,
-        start.run_id,
-        list(range(2, len(taken_over) + 2)),
-        [event_type(event) for event in taken_over],
-        [event.at for event in taken_over],
-        [encode_event(event) for event in taken_over],
-    )
-    refs = [getattr(event, "output_ref", None) for event in taken_over]
-    payload_ids = [UUID(ref.ref) for ref in refs if ref is not None]
-    if payload_ids:
-        await connection.execute(_COPY_PAYLOADS, start.run_id, origin_run_id, payload_ids)
+    await connection.execute(_APPEND, start.run_id, *map(list, zip(*taken_over.rows, strict=True)))
+    if taken_over.payload_ids:
+        await connection.execute(_COPY_PAYLOADS, start.run_id, origin_run_id, taken_over.payload_ids)
     return accepted

@@ -19,6 +19,16 @@ WITH target AS (
 SELECT status, EXISTS (SELECT FROM put) AS is_put FROM target
 """
 
+# Those that the run has taken in count as well. The journal is passed over for large ones alone: a loop may be sent a
+# small one for each of its items.
+_SUM_LARGE_SIGNALS = """
+SELECT coalesce(sum(octet_length(sent.payload)), 0)::bigint FROM (
+    SELECT payload FROM journal WHERE run_id = $1 AND kind = 'run.signalled'
+    UNION ALL
+    SELECT payload FROM inbox WHERE run_id = $1 AND kind = 'signal'
+) AS sent WHERE octet_length(sent.payload) > $2
+"""
+
 _READ_OWNED = """
 SELECT inbox.id, inbox.run_id, inbox.kind, inbox.payload
 FROM inbox JOIN run ON run.id = inbox.run_id
@@ -56,6 +66,12 @@ async def put_message(
     """Leave a message for an unfinished run; the run's status, None where the workspace has no such run."""
     status: str | None = await connection.fetchval(_PUT, run_id, workspace_id, kind, msgspec.json.encode(payload))
     return status
+
+
+async def sum_large_signals(connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID, above: int) -> int:
+    """How many bytes the signals of over `above` bytes have together that were sent to the run."""
+    total: int = await connection.fetchval(_SUM_LARGE_SIGNALS, run_id, above)
+    return total
 
 
 async def read_messages(connection: asyncpg.Connection, worker_id: int) -> list[asyncpg.Record]:

@@ -20,8 +20,8 @@ SELECT {_COLUMNS} FROM run JOIN workflow ON workflow.id = run.workflow_id
 WHERE run.id = $1 AND run.workspace_id = $2
 """  # noqa: S608 - the columns are a constant of this module
 
-_LIST = f"""
-SELECT {_COLUMNS} FROM run JOIN workflow ON workflow.id = run.workflow_id
+_CHOSEN = """
+FROM run JOIN workflow ON workflow.id = run.workflow_id
 WHERE run.workspace_id = $1
   AND ($2::uuid IS NULL OR run.id < $2)
   AND ($3::uuid IS NULL OR run.workflow_id = $3)
@@ -31,10 +31,14 @@ WHERE run.workspace_id = $1
   AND ($7::uuid IS NULL OR run.id < $7)
   AND ($8::text IS NULL OR starts_with(run.id::text, lower($8)) OR strpos(lower(workflow.name), lower($8)) > 0
        OR strpos(lower(run.error_message), lower($8)) > 0)
-  AND ($10::boolean IS NULL OR run.is_test = $10)
-  AND ($11::uuid[] IS NULL OR run.id = ANY ($11))
-ORDER BY run.id DESC LIMIT $9
-"""  # noqa: S608 - the columns are a constant of this module
+  AND ($9::boolean IS NULL OR run.is_test = $9)
+  AND ($10::uuid[] IS NULL OR run.id = ANY ($10))
+ORDER BY run.id DESC LIMIT $11
+"""
+
+_LIST = f"SELECT {_COLUMNS} {_CHOSEN}"
+
+_COUNT = f"SELECT status, count(*) FROM (SELECT run.status {_CHOSEN}) AS chosen GROUP BY status"  # noqa: S608 - a constant of this module
 
 _HOLDERS = """
 SELECT id FROM run
@@ -106,21 +110,15 @@ async def list_runs(
     reader: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID, chosen: RunFilter, *, before: UUID | None, limit: int
 ) -> list[RunRow]:
     """Runs of the workspace, the newest first, from below the id `before`."""
-    rows = await reader.fetch(
-        _LIST,
-        workspace_id,
-        before,
-        chosen.workflow_id,
-        chosen.statuses,
-        chosen.trigger_type,
-        chosen.since,
-        chosen.until,
-        chosen.q,
-        limit,
-        chosen.is_test,
-        chosen.ids,
-    )
-    return [RunRow(**row) for row in rows]
+    return [RunRow(**row) for row in await reader.fetch(_LIST, *_arguments(workspace_id, chosen, before, limit))]
+
+
+async def count_runs(
+    reader: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID, chosen: RunFilter, *, before: UUID | None, limit: int
+) -> dict[str, int]:
+    """How many runs `list_runs` would give, by status."""
+    rows = await reader.fetch(_COUNT, *_arguments(workspace_id, chosen, before, limit))
+    return {row["status"]: row["count"] for row in rows}
 
 
 async def list_holders(reader: asyncpg.Connection | asyncpg.Pool, row: RunRow, limit: int) -> list[UUID]:
@@ -150,3 +148,19 @@ async def find_inbound_event(
     """The receipt of an inbound event: id, trigger_id, outcome, run_id, dedup_key, received_at."""
     row = await reader.fetchrow(_EVENT, event_id, workspace_id)
     return None if row is None else dict(row)
+
+
+def _arguments(workspace_id: UUID, chosen: RunFilter, before: UUID | None, limit: int) -> tuple[Any, ...]:
+    return (
+        workspace_id,
+        before,
+        chosen.workflow_id,
+        chosen.statuses,
+        chosen.trigger_type,
+        chosen.since,
+        chosen.until,
+        chosen.q,
+        chosen.is_test,
+        chosen.ids,
+        limit,
+    )

@@ -1,0 +1,88 @@
+"""A claim takes a run with its whole journal, whatever others do to it at the same moment."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+
+from engine.store.control import retry_runs
+from engine.store.runs import claim_runs
+from tests.integration.worker.conftest import Workshop
+
+FAIL = {"id": "no", "type": "fail", "with": {"message": "no"}}
+
+
+async def register(connection: asyncpg.Connection) -> int:
+    """A worker of which nothing but its row exists."""
+    statement = "INSERT INTO worker (name, host, pid) VALUES ('other', 'here', 1) RETURNING id"
+    worker_id: int = await connection.fetchval(statement)
+    return worker_id
+
+
+async def wait_until_blocked(connection: asyncpg.Connection, pid: int) -> None:
+    """Until the statement of another connection waits for a lock: it has its snapshot by then."""
+    deadline = asyncio.get_running_loop().time() + 10
+    while not await connection.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", pid):
+        assert asyncio.get_running_loop().time() < deadline, "the statement waits for nothing"
+        await asyncio.sleep(0.005)
+
+
+async def end(workshop: Workshop, run_id: UUID) -> None:
+    """A worker drives the run to its failure, and is gone."""
+    _, life = await workshop.engine()
+    await workshop.wait(run_id, "failed")
+    life.cancel()
+    await asyncio.gather(life, return_exceptions=True)
+
+
+async def test_a_claim_that_began_before_a_retry_leaves_the_run_to_the_next_one(workshop: Workshop) -> None:
+    (run_id,) = await workshop.start(await workshop.publish([FAIL]))
+    await end(workshop, run_id)
+    async with workshop.pool.acquire() as claiming, workshop.pool.acquire() as other:
+        worker_id = await register(other)
+        beating = other.transaction()
+        await beating.start()
+        await other.execute("UPDATE worker SET heartbeat_at = now() WHERE id = $1", worker_id)
+        claim = asyncio.create_task(claim_runs(claiming, worker_id, [run_id], 10))
+        async with workshop.pool.acquire() as connection:
+            await wait_until_blocked(connection, claiming.get_server_pid())
+            async with connection.transaction():
+                (outcome,) = await retry_runs(
+                    connection, [run_id], workshop.workspace_id, by="somebody", traceparent=None
+                )
+        assert outcome.is_done
+        await beating.commit()
+        # Its journal would have ended before the retry.
+        assert await claim == []
+        (claimed,) = await claim_runs(claiming, worker_id, [run_id], 10)
+    assert b"run.retried" in claimed.journal[-1][1]
+
+
+async def test_a_retry_that_waited_for_another_one_does_nothing(workshop: Workshop) -> None:
+    (run_id,) = await workshop.start(await workshop.publish([FAIL]))
+    await end(workshop, run_id)
+    place = workshop.workspace_id
+    async with workshop.pool.acquire() as first, workshop.pool.acquire() as second:
+        earlier, later = first.transaction(), second.transaction()
+        await earlier.start()
+        await later.start()
+        (done,) = await retry_runs(first, [run_id], place, by="a", traceparent=None)
+        waiting = asyncio.create_task(retry_runs(second, [run_id], place, by="b", traceparent=None))
+        await wait_until_blocked(first, second.get_server_pid())
+        await earlier.commit()
+        (refused,) = await waiting
+        await later.commit()
+    assert (done.is_done, refused.is_done, refused.status) == (True, False, "queued")
+    assert (await workshop.types(run_id)).count("run.retried") == 1
+
+
+async def test_a_retry_is_not_dated_before_the_end_that_it_undoes(workshop: Workshop) -> None:
+    (run_id,) = await workshop.start(await workshop.publish([FAIL]))
+    await end(workshop, run_id)
+    # The worker's clock was ahead of the database's.
+    await workshop.pool.execute("UPDATE journal SET at = at + interval '1 hour' WHERE kind = 'run.failed'")
+    async with workshop.pool.acquire() as connection, connection.transaction():
+        await retry_runs(connection, [run_id], workshop.workspace_id, by="a", traceparent=None)
+    failed, retried = await workshop.pool.fetch("SELECT kind, at FROM journal ORDER BY seq DESC LIMIT 2")
+    assert {failed["kind"], retried["kind"]} == {"run.failed", "run.retried"}
+    assert failed["at"] == retried["at"]
