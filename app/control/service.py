@@ -58,8 +58,8 @@ class _Queued(Struct, frozen=True, kw_only=True):
 
     trigger: Raw
     input: Raw
-    mocks: Raw | None = None
-    preset: Raw | None = None
+    mocks: Raw = Raw()
+    preset: Raw = Raw()
 
 
 _queued_decoder = msgspec.json.Decoder(_Queued)
@@ -138,7 +138,7 @@ class ControlService:
             version_id, version = beginning.latest_id, beginning.latest
         queued = _queued_decoder.decode(beginning.queued)
         test: dict[str, Any] = {
-            name: value for name in ("mocks", "preset") if (value := getattr(queued, name)) is not None
+            name: getattr(queued, name) for name in ("mocks", "preset") if len(getattr(queued, name))
         }
         at = self._clock.now()
         run_id = new_id(at)

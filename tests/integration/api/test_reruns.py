@@ -33,6 +33,16 @@ async def test_a_rerun_is_a_new_run_of_the_same_trigger_and_input(owner: Caller,
     assert (await histories.read(f"/v1/runs/{run_id}"))["status"] == "failed"
 
 
+async def test_a_rerun_of_a_test_keeps_what_the_test_was_given(owner: Caller, histories: Histories) -> None:
+    events = [queued(mocks={"a": {"n": 1}}, preset={"vars": {"v": "é"}}), *BROKEN[1:]]
+    run_id = await histories.keep(CHAIN, events, status="failed", is_test=True)
+    answer = await owner.client.post(f"/v1/runs/{run_id}/rerun", json={"version": "latest"})
+    rerun_id = answer.json()["run_id"]
+    assert (await histories.read(f"/v1/runs/{rerun_id}"))["is_test"]
+    (event,) = (await histories.read(f"/v1/runs/{rerun_id}/events"))["items"]
+    assert (event["data"]["mocks"], event["data"]["preset"]) == ({"a": {"n": 1}}, {"vars": {"v": "é"}})
+
+
 @pytest.mark.parametrize("given", [{"n": 8}, None, [], "text", 0], ids=repr)
 async def test_a_rerun_takes_other_input(owner: Caller, histories: Histories, given: Any) -> None:
     run_id = await histories.keep(CHAIN, BROKEN, status="failed")
