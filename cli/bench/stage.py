@@ -52,9 +52,10 @@ class Stage:
             name, [{**step, "id": f"s{n}", **({"after": [f"s{n - 1}"]} if n else {})} for n in range(steps)]
         )
 
-    async def bare(self, requests: int, concurrency: int, path: str = "/step") -> Outcome:
-        """The same requests by a bare aiohttp client in a process of its own."""
-        task = Task(url=self.target.url + path, requests=requests, concurrency=min(concurrency, requests))
+    async def bare(self, requests: int, concurrency: int, path: str = "/step", *, is_own: bool = False) -> Outcome:
+        """The same requests by a bare aiohttp client in a process of its own, or by the engine's client there."""
+        concurrency = min(concurrency, requests)
+        task = Task(url=self.target.url + path, requests=requests, concurrency=concurrency, is_own=is_own)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
