@@ -24,7 +24,7 @@ AT_ONCE: Final = 1_000
 MOST_COUNTED: Final = 100_000
 # A run begins with up to a mebibyte, which is read and written again: so much of it a call, so much in memory.
 MOST_BYTES: Final = 64 * 1_048_576
-BATCH_BYTES: Final = 4 * 1_048_576
+BATCH_BYTES: Final = 1_048_576
 BATCH_RUNS: Final = 100
 _FOR: Final[dict[Action, frozenset[RunStatus]]] = {
     "cancel": frozenset(set(RunStatus) - TERMINAL_RUN),

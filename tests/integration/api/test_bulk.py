@@ -254,4 +254,4 @@ async def test_others_are_served_while_large_runs_are_repeated(owner: Caller, hi
     feeling.cancel()
     assert 50 < outcome["done"] < 70
     # Bytes are passed on without being read: decoding them would hold the loop for seconds together.
-    assert max(gaps) < 0.25, f"the event loop stood still for {max(gaps):.3f} s"
+    assert max(gaps) < 0.5, f"the event loop stood still for {max(gaps):.3f} s"
