@@ -1,21 +1,25 @@
 """`/v1/approvals`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-from litestar import Controller, get, post
+from litestar import Controller, Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.control.service import ControlService
+from app.dependencies import driver_connection
 from app.errors import ApprovalDecided, NotFound
+from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, decode_cursor, make_page
 from engine.store.approvals import ApprovalRecord, decide_approval, find_approval, list_approvals
@@ -72,34 +76,49 @@ class ApprovalController(Controller):
         status_code=HTTP_200_OK,
         guards=[requires(Permission.APPROVALS_DECIDE)],
         responses=problems(404, 409),
+        idempotent=True,
     )
     async def decide(
         self,
+        request: Request[Any, Any, Any],
         state: State,
         approval_id: FromPath[UUID],
         data: JSONBody[DecisionRequest],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
-    ) -> ApprovalView:
+    ) -> Response[ApprovalView]:
         """Decide what a run waits for; 409 where that has been decided, or is not waited for any more."""
-        pool: asyncpg.Pool = state.pool
-        is_done = await decide_approval(
-            pool,
-            approval_id,
-            principal.workspace_id,
-            decision=data.decision,
-            comment=data.comment,
-            by=principal.user_id,
-        )
-        found = await _find(pool, approval_id, principal)
-        if not is_done:
-            raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
+        database: AsyncEngine = state.database
+        async with database.begin() as transaction:
+
+            async def create() -> Answer:
+                connection = await driver_connection(transaction)
+                return Answer(status=HTTP_200_OK, body=await _decide(connection, approval_id, principal, data))
+
+            response = await answer_once(request, transaction, principal, create)
         control.ring()
-        return _describe(found)
+        return response
 
 
-async def _find(pool: asyncpg.Pool, approval_id: UUID, principal: Principal) -> ApprovalRecord:
-    found = await find_approval(pool, approval_id, principal.workspace_id)
+async def _decide(
+    connection: asyncpg.Connection, approval_id: UUID, principal: Principal, data: DecisionRequest
+) -> ApprovalView:
+    is_done = await decide_approval(
+        connection,
+        approval_id,
+        principal.workspace_id,
+        decision=data.decision,
+        comment=data.comment,
+        by=principal.user_id,
+    )
+    found = await _find(connection, approval_id, principal)
+    if not is_done:
+        raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
+    return _describe(found)
+
+
+async def _find(reader: asyncpg.Connection | asyncpg.Pool, approval_id: UUID, principal: Principal) -> ApprovalRecord:
+    found = await find_approval(reader, approval_id, principal.workspace_id)
     if found is None:
         raise NotFound
     return found
