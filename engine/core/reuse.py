@@ -34,12 +34,17 @@ def take_over(
 
 def find_changed(before: Definition, after: Definition) -> set[str]:
     """The ids of steps that another version does not have as they were; their names for people do not matter."""
-    known = {step.id: _nameless(step) for step in before.steps}
-    return {step.id for step in after.steps if known.get(step.id) != _nameless(step)}
+    known = {step.id: _say(step) for step in before.steps}
+    return {step.id for step in after.steps if known.get(step.id) != _say(step)}
+
+
+def _say(step: StepDefinition) -> bytes:
+    # As text: to Python 1 is true, and two objects in another order are the same, which the cases of a `switch` are not.
+    return msgspec.json.encode(_nameless(step))
 
 
 def _nameless(step: StepDefinition) -> StepDefinition:
-    return msgspec.structs.replace(step, name=None)
+    return msgspec.structs.replace(step, name=None, steps=[_nameless(nested) for nested in step.steps])
 
 
 def _find_unhandled(graph: Graph, ends: dict[str, StepEnd]) -> set[str]:
