@@ -11,7 +11,8 @@ from engine.core.observations import TimePassed
 from engine.core.statuses import TERMINAL_RUN, RunStatus
 from tests.properties.core_run import START, CoreRun
 from tests.properties.graphs import RUN_TIMEOUT_SECONDS, Plan, plans
-from tests.properties.reference import FAILED_ITEM, judge
+from tests.properties.reference import judge
+from tests.properties.verdicts import check_end
 
 SEEDS = st.integers(0, 2**32)
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT)
@@ -29,42 +30,12 @@ def _act(run: CoreRun, count: int) -> None:
             run.act()
 
 
-def _check_end(run: CoreRun) -> None:
-    """The run and its steps ended as the rules say, or were broken off where the run was."""
-    verdict = judge(run.plan, run.answers)
-    ended = run.state.status
-    was_dropped = ended is RunStatus.CANCELLED and run.journal[-1].reason == "concurrency_dropped"
-    if not was_dropped and ended in (RunStatus.SUCCEEDED, RunStatus.FAILED):
-        assert ended.value == verdict.run
-    for step, status in run.statuses.items():
-        assert status in ("succeeded", "failed", "skipped", "cancelled"), f"{step} is left {status}"
-        if verdict.steps.get(step) != "open":
-            assert status in (verdict.steps.get(step), "cancelled"), f"{step} is {status}"
-    if ended is RunStatus.SUCCEEDED:
-        for node in run.plan.graph.nodes:
-            assert run.statuses[node.id] == verdict.steps[node.id]
-            assert run.state.scope["steps"][node.id]["status"] == verdict.steps[node.id]
-            if run.statuses[node.id] == "succeeded":
-                assert _same(run.state.scope["steps"][node.id]["output"], verdict.outputs[node.id])
-
-
-def _same(actual: Any, expected: Any) -> bool:
-    """Whether an output is the one expected; what a failed item gives is told by its error."""
-    if expected is FAILED_ITEM:
-        return isinstance(actual, dict) and list(actual) == ["error"] and "code" in actual["error"]
-    if isinstance(expected, list):
-        return len(actual) == len(expected) and all(map(_same, actual, expected))
-    if isinstance(expected, dict):
-        return actual.keys() == expected.keys() and all(_same(actual[key], expected[key]) for key in expected)
-    return bool(actual == expected)
-
-
 @given(plan=plans(), seed=SEEDS)
 @settings(deadline=None)
 def test_every_order_of_events_ends_as_the_rules_say(plan: Plan, seed: int) -> None:
     run = _started(plan, seed)
     run.run()
-    _check_end(run)
+    check_end(run)
     assert judge(plan, run.answers).run != "open" or run.state.status in (RunStatus.CANCELLED, RunStatus.FAILED)
 
 
@@ -95,7 +66,7 @@ def test_a_retried_run_ends_as_the_rules_say(plan: Plan, seed: int, acts: list[i
             run.retry()
         run.start()
     run.run()
-    _check_end(run)
+    check_end(run)
 
 
 @given(plan=plans(), seed=SEEDS)
@@ -103,14 +74,14 @@ def test_a_retried_run_ends_as_the_rules_say(plan: Plan, seed: int, acts: list[i
 def test_a_failed_run_is_retried_until_it_succeeds_or_cannot(plan: Plan, seed: int) -> None:
     run = _started(plan, seed)
     run.run()
-    _check_end(run)
+    check_end(run)
     for _ in range(2):
         if run.state.status not in RETRYABLE:
             return
         run.retry()
         run.start()
         run.run()
-        _check_end(run)
+        check_end(run)
 
 
 @given(plan=plans(), seed=SEEDS)
@@ -192,7 +163,7 @@ def test_a_run_past_its_deadline_times_out(plan: Plan, seed: int, count: int) ->
         run.feed(TimePassed(at=run.now))
     assert run.state.status in TERMINAL_RUN
     if not was_over and run.state.status is RunStatus.TIMED_OUT:
-        _check_end(run)
+        check_end(run)
 
 
 @given(plan=plans(), seed=SEEDS)
