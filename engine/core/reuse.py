@@ -39,7 +39,7 @@ def find_changed(before: Definition, after: Definition) -> set[str]:
 
 
 def _say(step: StepDefinition) -> bytes:
-    # As text: to Python 1 is true, and two objects in another order are the same, which the cases of a `switch` are not.
+    # As text: to Python 1 is true, and the order of an object is nothing, which decides among the cases of a `switch`.
     return msgspec.json.encode(_nameless(step))
 
 
