@@ -185,7 +185,7 @@ def test_a_run_with_a_concurrency_key_waits_for_a_slot_again(
     waiting = client.wait_for_status(first["id"], "queued")
     # The slot is the second one's until it ends.
     target_calls = len(target.received("/a"))
-    holders = []
+    holders: list[str] = []
     while not holders:
         waiting = client.run(first["id"])
         assert waiting["status"] == "queued"
