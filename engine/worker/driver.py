@@ -12,6 +12,7 @@ from engine.core.decisions import CancelChild, Decision, Record, StartAttempt, S
 from engine.core.events import ErrorInfo, RunEvent, RunHeld, RunQueued
 from engine.core.graph import Graph
 from engine.core.observations import (
+    CancelRequested,
     ChildRefused,
     ChildStarted,
     FullSlots,
@@ -116,6 +117,7 @@ class Driver:
         self.child_starts: set[asyncio.Task[None]] = set()
         self.pending_commits = 0
         self.inbox_seen: set[int] = set()
+        self._mail = asyncio.Lock()
         self.is_closed = False
         self.is_abandoned = False
         self.refused = refused
@@ -137,14 +139,13 @@ class Driver:
         With `full`, its concurrency key has no free slot.
         """
         seq = self.seq
-        if self.state.status is RunStatus.QUEUED:
-            # Before it starts, for it may be its end.
-            for message in messages:
-                await self.take(message)
-            messages = ()
-        await self.take_in(RunClaimed(at=self.host.clock.now(), vars=variables, full=full))
-        for message in messages:
-            await self.take(message)
+        async with self._mail:
+            if self.state.status is RunStatus.QUEUED:
+                # Before it starts, for it may be its end.
+                await self._take_in_order(messages)
+                messages = ()
+            await self.take_in(RunClaimed(at=self.host.clock.now(), vars=variables, full=full))
+            await self._take_in_order(messages)
         if self.state.timers:
             await self.take_in(TimePassed(at=self.host.clock.now()))
         if full is not None and not self.is_closed:
@@ -156,9 +157,19 @@ class Driver:
             self.close()
             await self.host.put_to_rest(self, wake_at or HELD_UNTIL)
 
-    async def take(self, message: Message) -> None:
-        """Take in what somebody left in the run's inbox."""
-        await self.take_in(message.observation, [message.inbox_id])
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Take in what somebody left in the run's inbox, behind all that came before; a request to cancel overtakes."""
+        if self._mail.locked():
+            urgent = [message for message in messages if isinstance(message.observation, CancelRequested)]
+            messages = [message for message in messages if message not in urgent]
+            await self._take_in_order(urgent)
+        async with self._mail:
+            await self._take_in_order(messages)
+
+    async def _take_in_order(self, messages: Sequence[Message]) -> None:
+        if messages:
+            # Each one's decisions come before the next one's; their commits are waited for together.
+            await asyncio.gather(*(self.take_in(message.observation, [message.inbox_id]) for message in messages))
 
     async def take_in(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> None:
         """Feed an observation that belongs to no attempt; what follows from it gets tasks of its own."""

@@ -50,7 +50,7 @@ class Mailroom:
             driver = self._drivers.get(run_id)
             if driver is not None and not driver.state.is_over:
                 driver.inbox_seen.update(message.inbox_id for message in messages)
-                self._spawn(driver, _take_all(driver, messages))
+                self._spawn(driver, driver.take(messages))
         if late:
             await drop_messages(connection, late)
 
@@ -69,8 +69,3 @@ class Mailroom:
                 message = Message(inbox_id=row["id"], observation=observation)
                 messages.setdefault(row["run_id"], []).append(message)
         return messages
-
-
-async def _take_all(driver: Driver, messages: Sequence[Message]) -> None:
-    for message in messages:
-        await driver.take(message)
