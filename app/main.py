@@ -36,6 +36,7 @@ from app.triggers.ingest import Ingest
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import OutboxBell
 from engine.infra.database import create_engine, create_pool
+from engine.infra.garbage import collect_garbage
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox
@@ -123,7 +124,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     hub = Hub(state.redis)
     duties = [
         asyncio.create_task(duty)
-        for duty in (bell.run(), starter.run(), hub.run(), publish_metrics(state.redis, "api"))
+        for duty in (bell.run(), starter.run(), hub.run(), publish_metrics(state.redis, "api"), collect_garbage())
     ]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)

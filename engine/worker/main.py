@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from engine.infra.backoff import Backoff
 from engine.infra.bell_worker import BellWorker
 from engine.infra.database import DATABASE_ERRORS
-from engine.infra.garbage import relax_garbage_collection
+from engine.infra.garbage import collect_garbage, relax_garbage_collection
 from engine.infra.http_client import HttpClient
 from engine.infra.logging import configure_logging
 from engine.infra.metrics_exchange import publish_metrics
@@ -69,6 +69,7 @@ class _Process:
                     asyncio.create_task(bells.run()),
                     asyncio.create_task(self._listen(redis)),
                     asyncio.create_task(publish_metrics(redis, "worker")),
+                    asyncio.create_task(collect_garbage()),
                 ]
                 try:
                     await self._keep_engine(redis, http, bells)
