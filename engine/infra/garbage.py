@@ -16,8 +16,8 @@ def relax_garbage_collection() -> None:
     """Look for cycles nearly never by themselves, and never among what is loaded by now.
 
     A search walks all runs and requests that are new in memory, and finds next to nothing: with Python's own thresholds
-    that was a third of a busy worker's time, with 50,000 objects still 7 µs of every step, in pauses of up to 130 ms. Call
-    it once in a process, when its modules are loaded, and let `collect_garbage` do the searching.
+    that was a third of a busy worker's time, with 50,000 objects still 7 µs of every step in pauses of up to 130 ms.
+    Call it once in a process, when its modules are loaded, and let `collect_garbage` do the searching.
     """
     gc.collect()
     gc.freeze()
