@@ -118,6 +118,7 @@ class Driver:
         self.pending_commits = 0
         self.inbox_seen: set[int] = set()
         self._mail = asyncio.Lock()
+        self._messages_left = 0
         self.is_closed = False
         self.is_abandoned = False
         self.refused = refused
@@ -138,7 +139,6 @@ class Driver:
 
         With `full`, its concurrency key has no free slot.
         """
-        seq = self.seq
         async with self._mail:
             if self.state.status is RunStatus.QUEUED:
                 # Before it starts, for it may be its end.
@@ -152,10 +152,7 @@ class Driver:
             self.close()
             await self.host.put_to_rest(self, HELD_UNTIL)
             return
-        wake_at = self.state.next_due()
-        if self.seq == seq and self.is_idle and not self.is_closed and self._may_suspend(wake_at):
-            self.close()
-            await self.host.put_to_rest(self, wake_at or HELD_UNTIL)
+        await self._rest()
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Take in what somebody left in the run's inbox, behind all that came before; a request to cancel overtakes."""
@@ -165,11 +162,25 @@ class Driver:
             await self._take_in_order(urgent)
         async with self._mail:
             await self._take_in_order(messages)
+        await self._rest()
 
     async def _take_in_order(self, messages: Sequence[Message]) -> None:
         if messages:
+            # Given up at the first of them, the run would have to be claimed for each of the others again.
+            self._messages_left += len(messages)
             # Each one's decisions come before the next one's; their commits are waited for together.
-            await asyncio.gather(*(self.take_in(message.observation, [message.inbox_id]) for message in messages))
+            await asyncio.gather(*(self._take_one(message) for message in messages))
+
+    async def _take_one(self, message: Message) -> None:
+        self._messages_left -= 1
+        await self.take_in(message.observation, [message.inbox_id])
+
+    async def _rest(self) -> None:
+        """Give the run up where it only waits, and nothing was journalled that did."""
+        wake_at = self.state.next_due()
+        if self.is_idle and not self.is_closed and self._may_suspend(wake_at):
+            self.close()
+            await self.host.put_to_rest(self, wake_at or HELD_UNTIL)
 
     async def take_in(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> None:
         """Feed an observation that belongs to no attempt; what follows from it gets tasks of its own."""
@@ -297,7 +308,7 @@ class Driver:
 
     def _may_suspend(self, wake_at: datetime | None) -> bool:
         # The first of them decides nearly always.
-        if not self.state.is_idle or self.state.status is RunStatus.QUEUED or self.child_starts:
+        if not self.state.is_idle or self._messages_left or self.state.status is RunStatus.QUEUED or self.child_starts:
             return False
         return wake_at is None or wake_at - self.host.clock.now() > self.host.suspend_after
 

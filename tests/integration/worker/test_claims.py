@@ -5,7 +5,9 @@ from uuid import UUID
 
 import asyncpg
 
+from engine.core.events import StepSucceeded
 from engine.store.control import retry_runs
+from engine.store.inbox import put_message
 from engine.store.runs import claim_runs
 from tests.integration.worker.conftest import Workshop
 
@@ -86,3 +88,22 @@ async def test_a_retry_is_not_dated_before_the_end_that_it_undoes(workshop: Work
     failed, retried = await workshop.pool.fetch("SELECT kind, at FROM journal ORDER BY seq DESC LIMIT 2")
     assert {failed["kind"], retried["kind"]} == {"run.failed", "run.retried"}
     assert failed["at"] == retried["at"]
+
+
+async def test_one_claim_takes_all_that_lies_in_the_inbox_of_a_suspended_run(workshop: Workshop) -> None:
+    waits = [{"id": f"wait{n}", "type": "wait", "with": {"signal": "go"}} for n in range(20)]
+    (run_id,) = await workshop.start(await workshop.publish(waits))
+    _, life = await workshop.engine()
+    await workshop.wait(run_id, "waiting")
+    while (await workshop.row(run_id))["owner"] is not None:
+        await asyncio.sleep(0.01)
+    life.cancel()
+    await asyncio.gather(life, return_exceptions=True)
+    for number in range(20):
+        await put_message(workshop.pool, run_id, workshop.workspace_id, "signal", {"name": "go", "payload": number})
+    # This one looks for runs once, and then not before the test has given up.
+    engine, _ = await workshop.engine(sweep_seconds=60)
+    await engine.sweep()
+    await workshop.wait(run_id, "succeeded", seconds=10)
+    taken = [event.output for event in await workshop.journal(run_id) if isinstance(event, StepSucceeded)]
+    assert taken == list(range(20))
