@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 POLL_SECONDS = 0.01
 LOG_LIMIT = 8 * 1024 * 1024
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class ServerError(Exception):
@@ -43,19 +44,47 @@ def spawn(
     parent = os.getpid()
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".old.log"))
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [str(argument) for argument in arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-            user=account,
-            group=account,
-            extra_groups=None if account is None else [],
-            env=None if environment is None else dict(environment),
-            preexec_fn=lambda: die_with_parent(parent, death_signal),  # noqa: PLW1509 - one prctl, no locks taken
-        )
+    process = None
+    try:
+        with log.open("ab") as output, _held(_STOPS) as mask:
+            process = subprocess.Popen(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                user=account,
+                group=account,
+                extra_groups=None if account is None else [],
+                env=None if environment is None else dict(environment),
+                preexec_fn=lambda: _begin(parent, death_signal, mask),  # noqa: PLW1509 - two system calls, no locks taken
+            )
+    except BaseException:
+        if process is not None:
+            # Stopped in that moment: nobody will know of it.
+            process.kill()
+            process.wait()
+        raise
+    return process
+
+
+@contextlib.contextmanager
+def _held(signals: Sequence[signal.Signals]) -> Iterator[set[int | signal.Signals]]:
+    """Let signals wait, and give the mask as it was: what a handler raises during a fork is lost."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _begin(parent: int, death_signal: signal.Signals, mask: set[int | signal.Signals]) -> None:
+    """What a spawned process does before it becomes another program."""
+    for number in _STOPS:
+        # The handlers of ours would swallow what comes before the other program is there.
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    die_with_parent(parent, death_signal)
 
 
 def wait_until_ready(
