@@ -12,13 +12,7 @@ from cli.report import progress
 
 def import_file(api: Api, file: str, content: bytes, *, is_new: bool = False) -> list[dict[str, Any]]:
     """Import one file and tell what became of it; raises ClientError naming the file."""
-    media_type = JSON_TYPE if file.endswith(".json") else "application/yaml"
-    query = {"mode": "create" if is_new else "update", "name": _name_after(file)}
-    try:
-        answer = api.call("POST", "/v1/workflows/import", query=query, body=content, media_type=media_type)
-    except ClientError as error:
-        raise error if error.code == UNUSABLE else ClientError(f"{file}: {error}", error.code) from None
-    items: list[dict[str, Any]] = msgspec.json.decode(answer.body)["items"]
+    items = send_file(api, file, content, is_new=is_new)
     for item in items:
         progress(f"{file}: {item['outcome']} {item['name']!r} ({item['id']})")
         for problem in item["problems"]:
@@ -32,15 +26,32 @@ def import_file(api: Api, file: str, content: bytes, *, is_new: bool = False) ->
     return items
 
 
+def send_file(api: Api, file: str, content: bytes, *, is_new: bool = False) -> list[dict[str, Any]]:
+    """Import one file in silence, and give the workflows in it; raises ClientError naming the file."""
+    media_type = JSON_TYPE if file.endswith(".json") else "application/yaml"
+    query = {"mode": "create" if is_new else "update", "name": _name_after(file)}
+    try:
+        answer = api.call("POST", "/v1/workflows/import", query=query, body=content, media_type=media_type)
+    except ClientError as error:
+        raise error if error.code == UNUSABLE else ClientError(f"{file}: {error}", error.code) from None
+    items: list[dict[str, Any]] = msgspec.json.decode(answer.body)["items"]
+    return items
+
+
 def publish_all(api: Api, items: list[dict[str, Any]]) -> None:
-    """Publish the drafts without problems; each item learns its version."""
+    """Publish the drafts without problems, and tell of each."""
     for item in items:
         if item["problems"]:
             progress(f"{item['name']!r} has problems: it is not published")
             continue
-        version = api.post(f"/v1/workflows/{item['id']}/publish")["version"]
-        item["published_version"] = version
-        progress(f"published {item['name']!r} as version {version}")
+        progress(f"published {item['name']!r} as version {publish_draft(api, item)}")
+
+
+def publish_draft(api: Api, item: dict[str, Any]) -> int:
+    """Publish an imported draft; the item learns its version."""
+    version: int = api.post(f"/v1/workflows/{item['id']}/publish")["version"]
+    item["published_version"] = version
+    return version
 
 
 def _name_after(file: str) -> str | None:

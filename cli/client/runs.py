@@ -17,10 +17,19 @@ from cli.report import progress
 CODES: Final = {"succeeded": 0, "failed": REFUSED, "cancelled": 3, "timed_out": 4}
 
 
-def watch_run(
+def watch_run(api: Api, run_id: str, *, after: int = 0) -> dict[str, Any] | None:
+    """Show the run until it ends, and give it as it then is; None where Ctrl-C came first, and the run goes on."""
+    try:
+        return show_run(api, run_id, after=after)
+    except KeyboardInterrupt:
+        progress(f"The run goes on. See it: ./flowforge logs {run_id} --follow. Stop it: ./flowforge cancel {run_id}.")
+        return None
+
+
+def show_run(
     api: Api, run_id: str, *, after: int = 0, answer: Callable[[dict[str, Any]], None] | None = None
-) -> dict[str, Any] | None:
-    """Show the run until it ends, and give it as it then is; None where Ctrl-C came first, and the run goes on.
+) -> dict[str, Any]:
+    """Show the run until it ends, and give it as it then is.
 
     `answer` is called with each of its events; it must not use `api`, which is at work.
     """
@@ -30,11 +39,8 @@ def watch_run(
             board.show(event)
             if answer is not None and event is not None and event["seq"] is not None:
                 answer(event)
-    except KeyboardInterrupt:
+    finally:
         board.close()
-        progress(f"The run goes on. See it: ./flowforge logs {run_id} --follow. Stop it: ./flowforge cancel {run_id}.")
-        return None
-    board.close()
     run: dict[str, Any] = api.get(f"/v1/runs/{run_id}")
     return run
 

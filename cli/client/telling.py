@@ -27,7 +27,7 @@ COLOURS: Final = {
     "queued": "bright_black",
 }
 _STATUSES: Final = {"started": "running", "resumed": "running", "retried": "queued", "held": "queued"}
-_LONGEST_REASON: Final = 160
+_LONGEST_REASON: Final = 200
 
 
 def read_time(text: str | None) -> datetime | None:
@@ -54,7 +54,7 @@ def say_error(error: dict[str, Any] | None) -> str:
     if not error:
         return ""
     text = " ".join(str(error.get("message", "")).split())
-    return f"{error.get('code', 'error')}: {text}"[:_LONGEST_REASON]
+    return _cut(f"{error.get('code', 'error')}: {text}")
 
 
 def status_of(event: dict[str, Any]) -> str:
@@ -73,7 +73,7 @@ def say_step(event: dict[str, Any]) -> str:
         case "running":
             return "running" + (f", attempt {data['attempt']}" if data.get("attempt", 0) > 1 else "")
         case "waiting":
-            return _say_wait(data)
+            return _say_wait(data, at)
         case "retrying":
             again = read_time(data["retry_at"])
             wait = say_duration((again - at).total_seconds()) if again and at else "a while"
@@ -103,19 +103,26 @@ def say_run(event: dict[str, Any]) -> str:
     return status + (f" ({reason})" if reason else "")
 
 
-def _say_wait(data: dict[str, Any]) -> str:
-    what = _say_what_for(data)
-    due = data.get("due_at")
-    if what is None:
-        return f"waits until {due}"
-    return f"{what}, until {due} at most" if due else what
+def _say_wait(data: dict[str, Any], now: datetime | None) -> str:
+    what, due = _say_what_for(data), read_time(data.get("due_at"))
+    if due is None:
+        return what or "waits"
+    moment = _say_moment(due, now)
+    return f"{what}, until {moment} at most" if what else f"waits until {moment}"
+
+
+def _say_moment(moment: datetime, now: datetime | None) -> str:
+    """The time of day by this machine's clock, with the date where it is another day than `now`."""
+    here = moment.astimezone()
+    is_today = now is not None and now.astimezone().date() == here.date()
+    return here.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
 
 
 def _say_what_for(data: dict[str, Any]) -> str | None:
     if data.get("signal"):
         return f"waits for the signal {data['signal']!r}"
     if data.get("message"):
-        return f"waits for a decision: {' '.join(data['message'].split())[:_LONGEST_REASON]}"
+        return f"waits for a decision: {_cut(' '.join(data['message'].split()))}"
     if data.get("child_run_id"):
         return f"waits for run {data['child_run_id']}"
     return None
@@ -123,3 +130,7 @@ def _say_what_for(data: dict[str, Any]) -> str | None:
 
 def _say_attempts(data: dict[str, Any]) -> str:
     return f" at attempt {data['attempt']}" if data.get("attempt", 0) > 1 else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1].rstrip() + "…"

@@ -1,5 +1,8 @@
 """`demo`: real workflows, loaded and run."""
 
+import signal
+from types import FrameType
+
 import click
 
 from cli.client.errors import REFUSED
@@ -22,33 +25,52 @@ def command(url: str | None, data_dir: str | None, port: str | None, target_port
     FLOWFORGE_HTTP_ALLOW_PRIVATE. Where nobody can sign in yet, the demo makes the first user and prints the password.
     Doing it again updates the workflows.
     """
+    # Also where a script that starts us in the background has Ctrl-C ignored, as `up` does.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     return end_well(lambda: _run(url, data_dir, port, target_port, is_once=once))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends everything as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _run(url: str | None, data_dir: str | None, port: str | None, target_port: int, *, is_once: bool) -> int:
     # Only here: the other commands need no server.
+    from cli.demo.access import sign_in  # noqa: PLC0415 - see above
     from cli.demo.loading import load_workflows  # noqa: PLC0415 - see above
-    from cli.demo.place import ALLOW, find_place, sign_in  # noqa: PLC0415 - see above
+    from cli.demo.place import find_place  # noqa: PLC0415 - see above
+    from cli.demo.results import explain_refusal, print_next, print_results  # noqa: PLC0415 - see above
     from cli.demo.target import HOST, DemoTarget  # noqa: PLC0415 - see above
-    from cli.demo.tour import Tour, find_refusal, print_results, wait_for_ctrl_c  # noqa: PLC0415 - see above
+    from cli.demo.telling import tell, tell_loaded, title  # noqa: PLC0415 - see above
+    from cli.demo.tour import Tour, is_refused  # noqa: PLC0415 - see above
 
     target = f"{HOST}:{target_port}"
-    with DemoTarget(target_port).running(), find_place(url, data_dir, port, target) as place:
-        api = sign_in(place.url, data_dir)
-        loaded = load_workflows(api, target_port)
-        shown = Tour(api, sign_in(place.url, data_dir), loaded).run()
-        if shown is None:
-            return REFUSED
-        print_results(shown, loaded, place.url)
-        if find_refusal(shown):
-            progress(f"{place.url} may not call the demo's target. Start it again with {ALLOW}={target}.")
-            return REFUSED
-        code = 0 if all(each.run["status"] == "succeeded" for each in shown) else REFUSED
-        if not is_once:
-            what = "FlowForge and the target" if place.is_ours else "the target"
-            progress(f"Send a webhook of your own, or look around. Ctrl-C stops {what}.")
-            try:
-                wait_for_ctrl_c()
-            except KeyboardInterrupt:
-                progress(f"stopping {what}")
-        return code
+    title("FlowForge demo")
+    with DemoTarget(target_port).running():
+        tell("target", f"http://{target}, a shop and its services, on this machine alone")
+        with find_place(url, data_dir, port, target) as place:
+            api, people = sign_in(place)
+            loaded = load_workflows(api, target_port)
+            tell_loaded([workflow.outcome for workflow in loaded.values()])
+            shown = Tour(api, people, loaded).run()
+            print_results(shown)
+            if is_refused(shown[-1].run):
+                explain_refusal(place, target)
+                return REFUSED
+            print_next(place, shown, loaded, stays=not is_once)
+            code = 0 if all(each.run["status"] == "succeeded" for each in shown) else REFUSED
+            if not is_once:
+                _stay("FlowForge and the target" if place.is_ours else "the target")
+            return code
+
+
+def _stay(what: str) -> None:
+    click.echo(err=True)
+    progress(f"Ctrl-C stops {what}.")
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        progress(f"stopping {what}")

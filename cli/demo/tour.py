@@ -1,38 +1,44 @@
 """What the demo does with its workflows: starts them as their callers would, and plays the people in them."""
 
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import click
 import msgspec
 from msgspec import Struct
 
 from cli.client.api import Api
 from cli.client.errors import ClientError
-from cli.client.runs import watch_run
-from cli.client.telling import read_time, say_duration, say_error
+from cli.client.runs import show_run
 from cli.client.wire import Disconnected, Wire
 from cli.demo.loading import Loaded
+from cli.demo.telling import title
 
-REFUSED_TARGET: Final = "egress_refused"
+REFUSED_TARGET: Final = "egress_blocked"
 _PATIENCE_SECONDS: Final = 2
+_ACCEPTED: Final = (200, 202)
 _CUSTOMERS: Final = (
     {"name": "Ada", "email": "ada@example.com", "language": "en"},
     {"name": "Emmy", "email": "emmy@example.com", "language": "de"},
     {"name": "Grace", "email": "grace@example.com", "language": "en"},
 )
 
-Answer = Callable[[dict[str, Any]], None]
-
 
 class Shown(Struct, frozen=True, kw_only=True):
     """A run of the tour, as it ended."""
 
-    title: str
+    workflow: str
     run: dict[str, Any]
+
+
+class _Stop(Struct, frozen=True, kw_only=True):
+    """One run: of which workflow, what there is to see, how it is started, and what people do meanwhile."""
+
+    workflow: str
+    text: str
+    start: Callable[[], str]
+    answer: Callable[[dict[str, Any]], None] | None = None
 
 
 class Tour:
@@ -42,47 +48,55 @@ class Tour:
         """`people` decides and signals while `api` watches: a connection serves one at a time."""
         self._api, self._people, self._loaded = api, people, loaded
 
-    def run(self) -> list[Shown] | None:
-        """Everything, one after the other; None where Ctrl-C came first."""
-        order = {"order_id": uuid.uuid4().hex[:8]}
+    def run(self) -> list[Shown]:
+        """Everything, one after the other; not beyond a run whose target was refused, as all others would be."""
+        stops = self._stops()
+        shown: list[Shown] = []
+        for number, stop in enumerate(stops, 1):
+            title(f"{number}/{len(stops)}  {stop.text}")
+            run = show_run(self._api, stop.start(), answer=stop.answer)
+            shown.append(Shown(workflow=stop.workflow, run=run))
+            if is_refused(run):
+                break
+        return shown
+
+    def _stops(self) -> list[_Stop]:
         expense = {"amount": 180, "by": "ada@example.com", "what": "train tickets"}
         incident = {"title": "The shop is slow", "patience": _PATIENCE_SECONDS}
-        stops: list[tuple[str, Callable[[], str], Answer]] = [
-            (
-                "An order comes by webhook; its payment is tried three times",
-                self._deliver("order-processing", order),
-                _do_nothing,
+        return [
+            _Stop(
+                workflow="order-processing",
+                text="An order comes by webhook. The payment service is busy twice, and is tried again.",
+                start=self._deliver("order-processing", {"order_id": uuid.uuid4().hex[:8]}),
             ),
-            ("Ten regions are read side by side; one of them fails", self._start("nightly-report", {}), _do_nothing),
-            (
-                "An expense waits for a decision, and is approved",
-                self._start("expense-approval", expense),
-                self._approve,
+            _Stop(
+                workflow="nightly-report",
+                text="Ten regions are read side by side. One of them cannot be, and is named in the report.",
+                start=self._start("nightly-report", {}),
             ),
-            (
-                f"Nobody decides within {_PATIENCE_SECONDS} s, and it is handed on",
-                self._start("expense-approval", {**expense, "patience": _PATIENCE_SECONDS}),
-                _do_nothing,
+            _Stop(
+                workflow="expense-approval",
+                text="An expense waits for a decision, and is approved.",
+                start=self._start("expense-approval", expense),
+                answer=self._approve,
             ),
-            (
-                "Another workflow runs once a customer",
-                self._start("customer-onboarding", {"customers": _CUSTOMERS}),
-                _do_nothing,
+            _Stop(
+                workflow="expense-approval",
+                text=f"Nobody decides on another one within {_PATIENCE_SECONDS} s: it goes to the accountants.",
+                start=self._start("expense-approval", {**expense, "patience": _PATIENCE_SECONDS}),
             ),
-            (
-                f"An incident comes by webhook; nobody takes it within {_PATIENCE_SECONDS} s, then the manager does",
-                self._deliver("incident-escalation", incident),
-                self._acknowledge,
+            _Stop(
+                workflow="customer-onboarding",
+                text="Another workflow runs once for each of three customers.",
+                start=self._start("customer-onboarding", {"customers": _CUSTOMERS}),
+            ),
+            _Stop(
+                workflow="incident-escalation",
+                text=f"An incident comes by webhook. Nobody takes it for {_PATIENCE_SECONDS} s, then the manager does.",
+                start=self._deliver("incident-escalation", incident),
+                answer=self._acknowledge,
             ),
         ]
-        shown = []
-        for title, start, answer in stops:
-            click.secho(f"\n{title}", bold=True, err=True)
-            run = watch_run(self._api, start(), answer=answer)
-            if run is None:
-                return None
-            shown.append(Shown(title=title, run=run))
-        return shown
 
     def _start(self, name: str, given: dict[str, Any]) -> Callable[[], str]:
         def start() -> str:
@@ -109,10 +123,9 @@ class Tour:
         if event["type"] != "step.waiting" or data.get("reason") != "approval":
             return
         run_id = event["id"].partition(":")[0]
-        for approval in self._people.pages("/v1/approvals"):
-            if approval["run_id"] == run_id and approval["status"] == "pending":
-                decision = {"decision": "approved", "comment": "Well spent."}
-                self._people.post(f"/v1/approvals/{approval['id']}", decision)
+        for approval in self._people.pages("/v1/approvals", run_id=run_id, status="pending"):
+            decision = {"decision": "approved", "comment": "Well spent."}
+            self._people.post(f"/v1/approvals/{approval['id']}", decision)
 
     def _acknowledge(self, event: dict[str, Any]) -> None:
         """The manager takes the incident once it was escalated."""
@@ -122,44 +135,16 @@ class Tour:
             self._people.post(f"/v1/runs/{run_id}/signal", {"name": "acknowledged", "payload": {"by": "manager"}})
 
 
-def _do_nothing(_event: dict[str, Any]) -> None:
-    """These runs need nobody."""
-
-
 def _send(url: str, path: str, headers: dict[str, str], body: bytes) -> Any:
     try:
         answer = Wire(url).send("POST", path, headers, body)
     except Disconnected as error:
         raise ClientError(f"{url} broke the connection off: {error}. Try again.") from None
-    if answer.status not in (200, 202):
+    if answer.status not in _ACCEPTED:
         raise ClientError(f"The webhook answers {answer.status}: {answer.body.decode(errors='replace')[:200]}")
     return msgspec.json.decode(answer.body)
 
 
-def find_refusal(shown: list[Shown]) -> bool:
+def is_refused(run: dict[str, Any]) -> bool:
     """Whether the product may not call the demo's target."""
-    errors = [step["error"] for each in shown for step in each.run["steps"] if step["error"]]
-    return any(error["code"] == REFUSED_TARGET for error in errors)
-
-
-def print_results(shown: list[Shown], loaded: dict[str, Loaded], url: str) -> None:
-    """One line a run, and where to look at it."""
-    click.echo("")
-    for each in shown:
-        run = each.run
-        created, ended = read_time(run["created_at"]), read_time(run["finished_at"])
-        took = say_duration((ended - created).total_seconds()) if created and ended else ""
-        colour = "green" if run["status"] == "succeeded" else "red"
-        what = say_error(run["error"]) or msgspec.json.encode(run["output"]).decode()
-        click.echo(f"{click.style(run['status'], fg=colour)} in {took}: {run['workflow_name']}: {what}")
-        click.echo(f"  {url}/v1/runs/{run['id']}   ./flowforge logs {run['id']}")
-    click.echo("")
-    for workflow in loaded.values():
-        hook = f"   webhook: {workflow.hook}" if workflow.hook else ""
-        click.echo(f"{workflow.name}: {url}/v1/workflows/{workflow.id}{hook}")
-
-
-def wait_for_ctrl_c() -> None:
-    """Until somebody presses it."""
-    while True:
-        time.sleep(3600)
+    return any(step["error"] and step["error"]["code"] == REFUSED_TARGET for step in run["steps"])

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ from tests.architecture.sources import ROOT
 
 COMMANDS = ("login", "import_", "export", "run", "runs", "logs", "cancel", "retry")
 AT = "2026-01-31T09:00:00Z"
+LATER = "2026-02-02T09:00:00Z"
+
+
+def here(moment: str, form: str) -> str:
+    """A moment by this machine's clock."""
+    return datetime.fromisoformat(moment).astimezone().strftime(form)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -97,10 +104,14 @@ def event(kind: str, **data: Any) -> dict[str, Any]:
         (event("step.succeeded", step="a", port="true"), "succeeded -> true"),
         (event("step.succeeded", step="a", attempt=3), "succeeded at attempt 3"),
         (event("step.started", step="a", attempt=0, items=7), "goes through 7 items"),
-        (event("step.waiting", step="a", signal="paid", due_at=AT), f"waits for the signal 'paid', until {AT} at most"),
+        (
+            event("step.waiting", step="a", signal="paid", due_at=AT),
+            f"waits for the signal 'paid', until {here(AT, '%H:%M:%S')} at most",
+        ),
         (event("step.waiting", step="a", message="Go\non?"), "waits for a decision: Go on?"),
         (event("step.waiting", step="a", child_run_id="0199"), "waits for run 0199"),
-        (event("step.waiting", step="a", due_at=AT), f"waits until {AT}"),
+        (event("step.waiting", step="a", due_at=AT), f"waits until {here(AT, '%H:%M:%S')}"),
+        (event("step.waiting", step="a", due_at=LATER), f"waits until {here(LATER, '%Y-%m-%d %H:%M:%S')}"),
         (
             event("step.skipped", step="a", because="b.true", reason="port_not_taken"),
             "skipped (b.true: port_not_taken)",
@@ -116,6 +127,10 @@ def event(kind: str, **data: Any) -> dict[str, Any]:
             "attempt 1 failed, again in 2.0 s (http_status: 503)",
         ),
         (event("step.cancelled", step="a", reason="run_failed"), "cancelled (run_failed)"),
+        (
+            event("step.failed", step="a", attempt=1, error={"code": "x", "message": "word " * 100}),
+            f"failed (x: {'word ' * 39}w…)",
+        ),
     ],
 )
 def test_a_steps_event_is_one_line(told: dict[str, Any], text: str) -> None:
