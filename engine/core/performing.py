@@ -89,5 +89,7 @@ def _fail_attempt(turn: Turn, node: Node, failure: AttemptFailed, base: int) -> 
     }
     if retry_at is not None:
         return StepRetrying(**common, retry_at=retry_at, reason=failure.cause or "error")
+    if failure.error.code == "output_too_large":
+        return StepFailed(**common, reason="output_too_large")
     retried = node.retry is not None and is_retried(node.retry, failure)
     return StepFailed(**common, reason="attempts_exhausted" if retried else "not_retryable")

@@ -227,6 +227,9 @@ class Driver:
             try:
                 following = await self.feed(observation)
             except RefusedResult as refusal:
+                if refusal.error.code == "run_too_large":
+                    # It may be the output of a step that followed: the limit is the run's, and so is the failure.
+                    raise
                 self.host.reload(self, {(start.step, start.attempt): refusal.error})
                 return
             except RejectedEntry as error:
