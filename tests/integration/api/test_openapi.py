@@ -1,8 +1,12 @@
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import hypothesis
 import pytest
@@ -17,11 +21,22 @@ from schemathesis.specs.openapi import checks
 from app.auth.guards import requires
 from app.main import create_app
 from app.openapi import build_document
+from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from tests.integration.api.served import Served, serving
 
 # A stream does not end by itself, signing out would end the session under test, and a step's test waits for a worker.
 EXCLUDED = {"streamRun", "streamWorkspace", "logOut", "testStep"}
+STEERING = {
+    "POST /v1/runs/{run_id}/retry",
+    "POST /v1/runs/{run_id}/rerun",
+    "POST /v1/runs/{run_id}/signal",
+    "POST /v1/runs/{run_id}/cancel",
+    "POST /v1/runs/bulk",
+    "GET /v1/approvals",
+    "GET /v1/approvals/{approval_id}",
+    "POST /v1/approvals/{approval_id}",
+}
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,
@@ -113,7 +128,7 @@ def served(settings: Settings, clean_database: str, clean_redis: str) -> Iterato
 
 
 @pytest.mark.timeout(1200)
-def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served) -> None:
+def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served, clean_database: str) -> None:
     tokens = httpx.post(f"{served.url}/v1/setup", json=SETUP).json()
     headers = {"authorization": f"Bearer {tokens['access_token']}"}
     document = httpx.get(f"{served.url}/openapi.json").json()
@@ -133,8 +148,12 @@ def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served) -> No
             continue
         tested.add(operation.label)
         known = _known_ids(served.url, headers)
+        with ThreadPoolExecutor(1) as executor:
+            # pytest-asyncio owns the main thread's loop.
+            known["approval_id"] = str(executor.submit(asyncio.run, _end_and_ask(clean_database, known)).result())
         _test_operation(operation, headers, known, examples)
     assert "POST /v1/workflows/{workflow_id}/publish" in tested
+    assert tested >= STEERING
     answers = _count_answers(httpx.get(f"{served.url}/metrics").text)
     assert answers["2"] > len(tested), "too few calls got past validation to tell anything"
     assert answers["4"] > len(tested)
@@ -154,7 +173,32 @@ def _known_ids(url: str, headers: dict[str, str]) -> dict[str, Any]:
     """Ids of things that are there, so that not every call ends with 404."""
     made = httpx.post(f"{url}/v1/workflows", json=WORKFLOW, headers=headers).raise_for_status().json()
     httpx.post(f"{url}/v1/workflows/{made['id']}/publish", headers=headers).raise_for_status()
-    return {"workflow_id": made["id"], "version": 1}
+    runs = [
+        httpx.post(f"{url}/v1/workflows/{made['id']}/runs", json={}, headers=headers).raise_for_status().json()
+        for _ in range(2)
+    ]
+    return {"workflow_id": made["id"], "version": 1, "run_id": runs[0]["run_id"], "other_run_id": runs[1]["run_id"]}
+
+
+async def _end_and_ask(database_url: str, known: dict[str, Any]) -> UUID:
+    """End one run, as no worker here will, and have the other one ask for an approval, whose id is given."""
+    approval_id = new_id()
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(
+            "UPDATE run SET status = 'failed', finished_at = now() WHERE id = $1", UUID(known["run_id"])
+        )
+        await connection.execute(
+            """
+            INSERT INTO approval (id, workspace_id, run_id, step, message, created_at)
+            SELECT $1, workspace_id, id, 'ask', 'Go?', now() FROM run WHERE id = $2
+            """,
+            approval_id,
+            UUID(known["other_run_id"]),
+        )
+    finally:
+        await connection.close()
+    return approval_id
 
 
 def _test_operation(operation: Any, headers: dict[str, str], known: dict[str, Any], examples: int) -> None:
