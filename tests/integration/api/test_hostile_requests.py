@@ -1,12 +1,16 @@
 import gzip
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import pytest
 
 from app.main import MAX_BODY_BYTES
 from tests.integration.api.callers import Api, Caller
+from tests.integration.api.histories import Histories, queued, started
+from tests.integration.api.journals import BROKEN, CHAIN
 
 JSON = {"content-type": "application/json"}
 DEEP = b"[" * 2000 + b"]" * 2000
@@ -159,6 +163,81 @@ async def test_an_unknown_method_is_a_problem_that_names_the_known_ones(owner: C
     answer = await owner.client.request(method, "/v1/workflows")
     assert _is_problem(answer, 405, "method_not_allowed")
     assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [DEEP, b"[" * 70 + b"]" * 70, b"1e400", b"-1e400", b"NaN", b'"\xff"', b'"\\ud800"', b"{", b"1,", b"'x'", b"01"],
+    ids=lambda value: repr(value[:20]),
+)
+async def test_a_value_that_is_no_json_is_no_input_payload_or_comment(
+    owner: Caller, clean_database: str, value: bytes
+) -> None:
+    histories = Histories(clean_database, owner)
+    failed = await histories.keep(CHAIN, BROKEN, status="failed")
+    waiting = await histories.keep(CHAIN, [queued(), started()], status="waiting")
+    for path, body in (
+        (f"runs/{failed}/rerun", b'{"input": %s}'),
+        (f"runs/{waiting}/signal", b'{"name": "go", "payload": %s}'),
+        ("runs/bulk", b'{"action": "rerun", "filter": {"q": %s}}'),
+        (f"approvals/{UUID(int=7)}", b'{"decision": "approved", "comment": %s}'),
+    ):
+        answer = await owner.client.post(f"/v1/{path}", content=body % value, headers=JSON)
+        # A number that is too large is a fault of its field.
+        code = "invalid_request" if b"e400" in value else "malformed_body"
+        assert _is_problem(answer, 400, code), (path, answer.text)
+    assert len((await histories.read("/v1/runs"))["items"]) == 2
+
+
+HOSTILE: list[Any] = [
+    None,
+    [],
+    {},
+    "",
+    "x",
+    0,
+    -1,
+    1.5,
+    True,
+    "\x00",
+    "😀",
+    "%s" * 100,
+    {"": None},
+    [[[]]],
+    "9" * 400,
+    10**400,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
+async def test_any_value_in_any_field_of_the_calls_that_steer_runs_is_taken_or_refused(
+    owner: Caller, clean_database: str, value: Any
+) -> None:
+    histories = Histories(clean_database, owner)
+    failed = await histories.keep(CHAIN, BROKEN, status="failed")
+    waiting = await histories.keep(CHAIN, [queued(), started()], status="waiting")
+    run = {"action": "rerun", "filter": {"ids": [failed]}}
+    bodies: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+        (f"runs/{failed}/rerun", {}, ("input", "version", "from_step")),
+        (f"runs/{waiting}/signal", {"name": "go"}, ("name", "payload")),
+        ("runs/bulk", run, ("action", "filter", "dry_run", "cursor")),
+        (f"approvals/{UUID(int=7)}", {"decision": "approved"}, ("decision", "comment")),
+    ]
+    for path, body, names in bodies:
+        for name in names:
+            answer = await owner.client.post(f"/v1/{path}", json={**body, name: value})
+            assert answer.status_code in (200, 202, 400, 404), (path, name, answer.text)
+    for name in ("ids", "workflow_id", "status", "trigger_type", "since", "until", "q"):
+        answer = await owner.client.post("/v1/runs/bulk", json={**run, "filter": {name: value}})
+        assert answer.status_code in (200, 400), (name, answer.text)
+        # By whatever is no list of runs, the run here is not meant.
+        assert answer.status_code == 400 or answer.json()["matched"] == 0, (name, answer.text)
+    for name in ("status", "run_id", "cursor", "limit"):
+        answer = await owner.client.get("/v1/approvals", params={name: str(value)})
+        assert answer.status_code in (200, 400), (name, answer.text)
+    for path in ("runs/{}/retry", "runs/{}/rerun", "runs/{}/signal", "approvals/{}"):
+        answer = await owner.client.post("/v1/" + path.format(quote(str(value), safe="")), json={})
+        assert answer.status_code in (400, 404, 405), (path, answer.text)
 
 
 def _headers(answer: httpx.Response) -> Iterator[tuple[str, str]]:
