@@ -117,7 +117,7 @@ def account_step(timings: Sequence[Timing], *, until: datetime) -> TimeSpent | N
     """
     if not timings:
         return None
-    begin, last = _begin(timings[0]), timings[-1]
+    begin, last = _find_first(timings), timings[-1]
     end = last.at if last.kind in _STEP_ENDS else max(until, last.at)
     return _measure(begin, max(begin, end), list(_split_attempts(timings, end)), rest="queued_ms")
 
@@ -194,6 +194,16 @@ def _begin(timing: Timing) -> datetime:
     if timing.started_at is None:
         return timing.at
     return min(timing.at, timing.started_at - timing.queued_ms * _MILLISECOND)
+
+
+def _find_first(timings: Sequence[Timing]) -> datetime:
+    """When a step began: of an attempt that was held back, only its end tells since when."""
+    begins = []
+    for timing in timings:
+        begins.append(_begin(timing))
+        if timing.kind != "step.started" or timing.has_items:
+            break
+    return min(begins)
 
 
 def _measure(begin: datetime, end: datetime, spans: Sequence[_Span], *, rest: str) -> TimeSpent:
