@@ -112,7 +112,7 @@ REASONS: dict[str, dict[str, str]] = {
         "error": "the attempt failed in a way that is retried",
     },
     "step.succeeded": {
-        "completed": "an attempt succeeded",
+        "completed": "its work is done",
         "condition_true": "the condition was true",
         "condition_false": "the condition was false",
         "case_matched": "the case is the first one that is true",

@@ -84,7 +84,7 @@ async def test_every_step_says_why_it_stands_as_it_does(histories: Histories) ->
     told = {step_id: step["explanation"] for step_id, step in steps.items()}
     condition = "the condition of 'large' (`steps.fetch.output.total > 100`) was false"
     assert told == {
-        "fetch": "It started with the run, as it waits for no other step. It succeeded: an attempt succeeded.",
+        "fetch": "It started with the run, as it waits for no other step. It succeeded: its work is done.",
         "large": f"It ran because 'fetch' succeeded. T{condition[1:]}.",
         "tell": f"It was skipped because it waits for 'large.true', and {condition}.",
         "log": "It was skipped because it waits for 'tell', and 'tell' was skipped, "
