@@ -6,59 +6,17 @@ import pty
 import signal
 import stat
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.client import OWNER, PASSWORD, Client
+from tests.e2e.shell import Shell, one_line
 from tests.e2e.steps import define, delay, http
 from tests.e2e.target import Reply, Target
-from tests.product import Product, clean_environment
-
-Completed = subprocess.CompletedProcess[str]
-
-
-class Shell:
-    """A user's shell: commands with a configuration folder of its own."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        self.environment = clean_environment(XDG_CONFIG_HOME=str(folder / "config"), FLOWFORGE_PASSWORD=PASSWORD)
-
-    def run(self, *arguments: str, stdin: str = "", **extra: str) -> Completed:
-        """A command from start to end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env={**self.environment, **extra},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=self.folder,
-        )
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "cli.main", *arguments]
-
-    def sign_in(self) -> "Shell":
-        answer = self.run("login", "--url", self.url, "--email", OWNER)
-        assert answer.returncode == 0, answer.stderr
-        return self
-
-    def write(self, name: str, definition: Any, **more: Any) -> str:
-        """A workflow file; JSON is YAML as well."""
-        path = self.folder / f"{name.replace(' ', '-')}.yaml"
-        path.write_text(json.dumps({"flowforge": 1, "name": name, "definition": definition, **more}))
-        return str(path)
-
-    def publish(self, name: str, definition: Any) -> None:
-        answer = self.run("import", self.write(name, definition), "--publish")
-        assert answer.returncode == 0, answer.stderr
+from tests.product import Product
 
 
 @pytest.fixture
@@ -71,15 +29,6 @@ def stranger(tmp_path: Path, product: Product, client: Client) -> Shell:
 def shell(stranger: Shell) -> Shell:
     """Somebody who has signed in."""
     return stranger.sign_in()
-
-
-def one_line(answer: Completed, code: int) -> str:
-    """The one line that a command which cannot go on leaves behind."""
-    assert answer.returncode == code, answer.stderr
-    assert answer.stdout == ""
-    (line,) = answer.stderr.splitlines()
-    assert line.startswith("flowforge: ")
-    return line
 
 
 def test_tokens_are_kept_for_their_owner_alone(shell: Shell) -> None:
