@@ -17,6 +17,8 @@ from engine.infra.logging import configure_logging
 from engine.infra.secrets import decode_secret_key
 from engine.infra.settings import SettingError, Settings, load_secret_key
 from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+from engine.steps.plugins import tell_of_plugins
+from engine.steps.registry import plugin_reports
 
 _DRAIN_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 30
@@ -36,6 +38,7 @@ def serve(settings: Settings) -> int:
     relax_garbage_collection()
     configure_logging(settings, "api")
     configure_telemetry(settings, "api")
+    tell_of_plugins(plugin_reports())
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(create_app(settings), listener, settings))

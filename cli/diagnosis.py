@@ -23,6 +23,7 @@ from cli.servers.process import ServerError, command_line
 from cli.servers.valkey import find_binary
 from engine.infra.database import connect
 from engine.infra.settings import SettingError, Settings
+from engine.steps.registry import plugin_reports, step_types
 
 # A worker declares another dead by PostgreSQL's clock; logs and tokens go by this machine's.
 CLOCK_WARNING_SECONDS = 1.0
@@ -57,7 +58,7 @@ class Diagnosis:
         findings = [Finding(check="configuration", outcome="ok", message="every setting can be read"), check_python()]
         findings += await self._examine_database()
         findings.append(await self._examine_redis())
-        findings += [self._examine_port(), *check_folder(self._folder), check_open_files()]
+        findings += [self._examine_port(), *check_folder(self._folder), check_open_files(), *check_step_types()]
         return findings
 
     async def _examine_database(self) -> list[Finding]:
@@ -119,6 +120,18 @@ def check_python() -> Finding:
     """The interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding(check="python", outcome="ok", message=f"Python {version} in {sys.prefix}")
+
+
+def check_step_types() -> Iterator[Finding]:
+    """The step types that installed packages add, and those of them that cannot be used."""
+    reports = plugin_reports()
+    added = [f"{report.name} ({report.package})" for report in reports if not report.error]
+    message = f"{len(step_types())} in use" + (f", among them {', '.join(added)}" if added else "")
+    yield Finding(check="step types", outcome="ok", message=message)
+    for report in reports:
+        if report.error:
+            message = f"{report.name} of {report.package} is left out: {report.error}. Mend or uninstall the package."
+            yield Finding(check="step types", outcome="warn", message=message)
 
 
 def judge_clock(seconds: float) -> Finding:

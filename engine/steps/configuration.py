@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import msgspec
+import structlog
 from jsonschema_rs import ValidationError, ValidationErrorKind
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from engine.steps.base import ActionStep, StepFailure, StepType
 from engine.steps.registry import config_schema
 from engine.steps.templates import is_expression, is_template
 
+_log = structlog.get_logger()
 _KINDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -39,7 +41,13 @@ def problems_in(step_type: StepType, config: Any, pointer: str) -> list[Problem]
     # The rules beyond the schema may then rely on the shape of what they look at, but must not go unasked for a
     # fault elsewhere: what is wrong is told all at once.
     told = {problem.pointer for problem in problems}
-    for place, code, message in step_type.check(config):
+    try:
+        faults = [(f"{place}", f"{code}", f"{message}") for place, code, message in step_type.check(config)]
+    except Exception as error:
+        # A type of another package that breaks is no reason to refuse an answer.
+        _log.exception("step_check_crashed", type=step_type.name)
+        faults = [("", "check_crashed", f"the step type '{step_type.name}' broke when it checked this: {error!r}")]
+    for place, code, message in faults:
         if pointer + place not in told or not place:
             problems.append(Problem(pointer + place, code, message))
     return problems

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import msgspec
-
 from engine.core.definition import ActionTraits
 from engine.steps.base import ActionStep, StepFailure, StepType
 from engine.steps.control import FailStep, IfStep, RespondStep, SwitchStep, TransformStep
 from engine.steps.http import HttpStep
-from engine.steps.plugins import load_plugins
+from engine.steps.plugins import PluginReport, load_plugins
+from engine.steps.schemas import describe_config
 from engine.steps.waiting import ApprovalStep, DelayStep, ForeachStep, WaitStep, WorkflowStep
 
 _OWN: tuple[StepType, ...] = (
@@ -26,15 +25,25 @@ _OWN: tuple[StepType, ...] = (
     RespondStep(),
     FailStep(),
 )
-_STEP_TYPES: dict[str, StepType] = {
-    step.name: step for step in (*_OWN, *load_plugins(frozenset(step.name for step in _OWN)))
-}
+_PLUGINS = load_plugins(step.name for step in _OWN)
+_STEP_TYPES: dict[str, StepType] = {step.name: step for step in (*_OWN, *_PLUGINS.steps)}
+_FOREIGN = frozenset(step.name for step in _PLUGINS.steps)
 _ACTIONS: dict[str, ActionStep] = {name: step for name, step in _STEP_TYPES.items() if isinstance(step, ActionStep)}
 
 
 def step_types() -> Sequence[StepType]:
     """Every step type, in the order in which a palette shows them."""
     return tuple(_STEP_TYPES.values())
+
+
+def plugin_reports() -> Sequence[PluginReport]:
+    """What became of the step types that installed packages add."""
+    return _PLUGINS.reports
+
+
+def is_foreign(name: str) -> bool:
+    """Whether another package adds this step type, so that nothing is known of what it gives."""
+    return name in _FOREIGN
 
 
 def get_step_type(name: str) -> StepType | None:
@@ -71,9 +80,4 @@ def describe_traits(step: ActionStep) -> ActionTraits:
 @cache
 def config_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a step type's `with`; raises KeyError for an unknown name. Not to be changed."""
-    config = _STEP_TYPES[name].Config
-    (reference,), definitions = msgspec.json.schema_components([config], ref_template="#/$defs/{name}")
-    schema = dict(definitions.pop(reference["$ref"].removeprefix("#/$defs/")))
-    if definitions:
-        schema["$defs"] = definitions
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return describe_config(_STEP_TYPES[name].Config)

@@ -21,7 +21,8 @@ from engine.infra.tallies import Spread
 from engine.infra.telemetry import Span, is_recorded, span
 from engine.steps.base import StepContext, StepFailure
 from engine.steps.configuration import parse_config
-from engine.steps.registry import get_action
+from engine.steps.plugins import make_plain
+from engine.steps.registry import get_action, is_foreign
 from engine.worker.driver import Driver
 from engine.worker.fair_slots import FairSlots
 from engine.worker.ongoing import OngoingWatch
@@ -137,12 +138,14 @@ class AttemptRunner:
             else:
                 with self._deadlines.within(start.timeout + GRACE_SECONDS):
                     output = await action.run(config, context)
+            if is_foreign(action.name):
+                output = make_plain(output)
         except StepFailure as failure:
             return _failed_by(start, started_at, failure, self._clock.now())
         except TimeoutError:
             late = StepFailure("timeout", f"no result within {start.timeout:g} s", cause="timeout", retryable=True)
             return _failed_by(start, started_at, late, self._clock.now())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _log.exception("step_crashed", run_id=driver.run_id, step=start.step, type=start.type)
             info = ErrorInfo(code="step_crashed", message=f"the step type '{start.type}' broke: {error!r}")
             return _failed(start, started_at, info, self._clock.now())

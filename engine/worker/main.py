@@ -21,6 +21,8 @@ from engine.infra.pubsub import Subscriber
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+from engine.steps.plugins import tell_of_plugins
+from engine.steps.registry import plugin_reports
 from engine.worker.engine import Engine
 from engine.worker.flusher import WorkerFenced
 
@@ -34,6 +36,7 @@ def run_worker(settings: Settings) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit code."""
     configure_logging(settings, "worker")
     configure_telemetry(settings, "worker")
+    tell_of_plugins(plugin_reports())
     _raise_open_files()
     relax_garbage_collection()
     try:

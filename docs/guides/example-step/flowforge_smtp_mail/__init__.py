@@ -1,0 +1,1 @@
+"""The step type `smtp_mail` for FlowForge."""
