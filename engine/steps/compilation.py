@@ -11,7 +11,7 @@ _decoder = msgspec.json.Decoder(Definition)
 
 
 class _Traits(dict[str, ActionTraits]):
-    """What is known of action steps. One whose type was uninstalled fails at its attempt, and runs can still be read."""
+    """What is known of action steps. One whose type was uninstalled fails at its attempt, and runs stay readable."""
 
     def __missing__(self, name: str) -> ActionTraits:
         return ActionTraits(timeout=ActionStep.default_timeout, max_attempts=ActionStep.default_retry.max_attempts)
