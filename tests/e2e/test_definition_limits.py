@@ -230,3 +230,11 @@ def test_all_faults_are_told_at_once(client: Client) -> None:
 def test_a_definition_without_steps_succeeds_at_once(client: Client, publish_workflow: Publish) -> None:
     run = client.finish(publish_workflow(define(output="{{ input }}")).id, {"input": 7})
     assert (run["status"], run["output"], run["steps"]) == ("succeeded", 7, [])
+
+
+def test_a_step_is_shown_with_the_name_that_people_gave_it(client: Client, publish_workflow: Publish) -> None:
+    name = "Größe prüfen ✓ " + "x" * 185
+    run = client.finish(publish_workflow(define({**transform("a"), "name": name}, transform("b"))).id)
+    assert [step["name"] for step in run["steps"]] == [name, None]
+    assert faults(client, define({**transform("a"), "name": name + "y"})) == {("/steps/0/name", "too_long")}
+    assert faults(client, define({**transform("a"), "name": 7})) == {("/steps/0/name", "invalid_type")}
