@@ -31,6 +31,8 @@ from engine.core.state import RUN_DEADLINE, Frame, State, is_satisfied
 from engine.core.statuses import TERMINAL_STEP, RunStatus, StepStatus
 from engine.core.transitions import InvalidTransition, move_run, move_step
 
+# What an enumeration's own property costs is more than the rest of a settlement.
+_SHOWN = {status: status.value for status in StepStatus}
 _ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
 
 
@@ -150,7 +152,8 @@ def _settle(state: State, frame: Frame, node: Node, *, output: Any = None, error
     """Close a step: show its result to expressions and count it where it was waited for."""
     step = frame.steps[node.index]
     frame.unfinished -= 1
-    frame.scope["steps"][node.id] = {"output": output, "error": describe_error(error), "status": step.status.value}
+    described = None if error is None else describe_error(error)
+    frame.scope["steps"][node.id] = {"output": output, "error": described, "status": _SHOWN[step.status]}
     for edge in node.dependents:
         target = frame.steps[edge.target]
         target.unsettled -= 1

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UNSET
 
 from engine.infra.http_client import HttpResponse
 from engine.steps.base import StepFailure
@@ -40,7 +41,7 @@ _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 def is_expected(config: HttpConfig, status: int) -> bool:
     """Whether a status counts as success: 2xx and 3xx, unless `expect_status` says otherwise."""
     expected = config.expect_status
-    if not isinstance(expected, int | str | list):
+    if expected is UNSET:
         return 200 <= status < 400  # noqa: PLR2004 - HTTP's own classes
     entries = expected if isinstance(expected, list) else [expected]
     return any(status == entry if isinstance(entry, int) else str(status)[0] == entry[0] for entry in entries)

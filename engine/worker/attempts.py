@@ -93,30 +93,33 @@ class AttemptRunner:
                     refused = driver.refused.pop((start.step, start.attempt), None)
                     if refused is not None:
                         return _failed(start, started_at, refused, self._clock.now())
-                return await self._call(driver, start, started_at)
+                self._on_start(driver, start)
+                self._in_flight += 1
+                began = perf_counter()
+                try:
+                    parent = driver.traceparent
+                    if parent is None or is_recorded(parent):
+                        return await self._record(driver, start, started_at, parent)
+                    with Span(parent):
+                        return await self._run_step(driver, start, started_at, parent)
+                finally:
+                    self._in_flight -= 1
+                    _timer(start.type).observe(perf_counter() - began)
             finally:
                 self._slots.give_back(workspace)
         finally:
             self._ongoing.remove(attempt)
 
-    async def _call(self, driver: Driver, start: StartAttempt, started_at: datetime) -> Observation:
-        self._on_start(driver, start)
-        self._in_flight += 1
-        began = perf_counter()
-        try:
-            parent = driver.traceparent
-            if parent is not None and not is_recorded(parent):
-                with Span(parent):
-                    return await self._run_step(driver, start, started_at, parent)
-            attributes = {"flowforge.run.id": driver.run_id, "flowforge.step.id": start.step}
-            with span(f"step {start.type}", parent=parent, attributes=attributes) as current:
-                observation = await self._run_step(driver, start, started_at, current.traceparent)
-                if isinstance(observation, AttemptFailed):
-                    current.fail(observation.error.message)
-                return observation
-        finally:
-            self._in_flight -= 1
-            _timer(start.type).observe(perf_counter() - began)
+    async def _record(
+        self, driver: Driver, start: StartAttempt, started_at: datetime, parent: str | None
+    ) -> Observation:
+        """Make the attempt within a span of its own."""
+        attributes = {"flowforge.run.id": driver.run_id, "flowforge.step.id": start.step}
+        with span(f"step {start.type}", parent=parent, attributes=attributes) as current:
+            observation = await self._run_step(driver, start, started_at, current.traceparent)
+            if isinstance(observation, AttemptFailed):
+                current.fail(observation.error.message)
+            return observation
 
     async def _run_step(
         self, driver: Driver, start: StartAttempt, started_at: datetime, traceparent: str

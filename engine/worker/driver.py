@@ -193,30 +193,33 @@ class Driver:
 
         Raises WorkerFenced or RejectedEntry where the decision could not be made durable.
         """
-        start = await self._turn(observation, inbox_ids)
-        # A large `foreach` takes many turns, and others shall have theirs in between.
-        while self.state.is_undecided and not self.is_closed and self.state.status is not RunStatus.QUEUED:
+        while not self.is_closed:
+            _, decisions = advance(self.graph, self.state, observation)
+            events = [decision.event for decision in decisions if type(decision) is Record]
+            if events:
+                commit = self._journal(events, decisions, inbox_ids)
+                self.pending_commits += 1
+                try:
+                    await commit
+                finally:
+                    self.pending_commits -= 1
+                count_events(self.graph, events, queued_at=self._queued_at)
+            else:
+                self._schedule(self.state.next_due())
+                if inbox_ids:
+                    await self.host.drop_messages(inbox_ids)
+            if self.state.is_over:
+                self._stop_attempts(self.attempts)
+                return None
+            start = self._act(decisions) if len(decisions) > len(events) else None
+            if self.is_closed or not self.state.is_undecided or self.state.status is RunStatus.QUEUED:
+                return start
+            # A large `foreach` takes many turns, and others shall have theirs in between.
             if start is not None:
                 self._spawn_attempt(start)
             await asyncio.sleep(0)
-            start = await self._turn(TimePassed(at=self.host.clock.now()))
-        return start
-
-    async def _turn(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> StartAttempt | None:
-        if self.is_closed:
-            return None
-        _, decisions = advance(self.graph, self.state, observation)
-        events = [decision.event for decision in decisions if type(decision) is Record]
-        if events:
-            await self._journal(events, decisions, inbox_ids)
-        else:
-            self._schedule(self.state.next_due())
-            if inbox_ids:
-                await self.host.drop_messages(inbox_ids)
-        if self.state.is_over:
-            self._stop_attempts(self.attempts)
-            return None
-        return self._act(decisions) if len(decisions) > len(events) else None
+            observation, inbox_ids = TimePassed(at=self.host.clock.now()), ()
+        return None
 
     async def work(self, start: StartAttempt) -> None:
         """Make an attempt, and then whatever follows from it in a line; side branches get tasks of their own."""
@@ -255,7 +258,10 @@ class Driver:
         self.close()
         self._stop_attempts(self.attempts)
 
-    async def _journal(self, events: list[RunEvent], decisions: Sequence[Decision], inbox_ids: Sequence[int]) -> None:
+    def _journal(
+        self, events: list[RunEvent], decisions: Sequence[Decision], inbox_ids: Sequence[int]
+    ) -> asyncio.Future[None]:
+        """Queue the events for the next commit. Raises RefusedResult."""
         try:
             entry = make_entry(
                 self.run,
@@ -285,12 +291,7 @@ class Driver:
                 self.close()
             else:
                 self._schedule(wake_at)
-        self.pending_commits += 1
-        try:
-            await self.host.submit(entry)
-        finally:
-            self.pending_commits -= 1
-        count_events(self.graph, events, queued_at=self._queued_at)
+        return self.host.submit(entry)
 
     def _count_payloads(self, extras: Extras) -> None:
         total = self.payload_bytes + sum(len(row.data) for row in extras.payloads)
