@@ -16,7 +16,7 @@ from app.runs.telling import Level
 from app.runs.views import Events, Surroundings, describe_run, find_children
 from engine.core.accounting import Timing
 from engine.core.definition import Definition
-from engine.core.events import RunSucceeded, StepStarted, StepSucceeded, StepWaiting, decode_event
+from engine.core.events import RunSignalled, RunSucceeded, StepStarted, StepSucceeded, StepWaiting, decode_event
 from engine.core.graph import Graph, find_node
 from engine.core.problems import Problem
 from engine.core.statuses import TERMINAL_RUN, RunStatus
@@ -92,8 +92,12 @@ class RunReader:
             return None
         for entry in await read_journal(self._pool, run_id, after=seq - 1, limit=1):
             event = decode_event(entry["payload"])
-            if entry["seq"] == seq and isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
+            if entry["seq"] != seq:
+                return None
+            if isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
                 return msgspec.json.encode(event.output)
+            if isinstance(event, RunSignalled):
+                return msgspec.json.encode(event.payload)
         return None
 
     async def _survey(self, row: RunRow, history: TopLevel, events: Events) -> Surroundings:

@@ -22,9 +22,11 @@ MOST_TIMED = 20_000
 # High bytes and backslashes come out escaped, so that a character which is cut in two is no error.
 _PATH = """split_part(split_part(encode(substr(payload, 1, 1000), 'escape'), '"step":"', 2), '"', 1)"""
 
+# Signals are told by the steps that took them; what they carried may be large.
 _TOP_LEVEL = f"""
 SELECT seq, payload, (SELECT max(seq) FROM journal WHERE run_id = $1) AS last_seq
-FROM journal WHERE run_id = $1 AND (kind NOT LIKE 'step.%' OR strpos({_PATH}, '[') = 0)
+FROM journal
+WHERE run_id = $1 AND kind <> 'run.signalled' AND (kind NOT LIKE 'step.%' OR strpos({_PATH}, '[') = 0)
 ORDER BY seq
 """  # noqa: S608 - the path is a constant of this module
 
@@ -84,7 +86,7 @@ _HAS_ITEMS = re.compile(rb'"items":\d')
 
 
 class TopLevel(Struct, frozen=True, kw_only=True):
-    """A run's own events and those of its top-level steps, (seq, JSON) in order; `last_seq` counts all of them."""
+    """A run's own events but signals, and those of its top-level steps, (seq, JSON) in order; `last_seq` is of all."""
 
     rows: list[tuple[int, bytes]]
     last_seq: int
@@ -102,7 +104,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def read_top_level(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID) -> TopLevel:
-    """The run's journal without what happened in iterations."""
+    """The run's journal without signals and what happened in iterations."""
     rows = await reader.fetch(_TOP_LEVEL, run_id)
     return TopLevel(rows=[(row["seq"], row["payload"]) for row in rows], last_seq=rows[0]["last_seq"] if rows else 0)
 

@@ -208,3 +208,17 @@ async def test_large_signals_of_a_run_are_bounded_together_and_small_ones_are_no
     assert problem(refused) == (409, "too_many_signals")
     assert (await owner.client.post(path, json={"name": "go", "payload": "x" * 4000})).status_code == 202
     assert len(await fetch(clean_database, "SELECT FROM inbox")) == 2
+
+
+async def test_a_large_payload_is_shown_by_its_beginning_and_given_whole(owner: Caller, histories: Histories) -> None:
+    large = {"text": "x" * 100_000}
+    events = [*WAITING, *(RunSignalled(at=at(3), name="go", payload=payload) for payload in (large, {"small": 1}))]
+    run_id = await histories.keep(WAIT, events, status="waiting")
+    first, second = (await histories.read(f"/v1/runs/{run_id}/events", after=len(WAITING)))["items"]
+    shown = first["data"]["payload"]
+    assert (shown["size"], shown["ref"], shown["preview"][:12]) == (100_011, str(first["seq"]), '{"text":"xxx')
+    assert second["data"]["payload"] == {"small": 1}
+    for event, payload in ((first, large), (second, {"small": 1})):
+        assert (await histories.read(f"/v1/runs/{run_id}/payloads/{event['seq']}")) == payload
+    run = await histories.read(f"/v1/runs/{run_id}")
+    assert (run["steps"][0]["status"], run["last_seq"]) == ("waiting", len(events))
