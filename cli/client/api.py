@@ -1,5 +1,6 @@
 """The product's API for one signed-in user: tokens, errors and pages are taken care of here."""
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -63,7 +64,7 @@ class Api:
             headers |= {"content-type": media_type, "idempotency-key": uuid.uuid4().hex}
         answer = self._send_patiently(method, target, headers, body)
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise explain(answer, self.url)
+            raise self._explain(answer)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             place = answer.headers.get("location", "elsewhere")
             raise ClientError(f"{self.url} sends us to {place}. Name that address by --url.", UNUSABLE)
@@ -79,7 +80,7 @@ class Api:
             response = self._wire.open(path, {**more, "authorization": f"Bearer {self._renew(token)}"})
         if response.status >= HTTPStatus.BAD_REQUEST:
             headers = {name.lower(): value for name, value in response.getheaders()}
-            raise explain(Answer(status=response.status, headers=headers, body=response.read()), self.url)
+            raise self._explain(Answer(status=response.status, headers=headers, body=response.read()))
         return response
 
     def sign_in(self, path: str, body: Any) -> Session:
@@ -119,11 +120,20 @@ class Api:
             answer = self._wire.send(method, target, {**headers, "authorization": f"Bearer {token}"}, body)
         return answer
 
+    def _explain(self, answer: Answer) -> ClientError:
+        if self._key and answer.status == HTTPStatus.UNAUTHORIZED:
+            why = "it was deleted, has expired, or belongs to another product"
+            return ClientError(f"{self.url} refuses the API key: {why}. Correct FLOWFORGE_API_KEY (--token).", UNUSABLE)
+        return explain(answer, self.url)
+
     def _find_token(self) -> str:
         if self._key:
             return self._key
         session = self._sessions.find(self.url)
         if session is None:
+            # Where nobody listens, signing in is not what is missing.
+            with contextlib.suppress(Disconnected):
+                self._wire.send("GET", "/health/live", {})
             raise ClientError(
                 f"You are not signed in at {self.url}. Run `./flowforge login --url {self.url}`.", UNUSABLE
             )
@@ -172,4 +182,7 @@ def explain(answer: Answer, url: str) -> ClientError:
         lines.append(f"  and {len(faults) - MOST_FAULTS_SHOWN} more")
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return ClientError(f"{detail} (`./flowforge login --url {url}`)", UNUSABLE)
+    if lines:
+        # Where the faults stand is for programs; here they follow.
+        detail = detail.partition("; `errors` ")[0].rstrip(".") + ":"
     return ClientError("\n".join([detail, *lines]), REFUSED)

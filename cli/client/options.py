@@ -10,12 +10,21 @@ import click
 
 from cli.client.api import Api
 from cli.client.errors import INTERRUPTED, ClientError
+from cli.client.names import is_id
 from cli.client.sessions import Sessions
 from cli.client.wire import normalise_url
 from cli.report import progress
 from cli.run_file import RunFile
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def check_id(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """For `callback=`: what cannot be an id, as the product gives them, is not asked for."""
+    if value is not None and not is_id(value):
+        lister = "approvals" if parameter.name == "approval_id" else "runs"
+        raise click.BadParameter(f"{value!r} is no id; `./flowforge {lister}` lists them.")
+    return value
 
 
 def client_command(function: Callable[..., int | None]) -> Callable[..., int]:

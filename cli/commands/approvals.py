@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli.client.api import Api
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.client.runs import print_json
 from cli.client.telling import read_time
 
@@ -16,7 +16,7 @@ LONGEST_MESSAGE = 80
 
 @click.command()
 @click.option("--status", type=click.Choice(STATUSES), default="pending", show_default=True, help="In this status.")
-@click.option("--run", "run_id", metavar="RUN", help="Of this run alone.")
+@click.option("--run", "run_id", metavar="RUN", callback=check_id, help="Of this run alone.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @client_command

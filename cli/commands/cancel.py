@@ -3,13 +3,13 @@
 import click
 
 from cli.client.api import Api
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.client.runs import watch_run
 from cli.report import progress
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", callback=check_id)
 @click.option("--wait", is_flag=True, help="Watch it until it has ended.")
 @client_command
 def command(api: Api, run_id: str, wait: bool) -> int:

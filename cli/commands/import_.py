@@ -22,7 +22,9 @@ def command(api: Api, files: tuple[str, ...], publish: bool, is_new: bool, as_js
     A workflow of the same name gets the file as its draft. A definition alone is named after its file. Code 1 if a
     draft has problems.
     """
-    items = [item for file in files for item in import_file(api, file, read_file(file), is_new=is_new)]
+    # All are read before the first is sent.
+    contents = [(file, read_file(file)) for file in files]
+    items = [item for file, content in contents for item in import_file(api, file, content, is_new=is_new)]
     problems = sum(len(item["problems"]) for item in items)
     if publish:
         publish_all(api, items)

@@ -1,6 +1,7 @@
 """`login`: sign in for the commands of the client."""
 
 import os
+import sys
 
 import click
 
@@ -43,11 +44,26 @@ def _read_password() -> str:
 
 
 def _ask(what: str, *, is_secret: bool = False) -> str:
+    hint = "" if is_secret else " (--email)"
+    missing = ClientError(
+        f"{what}{hint} is missing; without a terminal it comes from FLOWFORGE_{what.upper()}.", UNUSABLE
+    )
+    if is_secret and not _has_terminal():
+        # It would be read, and shown, all the same.
+        raise missing
     try:
         answer: str = click.prompt(what, hide_input=is_secret, err=True)
     except click.Abort:
-        hint = "" if is_secret else " (--email)"
-        raise ClientError(
-            f"{what}{hint} is missing; without a terminal it comes from FLOWFORGE_{what.upper()}.", UNUSABLE
-        ) from None
+        raise missing from None
     return answer
+
+
+def _has_terminal() -> bool:
+    """Whether a secret can be asked for without showing it: by stdin, or past what is piped into it."""
+    if sys.stdin.isatty():
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

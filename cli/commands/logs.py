@@ -8,12 +8,12 @@ import msgspec
 
 from cli.client.api import Api
 from cli.client.following import follow_run
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.client.telling import read_time, say_run, say_step
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", callback=check_id)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line as JSON, for programs.")
 @client_command

@@ -6,13 +6,13 @@ import click
 
 from cli.client.api import Api
 from cli.client.names import read_json
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.client.runs import finish, print_json, watch_run
 from cli.report import progress
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", callback=check_id)
 @click.option("--input", "given", metavar="JSON|@FILE", help="Another input than the original's; @- is stdin.")
 @click.option(
     "--version",

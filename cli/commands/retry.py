@@ -3,13 +3,13 @@
 import click
 
 from cli.client.api import Api
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.client.runs import finish, watch_run
 from cli.report import progress
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", callback=check_id)
 @click.option("--wait", is_flag=True, help="Watch it until it ends; its output goes to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="With --wait: the whole run as JSON, for programs.")
 @client_command

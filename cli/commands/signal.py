@@ -6,12 +6,12 @@ import click
 
 from cli.client.api import Api
 from cli.client.names import read_json
-from cli.client.options import client_command
+from cli.client.options import check_id, client_command
 from cli.report import progress
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", callback=check_id)
 @click.argument("name", metavar="NAME")
 @click.option("--payload", metavar="JSON|@FILE", help="What the step that waits for it gives; @- is stdin.")
 @client_command

@@ -53,7 +53,8 @@ def print_next(place: Place, shown: list[Shown], loaded: dict[str, Loaded], *, s
         _print_hint(
             "A large one, that waits for a decision:",
             f"{expense} '{_HOTEL}' --wait{option}",
-            f"./flowforge approve RUN{option}",
+            f"./flowforge approvals{option}",
+            f"./flowforge approve APPROVAL{option}",
         )
         _print_hint("An order of your own:", _say_delivery(loaded["order-processing"].hook or ""))
     _print_hint("The API describes itself:", f"{place.url}/openapi.json")

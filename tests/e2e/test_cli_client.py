@@ -70,10 +70,55 @@ def test_errors_are_one_line_with_a_cure(shell: Shell, stranger: Shell) -> None:
     assert "cannot be read" in one_line(shell.run("import", "nowhere.yaml"), 2)
     assert "There is no workflow 'nowhere'" in one_line(shell.run("run", "nowhere"), 1)
     assert "nothing here that you can see" in one_line(shell.run("logs", "0199aaaa-0000-7000-8000-000000000000"), 1)
-    assert "access token" in one_line(shell.run("runs", FLOWFORGE_API_KEY="ff_wrong"), 2)
+    assert "refuses the API key" in one_line(shell.run("runs", FLOWFORGE_API_KEY="ff_wrong"), 2)
+    assert "Nothing listens at http://127.0.0.1:1" in one_line(shell.run("runs", "--url", "http://127.0.0.1:1"), 2)
+    nameless = shell.run("import", "-", stdin='{"schema": 1, "steps": []}')
+    assert (nameless.returncode, nameless.stdout) == (1, "")
+    assert "/name: a definition alone has no name" in nameless.stderr
+    for command in ("logs", "cancel", "retry", "rerun", "approve", "reject"):
+        wrong = shell.run(command, "nonsense")
+        assert (wrong.returncode, wrong.stdout) == (2, "")
+        assert "'nonsense' is no id" in wrong.stderr
+    silent = shell.run("login", "--url", shell.url, "--email", OWNER, FLOWFORGE_PASSWORD="", stdin="x\n")
+    assert (silent.returncode, "echo" in silent.stderr) == (2, False)
+    assert "FLOWFORGE_PASSWORD" in silent.stderr
     usage = shell.run("run")
     assert (usage.returncode, usage.stdout) == (2, "")
     assert "Missing argument" in usage.stderr
+
+
+def test_a_session_that_has_ended_says_how_to_sign_in_again(shell: Shell) -> None:
+    path = shell.folder / "config" / "flowforge" / "sessions.json"
+    kept = json.loads(path.read_text())
+    kept["sessions"][shell.url] |= {"access_token": "expired", "refresh_token": "used"}
+    path.write_text(json.dumps(kept))
+    line = one_line(shell.run("run", "x", "--wait"), 2)
+    assert f"Your session at {shell.url} has ended" in line
+    assert f"./flowforge login --url {shell.url}" in line
+    assert shell.sign_in().run("runs").returncode == 0
+
+
+def test_nothing_is_imported_where_one_of_the_files_is_missing(shell: Shell, client: Client) -> None:
+    path = shell.write("cli never", define(delay("a", 0)))
+    assert "nowhere.yaml cannot be read" in one_line(shell.run("import", path, "nowhere.yaml"), 2)
+    assert client.read("/v1/workflows", q="cli never")["items"] == []
+
+
+def test_a_reader_that_goes_away_gets_no_traceback(shell: Shell) -> None:
+    shell.publish("cli piped away", define(delay("a", 0)))
+    run_id = shell.run("run", "cli piped away", "--wait", "--json").stdout
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        shell.command("logs", json.loads(run_id)["id"]),
+        env=shell.environment,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(writer)
+        assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == 1
 
 
 def test_an_import_tells_lines_and_is_repeatable(shell: Shell, client: Client) -> None:

@@ -85,7 +85,7 @@ def test_a_problem_is_told_with_its_faults() -> None:
     body = msgspec.json.encode({"detail": "The definition has faults.", "errors": faults})
     error = explain(Answer(status=422, headers={}, body=body), "http://a")
     lines = str(error).splitlines()
-    assert lines[:2] == ["The definition has faults.", "  /steps/0: is wrong"]
+    assert lines[:2] == ["The definition has faults:", "  /steps/0: is wrong"]
     assert (lines[-1], error.code) == ("  and 5 more", 1)
 
 
