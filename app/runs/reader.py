@@ -16,16 +16,25 @@ from app.runs.telling import Level
 from app.runs.views import Events, Surroundings, describe_run, find_children
 from engine.core.accounting import Timing
 from engine.core.definition import Definition
-from engine.core.events import RunSignalled, RunSucceeded, StepStarted, StepSucceeded, StepWaiting, decode_event
+from engine.core.events import (
+    RunSignalled,
+    RunSucceeded,
+    StepStarted,
+    StepSucceeded,
+    StepWaiting,
+    decode_event,
+    event_type,
+)
 from engine.core.graph import Graph, find_node
 from engine.core.problems import Problem
 from engine.core.statuses import TERMINAL_RUN, RunStatus
+from engine.core.transitions import RUN_MOVES
 from engine.infra.clock import Clock
 from engine.steps.compilation import compile_definition
 from engine.store.histories import TopLevel, read_iterations, read_outcomes, read_timings, read_top_level
 from engine.store.journal import read_journal
 from engine.store.payloads import read_payload
-from engine.store.reads import RunRow, find_approvals, find_statuses, list_holders
+from engine.store.reads import RunRow, find_approvals, find_run, find_statuses, list_holders
 from engine.store.runs import load_definition
 
 _CACHED_VERSIONS: Final = 128
@@ -48,6 +57,9 @@ class RunReader:
         definition, graph = await self._version(row.version_id)
         history = await read_top_level(self._pool, row.id)
         events = await _decode(history)
+        if _find_status(events) != row.status:
+            # The row was read before the journal, and is behind it.
+            row = await find_run(self._pool, row.id, row.workspace_id) or row
         surroundings = await self._survey(row, history, events)
         return await asyncio.to_thread(describe_run, row, definition, graph, events, surroundings)
 
@@ -151,6 +163,14 @@ def split_path(path: str) -> list[tuple[str, int]]:
             raise InvalidRequest(errors=[problem])
         found.append((loop, int(item)))
     return found
+
+
+def _find_status(events: Events) -> RunStatus:
+    """How the run stands by its journal."""
+    status = RunStatus.QUEUED
+    for _, event in events:
+        status = RUN_MOVES.get((status, event_type(event)), status)
+    return status
 
 
 async def _decode(history: TopLevel) -> Events:
