@@ -23,7 +23,7 @@ from app.errors import (
     TooManySignals,
 )
 from engine.core.definition import Definition
-from engine.core.events import Origin, decode_event
+from engine.core.events import Origin, decode_to_copy
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.core.reuse import find_changed, take_over
@@ -200,7 +200,8 @@ def _select(source: bytes, before: bytes | None, payloads: Sequence[bytes], from
         problem = Problem("/from_step", "unknown_step", f"there is no step '{from_step}'; the steps are {steps}")
         raise InvalidRequest(errors=[problem])
     changed = set() if before is None else find_changed(_decode(before), _decode(source))
-    events = [decode_event(payload) for payload in payloads]
+    # Outputs are passed on as they are: as objects they may take many times their bytes.
+    events = [decode_to_copy(payload) for payload in payloads]
     return pack_taken_over(take_over(graph, events, from_step, changed, at=at))
 
 

@@ -1,6 +1,6 @@
 """The SQL by which people steer runs: going on from a failure, repeating, many at once. Always within one workspace."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -94,6 +94,11 @@ INSERT INTO payload (run_id, id, data) SELECT $1, id, data FROM payload WHERE ru
 """
 
 
+STATEMENT_BYTES = 2 * 1_048_576
+
+TakenOverRow = tuple[int, str, datetime, bytes]
+
+
 class Steered(Struct, frozen=True, kw_only=True):
     """A run of the workspace: its status before, and whether what was asked was done to it."""
 
@@ -123,7 +128,7 @@ class Beginning(Struct, frozen=True, kw_only=True):
 class TakenOver(Struct, frozen=True, kw_only=True):
     """What a run begins with that another one has done: rows (seq, kind, at, JSON) and the ids of large outputs."""
 
-    rows: list[tuple[int, str, datetime, bytes]] = []
+    rows: list[TakenOverRow] = []
     payload_ids: list[UUID] = []
 
 
@@ -189,7 +194,22 @@ async def accept_rerun(
     (accepted,) = await accept_starts(connection, [start])
     if accepted.run_id != start.run_id or not taken_over.rows:
         return accepted
-    await connection.execute(_APPEND, start.run_id, *map(list, zip(*taken_over.rows, strict=True)))
+    for rows in _split(taken_over.rows):
+        await connection.execute(_APPEND, start.run_id, *map(list, zip(*rows, strict=True)))
     if taken_over.payload_ids:
         await connection.execute(_COPY_PAYLOADS, start.run_id, origin_run_id, taken_over.payload_ids)
     return accepted
+
+
+def _split(rows: Sequence[TakenOverRow]) -> Iterator[list[TakenOverRow]]:
+    """The rows in parts of a few mebibytes at most: a statement holds its arguments a second time."""
+    part: list[TakenOverRow] = []
+    size = 0
+    for row in rows:
+        part.append(row)
+        size += len(row[3])
+        if size > STATEMENT_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

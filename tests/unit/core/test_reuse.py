@@ -22,6 +22,8 @@ from engine.core.events import (
     StepStarted,
     StepSucceeded,
     StepWaiting,
+    decode_to_copy,
+    encode_event,
 )
 from engine.core.graph import Graph, compile_graph
 from engine.core.replay import replay
@@ -230,3 +232,22 @@ def test_what_python_takes_for_the_same_may_be_changed(before: dict[str, Any], a
 
 def test_new_steps_are_changed_and_those_that_are_gone_are_nothing() -> None:
     assert find_changed(define(http("a"), http("gone")), define(http("a"), http("new"))) == {"new"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *BEGINNING,
+        succeeded("a", port="true", output_ref=PayloadRef(ref="r", size=1, preview="é")),
+        msgspec.structs.replace(succeeded("each[0].a"), output=[1, 1.0, 10**30, {"b": None, "a": "\ud7ff"}]),
+        failed("a"),
+        skipped("b", "a"),
+        RunRetried(at=THEN, attempt=2),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_is_copied_is_written_as_it_was(event: RunEvent) -> None:
+    written = encode_event(event)
+    copied = decode_to_copy(written)
+    assert type(copied) is type(event)
+    assert encode_event(copied) == written
