@@ -2,6 +2,8 @@
 
 import json
 import sys
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +12,8 @@ import msgspec
 
 from cli.client.api import Api
 from cli.client.errors import UNUSABLE, ClientError
+
+_MOST_LOOKED_AT = 1000
 
 
 def find_workflow(api: Api, name: str) -> dict[str, Any]:
@@ -24,8 +28,14 @@ def find_workflow(api: Api, name: str) -> dict[str, Any]:
     if exact:
         ids = ", ".join(workflow["id"] for workflow in exact)
         raise ClientError(f"{len(exact)} workflows have the name {name!r}. Name one by its id: {ids}.")
-    near = ", ".join(repr(workflow["name"]) for workflow in similar[:5])
+    near = ", ".join(map(repr, [workflow["name"] for workflow in similar[:5]] or _find_alike(api, name)))
     raise ClientError(f"There is no workflow {name!r}." + (f" There is {near}." if near else ""))
+
+
+def _find_alike(api: Api, name: str) -> list[str]:
+    """Names that may have been meant."""
+    names = [workflow["name"] for workflow in islice(api.pages("/v1/workflows"), _MOST_LOOKED_AT)]
+    return get_close_matches(name, names, n=3)
 
 
 def is_id(text: str) -> bool:

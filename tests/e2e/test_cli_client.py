@@ -137,6 +137,7 @@ def test_an_import_tells_lines_and_is_repeatable(shell: Shell, client: Client) -
     assert first[0]["id"] == again[0]["id"]
     assert again[0]["published_version"] == 1
     assert [trigger["outcome"] for trigger in again[0]["triggers"]] == ["unchanged"]
+    assert "There is no workflow 'cli twize'. There is 'cli twice'" in one_line(shell.run("run", "cli twize"), 1)
     assert len(client.read("/v1/workflows", q="cli twice")["items"]) == 1
 
 
