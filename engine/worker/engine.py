@@ -297,6 +297,7 @@ class Engine:
     ) -> None:
         driver.inbox_seen.update(message.inbox_id for message in messages)
         self._drivers[driver.run.id] = driver
+        self._owned.add(driver.run.id)
         metrics.RUNS_ACTIVE.set(len(self._drivers))
         self.spawn(driver, driver.begin(variables, full=full, messages=messages))
 
@@ -358,7 +359,9 @@ class Engine:
     def _on_commit(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.change is not None and entry.change.is_released:
-                self._owned.discard(entry.run_id)
+                if entry.run_id not in self._drivers:
+                    # Else it was claimed anew before this commit, whose answer was lost, was known to be one.
+                    self._owned.discard(entry.run_id)
                 self._slots.note_commit(entry)
         if any(entry.messages for entry in entries):
             self._bell.ring()

@@ -4,12 +4,16 @@ import asyncio
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from engine.core.events import StepSucceeded
 from engine.store.control import retry_runs
 from engine.store.inbox import put_message
+from engine.store.journal import Batch, Committed, commit_batch
 from engine.store.runs import claim_runs
-from tests.integration.worker.conftest import Workshop
+from engine.worker import flusher as flusher_module
+from tests.integration.worker.conftest import Target, Workshop
+from tests.integration.worker.test_driving import call
 
 FAIL = {"id": "no", "type": "fail", "with": {"message": "no"}}
 
@@ -107,3 +111,36 @@ async def test_one_claim_takes_all_that_lies_in_the_inbox_of_a_suspended_run(wor
     await workshop.wait(run_id, "succeeded", seconds=10)
     taken = [event.output for event in await workshop.journal(run_id) if isinstance(event, StepSucceeded)]
     assert taken == list(range(20))
+
+
+async def test_a_run_that_is_claimed_anew_before_its_end_is_known_to_be_durable_is_kept(
+    workshop: Workshop, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.status = 404
+    (run_id,) = await workshop.start(await workshop.publish([call("a", target)]))
+    engine, _ = await workshop.engine()
+    is_lost = False
+
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+        nonlocal is_lost
+        committed = await commit_batch(connection, worker_id, batch)
+        if is_lost or not any(change.finished_at for change in batch.changes):
+            return committed
+        is_lost, target.status = True, 200
+        target.gate.clear()
+        async with workshop.pool.acquire() as other, other.transaction():
+            await retry_runs(other, [run_id], workshop.workspace_id, by="somebody", traceparent=None)
+        while run_id not in engine._drivers:
+            await asyncio.sleep(0.01)
+        raise ConnectionResetError("the answer is lost")
+
+    monkeypatch.setattr(flusher_module, "commit_batch", lossy)
+    while len(target.requests) < 2:
+        await asyncio.sleep(0.01)
+    async with workshop.pool.acquire() as connection:
+        await engine._reconcile(connection)
+    assert (await workshop.row(run_id))["owner"] is not None, "it was given back while it is driven"
+    target.gate.set()
+    row = await workshop.wait(run_id, "succeeded")
+    assert (is_lost, row["attempt"], len(target.requests)) == (True, 2, 2)
+    assert (await workshop.types(run_id)).count("run.started") == 2
