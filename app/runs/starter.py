@@ -1,9 +1,11 @@
-"""Starting runs: what is accepted at the same time commits together, and only then anybody is answered."""
+"""Starting runs: what is accepted at the same time commits together, and only then anybody is answered.
+
+What waits is bounded. Workspaces are served in turn, and one that floods is told to come back while others are not.
+"""
 
 import asyncio
 import contextlib
 import time
-from collections import deque
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,7 +18,9 @@ from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.clock import DatabaseClock
 from engine.infra.database import DATABASE_ERRORS, connect
+from engine.infra.fair_queue import FairQueue
 from engine.infra.settings import Settings
+from engine.infra.shares import Shares
 from engine.store.starts import Accepted, Start, accept_starts, find_accepted, read_clock
 
 MAX_BATCH = 200
@@ -41,19 +45,22 @@ class RunStarter:
     def __init__(self, settings: Settings, bell: OutboxBell) -> None:
         self._settings = settings
         self._bell = bell
-        self._queue: deque[_Waiting] = deque()
+        self._queue: FairQueue[_Waiting] = FairQueue()
+        self._places = Shares(MAX_WAITING)
         self._wake = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._synchronised_at = 0.0
         self.clock = DatabaseClock()
 
     async def accept(self, start: Start) -> Accepted:
-        """Make a start durable. Raises Busy where too much waits, DatabaseUnavailable without a database."""
-        now = time.monotonic()
-        if len(self._queue) >= MAX_WAITING or (self._queue and now - self._queue[0].since > MAX_WAIT_SECONDS):
+        """Make a start durable. Raises Busy where too much of its workspace waits, or too long; DatabaseUnavailable."""
+        now, workspace = time.monotonic(), start.workspace_id.int
+        first = self._queue.first(workspace)
+        if not self._places.may_take(workspace) or (first is not None and now - first.since > MAX_WAIT_SECONDS):
             raise Busy
         waiting = _Waiting(start, now, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        self._places.take(workspace)
+        self._queue.push(workspace, waiting)
         self._wake.set()
         return await waiting.future
 
@@ -62,8 +69,7 @@ class RunStarter:
         try:
             while True:
                 await self._wake.wait()
-                batch = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
-                if batch:
+                if batch := self._gather():
                     await self._settle(batch)
                 if not self._queue:
                     self._wake.clear()
@@ -73,6 +79,14 @@ class RunStarter:
                 _refuse(waiting, DatabaseUnavailable())
             if self._connection is not None:
                 self._connection.terminate()
+
+    def _gather(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._queue and len(batch) < MAX_BATCH:
+            workspace, waiting = self._queue.pop()
+            self._places.give_back(workspace)
+            batch.append(waiting)
+        return batch
 
     async def _synchronise(self) -> None:
         """Keep the database's time, so that a wrong clock of this machine dates no run; after answers, not before."""
