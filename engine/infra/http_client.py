@@ -57,11 +57,12 @@ class HttpClient:
         self,
         settings: Settings,
         *,
-        limit_per_host: int = 0,
+        limit_per_host: int | None = None,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`limit_per_host`: connections to one host, 0 is no limit; `lookup`, `tls`: in place of the system's own."""
+        """`limit_per_host`: in place of the setting, 0 is no limit; `lookup`, `tls`: in place of the system's own."""
+        limit_per_host = settings.http_limit_per_host if limit_per_host is None else limit_per_host
         policy = EgressPolicy.parse(settings.http_allow_private)
         self._max_body = settings.http_max_body
         self._system_lookup = SystemLookup()

@@ -42,6 +42,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     hook_max_body: Annotated[int, Meta(ge=1024, description="bytes of a webhook body that is accepted")] = 1_048_576
     http_max_in_flight: Annotated[int, Meta(ge=1, description="requests in flight in one worker")] = 12_500
+    http_limit_per_host: Annotated[
+        int, Meta(ge=0, description="connections of one worker to one host and port; 0: no limit")
+    ] = 0
     max_active_runs: Annotated[int, Meta(ge=1, description="runs that one worker holds in memory")] = 5000
     database_pool: Annotated[int, Meta(ge=1, le=200, description="database connections of one API process")] = 5
     access_token_seconds: Annotated[int, Meta(ge=60, le=3600, description="life of an access token")] = 900

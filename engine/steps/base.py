@@ -111,6 +111,10 @@ class ActionStep(StepType):
     default_timeout: ClassVar[float] = 30.0
     default_retry: ClassVar[RetryDefaults] = RetryDefaults()
 
+    def find_target(self, config: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - a hook with an empty default
+        """The `host:port` that an attempt with this configuration calls: attempts for one target can be limited."""
+        return None
+
     @abstractmethod
     async def run(self, config: Any, context: StepContext) -> Any:
         """Perform one attempt: `config` is a `Config`, the result any JSON value; raises StepFailure.

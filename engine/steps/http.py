@@ -45,6 +45,11 @@ class HttpStep(ActionStep):
         for name, value in headers.items() if isinstance(headers, dict) else ():
             yield from _check_header(name, value)
 
+    def find_target(self, config: Mapping[str, Any]) -> str:
+        """Where the request goes first; raises InvalidUrlError."""
+        url = parse_url(config["url"])
+        return f"{url.raw_host}:{url.port}".lower()
+
     async def run(self, config: HttpConfig, context: StepContext) -> dict[str, Any]:
         """Send the request once; raises StepFailure."""
         request = build_request(config, context)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -45,18 +45,66 @@ FROM claimed JOIN journal ON journal.run_id = claimed.id
 ORDER BY claimed.id, journal.seq
 """  # noqa: S608 - both parts are constants of this module
 
-_SWEEP = """
-(SELECT id FROM run WHERE owner IS NULL AND wake_at IS NULL AND status IN ('queued', 'running') ORDER BY id LIMIT $1)
-UNION ALL
-(SELECT id FROM run WHERE owner IS NULL AND wake_at <= now() ORDER BY wake_at LIMIT $1)
-UNION ALL
-(SELECT DISTINCT run.id FROM inbox JOIN run ON run.id = inbox.run_id
- WHERE run.owner IS NULL AND run.wake_at IS NOT NULL LIMIT $1)
+# One look into an index for each workspace, from $1 on and for at most $2 of them, and the first few runs of each:
+# however many one of them has, those of the others are found. $4: workspaces that may take nothing more.
+# Pairs are compared, so that no index serves but the one that has only such runs, whatever the planner expects.
+_BY_WORKSPACE = """
+WITH RECURSIVE place (workspace_id, number) AS (
+    (SELECT workspace_id, 1 FROM run WHERE {open} AND (workspace_id, {moment}) > ($1, 'infinity')
+     ORDER BY workspace_id, {moment} LIMIT 1)
+    UNION ALL
+    SELECT following.workspace_id, place.number + 1
+    FROM place CROSS JOIN LATERAL (
+        SELECT workspace_id FROM run WHERE {open} AND (workspace_id, {moment}) > (place.workspace_id, 'infinity')
+        ORDER BY workspace_id, {moment} LIMIT 1
+    ) AS following
+    WHERE place.number < $2
+), hungry AS MATERIALIZED (
+    SELECT workspace_id FROM place WHERE workspace_id <> ALL ($4::uuid[])
+)
+SELECT place.workspace_id, first.id
+FROM place LEFT JOIN LATERAL (
+    SELECT id FROM run
+    WHERE {open}
+        AND (workspace_id, {moment}) BETWEEN (place.workspace_id, '-infinity') AND (place.workspace_id, {until})
+    ORDER BY workspace_id, {moment} LIMIT (SELECT greatest($3 / greatest(count(*), 1), 1) FROM hungry)
+) AS first ON place.workspace_id <> ALL ($4)
 """
+
+_FIND_QUEUED = _BY_WORKSPACE.format(
+    open="owner IS NULL AND wake_at IS NULL AND status IN ('queued', 'running')",
+    moment="created_at",
+    until="'infinity'",
+)
+_FIND_DUE_BY_WORKSPACE = _BY_WORKSPACE.format(
+    open="owner IS NULL AND wake_at IS NOT NULL", moment="wake_at", until="now()"
+)
+
+_FIND_DUE = """
+SELECT workspace_id, id FROM run WHERE owner IS NULL AND wake_at <= now() ORDER BY wake_at LIMIT $1
+"""
+
+_FIND_ADDRESSED = """
+SELECT DISTINCT run.workspace_id, run.id FROM inbox JOIN run ON run.id = inbox.run_id
+WHERE run.owner IS NULL AND run.wake_at IS NOT NULL AND run.workspace_id <> ALL ($2::uuid[]) LIMIT $1
+"""
+
+_FIND_WORKSPACES = "SELECT workspace_id, id FROM run WHERE id = ANY ($1::uuid[]) AND owner IS NULL"
 
 _OWNED = "SELECT id FROM run WHERE owner = $1"
 
 _VERSION = "SELECT definition FROM workflow_version WHERE id = $1"
+
+
+# Before every workspace's id.
+NO_WORKSPACE = UUID(int=0)
+
+
+class RunOfWorkspace(NamedTuple):
+    """A run that may be runnable, with the workspace that it belongs to."""
+
+    workspace_id: UUID
+    id: UUID
 
 
 class ClaimedRun(Struct, frozen=True, kw_only=True):
@@ -94,9 +142,43 @@ async def claim_runs(
     return list(claimed.values())
 
 
-async def find_runnable(connection: asyncpg.Connection | asyncpg.Pool, limit: int) -> list[UUID]:
-    """Runs that wait for a worker and may have been announced to none: the net below every doorbell."""
-    return [row["id"] for row in await connection.fetch(_SWEEP, limit)][:limit]
+async def find_queued(
+    connection: asyncpg.Connection, after: UUID, *, workspaces: int, limit: int, full: Sequence[UUID]
+) -> tuple[list[RunOfWorkspace], UUID]:
+    """Runs that wait for a worker, the oldest of each workspace: the net below every doorbell.
+
+    Looks at so many workspaces that have any and whose ids follow `after`, passes over those in `full`, and says where
+    to go on: NO_WORKSPACE when it came to the last. About `limit` runs, at least one of each workspace.
+    """
+    return _read_places(await connection.fetch(_FIND_QUEUED, after, workspaces, limit, full), workspaces)
+
+
+async def find_due(connection: asyncpg.Connection, limit: int) -> list[RunOfWorkspace]:
+    """Up to `limit` suspended runs that are due, the most overdue first."""
+    return [RunOfWorkspace(*row) for row in await connection.fetch(_FIND_DUE, limit)]
+
+
+async def find_due_by_workspace(
+    connection: asyncpg.Connection, after: UUID, *, workspaces: int, limit: int, full: Sequence[UUID]
+) -> tuple[list[RunOfWorkspace], UUID]:
+    """As `find_queued`, but suspended runs that are due; looks at workspaces in which any run is suspended."""
+    return _read_places(await connection.fetch(_FIND_DUE_BY_WORKSPACE, after, workspaces, limit, full), workspaces)
+
+
+async def find_addressed(connection: asyncpg.Connection, limit: int, *, full: Sequence[UUID]) -> list[RunOfWorkspace]:
+    """Up to `limit` suspended runs that have something in their inbox, but for those of workspaces in `full`."""
+    return [RunOfWorkspace(*row) for row in await connection.fetch(_FIND_ADDRESSED, limit, full)]
+
+
+async def find_workspaces(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> list[RunOfWorkspace]:
+    """Whose these runs are, of those that no worker has."""
+    return [RunOfWorkspace(*row) for row in await connection.fetch(_FIND_WORKSPACES, list(run_ids))]
+
+
+def _read_places(rows: Sequence[asyncpg.Record], workspaces: int) -> tuple[list[RunOfWorkspace], UUID]:
+    places = {row["workspace_id"] for row in rows}
+    found = [RunOfWorkspace(*row) for row in rows if row["id"] is not None]
+    return found, max(places) if len(places) >= workspaces else NO_WORKSPACE
 
 
 async def list_owned(connection: asyncpg.Connection, worker_id: int) -> list[UUID]:

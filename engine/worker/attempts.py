@@ -26,6 +26,7 @@ from engine.steps.registry import get_action, is_foreign
 from engine.worker.driver import Driver
 from engine.worker.fair_slots import FairSlots
 from engine.worker.ongoing import OngoingWatch
+from engine.worker.targets import TargetSlots
 
 ONGOING_AFTER_SECONDS = 1.0
 # A step that keeps to its timeout ends by itself, and says more of it than this limit could.
@@ -62,6 +63,7 @@ class AttemptRunner:
         clock: Clock,
         http: HttpClient,
         slots: FairSlots,
+        targets: TargetSlots | None,
         lease: LeaseHold,
         on_ongoing: Callable[[Driver, StartAttempt, datetime | None], None],
         on_start: Callable[[Driver, StartAttempt], None],
@@ -69,6 +71,7 @@ class AttemptRunner:
         self._clock = clock
         self._http = http
         self._slots = slots
+        self._targets = targets
         self._deadlines = Deadlines()
         self._ongoing: OngoingWatch[_Attempt] = OngoingWatch(ONGOING_AFTER_SECONDS)
         self._lease = lease
@@ -82,7 +85,10 @@ class AttemptRunner:
         attempt = _Attempt(driver, start)
         workspace = driver.workspace
         self._ongoing.add(attempt, self._notify)
+        target: str | None = None
         try:
+            if self._targets is not None:
+                target = await self._targets.take(start, workspace)
             if not self._slots.take_now(workspace):
                 await self._slots.take(workspace)
             try:
@@ -109,6 +115,8 @@ class AttemptRunner:
                 self._slots.give_back(workspace)
         finally:
             self._ongoing.remove(attempt)
+            if target is not None and self._targets is not None:
+                self._targets.give_back(target, workspace)
 
     async def _record(
         self, driver: Driver, start: StartAttempt, started_at: datetime, parent: str | None

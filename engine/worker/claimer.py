@@ -1,9 +1,14 @@
-"""The claimer: takes announced runs in batches, as many as fit into memory, and sweeps for unannounced ones."""
+"""The claimer: takes announced runs in batches, as many as fit into memory, and sweeps for unannounced ones.
+
+Whichever way runs are found, their workspaces are served in turn, and none gets more than its share of the places.
+"""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import zip_longest
 from uuid import UUID
 
 import asyncpg
@@ -11,9 +16,26 @@ import structlog
 
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
-from engine.store.runs import ClaimedRun, claim_runs, find_runnable
+from engine.infra.fair_queue import FairQueue
+from engine.store.runs import (
+    NO_WORKSPACE,
+    ClaimedRun,
+    RunOfWorkspace,
+    claim_runs,
+    find_addressed,
+    find_due,
+    find_due_by_workspace,
+    find_queued,
+    find_workspaces,
+)
+from engine.worker.admission import Admission
 
-BATCH = 500
+# While one batch is claimed and loaded, the next one waits: so it is a small one.
+BATCH = 100
+# Workspaces with runnable runs that one sweep looks at.
+WORKSPACES = 100
+# Ids that are kept until they are claimed.
+ANNOUNCED_LIMIT = 10_000
 RECONCILE_SECONDS = 10.0
 # Above this many entries before the flusher, further runs would only wait in memory.
 FLUSHER_LIMIT = 2000
@@ -29,7 +51,8 @@ class Claimer:
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         *,
         worker_id: int,
-        free_slots: Callable[[], int],
+        admission: Admission,
+        may_claim: Callable[[], bool],
         take: Callable[[asyncpg.Connection, list[ClaimedRun]], Awaitable[None]],
         look_after: Callable[[asyncpg.Connection], Awaitable[int]],
         reconcile: Callable[[asyncpg.Connection], Awaitable[None]],
@@ -38,27 +61,50 @@ class Claimer:
     ) -> None:
         self._connect = connect
         self._worker_id = worker_id
-        self._free_slots = free_slots
+        self._admission = admission
+        self._places = admission.places
+        self._may_claim = may_claim
         self._take = take
         self._look_after = look_after
         self._reconcile = reconcile
         self._on_reconnect = on_reconnect
         self._sweep_seconds = sweep_seconds
         self._announced: dict[UUID, None] = {}
+        self._lined_up: FairQueue[UUID] = FairQueue()
         self._wake = asyncio.Event()
         self._must_sweep = True
+        self._must_look_after = True
+        self._queued_after = self._due_after = NO_WORKSPACE
+        # Whether runs were left behind for want of a place, and how many have ended: in all, and before the last sweep.
+        self._has_left = False
+        self._ended = self._ended_before_sweep = 0
         self._reconciled_at = time.monotonic()
         self._connection: asyncpg.Connection | None = None
         self._was_connected = False
-        self.has_dropped = False
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
         """These runs may be runnable. What does not fit is dropped: the sweep finds it when there is room."""
-        if self._free_slots() > len(self._announced):
+        if len(self._announced) + len(self._lined_up) < ANNOUNCED_LIMIT and self._may_claim():
             self._announced.update(dict.fromkeys(run_ids))
             self._wake.set()
         else:
-            self.has_dropped = True
+            self._has_left = True
+
+    def claim_soon(self) -> None:
+        """A workspace may have more than before: go on with what waits here, or look for what was left behind."""
+        if not self._lined_up and self._has_left:
+            self._must_sweep = True
+        self._wake.set()
+
+    def note_end(self) -> None:
+        """A run has left its place: where others are known to wait for one, and enough are free, look for them."""
+        self._ended += 1
+        self._sweep_for_room()
+
+    def _sweep_for_room(self) -> None:
+        enough = min(BATCH, max(self._places.limit // 8, 1))
+        if self._has_left and self._ended - self._ended_before_sweep >= enough:
+            self.sweep_soon()
 
     def sweep_soon(self) -> None:
         """Look for runnable runs without being told of any."""
@@ -89,40 +135,105 @@ class Claimer:
         while True:
             jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it only keeps many workers from sweeping in step
             await asyncio.sleep(self._sweep_seconds * jitter)
+            self._must_look_after = True
             self.sweep_soon()
 
     async def _turn(self, connection: asyncpg.Connection) -> None:
-        while self._announced and (room := self._free_slots()) > 0:
-            run_ids = [self._announced.popitem()[0] for _ in range(min(BATCH, room, len(self._announced)))]
-            await self._claim(connection, run_ids, room)
-        self._announced.clear()
-        if self._must_sweep:
-            self._must_sweep = False
-            self.has_dropped = False
+        await self._claim_announced(connection)
+        if self._must_look_after:
+            self._must_look_after = False
             if await self._look_after(connection):
                 # Whoever died may have owed others something.
                 self._reconciled_at = -RECONCILE_SECONDS
             if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
                 await self._reconcile(connection)
                 self._reconciled_at = time.monotonic()
-            await self._sweep(connection)
+        if self._must_sweep:
+            self._must_sweep = self._has_left = False
+            # What ends from now on, the sweep may not have seen.
+            self._ended_before_sweep = self._ended
+            if self._may_claim():
+                await self._sweep(connection)
+                await self._claim_announced(connection)
+                self._sweep_for_room()
+
+    async def _claim_announced(self, connection: asyncpg.Connection) -> None:
+        while (self._announced or self._lined_up) and self._may_claim():
+            run_ids = list(self._announced)
+            self._announced.clear()
+            if run_ids and self._is_roomy(len(run_ids)):
+                await self._claim(connection, run_ids)
+                continue
+            if run_ids:
+                for found in await find_workspaces(connection, run_ids):
+                    self._lined_up.push(found.workspace_id.int, found.id)
+            if not await self._claim_in_turn(connection) and not self._announced:
+                break
+        # What has no place now is found by the sweep; the rest waits here for those before it to begin.
+        may_stay = self._places.may_take if self._may_claim() else _nobody
+        if self._announced or any(not may_stay(workspace) for workspace in self._lined_up.workspaces):
+            self._has_left = True
+            self._announced.clear()
+            self._lined_up.drop(lambda workspace: not may_stay(workspace))
+
+    def _is_roomy(self, count: int) -> bool:
+        """Whether so many runs can be claimed at once, whosever they are: that spares a look at whose they are."""
+        return count <= BATCH and not self._lined_up and self._places.free > self._places.limit // 2 + BATCH
 
     async def _sweep(self, connection: asyncpg.Connection) -> None:
-        while (room := self._free_slots()) > 0:
-            run_ids = await find_runnable(connection, min(BATCH, room))
-            if not run_ids or not await self._claim(connection, run_ids, room):
-                return
-            metrics.RUNS_SWEPT.inc(len(run_ids))
-            if len(run_ids) < min(BATCH, room):
-                # What comes from now on is announced.
-                return
+        """Line up runs that nobody announced, some of each workspace."""
+        if self._places.free <= 0:
+            self._has_left = True
+            return
+        full = [UUID(int=workspace) for workspace in self._places.full()]
+        queued, self._queued_after = await find_queued(
+            connection, self._queued_after, workspaces=WORKSPACES, limit=BATCH, full=full
+        )
+        due = await find_due(connection, BATCH)
+        if len(due) == BATCH:
+            # Perhaps all of one workspace: those of others may lie behind them.
+            due, self._due_after = await find_due_by_workspace(
+                connection, self._due_after, workspaces=WORKSPACES, limit=BATCH, full=full
+            )
+        addressed = await find_addressed(connection, BATCH, full=full)
+        # What is lined up already would be found again.
+        served = set(self._lined_up.workspaces)
+        for run in _alternate(due, addressed, queued):
+            if run.workspace_id.int not in served:
+                self._lined_up.push(run.workspace_id.int, run.id)
+        metrics.RUNS_SWEPT.inc(len(due) + len(addressed) + len(queued))
+        if full or BATCH in (len(due), len(addressed)) or len(queued) >= BATCH:
+            self._has_left = True
+        if self._queued_after != NO_WORKSPACE or self._due_after != NO_WORKSPACE:
+            self.sweep_soon()
 
-    async def _claim(self, connection: asyncpg.Connection, run_ids: list[UUID], room: int) -> int:
-        claimed = await claim_runs(connection, self._worker_id, run_ids, room)
+    async def _claim_in_turn(self, connection: asyncpg.Connection) -> int:
+        """Claim a batch of what is lined up, as far as there are places; how many runs that were."""
+        picked: Counter[int] = Counter()
+        run_ids: list[UUID] = []
+
+        def may_have(workspace: int) -> bool:
+            return self._places.may_take(workspace) and picked[workspace] < self._admission.count_claimable(workspace)
+
+        try:
+            while len(run_ids) < BATCH and (one := self._lined_up.pop_where(may_have)) is not None:
+                workspace, run_id = one
+                self._places.take(workspace)
+                picked[workspace] += 1
+                run_ids.append(run_id)
+            if run_ids:
+                await self._claim(connection, run_ids)
+            return len(run_ids)
+        finally:
+            # Those that were claimed have taken places of their own by now.
+            for workspace in picked.elements():
+                self._places.give_back(workspace)
+
+    async def _claim(self, connection: asyncpg.Connection, run_ids: list[UUID]) -> None:
+        claimed = await claim_runs(connection, self._worker_id, run_ids, len(run_ids))
         metrics.RUNS_CLAIMED.inc(len(claimed))
         if claimed:
             await self._take(connection, claimed)
-        return len(claimed)
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -136,3 +247,12 @@ class Claimer:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+def _alternate(*lists: list[RunOfWorkspace]) -> Iterator[RunOfWorkspace]:
+    """Of each list the first, of each the second, and so on."""
+    return (run for row in zip_longest(*lists) for run in row if run is not None)
+
+
+def _nobody(_workspace: int) -> bool:
+    return False

@@ -1,9 +1,9 @@
 """The engine of one worker process: all its parts, wired together, and the life of its runs in memory."""
 
 import asyncio
-import math
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from engine.store.inbox import (
 from engine.store.leases import hand_back, hand_back_all, put_to_rest
 from engine.store.runs import ClaimedRun, list_owned
 from engine.store.slots import SlotRequest
+from engine.worker.admission import Admission
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, Claimer
@@ -45,11 +46,11 @@ from engine.worker.loading import BrokenRun, RunLoader
 from engine.worker.mailroom import Mailroom
 from engine.worker.recovery import Recovery
 from engine.worker.slots import SlotKeeper
+from engine.worker.targets import TargetSlots
 from engine.worker.timekeeper import Timekeeper
+from engine.worker.turns import Turns
 
 PENDING_LOOK_SECONDS = 0.005
-# What one workspace may take of a worker: something is always left for the others.
-WORKSPACE_SHARE = 0.8
 
 _log = structlog.get_logger()
 
@@ -69,6 +70,8 @@ class Engine:
         # From the claim to the commit that gives the run up: longer than it has a driver.
         self._owned: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = Turns()
+        self._admission = Admission(settings.max_active_runs, self._turns)
         self._live = LiveEvents(redis)
         self._lease = Lease(
             lambda: _connect_lazily(settings, "worker-lease"),
@@ -79,9 +82,8 @@ class Engine:
         self._attempts = AttemptRunner(
             clock=self.clock,
             http=http,
-            slots=FairSlots(
-                settings.http_max_in_flight, share=math.ceil(settings.http_max_in_flight * WORKSPACE_SHARE)
-            ),
+            slots=FairSlots(settings.http_max_in_flight, turns=self._turns),
+            targets=TargetSlots(settings.http_limit_per_host) if settings.http_limit_per_host else None,
             lease=self._lease,
             on_ongoing=self._note_ongoing,
             on_start=self.announce_start,
@@ -110,7 +112,8 @@ class Engine:
         self._claimer = Claimer(
             lambda: _connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
-            free_slots=self._free_slots,
+            admission=self._admission,
+            may_claim=self._may_claim,
             take=self._take,
             look_after=recovery.look,
             reconcile=self._reconcile,
@@ -199,8 +202,8 @@ class Engine:
         if self._drivers.get(driver.run.id) is driver:
             del self._drivers[driver.run.id]
             metrics.RUNS_ACTIVE.set(len(self._drivers))
-            if self._claimer.has_dropped and self._free_slots() > self._settings.max_active_runs // 8:
-                self._claimer.sweep_soon()
+            self._admission.places.give_back(driver.workspace)
+            self._claimer.note_end()
 
     def reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         """Load the run anew from its journal, failing those attempts whose results were refused."""
@@ -241,10 +244,8 @@ class Engine:
 
     # The life of runs.
 
-    def _free_slots(self) -> int:
-        if self.is_draining or self._flusher.depth > FLUSHER_LIMIT or not self._lease.is_fresh:
-            return 0
-        return self._settings.max_active_runs - len(self._drivers)
+    def _may_claim(self) -> bool:
+        return not self.is_draining and self._flusher.depth <= FLUSHER_LIMIT and self._lease.is_fresh
 
     async def _take(self, connection: asyncpg.Connection, claimed: list[ClaimedRun]) -> None:
         ids = [run.id for run in claimed]
@@ -256,7 +257,10 @@ class Engine:
             full = await self._slots.take(connection, self._lease.worker_id, requests)
             for driver, variables, _ in loaded:
                 run_id = driver.run.id
-                self._begin(driver, variables, full=full.get(run_id), messages=messages.get(run_id, ()))
+                begin = partial(
+                    self._begin, driver, variables, full=full.get(run_id), messages=messages.get(run_id, ())
+                )
+                self._admission.admit(driver.workspace, begin, self._claimer.claim_soon)
         except BaseException:
             # The database went away in the middle: what has no driver is given back by the next reconciliation.
             self._owned.difference_update(set(ids) - self._drivers.keys())
@@ -296,8 +300,10 @@ class Engine:
         messages: Sequence[Message] = (),
     ) -> None:
         driver.inbox_seen.update(message.inbox_id for message in messages)
+        self._turns.note_end()
         self._drivers[driver.run.id] = driver
         self._owned.add(driver.run.id)
+        self._admission.places.take(driver.workspace)
         metrics.RUNS_ACTIVE.set(len(self._drivers))
         self.spawn(driver, driver.begin(variables, full=full, messages=messages))
 
@@ -348,6 +354,7 @@ class Engine:
             await self._fail(await self._read_anew(driver), BrokenRun("internal_error", info))
 
     def _abandon_all(self) -> None:
+        self._admission.abandon()
         for driver in list(self._drivers.values()):
             driver.abandon()
         for task in list(self._tasks):

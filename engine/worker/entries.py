@@ -83,6 +83,7 @@ def make_entry(
         size += sum(len(row.data) for row in extras.payloads)
     return Entry(
         run_id=run.id,
+        workspace=run.workspace_id.int,
         rows=rows,
         change=change,
         messages=messages,

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
+from engine.infra.fair_queue import FairQueue
 from engine.store.extras import Extras, merge_extras
 from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
 
@@ -33,10 +33,14 @@ class RejectedEntry(Exception):
     """PostgreSQL refuses this entry for what it holds, or an earlier one of the same run was refused."""
 
 
-class Entry(Struct, kw_only=True):
-    """The events of one `advance`: they commit together. The future resolves after their commit."""
+class Entry(Struct, kw_only=True, eq=False):
+    """The events of one `advance`: they commit together. The future resolves after their commit.
+
+    `workspace` is its id as a number.
+    """
 
     run_id: UUID
+    workspace: int
     rows: Sequence[JournalRow]
     change: RunChange | None
     messages: Sequence[OutboxMessage]
@@ -47,7 +51,7 @@ class Entry(Struct, kw_only=True):
 
 
 class Flusher:
-    """Commits entries in the order of their submission. `on_commit` hears of every committed batch."""
+    """Commits entries, those of a workspace in the order of their submission. `on_commit` hears of every batch."""
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class Flusher:
         self._connect = connect
         self._on_commit = on_commit
         self._connection: asyncpg.Connection | None = None
-        self._queue: deque[Entry] = deque()
+        self._queue: FairQueue[Entry] = FairQueue()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -76,7 +80,7 @@ class Flusher:
         if self.fenced:
             entry.future.set_exception(WorkerFenced())
             return entry.future
-        self._queue.append(entry)
+        self._queue.push(entry.workspace, entry)
         self._idle.clear()
         self._wake.set()
         return entry.future
@@ -105,7 +109,7 @@ class Flusher:
         batch: list[Entry] = []
         rows = size = 0
         while self._queue and rows < MAX_ROWS and size < MAX_BYTES:
-            entry = self._queue.popleft()
+            _, entry = self._queue.pop()
             batch.append(entry)
             rows += len(entry.rows)
             size += entry.size
@@ -127,7 +131,8 @@ class Flusher:
             await self._isolate(entries, error, broken)
             return
         except WorkerFenced:
-            self._queue.extendleft(reversed(entries))
+            for entry in entries:
+                self._queue.push(entry.workspace, entry)
             raise
         metrics.JOURNAL_FLUSH_SECONDS.observe(time.perf_counter() - started)
         metrics.JOURNAL_WAITING.set(len(self._queue))
@@ -184,7 +189,8 @@ class Flusher:
         # What the run had submitted after it builds on it, and would leave a gap in the journal.
         broken.add(run_id)
         later = [entry for entry in self._queue if entry.run_id == run_id]
-        self._queue = deque(entry for entry in self._queue if entry.run_id != run_id)
+        for entry in later:
+            self._queue.discard(entry.workspace, entry)
         for entry in [*entries, *later]:
             _reject(entry, error)
 

@@ -33,6 +33,7 @@ class Target:
         self.gate.set()
         self.address = ""
         self.status = 200
+        self.in_flight = self.most_in_flight = 0
 
     @property
     def url(self) -> str:
@@ -44,12 +45,18 @@ class Target:
     async def handle(self, request: web.Request) -> web.Response:
         self.requests.append((request.path, dict(request.headers)))
         self.arrived.set()
-        await self.gate.wait()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await self.gate.wait()
+        finally:
+            self.in_flight -= 1
         return web.json_response({"path": request.path}, status=self.status)
 
 
-@pytest.fixture
-async def target() -> AsyncIterator[Target]:
+@contextlib.asynccontextmanager
+async def serve_target() -> AsyncIterator[Target]:
+    """A target on a port of its own."""
     target = Target()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", target.handle)
@@ -58,9 +65,17 @@ async def target() -> AsyncIterator[Target]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     target.address = f"127.0.0.1:{runner.addresses[0][1]}"
-    yield target
-    target.gate.set()
-    await runner.cleanup()
+    try:
+        yield target
+    finally:
+        target.gate.set()
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def target() -> AsyncIterator[Target]:
+    async with serve_target() as target:
+        yield target
 
 
 class Workshop:

@@ -1,9 +1,11 @@
 """The hot statements look rows up by their keys, however many runs there are."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from engine.store import journal, runs
 from tests.integration.worker.conftest import Workshop
@@ -50,3 +52,43 @@ async def test_a_claim_reads_no_run_but_those_it_names(workshop: Workshop) -> No
         plan = await explain(connection, runs._CLAIM, 1, owned[:50], 50)
     assert "run_default_wake_at_idx" not in plan, plan
     assert "run_default_pkey" in plan, plan
+
+
+_QUEUE = """
+WITH place AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, number FROM generate_series(1, $1::int) AS number
+)
+INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status, wake_at)
+SELECT gen_random_uuid(), place.id, place.id, place.id, 1, 'api', kind.status, kind.wake_at
+FROM place CROSS JOIN (VALUES ('queued', $2::timestamptz), ('succeeded', NULL)) AS kind (status, wake_at)
+CROSS JOIN LATERAL generate_series(1, CASE number WHEN 1 THEN $3::int ELSE 1 END)
+"""
+
+
+async def fill_queue(connection: asyncpg.Connection, *, flood: int, workspaces: int, wake_at: datetime | None) -> None:
+    """Runs of one workspace that wait for a worker, and one of each of the others; as many that have ended."""
+    await connection.execute(_QUEUE, workspaces, wake_at, flood)
+    await connection.execute("ANALYZE run")
+
+
+async def read_pages(connection: asyncpg.Connection, statement: str, *arguments: object) -> tuple[str, int]:
+    """The plan, and how many pages its execution looked at."""
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    rows = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *arguments)
+    (plan,) = json.loads(rows[0][0])
+    return rows[0][0], plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+@pytest.mark.parametrize("workspaces", [1, 2, 3000])
+@pytest.mark.parametrize("kind", ["queued", "due"])
+async def test_a_sweep_costs_the_same_however_many_runs_and_workspaces_wait(
+    workshop: Workshop, kind: str, workspaces: int
+) -> None:
+    wake_at = datetime.now(UTC) - timedelta(minutes=1) if kind == "due" else None
+    statement = runs._FIND_DUE_BY_WORKSPACE if kind == "due" else runs._FIND_QUEUED
+    async with workshop.pool.acquire() as connection:
+        await fill_queue(connection, flood=100_000, workspaces=workspaces, wake_at=wake_at)
+        plan, pages = await read_pages(connection, statement, runs.NO_WORKSPACE, 100, 100, [])
+    assert "Seq Scan" not in plan, plan
+    # For each workspace a few in the index to find it, and as many to find its first run.
+    assert pages <= 100 * 12, plan

@@ -8,7 +8,7 @@ from engine.worker.fair_slots import FairSlots
 
 
 async def test_nobody_gets_more_than_there_are() -> None:
-    slots = FairSlots(2, share=2)
+    slots = FairSlots(2)
     assert slots.take_now(1)
     assert slots.take_now(2)
     assert not slots.take_now(3)
@@ -17,13 +17,13 @@ async def test_nobody_gets_more_than_there_are() -> None:
 
 
 async def test_a_flood_leaves_something_to_the_others() -> None:
-    slots = FairSlots(5, share=4)
+    slots = FairSlots(5)
     assert [slots.take_now(1) for _ in range(6)] == [True] * 4 + [False] * 2
     assert slots.take_now(2)
 
 
 async def test_workspaces_that_wait_are_served_in_turn() -> None:
-    slots = FairSlots(1, share=1)
+    slots = FairSlots(1)
     order: list[int] = []
 
     async def use(workspace: int) -> None:
@@ -41,18 +41,19 @@ async def test_workspaces_that_wait_are_served_in_turn() -> None:
     assert slots.take_now(1), "all are free again"
 
 
-@pytest.mark.parametrize("is_served", [False, True])
-async def test_who_gives_up_waiting_leaves_its_turn_to_the_next(*, is_served: bool) -> None:
-    slots = FairSlots(1, share=1)
+@pytest.mark.parametrize("moment", ["served", "waiting", "about to be served"])
+async def test_who_gives_up_waiting_leaves_its_turn_to_the_next(moment: str) -> None:
+    slots = FairSlots(1)
     await slots.take(1)
     first, second = (asyncio.create_task(slots.take(workspace)) for workspace in (2, 3))
     await asyncio.sleep(0)
-    if is_served:
+    if moment == "served":
         slots.give_back(1)
         first.cancel()
     else:
         first.cancel()
-        await asyncio.sleep(0)
+        if moment == "waiting":
+            await asyncio.sleep(0)
         slots.give_back(1)
     await asyncio.wait_for(second, 1)
     assert first.cancelled() or first.done()
@@ -61,10 +62,22 @@ async def test_who_gives_up_waiting_leaves_its_turn_to_the_next(*, is_served: bo
 
 
 async def test_a_share_is_waited_for_even_where_slots_are_free() -> None:
-    slots = FairSlots(3, share=1)
-    assert slots.take_now(1)
+    slots = FairSlots(5)
+    assert all(slots.take_now(1) for _ in range(4))
     waiting = asyncio.create_task(slots.take(1))
     await asyncio.sleep(0)
     assert not waiting.done()
     slots.give_back(1)
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_what_another_workspace_gives_back_widens_the_share_of_those_who_wait() -> None:
+    slots = FairSlots(9)
+    for workspace in (1, 2):
+        assert [slots.take_now(workspace) for _ in range(4)] == [True] * 4
+    waiting = [asyncio.create_task(slots.take(1)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in waiting)
+    for _ in range(3):
+        slots.give_back(2)
+    await asyncio.wait_for(asyncio.gather(*waiting), 1)

@@ -1,0 +1,124 @@
+"""Starts are spread: no faster than they can be carried, and whoever waits is served in turn."""
+
+import asyncio
+
+import pytest
+
+from engine.worker import turns as module
+from engine.worker.turns import LEAST_BURST, Turns
+
+
+class Machine:
+    """The time, and what the thread has spent of it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.cpu = 10.0
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+        self.cpu += seconds
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    monkeypatch.setattr(module, "perf_counter", lambda: machine.now)
+    monkeypatch.setattr(module, "thread_time", lambda: machine.cpu)
+    return machine
+
+
+def start_all(turns: Turns, workspace: int) -> int:
+    """Start as much as may start now; how much that was."""
+    count = 0
+    while turns.take_now(workspace):
+        count += 1
+    return count
+
+
+def carry(turns: Turns, machine: Machine, *, seconds: float, cost: float) -> float:
+    """Start whatever may start, for so long, each start costing so much; how many a second started."""
+    until, count = machine.now + seconds, 0
+    while machine.now < until:
+        started = start_all(turns, 1)
+        for _ in range(started):
+            machine.work(cost)
+            turns.note_end()
+        count += started
+        machine.now += 0.0005
+    return count / seconds
+
+
+async def test_only_a_few_start_in_one_moment(machine: Machine) -> None:
+    turns = Turns()
+    assert start_all(turns, 1) == LEAST_BURST
+    machine.now += 10
+    assert LEAST_BURST <= start_all(turns, 1) < 20
+
+
+@pytest.mark.parametrize("cost", [0.0001, 0.0005, 0.005])
+async def test_as_much_starts_as_the_thread_can_carry(machine: Machine, cost: float) -> None:
+    turns = Turns()
+    carry(turns, machine, seconds=10, cost=cost)
+    rate = carry(turns, machine, seconds=10, cost=cost)
+    assert 0.75 / cost < rate <= 1.01 / cost
+
+
+async def test_an_event_loop_that_falls_behind_gets_less_to_start_and_recovers(machine: Machine) -> None:
+    turns = Turns()
+    before = carry(turns, machine, seconds=5, cost=0.0005)
+    waiting = [asyncio.create_task(turns.take(1)) for _ in range(20_000)]
+    await asyncio.sleep(0)
+    for _ in range(100):
+        machine.work(0.02)
+        turns._tick()
+    assert turns._share < 0.5
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert carry(turns, machine, seconds=10, cost=0.0005) > before / 2
+
+
+async def test_time_that_others_had_the_processor_slows_nothing_down(machine: Machine) -> None:
+    turns = Turns()
+    share = turns._share
+    waiting = [asyncio.create_task(turns.take(1)) for _ in range(1000)]
+    await asyncio.sleep(0)
+    for _ in range(50):
+        machine.now += 0.02
+        turns._tick()
+    assert turns._share >= share
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_flood_that_waits_holds_nobody_else_up() -> None:
+    turns = Turns()
+    order: list[int] = []
+
+    async def use(workspace: int) -> None:
+        await turns.take(workspace)
+        order.append(workspace)
+
+    flood = [asyncio.create_task(use(1)) for _ in range(300)]
+    await asyncio.sleep(0)
+    before = len(order)
+    other = asyncio.create_task(use(2))
+    await asyncio.wait_for(other, 5)
+    assert order.index(2) <= before + 2 * LEAST_BURST
+    await asyncio.wait_for(asyncio.gather(*flood), 10)
+    assert order.count(1) == 300
+
+
+async def test_who_gives_up_leaves_no_hole(machine: Machine) -> None:
+    turns = Turns()
+    start_all(turns, 1)
+    first, second = (asyncio.create_task(turns.take(1)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    machine.now += 1
+    await asyncio.wait_for(second, 5)
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert not turns._waiting
