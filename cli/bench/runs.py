@@ -39,6 +39,24 @@ FROM made, (SELECT journal.* FROM journal JOIN sample ON sample.id = journal.run
 """
 
 
+_COPY = """
+WITH place AS (
+    INSERT INTO workspace (id, name) VALUES ($2, 'bench') RETURNING id
+), copied AS (
+    INSERT INTO workflow (id, workspace_id, name, definition, published_version, created_by, updated_by)
+    SELECT $3, place.id, name, definition, 1, created_by, updated_by FROM workflow, place WHERE workflow.id = $1
+)
+INSERT INTO workflow_version (id, workspace_id, workflow_id, version, definition, published_by)
+SELECT $3, place.id, $3, 1, definition, published_by FROM workflow_version, place WHERE workflow_id = $1
+"""
+
+# Those that a worker has go on to their end.
+_CANCEL = """
+UPDATE run SET status = 'cancelled', finished_at = now()
+WHERE workflow_id = $1 AND owner IS NULL AND status = 'queued'
+"""
+
+
 class Published(Struct, frozen=True, kw_only=True):
     """The version of a workflow that is started."""
 
@@ -57,6 +75,18 @@ async def accept_runs(connection: asyncpg.Connection, origin: Published, inputs:
     """Start a run for each input, in one commit."""
     at = datetime.now(UTC)
     await accept_starts(connection, [_make_start(origin, value, at) for value in inputs])
+
+
+async def copy_to_new_workspace(connection: asyncpg.Connection, workflow_id: UUID) -> UUID:
+    """Publish a workflow a second time, in a workspace of its own; the id of the copy."""
+    copy_id = new_id()
+    await connection.execute(_COPY, workflow_id, new_id(), copy_id)
+    return copy_id
+
+
+async def cancel_queued(connection: asyncpg.Connection, workflow_id: UUID) -> None:
+    """Take all runs of a workflow away that no worker has begun."""
+    await connection.execute(_CANCEL, workflow_id)
 
 
 async def fill_with_ended(connection: asyncpg.Connection, workflow_id: UUID, runs: int) -> None:

@@ -20,7 +20,7 @@ from cli.bench.figures import BenchFailed, Figure
 from cli.bench.ledger import Ledger
 from cli.bench.processes import cpu_seconds, machine_busy_seconds
 from cli.bench.product import BenchProduct, Hook
-from cli.bench.runs import accept_runs, fill_with_ended, find_workflow
+from cli.bench.runs import accept_runs, cancel_queued, copy_to_new_workspace, fill_with_ended, find_workflow
 from cli.bench.target import Report
 from cli.steps import ROOT, environment
 
@@ -77,6 +77,22 @@ class Stage:
             origin = await find_workflow(connection, workflow_id)
             for first in range(0, len(inputs), ACCEPT_AT_ONCE):
                 await accept_runs(connection, origin, inputs[first : first + ACCEPT_AT_ONCE])
+        finally:
+            await connection.close()
+
+    async def copy_to_new_workspace(self, workflow_id: UUID) -> UUID:
+        """Publish a workflow a second time, in a workspace of its own; the id of the copy."""
+        connection = await asyncpg.connect(self.product.database_url)
+        try:
+            return await copy_to_new_workspace(connection, workflow_id)
+        finally:
+            await connection.close()
+
+    async def cancel_queued(self, workflow_id: UUID) -> None:
+        """Take all runs of a workflow away that no worker has begun."""
+        connection = await asyncpg.connect(self.product.database_url)
+        try:
+            await cancel_queued(connection, workflow_id)
         finally:
             await connection.close()
 

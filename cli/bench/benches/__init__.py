@@ -2,7 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 
-from cli.bench.benches import burst, control, fanout, flat, idle, ingest, latency, single, start, steps, timers
+from cli.bench.benches import (
+    burst,
+    control,
+    fairness,
+    fanout,
+    flat,
+    idle,
+    ingest,
+    latency,
+    single,
+    start,
+    steps,
+    timers,
+)
 from cli.bench.figures import Figure
 from cli.bench.stage import Stage
 
@@ -17,6 +30,7 @@ BENCHES: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
     "control": control.measure,
     "ingest": ingest.measure,
     "fanout": fanout.measure,
+    "fairness": fairness.measure,
     "timers": timers.measure,
     "flat": flat.measure,
 }
