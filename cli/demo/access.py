@@ -4,7 +4,9 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from shlex import quote
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -32,17 +34,18 @@ def sign_in(place: Place) -> tuple[Api, Api]:
         me = api.get("/v1/auth/me")
     except ClientError as error:
         if place.is_ours and error.code == UNUSABLE:
-            raise ClientError(_explain(error, place), UNUSABLE) from None
+            raise ClientError(_explain(place), UNUSABLE) from None
         raise
     tell("user", f"{me['user']['email']} in the workspace {me['workspace']['name']!r}")
     return api, Api(place.url, sessions, key)
 
 
-def _explain(error: ClientError, place: Place) -> str:
+def _explain(place: Place) -> str:
     """The product that one would have to sign in to ends with the demo."""
+    start = f"./flowforge up --data-dir {quote(str(place.folder))} --port {urlsplit(place.url).port}"
     return (
-        f"{error} It was started for the demo and stops now: start it with `./flowforge up --data-dir {place.folder}`, "
-        "sign in and do this again, or name another data folder by --data-dir."
+        f"The FlowForge on {place.folder} was set up before, and you are not signed in there. Start it with `{start}`, "
+        f"run `./flowforge login --url {place.url}` and then this again; or name another data folder by --data-dir."
     )
 
 
