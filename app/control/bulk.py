@@ -26,6 +26,7 @@ MOST_COUNTED: Final = 100_000
 MOST_BYTES: Final = 64 * 1_048_576
 BATCH_BYTES: Final = 1_048_576
 BATCH_RUNS: Final = 100
+CHILD_TRIGGER: Final = "workflow"
 _FOR: Final[dict[Action, frozenset[RunStatus]]] = {
     "cancel": frozenset(set(RunStatus) - TERMINAL_RUN),
     "retry": frozenset(TERMINAL_RUN - {RunStatus.SUCCEEDED}),
@@ -41,7 +42,7 @@ class BulkService:
 
     async def apply(self, connection: asyncpg.Connection, principal: Principal, request: BulkRequest) -> BulkOutcome:
         """Act on up to 1,000 matching runs, all or none. Raises InvalidRequest for a filter that cannot be used."""
-        chosen = _read_filter(request.filter)
+        chosen = _read_filter(request.filter, request.action)
         before = decode_cursor(request.cursor)
         if request.dry_run:
             return await _count(connection, principal, request, chosen, before)
@@ -140,7 +141,7 @@ def _split(run_ids: Sequence[UUID], sizes: dict[UUID, int]) -> Iterator[list[UUI
         yield batch
 
 
-def _read_filter(asked: BulkFilter) -> RunFilter:
+def _read_filter(asked: BulkFilter, action: Action) -> RunFilter:
     statuses = [str(status) for status in asked.status] if isinstance(asked.status, list) else None
     ids = asked.ids if isinstance(asked.ids, list) else None
     problems = []
@@ -156,6 +157,8 @@ def _read_filter(asked: BulkFilter) -> RunFilter:
             problems.append(Problem(f"/filter/{name}", "range", "this time is before 1970 or too far ahead"))
     if problems:
         raise InvalidRequest(errors=problems)
+    # What a run started is done again with that run: to do it for itself as well, it has to be meant.
+    is_with_children = action == "cancel" or ids is not None or asked.trigger_type == CHILD_TRIGGER
     return RunFilter(
         workflow_id=asked.workflow_id,
         statuses=statuses,
@@ -165,4 +168,5 @@ def _read_filter(asked: BulkFilter) -> RunFilter:
         q=asked.q,
         is_test=None if ids else False,
         ids=ids,
+        is_child=None if is_with_children else False,
     )

@@ -33,7 +33,11 @@ class SignalRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BulkFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which runs, as in the list of runs; `ids` names them one by one."""
+    """Which runs, as in the list of runs; `ids` names them one by one.
+
+    By nothing but `ids` are tests of drafts meant, and by `ids` or the `trigger_type` `workflow` alone are runs retried
+    and rerun that a run started: they are started again by that run.
+    """
 
     ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     workflow_id: UUID | None = None

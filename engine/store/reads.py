@@ -33,7 +33,8 @@ WHERE run.workspace_id = $1
        OR strpos(lower(run.error_message), lower($8)) > 0)
   AND ($9::boolean IS NULL OR run.is_test = $9)
   AND ($10::uuid[] IS NULL OR run.id = ANY ($10))
-ORDER BY run.id DESC LIMIT $11
+  AND ($11::boolean IS NULL OR (run.parent_run_id IS NOT NULL) = $11)
+ORDER BY run.id DESC LIMIT $12
 """
 
 _LIST = f"SELECT {_COLUMNS} {_CHOSEN}"
@@ -58,7 +59,7 @@ SELECT id, trigger_id, outcome, run_id, dedup_key, received_at FROM inbound_even
 class RunFilter(Struct, frozen=True, kw_only=True):
     """Which runs a list holds; `since` and `until` bound the id, which sorts by time; `q` searches texts.
 
-    `is_test`: tests of drafts, or those that are none; None for both.
+    `is_test`: tests of drafts, or those that are none; None for both. `is_child`: so for runs that runs started.
     """
 
     workflow_id: UUID | None = None
@@ -69,6 +70,7 @@ class RunFilter(Struct, frozen=True, kw_only=True):
     q: str | None = None
     is_test: bool | None = False
     ids: list[UUID] | None = None
+    is_child: bool | None = None
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -162,5 +164,6 @@ def _arguments(workspace_id: UUID, chosen: RunFilter, before: UUID | None, limit
         chosen.q,
         chosen.is_test,
         chosen.ids,
+        chosen.is_child,
         limit,
     )

@@ -211,6 +211,23 @@ async def test_runs_of_a_deleted_workflow_are_skipped_by_a_rerun(owner: Caller, 
     assert (outcome["done"], outcome["skipped"]) == (1, {"failed": 1})
 
 
+async def test_runs_that_a_run_started_are_done_again_with_it_unless_they_are_meant(
+    owner: Caller, histories: Histories
+) -> None:
+    parent = await histories.keep(CHAIN, BROKEN, status="failed")
+    child = await histories.keep(
+        CHAIN, BROKEN, status="failed", parent_run_id=UUID(parent), parent_step="a", trigger_type="workflow"
+    )
+    for action in ("retry", "rerun"):
+        for chosen in ({"status": ["failed"]}, {"since": "2020-01-01T00:00:00Z"}):
+            assert (await act(owner, action, chosen, dry_run=True))["matched"] == 1
+        for meant in ({"ids": [child]}, {"trigger_type": "workflow"}):
+            assert (await act(owner, action, meant, dry_run=True))["done"] == 1
+    assert (await act(owner, "retry", {"status": ["failed"]}))["run_ids"] == [parent]
+    running = await histories.keep(CHAIN, BROKEN, status="running", parent_run_id=UUID(parent), parent_step="a")
+    assert (await act(owner, "cancel", {"status": ["running"]}))["run_ids"] == [running]
+
+
 async def test_tests_of_drafts_are_meant_only_by_their_ids(owner: Caller, histories: Histories) -> None:
     run_id = await histories.keep(CHAIN, BROKEN, status="failed", is_test=True)
     assert (await act(owner, "rerun", {"status": ["failed"]}, dry_run=True))["matched"] == 0
