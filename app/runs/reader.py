@@ -23,12 +23,10 @@ from engine.core.events import (
     StepSucceeded,
     StepWaiting,
     decode_event,
-    event_type,
 )
 from engine.core.graph import Graph, find_node
 from engine.core.problems import Problem
 from engine.core.statuses import TERMINAL_RUN, RunStatus
-from engine.core.transitions import RUN_MOVES
 from engine.infra.clock import Clock
 from engine.steps.compilation import compile_definition
 from engine.store.histories import TopLevel, read_iterations, read_outcomes, read_timings, read_top_level
@@ -55,12 +53,15 @@ class RunReader:
     async def read(self, row: RunRow) -> RunDetail:
         """The run with its top-level steps; raises NotFound once its history is kept no more."""
         definition, graph = await self._version(row.version_id)
-        history = await read_top_level(self._pool, row.id)
-        events = await _decode(history)
-        if _find_status(events) != row.status:
-            # The row was read before the journal, and is behind it.
-            row = await find_run(self._pool, row.id, row.workspace_id) or row
-        surroundings = await self._survey(row, history, events)
+        # One moment for all of it: a row that is behind its journal would lack what has happened in between.
+        async with (
+            self._pool.acquire() as reader,
+            reader.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await find_run(reader, row.id, row.workspace_id) or row
+            history = await read_top_level(reader, row.id)
+            events = await _decode(history)
+            surroundings = await self._survey(reader, row, history, events)
         return await asyncio.to_thread(describe_run, row, definition, graph, events, surroundings)
 
     async def list_iterations(self, row: RunRow, parent: str, *, first: int, limit: int) -> Sequence[IterationView]:
@@ -112,9 +113,9 @@ class RunReader:
                 return msgspec.json.encode(event.payload)
         return None
 
-    async def _survey(self, row: RunRow, history: TopLevel, events: Events) -> Surroundings:
+    async def _survey(self, reader: asyncpg.Connection, row: RunRow, history: TopLevel, events: Events) -> Surroundings:
         loops = {event.step for _, event in events if isinstance(event, StepStarted) and event.items}
-        timings: list[Timing] = await read_timings(self._pool, row.id) if loops else []
+        timings: list[Timing] = await read_timings(reader, row.id) if loops else []
         waiting = {event.step for _, event in events if isinstance(event, StepWaiting) and event.reason == "approval"}
         is_open = RunStatus(row.status) not in TERMINAL_RUN
         is_held = is_open and row.concurrency_key is not None and row.slot_at is None
@@ -122,11 +123,11 @@ class RunReader:
         return Surroundings(
             last_seq=history.last_seq,
             now=self._clock.now(),
-            outcomes=await read_outcomes(self._pool, row.id, sorted(loops)),
+            outcomes=await read_outcomes(reader, row.id, sorted(loops)),
             timings=timings,
-            approvals=await find_approvals(self._pool, row.id, sorted(waiting)) if waiting and is_open else {},
-            statuses=await find_statuses(self._pool, children, row.workspace_id) if children else {},
-            holders=await list_holders(self._pool, row, _MOST_HOLDERS) if is_held else (),
+            approvals=await find_approvals(reader, row.id, sorted(waiting)) if waiting and is_open else {},
+            statuses=await find_statuses(reader, children, row.workspace_id) if children else {},
+            holders=await list_holders(reader, row, _MOST_HOLDERS) if is_held else (),
         )
 
     async def _find_approvals(self, row: RunRow, levels: Sequence[Level]) -> dict[str, UUID]:
@@ -163,14 +164,6 @@ def split_path(path: str) -> list[tuple[str, int]]:
             raise InvalidRequest(errors=[problem])
         found.append((loop, int(item)))
     return found
-
-
-def _find_status(events: Events) -> RunStatus:
-    """How the run stands by its journal."""
-    status = RunStatus.QUEUED
-    for _, event in events:
-        status = RUN_MOVES.get((status, event_type(event)), status)
-    return status
 
 
 async def _decode(history: TopLevel) -> Events:
