@@ -259,7 +259,7 @@ async def test_steps_within_a_step_wait_for_what_they_name(owner: Caller) -> Non
     loop = {"id": "each", "type": "foreach", "with": {"items": "steps.before.output"}, "steps": steps}
     workflow_id = await create(owner, {"schema": 1, "steps": [transform("before", "1"), loop]})
     (error,) = (await run_step(owner, workflow_id, "each")).json()["errors"]
-    assert (error["pointer"], error["code"]) == ("/steps/1/steps/1/with/values", "not_upstream")
+    assert (error["pointer"], error["code"]) == ("/steps/1/steps/1/with/values/n", "not_upstream")
     assert (await run_step(owner, workflow_id, "each.b")).status_code == 202
 
 
@@ -267,7 +267,7 @@ async def test_a_step_outside_of_loops_may_name_no_item(owner: Caller) -> None:
     step = {"id": "a", "type": "transform", "with": {"values": {"n": "{{ item }}"}}}
     answer = await run_step(owner, await create(owner, {"schema": 1, "steps": [step]}), "a", context={"item": 1})
     (error,) = answer.json()["errors"]
-    assert (error["pointer"], error["code"]) == ("/steps/0/with/values", "unknown_name")
+    assert (error["pointer"], error["code"]) == ("/steps/0/with/values/n", "unknown_name")
 
 
 @pytest.mark.parametrize(
