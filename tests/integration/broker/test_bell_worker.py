@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
+from cli.chaos.proxy import FaultyProxy
 from engine.infra import bell_worker
 from engine.infra.bell_worker import BellWorker
 from engine.infra.broker import QUEUE, Doorbell, add_bells, encode_job
@@ -16,7 +17,6 @@ from engine.infra.ids import new_id
 from engine.infra.redis import create_arq_redis
 from engine.infra.settings import Settings
 from tests.integration.broker.conftest import Answers, StartWorker
-from tests.integration.faulty_proxy import FaultyProxy
 
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator
 import pytest
 from redis.asyncio import Redis
 
+from cli.chaos.proxy import FaultyProxy
 from engine.infra import pubsub
 from engine.infra.metrics import RUNS_CLAIMED
 from engine.infra.metrics_exchange import collect_metrics, process_name, publish_metrics
 from engine.infra.pubsub import Message, Subscriber
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
-from tests.integration.faulty_proxy import FaultyProxy
 
 
 async def following(messages: AsyncGenerator[Message, None]) -> Message:

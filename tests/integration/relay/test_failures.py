@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from cli.chaos.proxy import FaultyProxy
 from engine.infra.settings import Settings
 from engine.relay import listener, loop
 from engine.relay.listener import Session
 from engine.relay.publisher import Publisher
 from engine.store.outbox import OutboxRow
-from tests.integration.faulty_proxy import FaultyProxy
 from tests.integration.relay.conftest import Outbox, StartRelay, published
 
 

@@ -1,0 +1,132 @@
+"""Faults of the network between processes and servers, by the proxies that stand there."""
+
+import asyncio
+import time
+
+from cli.chaos.faults import Fault, Owner, Scene, Shot, begin
+
+# Past the lease of a worker (5 s).
+PARTITION_SECONDS = 7.5
+REFUSAL_SECONDS = 1.5
+LATENCY_SECONDS = 0.08
+SLOW_SECONDS = 3.0
+# In a row, so that the repeat of a commit whose answer was lost may lose its answer as well.
+LOST_IN_A_ROW = 2
+PATIENCE_SECONDS = 5.0
+
+
+async def _partition_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("partition_worker", owner.process.name)
+    owner.process.postgres.swallow()
+    owner.process.redis.swallow()
+    return await _heal_after(scene, owner, shot)
+
+
+async def _mute_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("mute_worker", owner.process.name)
+    owner.process.postgres.mute()
+    return await _heal_after(scene, owner, shot)
+
+
+async def _heal_after(scene: Scene, owner: Owner, shot: Shot) -> Shot:
+    began = time.monotonic()
+    try:
+        shot.seconds = await scene.hand_over([owner], began)
+        await asyncio.sleep(began + PARTITION_SECONDS - time.monotonic())
+    finally:
+        await owner.process.postgres.restore()
+        await owner.process.redis.restore()
+    await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _lose_answers(scene: Scene) -> Shot:
+    """Let commits of a worker and of an API be done and their answers be lost."""
+    api = scene.random.choice(scene.cluster.apis)
+    worker = (await scene.busiest()).process
+    shot = begin("lose_answers", f"{worker.name}, {api.name}")
+    before = worker.postgres.dropped, api.postgres.dropped
+    worker.postgres.drop_answers(LOST_IN_A_ROW, "flowforge-worker-journal")
+    api.postgres.drop_answers(LOST_IN_A_ROW, "flowforge-api-ingest")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    lost = (0, 0)
+    while min(lost) < LOST_IN_A_ROW and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+        lost = worker.postgres.dropped - before[0], api.postgres.dropped - before[1]
+    await worker.postgres.restore()
+    await api.postgres.restore()
+    shot.counts_from, shot.has_fired = time.time(), max(lost) > 0
+    shot.note = f"answers lost: {lost[0]} of the worker, {lost[1]} of the API"
+    return shot
+
+
+async def _refuse_connections(scene: Scene) -> Shot:
+    """Cut a process off from both servers, which it sees as refused connections."""
+    process = scene.random.choice(scene.cluster.processes)
+    shot = begin("refuse_connections", process.name)
+    await process.postgres.refuse()
+    await process.redis.refuse()
+    await asyncio.sleep(REFUSAL_SECONDS)
+    await process.postgres.restore()
+    await process.redis.restore()
+    shot.counts_from = time.time()
+    await asyncio.sleep(0.5)
+    return shot
+
+
+async def _slow_network(scene: Scene) -> Shot:
+    shot = begin("slow_network", "all processes")
+    for process in scene.cluster.processes:
+        process.postgres.slow_down(LATENCY_SECONDS)
+        process.redis.slow_down(LATENCY_SECONDS)
+    await asyncio.sleep(SLOW_SECONDS)
+    for process in scene.cluster.processes:
+        await process.postgres.restore()
+        await process.redis.restore()
+    return shot
+
+
+FAULTS = (
+    Fault(
+        name="refuse_connections",
+        number="F13",
+        text="a process is cut off from both servers, which refuse it",
+        measure="first_commit",
+        goal=2,
+        inject=_refuse_connections,
+    ),
+    Fault(
+        name="partition_worker",
+        number="F17",
+        text="the busiest worker is cut off in silence, past its lease",
+        measure="hand_over",
+        goal=10,
+        inject=_partition_worker,
+    ),
+    Fault(
+        name="mute_worker",
+        number="F17",
+        text="the busiest worker gets no answers from PostgreSQL, past its lease",
+        measure="hand_over",
+        goal=10,
+        inject=_mute_worker,
+    ),
+    Fault(
+        name="lose_answers",
+        number="F18",
+        text="commits are done and their answers are lost",
+        measure="first_commit",
+        goal=2,
+        inject=_lose_answers,
+    ),
+    Fault(
+        name="slow_network",
+        number="F17",
+        text="every message between processes and servers takes 80 ms longer",
+        measure="late_start",
+        goal=5,
+        inject=_slow_network,
+    ),
+)

@@ -1,0 +1,226 @@
+"""Faults of processes: they die, freeze, are told to stop, block, or live in another time."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+from cli.chaos.faults import Fault, Scene, Shot, begin
+from cli.chaos.processes import BLOCK_SECONDS
+from cli.chaos.waiting import wait_until
+
+# Past the lease of a worker (5 s), so that others take over while it stands still.
+FREEZE_SECONDS = 6.5
+SKEW_SECONDS = 3.0
+_LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
+
+
+async def _kill_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("kill_worker", owner.process.name)
+    began = time.monotonic()
+    owner.process.kill()
+    shot.seconds = await scene.hand_over([owner], began)
+    await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _kill_workers(scene: Scene) -> Shot:
+    await scene.busiest()
+    owners = await scene.owners()
+    shot = begin("kill_workers", "all workers")
+    began = time.monotonic()
+    for owner in owners:
+        owner.process.kill()
+    shot.seconds = await scene.hand_over(owners, began)
+    for owner in owners:
+        await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _freeze_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("freeze_worker", owner.process.name)
+    began = time.monotonic()
+    owner.process.send(signal.SIGSTOP)
+    try:
+        shot.seconds = await scene.hand_over([owner], began)
+        await asyncio.sleep(began + FREEZE_SECONDS - time.monotonic())
+    finally:
+        owner.process.send(signal.SIGCONT)
+    await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _stop_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("stop_worker", owner.process.name)
+    ended = asyncio.create_task(owner.process.end(30))
+    # Steps in flight end first, under their worker; what counts is from the end on.
+    code = await ended
+    shot.counts_from = time.time()
+    shot.seconds = await scene.hand_over([owner], time.monotonic())
+    shot.note = f"exit code {code}"
+    await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _block_worker(scene: Scene) -> Shot:
+    owner = await scene.busiest()
+    shot = begin("block_worker", owner.process.name)
+    began = time.monotonic()
+    owner.process.send(signal.SIGUSR1)
+    shot.seconds = await scene.hand_over([owner], began)
+    await asyncio.sleep(began + BLOCK_SECONDS - time.monotonic())
+    await scene.wait_for_worker(owner.process)
+    return shot
+
+
+async def _kill_relay(scene: Scene) -> Shot:
+    relay = await scene.leading_relay()
+    shot = begin("kill_relay", relay.name)
+    relay.kill()
+    await asyncio.sleep(1.5)
+    await scene.leading_relay()
+    return shot
+
+
+async def _freeze_relay(scene: Scene) -> Shot:
+    relay = await scene.leading_relay()
+    shot = begin("freeze_relay", relay.name)
+    relay.send(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(FREEZE_SECONDS)
+    finally:
+        relay.send(signal.SIGCONT)
+    await scene.leading_relay()
+    return shot
+
+
+async def _kill_api(scene: Scene) -> Shot:
+    api = scene.random.choice(scene.cluster.apis)
+    shot = begin("kill_api", api.name)
+    api.kill()
+    await wait_until(scene.cluster.are_apis_ready)
+    return shot
+
+
+async def _stop_api(scene: Scene) -> Shot:
+    api = scene.random.choice(scene.cluster.apis)
+    shot = begin("stop_api", api.name)
+    shot.note = f"exit code {await api.end(30)}"
+    await wait_until(scene.cluster.are_apis_ready)
+    return shot
+
+
+async def _skew_clock(scene: Scene) -> Shot:
+    """Let a worker's clock jump an hour ahead and two hours back while it works; PostgreSQL's stays right."""
+    process = scene.random.choice(scene.cluster.of("worker"))
+    clock = scene.cluster.folder / "clock"
+    clock.write_text("+0\n")
+    process.extra = {
+        "LD_PRELOAD": str(_find_library()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    try:
+        await process.end(30)
+        await scene.wait_for_worker(process)
+        shot = begin("skew_clock", process.name)
+        for offset in ("+3600\n", "-3600\n"):
+            clock.write_text(offset)
+            await asyncio.sleep(SKEW_SECONDS)
+        shot.until = time.time()
+    finally:
+        process.extra = {}
+    await process.end(30)
+    await scene.wait_for_worker(process)
+    return shot
+
+
+def _find_library() -> Path | None:
+    root = Path("/")
+    return next((path for pattern in _LIBRARIES for path in root.glob(pattern[1:])), None)
+
+
+def _needs_library() -> str | None:
+    return None if _find_library() else "needs libfaketime (Debian package libfaketime)"
+
+
+FAULTS = (
+    Fault(
+        name="kill_worker",
+        number="F1",
+        text="the busiest worker is killed",
+        measure="hand_over",
+        goal=3,
+        inject=_kill_worker,
+    ),
+    Fault(
+        name="kill_workers",
+        number="F1",
+        text="all workers are killed at once",
+        measure="hand_over",
+        goal=20,
+        inject=_kill_workers,
+    ),
+    Fault(
+        name="freeze_worker",
+        number="F2",
+        text="the busiest worker is frozen past its lease, and goes on",
+        measure="hand_over",
+        goal=10,
+        inject=_freeze_worker,
+    ),
+    Fault(
+        name="stop_worker",
+        number="F3",
+        text="the busiest worker is told to stop",
+        measure="hand_over",
+        goal=2,
+        inject=_stop_worker,
+    ),
+    Fault(
+        name="kill_relay",
+        number="F4",
+        text="the leading relay is killed",
+        measure="late_start",
+        goal=5,
+        inject=_kill_relay,
+    ),
+    Fault(
+        name="freeze_relay",
+        number="F5",
+        text="the leading relay is frozen, and goes on beside its successor",
+        measure="late_start",
+        goal=5,
+        inject=_freeze_relay,
+    ),
+    Fault(name="kill_api", number="F6", text="an API is killed", measure="late_answer", goal=2, inject=_kill_api),
+    Fault(
+        name="stop_api",
+        number="F6",
+        text="an API is told to stop",
+        measure="late_answer",
+        goal=2,
+        inject=_stop_api,
+    ),
+    Fault(
+        name="skew_clock",
+        number="F19",
+        text="the clock of a worker jumps an hour ahead, and two hours back",
+        measure="late_start",
+        goal=5,
+        inject=_skew_clock,
+        obstacle=_needs_library,
+    ),
+    Fault(
+        name="block_worker",
+        number="F25",
+        text="the event loop of the busiest worker stands still past its lease",
+        measure="hand_over",
+        goal=10,
+        inject=_block_worker,
+    ),
+)

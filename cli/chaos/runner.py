@@ -1,0 +1,162 @@
+"""One chaos run from its start to its report."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from cli.bench.report import describe_machine, now
+from cli.chaos.calm import ask_every_role, come_to_rest, gather_facts
+from cli.chaos.checks import check_all, count_queue
+from cli.chaos.cluster import Cluster
+from cli.chaos.facts import Facts
+from cli.chaos.load import Load
+from cli.chaos.nemesis import Nemesis, choose_faults
+from cli.chaos.report import Report, count_effects, measure, quantile, write_text
+from cli.chaos.watching import Watcher, count_loud_lines
+from cli.report import progress
+
+WARM_UP_SECONDS = 2.0
+# Runs of this length and more have to show that the fence and repeats were put to the test.
+LONG_SECONDS = 300.0
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What was asked for. `rate` is in starts a second."""
+
+    seconds: float
+    seed: int
+    faults: Sequence[str]
+    rate: float
+    keep: bool
+    json_file: Path | None
+
+
+def run_chaos(options: Options) -> Report:
+    """Break a product for so long, and give the report; its text is left to the caller."""
+    report, folder = uvloop.run(_run(options))
+    if options.json_file:
+        options.json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if folder is not None:
+        progress(f"logs and ledger are in {folder}")
+    return report
+
+
+async def _run(options: Options) -> tuple[Report, Path | None]:
+    progress(f"chaos with --seed {options.seed}: starting servers, 2 APIs, 2 relays, 3 workers")
+    faults, obstacles = choose_faults(options.faults)
+    async with Cluster(options.seed, keep=options.keep) as cluster:
+        load = Load(cluster, rate=options.rate, seed=options.seed)
+        watcher = Watcher(cluster)
+        nemesis = Nemesis(cluster, faults, seed=options.seed, is_long=options.seconds >= LONG_SECONDS)
+        watching = asyncio.create_task(watcher.run())
+        try:
+            await load.open()
+            began = time.monotonic()
+            await _break(load, nemesis, options.seconds)
+            seconds = time.monotonic() - began
+            progress("no more faults: waiting until all that was accepted has ended")
+            rest_seconds = await come_to_rest(cluster, load)
+            tail = await ask_every_role(cluster, load)
+            await come_to_rest(cluster, load)
+            complaints = [*cluster.keeper.complaints, *nemesis.complaints, *load.complaints]
+            facts = await gather_facts(cluster, load, watcher, tail, complaints)
+        except BaseException:
+            cluster.is_broken = True
+            raise
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await load.close()
+        report = await _report(options, cluster, facts)
+        report.seconds, report.rest_seconds, report.obstacles = seconds, rest_seconds, obstacles
+        report.recoveries = [measure(fault, nemesis.shots, facts) for fault in faults]
+        report.answers = {str(status): count for status, count in load.statuses.items()}
+        report.unknown_outcomes, report.fenced_writes = load.unknown, watcher.fenced_writes
+        report.failures = _find_failures(report)
+        cluster.is_broken = not report.has_passed
+    return report, cluster.folder if cluster.folder.exists() else None
+
+
+async def _break(load: Load, nemesis: Nemesis, seconds: float) -> None:
+    """Load all the time, faults after a warm-up."""
+    sending = asyncio.create_task(load.run())
+    try:
+        await asyncio.sleep(WARM_UP_SECONDS)
+        breaking = asyncio.create_task(nemesis.run(seconds))
+        # Should the load fail there is nothing to break.
+        await asyncio.wait({sending, breaking}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            breaking.cancel()
+            await sending
+        await breaking
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
+    connection = await cluster.connect()
+    version = str(await connection.fetchval("SHOW server_version")).split()[0]
+    await connection.close()
+    async with cluster.servers.redis() as redis:
+        server = await redis.info("server")
+    latencies = sorted(
+        (delivery.acked_at - delivery.sent_at) * 1000 for delivery in facts.deliveries if delivery.acked_at is not None
+    )
+    retried, repeated = count_effects(facts)
+    return Report(
+        at=now(),
+        seed=options.seed,
+        seconds=0.0,
+        machine=describe_machine(version, str(server.get("valkey_version") or server["redis_version"])),
+        recoveries=[],
+        obstacles={},
+        queue=count_queue(facts),
+        answers={},
+        unknown_outcomes=0,
+        accepted_within_ms={
+            name: quantile(latencies, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0)) if latencies
+        },
+        transitions=len(facts.events),
+        effects=len(facts.effects),
+        retried_effects=retried,
+        repeated_effects=repeated,
+        fenced_workers=0,
+        fenced_writes=0,
+        rest_seconds=0.0,
+        memory_mib=dict(facts.memory_mib),
+        connections=facts.connections,
+        logged=count_loud_lines(cluster.logs),
+        verdicts=check_all(facts),
+        failures=[],
+    )
+
+
+def _find_failures(report: Report) -> list[str]:
+    """Why the run proves too little, or what the product itself called an error."""
+    report.fenced_workers = report.logged.pop("worker_fenced", 0)
+    retried = report.logged.pop("commit_retried", 0)
+    failures = [f"{name} never happened" for name in (one.name for one in report.recoveries if not one.fired)]
+    failures += [f"logged {count} times: {name}" for name, count in report.logged.items()]
+    if not report.queue["acked"]:
+        failures.append("nothing was accepted")
+    if report.seconds >= LONG_SECONDS and not report.fenced_writes:
+        failures.append("no fenced write was seen")
+    if report.seconds >= LONG_SECONDS and not report.repeated_effects:
+        failures.append("no repeated effect was seen")
+    report.logged["commit_retried"] = retried
+    return failures
+
+
+def choose_seed() -> int:
+    """A seed for a run that was given none."""
+    return random.SystemRandom().randrange(1, 1_000_000)
+
+
+__all__ = ["Options", "choose_seed", "run_chaos", "write_text"]
