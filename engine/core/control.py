@@ -84,8 +84,16 @@ def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> Contro
     headers = config.get("headers", {})
     if not isinstance(headers, dict):
         raise InvalidConfig(f"`headers` is {name_type(headers)}; it must be an object")
-    answer = {"status": status, "headers": headers, "body": config.get("body")}
+    texts = {name: _write_header(name, value) for name, value in headers.items() if value is not None}
+    answer = {"status": status, "headers": texts, "body": config.get("body")}
     return succeed_within_limit(path, at, answer, "completed")
+
+
+def _write_header(name: str, value: Any) -> str:
+    """A header's value as it is sent: an expression may have given a number."""
+    if isinstance(value, dict | list):
+        raise InvalidConfig(f"the header '{name}' is {name_type(value)}; it must be a text")
+    return value if isinstance(value, str) else _encoder.encode(value).decode()
 
 
 def _decide_fail(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
