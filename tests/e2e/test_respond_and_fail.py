@@ -19,10 +19,10 @@ Publish = Callable[..., Published]
         (
             {
                 "status": "{{ input.status }}",
-                "headers": {"X-Order": "{{ input.id }}"},
+                "headers": {"X-Order": "{{ input.id }}", "X-New": "{{ input.id > 3 }}", "X-Left-Out": "{{ null }}"},
                 "body": {"id": "{{ input.id }}"},
             },
-            {"status": 201, "headers": {"X-Order": 17}, "body": {"id": 17}},
+            {"status": 201, "headers": {"X-Order": "17", "X-New": "true"}, "body": {"id": 17}},
         ),
     ],
     ids=["nothing", "text", "expressions"],
@@ -61,9 +61,14 @@ def test_an_answer_with_an_impossible_status_fails(client: Client, publish_workf
     assert "200 to 599" in answer["error"]["message"]
 
 
-def test_an_answer_with_headers_that_are_none_fails(client: Client, publish_workflow: Publish) -> None:
-    definition = define(of_type("respond", "answer", {"headers": "{{ input.headers }}"}))
-    run = client.finish(publish_workflow(definition).id, {"input": {"headers": ["X-A: 1"]}})
+@pytest.mark.parametrize(
+    "headers", ["{{ input }}", {"X-A": "{{ input }}"}, {"X-A": "{{ input[0] }}"}], ids=["all", "a list", "an object"]
+)
+def test_an_answer_with_headers_that_are_none_fails(
+    client: Client, publish_workflow: Publish, headers: Document | str
+) -> None:
+    definition = define(of_type("respond", "answer", {"headers": headers}))
+    run = client.finish(publish_workflow(definition).id, {"input": [{"b": 1}]})
     assert (run["status"], step_of(run, "answer")["error"]["code"]) == ("failed", "invalid_config")
 
 
