@@ -67,6 +67,9 @@ class RunStarter:
     async def run(self) -> None:
         """Commit until cancelled."""
         try:
+            # Not with the first start only, which would then be dated by this machine's own clock.
+            with contextlib.suppress(*DATABASE_ERRORS):
+                await self._connected()
             while True:
                 await self._wake.wait()
                 if batch := self._gather():
