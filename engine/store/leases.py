@@ -72,8 +72,14 @@ class Suspect(Struct, frozen=True):
 
 
 async def register_worker(connection: asyncpg.Connection, *, name: str, host: str, pid: int) -> int:
-    """Make a new incarnation and hold its session lock on this connection; its id, which is never used again."""
-    worker_id: int = await connection.fetchval(_REGISTER, name, host, pid)
+    """Make a new incarnation and hold its session lock on this connection; its id, which is never used again.
+
+    It is on the disk, whatever the connection is set to: a crash of the database that forgot it would give its id to
+    another worker, and two would pass one fence.
+    """
+    async with connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = on")
+        worker_id: int = await connection.fetchval(_REGISTER, name, host, pid)
     await hold_session_lock(connection, worker_id)
     return worker_id
 

@@ -1,0 +1,32 @@
+"""A worker's incarnation is the fence of all that it writes: it is made once, and for good."""
+
+import asyncpg
+
+from engine.infra.database import connect
+from engine.infra.settings import Settings
+from engine.store.leases import register_worker
+
+
+async def is_on_disk(connection: asyncpg.Connection) -> bool:
+    """Whether all that this server has written so far would survive its crash."""
+    query = "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"
+    return bool(await connection.fetchval(query))
+
+
+async def test_an_incarnation_is_on_the_disk_before_its_worker_knows_of_it(
+    settings: Settings, clean_database: str
+) -> None:
+    connection = await connect(settings, name="lazy", synchronous_commit="off")
+    try:
+        ids, are_on_disk = [], []
+        for _ in range(5):
+            ids.append(await register_worker(connection, name="worker", host="here", pid=1))
+            are_on_disk.append(await is_on_disk(connection))
+        # One of five would do: the server itself may have written something in between.
+        assert any(are_on_disk)
+        # Of the connection's other commits nobody waits for the disk.
+        await connection.execute("UPDATE worker SET heartbeat_at = now()")
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+        assert ids == sorted(set(ids))
+    finally:
+        await connection.close()
