@@ -14,7 +14,7 @@ _STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.skipped", "step.c
 # Of what the clocks of one machine may differ by, in seconds.
 CLOCK_SECONDS = 0.002
 # So much may a delay end before its time: a worker's clock lags behind by the time that an answer takes.
-EARLY_SECONDS = 1.0
+EARLY_SECONDS = 0.25
 MEMORY_MIB = 600.0
 CONNECTIONS = 57
 
@@ -118,10 +118,19 @@ def _order_kept(facts: Facts) -> Iterator[str]:
             elif effect.at < moment - CLOCK_SECONDS:
                 early = (moment - effect.at) * 1000
                 yield f"run {effect.run_id}: {effect.step} had an effect {early:.0f} ms before {parent} was committed"
+    yield from _delays_kept(facts, committed)
+
+
+def _delays_kept(facts: Facts, committed: dict[tuple[str, str], float]) -> Iterator[str]:
+    # By the target's clock: the delay began when the step before it had its answer, which may be committed later.
+    begun: dict[str, float] = {}
+    for effect in facts.effects:
+        if effect.step == "charge":
+            begun.setdefault(effect.run_id, effect.at)
     for run in facts.runs:
-        begun, ended = committed.get((run.id, "charge")), committed.get((run.id, "pause"))
-        if begun is not None and ended is not None and ended - begun < run.pause - EARLY_SECONDS:
-            yield f"run {run.id}: a delay of {run.pause:g} s was over after {ended - begun:.3f} s"
+        ended = committed.get((run.id, "pause"))
+        if run.id in begun and ended is not None and ended - begun[run.id] < run.pause - EARLY_SECONDS:
+            yield f"run {run.id}: a delay of {run.pause:g} s was over after {ended - begun[run.id]:.3f} s"
 
 
 def _nothing_written_late(facts: Facts) -> Iterator[str]:
