@@ -33,6 +33,11 @@ class FairQueue(Generic[Item]):
         """Whether the workspace has something in it."""
         return workspace in self._lines
 
+    def count(self, workspace: int) -> int:
+        """How much the workspace has in it."""
+        line = self._lines.get(workspace)
+        return 0 if line is None else len(line)
+
     def first(self, workspace: int) -> Item | None:
         """The workspace's next item, which stays in."""
         line = self._lines.get(workspace)

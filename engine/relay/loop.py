@@ -5,6 +5,8 @@ least once, in the order of the rows.
 """
 
 import asyncio
+import contextlib
+from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
@@ -16,7 +18,7 @@ from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
-from engine.store.outbox import has_rows, measure, take
+from engine.store.outbox import find_newest, has_rows, measure, take
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
@@ -24,6 +26,10 @@ STANDBY_SECONDS = 0.5
 # Between batches that the bell asks for: many runs then share one job.
 LINGER_SECONDS = 0.005
 _MEASURE_SECONDS = 5.0
+# Rows are published in their order. So that nobody waits behind a flood of them, the newest ring before their turn.
+AHEAD_ROWS = 500
+AHEAD_OF_EACH = 5
+_REMEMBERED = 2000
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +48,7 @@ class Relay:
         self._session: Session | None = None
         self._pause = asyncio.Event()
         self._measured_at = 0.0
+        self._rung_ahead: dict[UUID, None] = {}
 
     def stop(self) -> None:
         """Finish the batch in hand, give the lock up, and let `run` return."""
@@ -100,6 +107,7 @@ class Relay:
                 continue
             await self._measure(session, is_empty=count < BATCH_ROWS)
             if count == BATCH_ROWS:
+                await self._ring_ahead(session)
                 continue
             if await session.rest(POLL_SECONDS):
                 await self._sleep(began + LINGER_SECONDS - loop.time())
@@ -123,6 +131,19 @@ class Relay:
         if rows:
             RELAY_BATCH_ROWS.observe(len(rows))
         return len(rows)
+
+    async def _ring_ahead(self, session: Session) -> None:
+        """Ring for the newest runs, a few of each workspace: they ring again when it is their rows' turn."""
+        newest = await find_newest(session.connection, AHEAD_ROWS, AHEAD_OF_EACH, ANSWER_SECONDS)
+        fresh = [run_id for run_id in newest if run_id not in self._rung_ahead]
+        if not fresh:
+            return
+        self._rung_ahead |= dict.fromkeys(fresh)
+        while len(self._rung_ahead) > _REMEMBERED:
+            del self._rung_ahead[next(iter(self._rung_ahead))]
+        with contextlib.suppress(*REDIS_ERRORS):
+            # Only a hurry: the rows themselves are still there.
+            await self._publisher.ring(fresh)
 
     async def _measure(self, session: Session, *, is_empty: bool) -> None:
         if is_empty:

@@ -55,6 +55,13 @@ class Publisher:
         self._redis = redis
         self._published = {kind: RELAY_PUBLISHED.labels(kind) for kind in ("dispatch", "event", "wake", "inbox")}
 
+    async def ring(self, run_ids: Sequence[UUID]) -> None:
+        """Ring for runs without taking their rows; raises the errors of `engine.infra.redis.REDIS_ERRORS`."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            add_bells(pipe, run_ids)
+            announce(pipe)
+            await pipe.execute()
+
     async def publish(self, rows: Sequence[OutboxRow]) -> None:
         """Publish rows in their order, at least once.
 

@@ -33,6 +33,14 @@ SELECT kind, workspace_id, run_id, traceparent, payload,
 FROM taken ORDER BY id
 """
 
+# The newest rows, and of each workspace only the newest of them.
+_AHEAD = """
+SELECT run_id FROM (
+    SELECT run_id, row_number() OVER (PARTITION BY workspace_id ORDER BY id DESC) AS place
+    FROM (SELECT id, workspace_id, run_id, kind FROM outbox ORDER BY id DESC LIMIT $1) AS newest WHERE kind = 'dispatch'
+) AS dispatch WHERE place <= $2
+"""
+
 _MEASURE = """
 SELECT count(*), greatest(0, coalesce(extract(epoch FROM now() - min(created_at)), 0))::float8
 FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting
@@ -54,6 +62,11 @@ async def has_rows(connection: Connection, timeout: float) -> bool:
 async def take(connection: Connection, limit: int, timeout: float) -> list[OutboxRow]:
     """Delete and return the first rows by id; they are gone for others only once the transaction commits."""
     return [OutboxRow(*row) for row in await connection.fetch(_TAKE, limit, timeout=timeout)]
+
+
+async def find_newest(connection: Connection, limit: int, of_each: int, timeout: float) -> list[UUID]:
+    """Runs that the newest rows dispatch, at most so many of each workspace; the rows stay."""
+    return [row["run_id"] for row in await connection.fetch(_AHEAD, limit, of_each, timeout=timeout)]
 
 
 async def measure(connection: Connection, timeout: float) -> tuple[int, float]:

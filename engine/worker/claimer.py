@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ import structlog
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
 from engine.infra.fair_queue import FairQueue
+from engine.infra.shares import Shares
 from engine.store.runs import (
     NO_WORKSPACE,
     ClaimedRun,
@@ -28,17 +29,20 @@ from engine.store.runs import (
     find_queued,
     find_workspaces,
 )
-from engine.worker.admission import Admission
 
 # While one batch is claimed and loaded, the next one waits: so it is a small one.
 BATCH = 100
 # Workspaces with runnable runs that one sweep looks at.
 WORKSPACES = 100
-# Ids that are kept until they are claimed.
+# Ids that are kept until they are claimed, in all and of one workspace; and for how many it is asked whose they are.
 ANNOUNCED_LIMIT = 10_000
+LINE_LIMIT = 500
+ASKED_AT_ONCE = 1000
 RECONCILE_SECONDS = 10.0
 # Above this many entries before the flusher, further runs would only wait in memory.
 FLUSHER_LIMIT = 2000
+# Of one workspace.
+UNCOMMITTED_LIMIT = 64
 
 _log = structlog.get_logger()
 
@@ -51,8 +55,9 @@ class Claimer:
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         *,
         worker_id: int,
-        admission: Admission,
+        places: Shares,
         may_claim: Callable[[], bool],
+        count_claimable: Callable[[int], int],
         take: Callable[[asyncpg.Connection, list[ClaimedRun]], Awaitable[None]],
         look_after: Callable[[asyncpg.Connection], Awaitable[int]],
         reconcile: Callable[[asyncpg.Connection], Awaitable[None]],
@@ -61,9 +66,9 @@ class Claimer:
     ) -> None:
         self._connect = connect
         self._worker_id = worker_id
-        self._admission = admission
-        self._places = admission.places
+        self._places = places
         self._may_claim = may_claim
+        self._count_claimable = count_claimable
         self._take = take
         self._look_after = look_after
         self._reconcile = reconcile
@@ -84,11 +89,16 @@ class Claimer:
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
         """These runs may be runnable. What does not fit is dropped: the sweep finds it when there is room."""
-        if len(self._announced) + len(self._lined_up) < ANNOUNCED_LIMIT and self._may_claim():
+        if len(self._announced) < ANNOUNCED_LIMIT and self._may_claim():
             self._announced.update(dict.fromkeys(run_ids))
             self._wake.set()
         else:
             self._has_left = True
+
+    def note_commit(self) -> None:
+        """Something was committed: runs that waited for that may be claimed now."""
+        if self._lined_up:
+            self._wake.set()
 
     def claim_soon(self) -> None:
         """A workspace may have more than before: go on with what waits here, or look for what was left behind."""
@@ -159,14 +169,14 @@ class Claimer:
 
     async def _claim_announced(self, connection: asyncpg.Connection) -> None:
         while (self._announced or self._lined_up) and self._may_claim():
-            run_ids = list(self._announced)
-            self._announced.clear()
-            if run_ids and self._is_roomy(len(run_ids)):
+            run_ids = list(islice(self._announced, ASKED_AT_ONCE))
+            for run_id in run_ids:
+                del self._announced[run_id]
+            if run_ids and not self._announced and self._is_roomy(len(run_ids)):
                 await self._claim(connection, run_ids)
                 continue
             if run_ids:
-                for found in await find_workspaces(connection, run_ids):
-                    self._lined_up.push(found.workspace_id.int, found.id)
+                self._line_up(await find_workspaces(connection, run_ids))
             if not await self._claim_in_turn(connection) and not self._announced:
                 break
         # What has no place now is found by the sweep; the rest waits here for those before it to begin.
@@ -175,6 +185,14 @@ class Claimer:
             self._has_left = True
             self._announced.clear()
             self._lined_up.drop(lambda workspace: not may_stay(workspace))
+
+    def _line_up(self, runs: Iterable[RunOfWorkspace]) -> None:
+        for run in runs:
+            workspace = run.workspace_id.int
+            if self._lined_up.count(workspace) < LINE_LIMIT and len(self._lined_up) < ANNOUNCED_LIMIT:
+                self._lined_up.push(workspace, run.id)
+            else:
+                self._has_left = True
 
     def _is_roomy(self, count: int) -> bool:
         """Whether so many runs can be claimed at once, whosever they are: that spares a look at whose they are."""
@@ -198,9 +216,7 @@ class Claimer:
         addressed = await find_addressed(connection, BATCH, full=full)
         # What is lined up already would be found again.
         served = set(self._lined_up.workspaces)
-        for run in _alternate(due, addressed, queued):
-            if run.workspace_id.int not in served:
-                self._lined_up.push(run.workspace_id.int, run.id)
+        self._line_up(run for run in _alternate(due, addressed, queued) if run.workspace_id.int not in served)
         metrics.RUNS_SWEPT.inc(len(due) + len(addressed) + len(queued))
         if full or BATCH in (len(due), len(addressed)) or len(queued) >= BATCH:
             self._has_left = True
@@ -213,7 +229,7 @@ class Claimer:
         run_ids: list[UUID] = []
 
         def may_have(workspace: int) -> bool:
-            return self._places.may_take(workspace) and picked[workspace] < self._admission.count_claimable(workspace)
+            return self._places.may_take(workspace) and picked[workspace] < self._count_claimable(workspace)
 
         try:
             while len(run_ids) < BATCH and (one := self._lined_up.pop_where(may_have)) is not None:

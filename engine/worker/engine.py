@@ -36,7 +36,7 @@ from engine.store.slots import SlotRequest
 from engine.worker.admission import Admission
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
-from engine.worker.claimer import FLUSHER_LIMIT, Claimer
+from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
 from engine.worker.driver import Driver, Message, RefusedResult
 from engine.worker.fair_slots import FairSlots
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
@@ -112,8 +112,9 @@ class Engine:
         self._claimer = Claimer(
             lambda: _connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
-            admission=self._admission,
+            places=self._admission.places,
             may_claim=self._may_claim,
+            count_claimable=self._count_claimable,
             take=self._take,
             look_after=recovery.look,
             reconcile=self._reconcile,
@@ -247,6 +248,9 @@ class Engine:
     def _may_claim(self) -> bool:
         return not self.is_draining and self._flusher.depth <= FLUSHER_LIMIT and self._lease.is_fresh
 
+    def _count_claimable(self, workspace: int) -> int:
+        return min(self._admission.count_claimable(workspace), UNCOMMITTED_LIMIT - self._flusher.count(workspace))
+
     async def _take(self, connection: asyncpg.Connection, claimed: list[ClaimedRun]) -> None:
         ids = [run.id for run in claimed]
         self._owned.update(ids)
@@ -256,10 +260,8 @@ class Engine:
             requests = [request for _, _, request in loaded if request is not None]
             full = await self._slots.take(connection, self._lease.worker_id, requests)
             for driver, variables, _ in loaded:
-                run_id = driver.run.id
-                begin = partial(
-                    self._begin, driver, variables, full=full.get(run_id), messages=messages.get(run_id, ())
-                )
+                more: dict[str, Any] = {"full": full.get(driver.run.id), "messages": messages.get(driver.run.id, ())}
+                begin = partial(self._begin, driver, variables, **more)
                 self._admission.admit(driver.workspace, begin, self._claimer.claim_soon)
         except BaseException:
             # The database went away in the middle: what has no driver is given back by the next reconciliation.
@@ -373,6 +375,7 @@ class Engine:
         if any(entry.messages for entry in entries):
             self._bell.ring()
         self._live.publish(entries)
+        self._claimer.note_commit()
 
     def _note_ongoing(self, driver: Driver, start: StartAttempt, started_at: datetime | None) -> None:
         if driver.is_closed or self.is_draining:

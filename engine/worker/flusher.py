@@ -16,6 +16,9 @@ from engine.store.extras import Extras, merge_extras
 from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
 
 MAX_ROWS = 500
+# Of several workspaces: while one batch commits, those wait that come next.
+SHARED_ROWS = 100
+SHARED_SECONDS = 5.0
 MAX_BYTES = 4_194_304
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -65,6 +68,8 @@ class Flusher:
         self._on_commit = on_commit
         self._connection: asyncpg.Connection | None = None
         self._queue: FairQueue[Entry] = FairQueue()
+        self._workspace: int | None = None
+        self._shared_until = 0.0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -75,12 +80,20 @@ class Flusher:
         """How many entries wait for their commit."""
         return len(self._queue)
 
+    def count(self, workspace: int) -> int:
+        """How many of them are of this workspace."""
+        return self._queue.count(workspace)
+
     def submit(self, entry: Entry) -> asyncio.Future[None]:
         """Queue an entry. Its future fails with WorkerFenced or RejectedEntry."""
         if self.fenced:
             entry.future.set_exception(WorkerFenced())
             return entry.future
         self._queue.push(entry.workspace, entry)
+        if entry.workspace != self._workspace:
+            if self._workspace is not None:
+                self._shared_until = time.monotonic() + SHARED_SECONDS
+            self._workspace = entry.workspace
         self._idle.clear()
         self._wake.set()
         return entry.future
@@ -108,7 +121,8 @@ class Flusher:
     def _gather(self) -> list[Entry]:
         batch: list[Entry] = []
         rows = size = 0
-        while self._queue and rows < MAX_ROWS and size < MAX_BYTES:
+        most = SHARED_ROWS if time.monotonic() < self._shared_until else MAX_ROWS
+        while self._queue and rows < most and size < MAX_BYTES:
             _, entry = self._queue.pop()
             batch.append(entry)
             rows += len(entry.rows)

@@ -4,22 +4,34 @@ import asyncio
 from math import exp
 from time import perf_counter, thread_time
 
+from msgspec import Struct
+
 from engine.infra.fair_queue import FairQueue
 
-# So much may start at once where less was started before than could have been.
-BURST_SECONDS = 0.004
 LEAST_BURST = 8
 WINDOW_SECONDS = 0.1
 # What starts cost is learned while they have to wait or the worker is so busy: else its idle beat would be theirs.
 BUSY = 0.4
 MEMORY_SECONDS = 3.0
 TICK_SECONDS = 0.001
-# With more than this to do between two ticks, the event loop has fallen behind.
-BEHIND_SECONDS = 0.002
-# What starts may make of the processor: some of it is left while several workspaces want to start something.
-LEAST_SHARE, SHARE_OF_MANY, SHARE_OF_ONE = 0.3, 0.9, 1.0
-SHARE_STEP, SHARE_CUT = 0.02, 0.95
+LEAST_SHARE, SHARE_STEP, SHARE_CUT = 0.3, 0.02, 0.95
 MANY_SECONDS = 5.0
+
+
+class Pace(Struct, frozen=True):
+    """`share`: what starts may make of the processor. `burst`: how much of that at once, where less was started before.
+
+    With more than `behind` to do between two ticks, the event loop has fallen behind. Times in seconds.
+    """
+
+    share: float
+    burst: float
+    behind: float
+
+
+# Larger turns cost less for each start, and hold up nobody but their own workspace and whoever comes next.
+ALONE = Pace(1.5, 0.02, 0.01)
+AMONG_OTHERS = Pace(0.9, 0.004, 0.002)
 
 
 class Turns:
@@ -35,7 +47,8 @@ class Turns:
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
         # The last seconds, older ones fading; half a millisecond a start until it is known better.
         self._spent, self._works = 0.1, 200.0
-        self._share = SHARE_OF_MANY
+        self._pace = ALONE
+        self._share = 1.0
         self._rate = self._share * self._works / self._spent
         self._left = float(LEAST_BURST)
         # Beginnings and ends since the window began: half of a work each.
@@ -44,7 +57,7 @@ class Turns:
         self._window_cpu = self._armed_cpu = thread_time()
         self._ticks, self._ticks_cpu = 0, 0.0
         self._is_ticking = self._is_short = False
-        self._workspace = 0
+        self._workspace: int | None = None
         self._many_until = 0.0
 
     def take_now(self, workspace: int) -> bool:
@@ -82,8 +95,11 @@ class Turns:
         self._left -= 1
         self._halves += 1
         if workspace != self._workspace:
+            if self._workspace is not None:
+                self._many_until = self._refilled_at + MANY_SECONDS
+                if self._pace is ALONE:
+                    self._keep_pace(AMONG_OTHERS)
             self._workspace = workspace
-            self._many_until = self._refilled_at + MANY_SECONDS
 
     def _arm(self) -> None:
         self._armed_cpu = thread_time()
@@ -107,7 +123,7 @@ class Turns:
     def _refill(self, now: float) -> None:
         if now - self._window_at >= WINDOW_SECONDS:
             self._learn(now)
-        most = max(self._rate * BURST_SECONDS, LEAST_BURST)
+        most = max(self._rate * self._pace.burst, LEAST_BURST)
         self._left = min(self._left + (now - self._refilled_at) * self._rate, most)
         self._refilled_at = now
 
@@ -115,16 +131,20 @@ class Turns:
         """See from the last window what a work costs, and whether the event loop falls behind."""
         elapsed, cpu = now - self._window_at, thread_time()
         spent = cpu - self._window_cpu
-        if self._is_short or spent > BUSY * elapsed:
+        if elapsed < 3 * WINDOW_SECONDS and (self._is_short or spent > BUSY * elapsed):
             fading = exp(-elapsed / MEMORY_SECONDS)
             self._spent = self._spent * fading + spent
             self._works = self._works * fading + self._halves / 2
-        if self._ticks_cpu > BEHIND_SECONDS * self._ticks:
+        if self._ticks_cpu > self._pace.behind * self._ticks:
             self._share = max(min(self._share, spent / elapsed) * SHARE_CUT, LEAST_SHARE)
         else:
-            most = SHARE_OF_MANY if now < self._many_until else SHARE_OF_ONE
-            self._share = min(self._share + SHARE_STEP, most)
-        self._rate = self._share * max(self._works, 1.0) / self._spent
+            self._share += SHARE_STEP
+        self._keep_pace(AMONG_OTHERS if now < self._many_until else ALONE)
         self._window_at, self._window_cpu = now, cpu
         self._halves, self._ticks, self._ticks_cpu = 0, 0, 0.0
         self._is_short = bool(self._waiting)
+
+    def _keep_pace(self, pace: Pace) -> None:
+        self._pace = pace
+        self._share = min(self._share, pace.share)
+        self._rate = self._share * max(self._works, 1.0) / self._spent

@@ -148,3 +148,23 @@ async def test_a_stream_of_another_kind_blocks_nobody(outbox: Outbox, redis: Red
     async with start_relay():
         await outbox.until_empty()
     assert await published(redis) == [b"before", b"after"]
+
+
+async def test_whoever_comes_behind_a_flood_is_rung_for_before_all_of_it_is_published(
+    outbox: Outbox, redis: Redis, start_relay: StartRelay
+) -> None:
+    flood, other = new_id(), new_id()
+    statement = """
+    INSERT INTO outbox (kind, workspace_id, run_id, payload)
+    SELECT 'dispatch', $1, gen_random_uuid(), '' FROM generate_series(1, $2)
+    """
+    await outbox.connection.execute(statement, flood, 5 * loop.BATCH_ROWS)
+    run_id = await outbox.add("dispatch", b"", workspace_id=other)
+    async with start_relay():
+        await outbox.until_empty()
+    rung = [one for ids, _ in await bells(redis) for one in ids]
+    places = [place for place, one in enumerate(rung) if one == run_id]
+    assert len(places) == 2, "once before its turn, and once with its row"
+    assert places[0] < 2 * loop.BATCH_ROWS
+    # Of the flood, a few are: who looks only at one workspace would not know which.
+    assert 5 * loop.BATCH_ROWS < len(rung) < 5 * loop.BATCH_ROWS + 50

@@ -53,7 +53,11 @@ async def test_only_a_few_start_in_one_moment(machine: Machine) -> None:
     turns = Turns()
     assert start_all(turns, 1) == LEAST_BURST
     machine.now += 10
-    assert LEAST_BURST <= start_all(turns, 1) < 20
+    assert LEAST_BURST <= start_all(turns, 1) < 100
+    machine.now += 10
+    start_all(turns, 2)
+    machine.now += 1
+    assert LEAST_BURST <= start_all(turns, 2) < 20, "with others there, a moment is shorter"
 
 
 @pytest.mark.parametrize("cost", [0.0001, 0.0005, 0.005])
@@ -61,7 +65,7 @@ async def test_as_much_starts_as_the_thread_can_carry(machine: Machine, cost: fl
     turns = Turns()
     carry(turns, machine, seconds=10, cost=cost)
     rate = carry(turns, machine, seconds=10, cost=cost)
-    assert 0.75 / cost < rate <= 1.01 / cost
+    assert 0.9 / cost < rate <= 1.01 / cost
 
 
 async def test_an_event_loop_that_falls_behind_gets_less_to_start_and_recovers(machine: Machine) -> None:

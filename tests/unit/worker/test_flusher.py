@@ -1,0 +1,62 @@
+"""Which entries are committed together, and which next."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from engine.infra.ids import new_id
+from engine.store.journal import JournalRow
+from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher
+
+
+async def never_connect() -> Any:
+    raise AssertionError("nothing is written here")
+
+
+@pytest.fixture
+def flusher() -> Flusher:
+    """One that nobody runs."""
+    return Flusher(1, never_connect, on_commit=lambda _: None)
+
+
+def submit(flusher: Flusher, workspace: int, count: int, *, rows: int = 1) -> list[Entry]:
+    entries = []
+    for _ in range(count):
+        run_id = new_id()
+        row = JournalRow(run_id=run_id, seq=1, kind="step.succeeded", at=datetime.now(UTC), payload=b"{}")
+        entry = Entry(
+            run_id=run_id,
+            workspace=workspace,
+            rows=[row] * rows,
+            change=None,
+            messages=[],
+            inbox_ids=[],
+            size=2 * rows,
+            future=asyncio.get_running_loop().create_future(),
+        )
+        flusher.submit(entry)
+        entries.append(entry)
+    return entries
+
+
+async def test_what_one_workspace_has_waiting_delays_no_other_by_more_than_a_small_batch(flusher: Flusher) -> None:
+    flood = submit(flusher, 1, 1000)
+    (other,) = submit(flusher, 2, 1)
+    batch = flusher._gather()
+    assert batch[:2] == [flood[0], other]
+    assert len(batch) == SHARED_ROWS
+    assert flusher.depth == 1001 - SHARED_ROWS
+    assert (flusher.count(1), flusher.count(2)) == (flusher.depth, 0)
+
+
+async def test_a_workspace_alone_gets_large_batches_in_its_order(flusher: Flusher) -> None:
+    entries = submit(flusher, 1, 1000)
+    assert flusher._gather() == entries[:MAX_ROWS]
+    assert flusher._gather() == entries[MAX_ROWS:]
+
+
+async def test_an_entry_stays_whole_however_large(flusher: Flusher) -> None:
+    submit(flusher, 1, 2, rows=2 * MAX_ROWS)
+    assert [len(entry.rows) for entry in flusher._gather()] == [2 * MAX_ROWS]
