@@ -78,7 +78,7 @@ def test_other_keys_and_other_workflows_are_not_held_up(
 
 def test_no_more_runs_go_on_at_once_than_the_limit(client: Client, publish_workflow: Publish, target: Target) -> None:
     for n in range(9):
-        target.plan(f"/work/{n}", Reply(delay=0.15))
+        target.plan(f"/work/{n}", Reply(delay=0.3))
     workflow = publish_workflow(work(target, limit=3))
     run_ids = [start(client, workflow, n) for n in range(9)]
     runs = [client.wait_for_end(run_id) for run_id in run_ids]
