@@ -55,6 +55,12 @@ WITH orphan AS (
 SELECT count(*) FROM orphan
 """
 
+_CHILD_END = """
+SELECT run.status, last.payload
+FROM run CROSS JOIN LATERAL (SELECT payload FROM journal WHERE run_id = run.id ORDER BY seq DESC LIMIT 1) AS last
+WHERE run.id = $1 AND run.finished_at IS NOT NULL
+"""
+
 _DROP_LATE = "DELETE FROM inbox USING run WHERE run.id = inbox.run_id AND run.finished_at IS NOT NULL"
 
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
@@ -82,6 +88,12 @@ async def read_messages(connection: asyncpg.Connection, worker_id: int) -> list[
 async def read_messages_of(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """The messages for these runs, oldest first: id, run_id, kind, payload (JSON)."""
     return list(await connection.fetch(_READ_OF, list(run_ids)))
+
+
+async def read_end(connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID) -> tuple[str, bytes] | None:
+    """The status and the last event (JSON) of a run that has ended; None of one that goes on."""
+    row = await connection.fetchrow(_CHILD_END, run_id)
+    return None if row is None else (row["status"], row["payload"])
 
 
 async def cancel_orphans(connection: asyncpg.Connection) -> int:

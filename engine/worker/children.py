@@ -15,9 +15,11 @@ from engine.core.queueing import announce_queued, make_queued_event
 from engine.infra.clock import Clock
 from engine.infra.database import DATABASE_ERRORS
 from engine.infra.ids import new_id
+from engine.store.inbox import put_message, read_end
 from engine.store.origins import VersionOrigin, find_version
 from engine.store.runs import ClaimedRun
 from engine.store.starts import Start, accept_starts
+from engine.worker.extras import describe_child_end
 
 MAX_DEPTH = 8
 PAUSE_SECONDS = 0.2
@@ -66,8 +68,22 @@ class ChildStarter:
                 child = _make_start(parent, start, origin, origin.version_id, origin.version, now, traceparent)
                 (accepted,) = await accept_starts(connection, [child])
             if accepted.run_id is not None:
+                if accepted.is_duplicate:
+                    await _repeat_end(pool, parent, start.step, accepted.run_id)
                 return ChildStarted(at=self._clock.now(), step=start.step, run_id=str(accepted.run_id))
         return _refuse(start, now, "workflow_changed", "the workflow was published again and again meanwhile")
+
+
+async def _repeat_end(pool: asyncpg.Pool, parent: ClaimedRun, step: str, run_id: UUID) -> None:
+    """Tell the parent of its child's end once more.
+
+    The child was found, so that the parent's last worker died before it journalled it: what the child said at its end
+    may have been read, and thrown away, while nobody knew of it.
+    """
+    end = await read_end(pool, run_id)
+    if end is not None:
+        payload = describe_child_end(step, run_id, *end)
+        await put_message(pool, parent.id, parent.workspace_id, "child", payload)
 
 
 def _read_id(text: str) -> UUID | None:

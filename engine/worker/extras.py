@@ -91,12 +91,16 @@ def gather_mail(run: ClaimedRun, end: RunEnd | None, event: bytes, cancelled: Se
     `event` is the JSON of `end`.
     """
     if end is not None and run.parent_run_id is not None:
-        # Only its reference, where the output is large.
-        raw = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
-        payload: dict[str, Any] = {"step": run.parent_step, "run_id": run.id, "status": _END_STATUS[type(end)]}
-        payload |= {key: raw[key] for key in ("output", "output_ref", "error") if key in raw}
+        payload = describe_child_end(run.parent_step, run.id, _END_STATUS[type(end)], event)
         extras.mail.append(Mail(run_id=run.parent_run_id, kind="child", payload=_encoder.encode(payload)))
     extras.mail.extend(Mail(run_id=UUID(run_id), kind="cancel", payload=PARENT_ENDED) for run_id in cancelled)
+
+
+def describe_child_end(step: str | None, run_id: UUID, status: str, event: bytes) -> dict[str, Any]:
+    """What a parent hears of its child's end, whose JSON is `event`; only its reference, where the output is large."""
+    raw = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+    kept: dict[str, Any] = {key: raw[key] for key in ("output", "output_ref", "error") if key in raw}
+    return {"step": step, "run_id": run_id, "status": status, **kept}
 
 
 _END_STATUS: dict[type, RunStatus] = {

@@ -1,6 +1,7 @@
 """A claim takes a run with its whole journal, whatever others do to it at the same moment."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +13,7 @@ from engine.store.inbox import put_message
 from engine.store.journal import Batch, Committed, commit_batch
 from engine.store.runs import claim_runs
 from engine.worker import flusher as flusher_module
+from engine.worker.children import ChildStarter
 from tests.integration.worker.conftest import Target, Workshop
 from tests.integration.worker.test_driving import call
 
@@ -144,3 +146,30 @@ async def test_a_run_that_is_claimed_anew_before_its_end_is_known_to_be_durable_
     row = await workshop.wait(run_id, "succeeded")
     assert (is_lost, row["attempt"], len(target.requests)) == (True, 2, 2)
     assert (await workshop.types(run_id)).count("run.started") == 2
+
+
+async def test_a_child_that_ended_before_its_parent_could_know_of_it_is_heard_of_all_the_same(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = await workshop.publish([{"id": "a", "type": "transform", "with": {"values": {"n": 7}}}], output="done")
+    step = {"id": "sub", "type": "workflow", "with": {"workflow_id": str(child)}}
+    (run_id,) = await workshop.start(await workshop.publish([step], output="{{ steps.sub.output }}"))
+    start = ChildStarter.start
+
+    async def start_and_stall(*arguments: Any) -> None:
+        await start(*arguments)
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        # The worker dies when the child exists and the parent's journal does not have it yet.
+        patched.setattr(ChildStarter, "start", start_and_stall)
+        _, life = await workshop.engine()
+        ended = "SELECT id FROM run WHERE parent_run_id = $1 AND finished_at IS NOT NULL"
+        while not await workshop.pool.fetch(ended, run_id):
+            await asyncio.sleep(0.01)
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+    await workshop.engine()
+    await workshop.wait(run_id, "succeeded", seconds=10)
+    assert (await workshop.journal(run_id))[-1].output == "done"
+    assert len(await workshop.pool.fetch("SELECT FROM run WHERE parent_run_id = $1", run_id)) == 1
