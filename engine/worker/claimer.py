@@ -89,7 +89,7 @@ class Claimer:
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
         """These runs may be runnable. What does not fit is dropped: the sweep finds it when there is room."""
-        if len(self._announced) < ANNOUNCED_LIMIT and self._may_claim():
+        if len(self._announced) < ANNOUNCED_LIMIT:
             self._announced.update(dict.fromkeys(run_ids))
             self._wake.set()
         else:
@@ -97,7 +97,7 @@ class Claimer:
 
     def note_commit(self) -> None:
         """Something was committed: runs that waited for that may be claimed now."""
-        if self._lined_up:
+        if self._lined_up or self._announced:
             self._wake.set()
 
     def claim_soon(self) -> None:
@@ -179,12 +179,10 @@ class Claimer:
                 self._line_up(await find_workspaces(connection, run_ids))
             if not await self._claim_in_turn(connection) and not self._announced:
                 break
-        # What has no place now is found by the sweep; the rest waits here for those before it to begin.
-        may_stay = self._places.may_take if self._may_claim() else _nobody
-        if self._announced or any(not may_stay(workspace) for workspace in self._lined_up.workspaces):
+        # What has no place now is found by the sweep; the rest waits here until those before it have begun.
+        if any(not self._places.may_take(workspace) for workspace in self._lined_up.workspaces):
             self._has_left = True
-            self._announced.clear()
-            self._lined_up.drop(lambda workspace: not may_stay(workspace))
+            self._lined_up.drop(lambda workspace: not self._places.may_take(workspace))
 
     def _line_up(self, runs: Iterable[RunOfWorkspace]) -> None:
         for run in runs:
@@ -268,7 +266,3 @@ class Claimer:
 def _alternate(*lists: list[RunOfWorkspace]) -> Iterator[RunOfWorkspace]:
     """Of each list the first, of each the second, and so on."""
     return (run for row in zip_longest(*lists) for run in row if run is not None)
-
-
-def _nobody(_workspace: int) -> bool:
-    return False
