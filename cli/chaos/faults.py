@@ -60,6 +60,8 @@ class Shot(Struct, kw_only=True):
     seconds: float | None = None
     note: str = ""
     has_fired: bool = True
+    # What the product did wrong right then.
+    complaint: str = ""
 
 
 class Scene:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from cli.chaos.faults import Fault, Scene, Shot, begin
-from cli.chaos.processes import BLOCK_SECONDS
+from cli.chaos.processes import BLOCK_SECONDS, Process
 from cli.chaos.waiting import wait_until
 
 # Past the lease of a worker (5 s), so that others take over while it stands still.
@@ -21,7 +21,6 @@ async def _kill_worker(scene: Scene) -> Shot:
     began = time.monotonic()
     owner.process.kill()
     shot.seconds = await scene.hand_over([owner], began)
-    await scene.wait_for_worker(owner.process)
     return shot
 
 
@@ -60,7 +59,7 @@ async def _stop_worker(scene: Scene) -> Shot:
     code = await ended
     shot.counts_from = time.time()
     shot.seconds = await scene.hand_over([owner], time.monotonic())
-    shot.note = f"exit code {code}"
+    shot.complaint = _complain_of(owner.process, code)
     await scene.wait_for_worker(owner.process)
     return shot
 
@@ -101,14 +100,14 @@ async def _kill_api(scene: Scene) -> Shot:
     api = scene.random.choice(scene.cluster.apis)
     shot = begin("kill_api", api.name)
     api.kill()
-    await wait_until(scene.cluster.are_apis_ready)
+    await asyncio.sleep(1.5)
     return shot
 
 
 async def _stop_api(scene: Scene) -> Shot:
     api = scene.random.choice(scene.cluster.apis)
     shot = begin("stop_api", api.name)
-    shot.note = f"exit code {await api.end(30)}"
+    shot.complaint = _complain_of(api, await api.end(30))
     await wait_until(scene.cluster.are_apis_ready)
     return shot
 
@@ -137,6 +136,10 @@ async def _skew_clock(scene: Scene) -> Shot:
     await process.end(30)
     await scene.wait_for_worker(process)
     return shot
+
+
+def _complain_of(process: Process, code: int) -> str:
+    return f"{process.name} ended with code {code} when it was told to stop" if code else ""
 
 
 def _find_library() -> Path | None:

@@ -1,0 +1,119 @@
+"""`./flowforge chaos`: the short profile, and that it leaves nothing behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.chaos.nemesis import FAULTS, SHORT
+from tests.product import clean_environment, wait_for
+
+# In all: servers, processes, load, faults, the calm, the checks.
+BUDGET_SECONDS = 90
+LONG_SECONDS = 300
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line."""
+    return [sys.executable, "-m", "cli.main", "chaos", *arguments]
+
+
+def run_chaos(folder: Path, *arguments: str, seconds: float) -> tuple[int, str, dict[str, Any]]:
+    """Exit code, output and report."""
+    report = folder / "report.json"
+    answer = subprocess.run(
+        command(*arguments, "--json", str(report)),
+        env=clean_environment(TMPDIR=str(folder)),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    output = answer.stdout + answer.stderr
+    assert report.exists(), output
+    return answer.returncode, output, json.loads(report.read_text())
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of everything that works for a chaos run in this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+            line = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in environment + line and line:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path, as sockets need it, through which PostgreSQL's account gets."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
+
+
+@pytest.mark.timeout(BUDGET_SECONDS + 10)
+def test_nothing_is_lost_while_processes_die_and_servers_crash(folder: Path) -> None:
+    code, output, report = run_chaos(
+        folder, "--seconds", "1", "--faults", "short", "--seed", "4", seconds=BUDGET_SECONDS
+    )
+    assert code == 0, output
+    assert "--seed 4" in output
+    assert {recovery["name"]: recovery["fired"] for recovery in report["recoveries"]} == dict.fromkeys(SHORT, 1)
+    assert {verdict["number"] for verdict in report["verdicts"]} == {f"I{number}" for number in range(1, 11)}
+    assert [verdict for verdict in report["verdicts"] if verdict["count"]] == []
+    # It was no idle product that was broken.
+    assert report["queue"]["acked"] > 100
+    assert report["unknown_outcomes"] > 0
+    assert report["fenced_workers"] > 0
+    assert report["repeated_effects"] > 0
+    assert processes_of(folder) == []
+    assert [path.name for path in folder.iterdir()] == ["report.json"]
+
+
+def test_ctrl_c_leaves_no_process_and_no_file_but_the_logs(folder: Path) -> None:
+    with subprocess.Popen(
+        command("--seconds", "60", "--faults", "kill_relay"),
+        env=clean_environment(TMPDIR=str(folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    ) as running:
+        assert running.stdout is not None
+        output = iter(running.stdout.readline, "")
+        assert any("F4 kill_relay" in line for line in output)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(45) == 130
+    wait_for(lambda: processes_of(folder) == [], what="end of all processes")
+    assert list(folder.glob("*/postgres/data")) == []
+
+
+def test_an_unknown_fault_is_told_with_those_that_there_are() -> None:
+    answer = subprocess.run(
+        command("--faults", "earthquake"), env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 2
+    assert all(name in answer.stderr for name in ("earthquake", *FAULTS))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(2 * LONG_SECONDS + 300)
+def test_nothing_is_lost_under_every_fault_again_and_again(folder: Path) -> None:
+    code, output, report = run_chaos(folder, "--seconds", str(LONG_SECONDS), seconds=2 * LONG_SECONDS + 240)
+    assert code == 0, output
+    assert {recovery["name"] for recovery in report["recoveries"]} | report["obstacles"].keys() == FAULTS.keys()
+    assert all(recovery["fired"] for recovery in report["recoveries"])
+    assert report["fenced_writes"] > 0
+    assert report["repeated_effects"] > 0
