@@ -53,7 +53,7 @@ async def test_only_a_few_start_in_one_moment(machine: Machine) -> None:
     turns = Turns()
     assert start_all(turns, 1) == LEAST_BURST
     machine.now += 10
-    assert LEAST_BURST <= start_all(turns, 1) < 100
+    assert LEAST_BURST <= start_all(turns, 1) < 150
     machine.now += 10
     start_all(turns, 2)
     machine.now += 1
