@@ -15,6 +15,8 @@ _STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.skipped", "step.c
 CLOCK_SECONDS = 0.002
 # So much may a delay end before its time: a worker's clock lags behind by the time that an answer takes.
 EARLY_SECONDS = 0.25
+# So much may the date of a run differ from when it was sent and accepted.
+DATE_SECONDS = 1.0
 MEMORY_MIB = 600.0
 CONNECTIONS = 57
 
@@ -192,12 +194,23 @@ def _api_agrees(facts: Facts) -> Iterator[str]:
     for run in facts.runs:
         if run.status == "succeeded" and seen[run.id] != (expected := expected_effects(run.n)):
             yield f"run {run.id} ({run.n}) succeeded: {_difference(seen[run.id], expected)} at the target"
+    yield from _dates_fit(facts)
     for run_id, steps in facts.api_steps.items():
         wrong = {step: status for step, status in steps.items() if status not in {"succeeded", "skipped"}}
         if wrong:
             yield f"run {run_id}: by the API its steps are {wrong}"
     for run_id in seen.keys() - there.keys():
         yield f"effects of run {run_id} were seen, and there is no such run"
+
+
+def _dates_fit(facts: Facts) -> Iterator[str]:
+    dates = {run.n: run.created_at for run in facts.runs}
+    for delivery in facts.deliveries:
+        if delivery.acked_at is None or delivery.n not in dates:
+            continue
+        if not delivery.sent_at - DATE_SECONDS <= dates[delivery.n] <= delivery.acked_at + DATE_SECONDS:
+            off = dates[delivery.n] - delivery.sent_at
+            yield f"run {delivery.run_id} is dated {off:+.1f} s after its start was sent"
 
 
 def _bounded(facts: Facts) -> Iterator[str]:

@@ -73,8 +73,8 @@ class Cluster:
             self._keeping = asyncio.create_task(self.keeper.run())
             await self._wait_until_ready()
             await self._set_up()
-        except BaseException:
-            self.is_broken = True
+        except BaseException as error:
+            self.is_broken = isinstance(error, Exception)
             await self.__aexit__()
             raise
         return self

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from cli.chaos.faults import Fault, Owner, Scene, Shot, begin
+from cli.chaos.processes import Process
 
 # Past the lease of a worker (5 s).
 PARTITION_SECONDS = 7.5
@@ -12,7 +14,7 @@ LATENCY_SECONDS = 0.08
 SLOW_SECONDS = 3.0
 # In a row, so that the repeat of a commit whose answer was lost may lose its answer as well.
 LOST_IN_A_ROW = 2
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 3.0
 
 
 async def _partition_worker(scene: Scene) -> Shot:
@@ -43,23 +45,31 @@ async def _heal_after(scene: Scene, owner: Owner, shot: Shot) -> Shot:
 
 
 async def _lose_answers(scene: Scene) -> Shot:
-    """Let commits of a worker and of an API be done and their answers be lost."""
+    """Let commits of a worker, an API and the relay be done and their answers be lost: the journal's, then any."""
     api = scene.random.choice(scene.cluster.apis)
-    worker = (await scene.busiest()).process
-    shot = begin("lose_answers", f"{worker.name}, {api.name}")
-    before = worker.postgres.dropped, api.postgres.dropped
-    worker.postgres.drop_answers(LOST_IN_A_ROW, "flowforge-worker-journal")
-    api.postgres.drop_answers(LOST_IN_A_ROW, "flowforge-api-ingest")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    lost = (0, 0)
-    while min(lost) < LOST_IN_A_ROW and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
-        lost = worker.postgres.dropped - before[0], api.postgres.dropped - before[1]
-    await worker.postgres.restore()
-    await api.postgres.restore()
-    shot.counts_from, shot.has_fired = time.time(), max(lost) > 0
-    shot.note = f"answers lost: {lost[0]} of the worker, {lost[1]} of the API"
+    worker, relay = (await scene.busiest()).process, await scene.leading_relay()
+    shot = begin("lose_answers", f"{worker.name}, {api.name}, {relay.name}")
+    first = await _lose(((worker, "flowforge-worker-journal"), (api, "flowforge-api-ingest")))
+    then = await _lose(((worker, "flowforge-worker"), (api, "flowforge-api"), (relay, "flowforge-relay")))
+    shot.counts_from, shot.has_fired = time.time(), all(first)
+    shot.note = f"{sum(first)} answers to commits were lost, and {sum(then)} others"
     return shot
+
+
+async def _lose(victims: Sequence[tuple[Process, str]]) -> list[int]:
+    """Lose answers of connections of these names; how many of each."""
+    before = [process.postgres.dropped for process, _ in victims]
+    for process, name in victims:
+        process.postgres.drop_answers(LOST_IN_A_ROW, name)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        lost = [process.postgres.dropped - count for (process, _), count in zip(victims, before, strict=True)]
+        if min(lost) >= LOST_IN_A_ROW or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.02)
+    for process, _ in victims:
+        await process.postgres.restore()
+    return lost
 
 
 async def _refuse_connections(scene: Scene) -> Shot:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cli.chaos.faults import Fault, Scene, Shot, begin
@@ -113,10 +114,20 @@ async def _stop_api(scene: Scene) -> Shot:
 
 
 async def _skew_clock(scene: Scene) -> Shot:
-    """Let a worker's clock jump an hour ahead and two hours back while it works; PostgreSQL's stays right."""
     process = scene.random.choice(scene.cluster.of("worker"))
+    return await _skew(scene, "skew_clock", process, ("+3600", "-3600"))
+
+
+async def _skew_api_clock(scene: Scene) -> Shot:
+    # Not back beyond the true time: a token from the future is refused, as it should be.
+    return await _skew(scene, "skew_api_clock", scene.random.choice(scene.cluster.apis), ("+1500", "+0"))
+
+
+async def _skew(scene: Scene, name: str, process: Process, offsets: Sequence[str]) -> Shot:
+    """Let the clock of a process jump while it works; PostgreSQL's stays right."""
     clock = scene.cluster.folder / "clock"
-    clock.write_text("+0\n")
+    # From its start on it is a little wrong, so that not even its first answer is dated by a right one.
+    clock.write_text("+600\n")
     process.extra = {
         "LD_PRELOAD": str(_find_library()),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
@@ -124,18 +135,26 @@ async def _skew_clock(scene: Scene) -> Shot:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     try:
-        await process.end(30)
-        await scene.wait_for_worker(process)
-        shot = begin("skew_clock", process.name)
-        for offset in ("+3600\n", "-3600\n"):
-            clock.write_text(offset)
+        complaint = _complain_of(process, await process.end(30))
+        await _wait_for(scene, process)
+        shot = begin(name, process.name)
+        shot.complaint = complaint
+        for offset in offsets:
+            clock.write_text(f"{offset}\n")
             await asyncio.sleep(SKEW_SECONDS)
         shot.until = time.time()
     finally:
         process.extra = {}
     await process.end(30)
-    await scene.wait_for_worker(process)
+    await _wait_for(scene, process)
     return shot
+
+
+async def _wait_for(scene: Scene, process: Process) -> None:
+    if process.role == "worker":
+        await scene.wait_for_worker(process)
+    else:
+        await wait_until(scene.cluster.are_apis_ready)
 
 
 def _complain_of(process: Process, code: int) -> str:
@@ -216,6 +235,15 @@ FAULTS = (
         measure="late_start",
         goal=5,
         inject=_skew_clock,
+        obstacle=_needs_library,
+    ),
+    Fault(
+        name="skew_api_clock",
+        number="F19",
+        text="the clock of an API jumps 25 minutes ahead and back",
+        measure="late_answer",
+        goal=2,
+        inject=_skew_api_clock,
         obstacle=_needs_library,
     ),
     Fault(

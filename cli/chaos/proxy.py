@@ -112,7 +112,7 @@ class FaultyProxy:
         self._latency_seconds = seconds
 
     def drop_answers(self, count: int, name: str) -> None:
-        """Let the next `count` statements of connections of this application name be done and their answers be lost.
+        """Let the next `count` statements of connections whose name begins so be done and their answers be lost.
 
         The connection is cut in the place of the answer. `dropped` counts them.
         """
@@ -155,7 +155,7 @@ class FaultyProxy:
 
     def _must_drop(self, connection: _Connection) -> bool:
         count, name = self._to_drop
-        if not count or not connection.is_asking or connection.name != name:
+        if not count or not connection.is_asking or not connection.name.startswith(name):
             return False
         self._to_drop = (count - 1, name)
         self.dropped += 1

@@ -1,5 +1,6 @@
 """The outcome of a chaos run: as text for people, and as a document for programs."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -89,7 +90,7 @@ def measure(fault: Fault, shots: Sequence[Shot], facts: Facts) -> Recovery:
 
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that is not exceeded by at least this share of an ordered sequence."""
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+    return ordered[max(math.ceil(len(ordered) * share) - 1, 0)]
 
 
 def count_effects(facts: Facts) -> tuple[int, int]:

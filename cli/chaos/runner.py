@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import msgspec
 import uvloop
 from msgspec import Struct
@@ -39,7 +41,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def run_chaos(options: Options) -> Report:
     """Break a product for so long, and give the report; its text is left to the caller."""
-    report, folder = uvloop.run(_run(options))
+    try:
+        report, folder = uvloop.run(_run(options))
+    except asyncio.CancelledError:
+        # By SIGTERM, which is to tidy up as Ctrl-C does.
+        raise click.Abort from None
     if options.json_file:
         options.json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     if folder is not None:
@@ -49,6 +55,8 @@ def run_chaos(options: Options) -> Report:
 
 async def _run(options: Options) -> tuple[Report, Path | None]:
     progress(f"chaos with --seed {options.seed}: starting servers, 2 APIs, 2 relays, 3 workers")
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     faults, obstacles = choose_faults(options.faults)
     async with Cluster(options.seed, keep=options.keep) as cluster:
         load = Load(cluster, rate=options.rate, seed=options.seed)
@@ -66,7 +74,7 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
             await come_to_rest(cluster, load)
             complaints = [*cluster.keeper.complaints, *nemesis.complaints, *load.complaints]
             facts = await gather_facts(cluster, load, watcher, tail, complaints)
-        except BaseException:
+        except Exception:
             cluster.is_broken = True
             raise
         finally:
@@ -140,7 +148,7 @@ async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
 
 def _find_failures(report: Report) -> list[str]:
     """Why the run proves too little, or what the product itself called an error."""
-    report.fenced_workers = report.logged.pop("worker_fenced", 0)
+    report.fenced_workers = report.logged.pop("worker_starts_anew", 0)
     retried = report.logged.pop("commit_retried", 0)
     failures = [f"{name} never happened" for name in (one.name for one in report.recoveries if not one.fired)]
     failures += [f"logged {count} times: {name}" for name, count in report.logged.items()]

@@ -20,7 +20,7 @@ _FENCED = re.compile(r'^flowforge_fenced_writes_total\{process="([^"]+)"\} (\S+)
 _RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
 _LOUD = ("error", "critical")
 # Warnings that tell what was put to the test.
-COUNTED = ("worker_fenced", "commit_retried")
+COUNTED = ("worker_starts_anew", "commit_retried")
 
 
 class Watcher:

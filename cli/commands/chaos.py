@@ -7,7 +7,7 @@ import click
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(1, 7200), default=180.0, help="How long to break it (180).")
+@click.option("--seconds", type=click.FloatRange(1, 1800), default=180.0, help="How long to break it (180).")
 @click.option("--seed", type=click.IntRange(min=0), help="Order and victims of the faults; default: chosen, and told.")
 @click.option("--faults", metavar="NAME,…", help="Only these kinds, or `short` for a quick choice; default: all.")
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=10.0, help="Runs started a second (10).")

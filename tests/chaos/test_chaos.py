@@ -82,7 +82,10 @@ def test_nothing_is_lost_while_processes_die_and_servers_crash(folder: Path) -> 
     assert [path.name for path in folder.iterdir()] == ["report.json"]
 
 
-def test_ctrl_c_leaves_no_process_and_no_file_but_the_logs(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)], ids=["ctrl_c", "sigterm"]
+)
+def test_a_signal_leaves_no_process_and_no_file(folder: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
         command("--seconds", "60", "--faults", "kill_relay"),
         env=clean_environment(TMPDIR=str(folder)),
@@ -94,10 +97,10 @@ def test_ctrl_c_leaves_no_process_and_no_file_but_the_logs(folder: Path) -> None
         assert running.stdout is not None
         output = iter(running.stdout.readline, "")
         assert any("F4 kill_relay" in line for line in output)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         assert running.wait(45) == 130
     wait_for(lambda: processes_of(folder) == [], what="end of all processes")
-    assert list(folder.glob("*/postgres/data")) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_an_unknown_fault_is_told_with_those_that_there_are() -> None:

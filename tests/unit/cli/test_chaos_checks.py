@@ -171,6 +171,10 @@ def show_effect_of_nothing(facts: Facts) -> None:
     facts.effects = [*facts.effects, effect("reserve", BEGAN, run_id="run-9", key="run-9:reserve")]
 
 
+def misdate(facts: Facts) -> None:
+    change_run(facts, created_at=BEGAN + 600)
+
+
 def grow(facts: Facts) -> None:
     facts.memory_mib = {"api-1": 2000.0}
 
@@ -218,6 +222,7 @@ def test_a_faultless_run_breaks_nothing() -> None:
         ("I9", let_api_differ),
         ("I9", miss_effect),
         ("I9", show_effect_of_nothing),
+        ("I9", misdate),
         ("I10", grow),
         ("I10", answer_500),
     ],
