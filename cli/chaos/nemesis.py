@@ -34,10 +34,12 @@ class Nemesis:
     """One after the other, with a short calm between. `shots` tells what was done."""
 
     def __init__(self, cluster: Cluster, faults: Sequence[Fault], *, seed: int, is_long: bool) -> None:
+        self._cluster = cluster
         self._faults = list(faults)
         self._random = random.Random(seed)  # noqa: S311 - to be repeatable is the point
         self._scene = Scene(cluster, self._random, is_long=is_long)
         self._began = 0.0
+        self.kills = 0
         self.shots: list[Shot] = []
         self.complaints: list[str] = []
 
@@ -56,6 +58,14 @@ class Nemesis:
                 is_first = False
         finally:
             await self._scene.close()
+
+    async def kill_every(self, seconds: float) -> None:
+        """Kill any process every so often, whatever else is being done, until cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            victim = self._random.choice([process for process in self._cluster.processes if process.pid])
+            victim.kill()
+            self.kills += 1
 
     async def _do(self, fault: Fault) -> None:
         for _ in range(TRIES):

@@ -56,6 +56,7 @@ class Report(Struct, kw_only=True):
     effects: int
     retried_effects: int
     repeated_effects: int
+    kills: int
     fenced_workers: int
     fenced_writes: int
     rest_seconds: float
@@ -121,6 +122,7 @@ def write_text(report: Report) -> str:
         f"effects:   {report.effects}, in {report.transitions} transitions",
         f"           {report.retried_effects} further attempts, {report.repeated_effects} repeats of an attempt",
         f"fenced:    {report.fenced_workers} workers, {report.fenced_writes} writes",
+        *([f"killed:    {report.kills} processes beside these faults"] if report.kills else []),
         f"at rest:   {report.rest_seconds:.1f} s after the last fault",
         f"bounds:    {max(report.memory_mib.values()):.0f} MiB a process, {report.connections} connections",
         f"logged:    {logged or 'no errors'}",

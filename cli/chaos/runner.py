@@ -29,12 +29,13 @@ LONG_SECONDS = 300.0
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What was asked for. `rate` is in starts a second."""
+    """What was asked for. `rate` is in starts a second, `kill_every` in seconds."""
 
     seconds: float
     seed: int
     faults: Sequence[str]
     rate: float
+    kill_every: float | None
     keep: bool
     json_file: Path | None
 
@@ -66,7 +67,7 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
         try:
             await load.open()
             began = time.monotonic()
-            await _break(load, nemesis, options.seconds)
+            await _break(load, nemesis, options)
             seconds = time.monotonic() - began
             progress("no more faults: waiting until all that was accepted has ended")
             rest_seconds = await come_to_rest(cluster, load)
@@ -86,17 +87,21 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
         report.recoveries = [measure(fault, nemesis.shots, facts) for fault in faults]
         report.answers = {str(status): count for status, count in load.statuses.items()}
         report.unknown_outcomes, report.fenced_writes = load.unknown, watcher.fenced_writes
+        report.kills = nemesis.kills
         report.failures = _find_failures(report)
         cluster.is_broken = not report.has_passed
     return report, cluster.folder if cluster.folder.exists() else None
 
 
-async def _break(load: Load, nemesis: Nemesis, seconds: float) -> None:
+async def _break(load: Load, nemesis: Nemesis, options: Options) -> None:
     """Load all the time, faults after a warm-up."""
     sending = asyncio.create_task(load.run())
+    killing: asyncio.Task[None] | None = None
     try:
         await asyncio.sleep(WARM_UP_SECONDS)
-        breaking = asyncio.create_task(nemesis.run(seconds))
+        breaking = asyncio.create_task(nemesis.run(options.seconds))
+        if options.kill_every is not None:
+            killing = asyncio.create_task(nemesis.kill_every(options.kill_every))
         # Should the load fail there is nothing to break.
         await asyncio.wait({sending, breaking}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():
@@ -104,8 +109,10 @@ async def _break(load: Load, nemesis: Nemesis, seconds: float) -> None:
             await sending
         await breaking
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        beside = [task for task in (sending, killing) if task is not None]
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
@@ -135,6 +142,7 @@ async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
         effects=len(facts.effects),
         retried_effects=retried,
         repeated_effects=repeated,
+        kills=0,
         fenced_workers=0,
         fenced_writes=0,
         rest_seconds=0.0,

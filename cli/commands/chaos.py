@@ -11,10 +11,17 @@ import click
 @click.option("--seed", type=click.IntRange(min=0), help="Order and victims of the faults; default: chosen, and told.")
 @click.option("--faults", metavar="NAME,…", help="Only these kinds, or `short` for a quick choice; default: all.")
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=10.0, help="Runs started a second (10).")
+@click.option("--kill-every", type=click.FloatRange(0.5), help="Also kill any process every so many seconds.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Also write JSON there.")
 @click.option("--keep", is_flag=True, help="Keep logs and ledger; they are kept as well where something is wrong.")
 def command(
-    seconds: float, seed: int | None, faults: str | None, rate: float, json_file: Path | None, keep: bool
+    seconds: float,
+    seed: int | None,
+    faults: str | None,
+    rate: float,
+    kill_every: float | None,
+    json_file: Path | None,
+    keep: bool,
 ) -> int:
     """Break a product of its own, started for this on free ports, and check that nothing accepted is lost.
 
@@ -36,6 +43,7 @@ def command(
             seed=choose_seed() if seed is None else seed,
             faults=names,
             rate=rate,
+            kill_every=kill_every,
             keep=keep,
             json_file=json_file,
         )
