@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from cli.connections import check_database, explain_database
 from engine.infra.database import connect, create_engine
@@ -17,9 +18,21 @@ from engine.infra.settings import SettingError, Settings
 SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
 # Any constant that no other program on the same database uses.
 _LOCK = 5_077_011_422
-_LOCK_PATIENCE_SECONDS = 120.0
-# A migration that waits longer for a table's lock gives up rather than hold up everybody behind it.
-_LOCK_TIMEOUT = "10s"
+_LOCK_PATIENCE_SECONDS = 300.0
+# A migration that waits longer for a table's lock lets everybody behind it go first, and tries again. Long enough for
+# PostgreSQL to send an autovacuum away that is in the way.
+_LOCK_TIMEOUT_MS = 2000
+_TABLE_PATIENCE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 5.0
+# Lock not available, deadlock detected.
+_IN_THE_WAY = ("55P03", "40P01")
+# Transactions that are worth naming when a table cannot be had.
+_OLD_TRANSACTIONS = """
+SELECT string_agg(format('pid %s (%s, for %s s)', pid, coalesce(nullif(application_name, ''), 'unnamed'),
+                         round(extract(epoch FROM now() - xact_start))), ', ' ORDER BY xact_start)
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - interval '1 second'
+"""
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -61,8 +74,6 @@ async def _migrate(settings: Settings) -> list[str]:
 
 def _upgrade(connection: Connection) -> list[str]:
     _take_lock(connection)
-    connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
-    connection.commit()
     scripts = ScriptDirectory(str(SCRIPTS))
     before = MigrationContext.configure(connection).get_current_heads()
     connection.commit()
@@ -81,8 +92,40 @@ def _upgrade(connection: Connection) -> list[str]:
     config.attributes["on_apply"] = lambda step, **_: applied.append(
         f"{step.up_revision.revision}: {step.up_revision.doc}"
     )
-    command.upgrade(config, "head")
+    _apply(connection, config)
     return applied
+
+
+def _apply(connection: Connection, config: Config) -> None:
+    """Apply what is missing, each revision in its transaction, for as often as others hold a table that it needs."""
+    deadline = time.monotonic() + _TABLE_PATIENCE_SECONDS
+    pause = 0.5
+    while True:
+        connection.execute(
+            text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": str(_LOCK_TIMEOUT_MS)}
+        )
+        connection.commit()
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                raise
+            if time.monotonic() > deadline:
+                raise _explain_holders(connection) from error
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _explain_holders(connection: Connection) -> SettingError:
+    holders = connection.scalar(text(_OLD_TRANSACTIONS)) or "nobody at this moment"
+    return SettingError(
+        "FLOWFORGE_DATABASE_URL: a table that the migration needs was held by others for "
+        f"{_TABLE_PATIENCE_SECONDS:.0f} s; what was applied so far stays, the rest waits. "
+        f"Long transactions: {holders}. End them, then migrate again."
+    )
 
 
 def _take_lock(connection: Connection) -> None:
