@@ -32,6 +32,10 @@ _SERVER_SETTINGS = {
     "jit": "off",
 }
 
+# For connections whose statements find every row by a key: planned once, not anew with the arguments of each call. Over
+# many partitions planning takes longer than the work.
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+
 
 def _dsn(settings: Settings) -> str:
     if not settings.database_url:
