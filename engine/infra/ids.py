@@ -19,3 +19,8 @@ def floor_id(moment: datetime) -> UUID:
     """The smallest UUID that a UUIDv7 made at or after `moment` can have: a bound for range queries and partitions."""
     milliseconds = int(moment.astimezone(UTC).timestamp() * 1000)
     return UUID(int=milliseconds << 80)
+
+
+def moment_of(run_id: UUID) -> datetime:
+    """The moment at which a UUIDv7 was made, to the millisecond."""
+    return datetime.fromtimestamp((run_id.int >> 80) / 1000, UTC)

@@ -74,5 +74,10 @@ RELAY_LEADS = _gauge("relay_leads", "1 in the relay that publishes, 0 on standby
 OUTBOX_ROWS = _gauge("outbox_rows", "Outbox rows that wait, counted up to 100,000")
 OUTBOX_OLDEST_SECONDS = _gauge("outbox_oldest_seconds", "Age of the oldest outbox row that waits")
 
+# Retention
+RETENTION_ROWS = _counter("retention_rows", "Rows deleted for their age; a run with its history is one", "table")
+PARTITIONS_DROPPED = _counter("partitions_dropped", "Partitions dropped with all the runs in them")
+RETENTION_SECONDS = _histogram("retention_seconds", "Time of one pass of the retention", buckets=_LONG)
+
 # Telemetry
 TRACE_SPANS = _counter("trace_spans", "Recorded spans: exported, failed, dropped by a full queue", "outcome")

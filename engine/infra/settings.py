@@ -56,6 +56,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     suspend_after_seconds: Annotated[
         float, Meta(ge=0, description="longest wait that a run spends in a worker's memory")
     ] = 30.0
+    retention_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="days that runs are kept after their end, and receipts; 0: for ever")
+    ] = 30
+    dedup_hours: Annotated[int, Meta(ge=24, description="hours for which the same inbound event is a repeat")] = 72
+    retention_interval_seconds: Annotated[
+        float, Meta(gt=0, description="time between looks for what is to be deleted for its age")
+    ] = 300.0
+    retention_batch_rows: Annotated[
+        int, Meta(ge=1, le=10_000, description="rows that are deleted for their age in one transaction")
+    ] = 200
     drain_seconds: Annotated[float, Meta(ge=0, description="time that steps in flight get when a worker stops")] = 20.0
 
     @property

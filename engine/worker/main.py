@@ -25,6 +25,7 @@ from engine.steps.plugins import tell_of_plugins
 from engine.steps.registry import plugin_reports
 from engine.worker.engine import Engine
 from engine.worker.flusher import WorkerFenced
+from engine.worker.retention import Retention
 
 INBOX_CHANNEL = "ff:inbox"
 HAND_OVER_SECONDS = 5.0
@@ -73,6 +74,7 @@ class _Process:
                     asyncio.create_task(self._listen(redis)),
                     asyncio.create_task(publish_metrics(redis, "worker")),
                     asyncio.create_task(collect_garbage()),
+                    asyncio.create_task(Retention(self._settings).run()),
                 ]
                 try:
                     await self._keep_engine(redis, http, bells)
