@@ -32,9 +32,13 @@ _SERVER_SETTINGS = {
     "jit": "off",
 }
 
-# For connections whose statements find every row by a key: planned once, not anew with the arguments of each call. Over
-# many partitions planning takes longer than the work.
-PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+# For connections whose statements find every row by a key. They are planned once, not anew with the arguments of each
+# call: over many partitions planning takes longer than the work. And never by reading a table through: that looks cheap
+# for a partition that is empty yet, and would stay in the plan while it fills.
+BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+# For those that change many rows by their keys at once and read nothing in order. To the planner, a look into one of
+# many partitions is one into all of them, so that it would rather go through a whole index of some 10,000 runs.
+BY_KEYS_ALONE = {**BY_KEY, "enable_indexscan": "off"}
 
 
 def _dsn(settings: Settings) -> str:

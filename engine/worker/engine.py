@@ -19,7 +19,7 @@ from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.broker import Doorbell
 from engine.infra.clock import Clock, DatabaseClock
-from engine.infra.database import PLANNED_ONCE, connect
+from engine.infra.database import BY_KEY, BY_KEYS_ALONE, connect
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
@@ -103,7 +103,7 @@ class Engine:
         structlog.contextvars.bind_contextvars(worker_id=worker_id)
         self._flusher = Flusher(
             worker_id,
-            lambda: connect(self._settings, name="worker-journal", **PLANNED_ONCE),
+            lambda: connect(self._settings, name="worker-journal", **BY_KEYS_ALONE),
             on_commit=self._on_commit,
         )
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
@@ -398,4 +398,4 @@ async def _connect_lazily(settings: Settings, name: str) -> asyncpg.Connection:
     What is lost with a crash of the database was only a claim on work, and is claimed again. Nothing overtakes it: the
     first journal commit after it carries it to the disk.
     """
-    return await connect(settings, name=name, synchronous_commit="off", **PLANNED_ONCE)
+    return await connect(settings, name=name, synchronous_commit="off", **BY_KEY)
