@@ -19,7 +19,7 @@ from cli.chaos.cluster import Cluster
 from cli.chaos.facts import Facts
 from cli.chaos.load import Load
 from cli.chaos.nemesis import Nemesis, choose_faults
-from cli.chaos.report import Report, count_effects, measure, quantile, write_text
+from cli.chaos.report import Report, count_effects, measure, quantile
 from cli.chaos.watching import Watcher, count_loud_lines
 from cli.report import progress
 
@@ -95,24 +95,20 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
 
 async def _break(load: Load, nemesis: Nemesis, options: Options) -> None:
     """Load all the time, faults after a warm-up."""
-    sending = asyncio.create_task(load.run())
-    killing: asyncio.Task[None] | None = None
+    tasks = [asyncio.create_task(load.run())]
     try:
         await asyncio.sleep(WARM_UP_SECONDS)
-        breaking = asyncio.create_task(nemesis.run(options.seconds))
+        tasks.append(asyncio.create_task(nemesis.run(options.seconds)))
         if options.kill_every is not None:
-            killing = asyncio.create_task(nemesis.kill_every(options.kill_every))
-        # Should the load fail there is nothing to break.
-        await asyncio.wait({sending, breaking}, return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            breaking.cancel()
-            await sending
-        await breaking
+            tasks.append(asyncio.create_task(nemesis.kill_every(options.kill_every)))
+        # Load and kills go on for ever: when one of them is over first, it has failed.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        beside = [task for task in (sending, killing) if task is not None]
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
@@ -173,6 +169,3 @@ def _find_failures(report: Report) -> list[str]:
 def choose_seed() -> int:
     """A seed for a run that was given none."""
     return random.SystemRandom().randrange(1, 1_000_000)
-
-
-__all__ = ["Options", "choose_seed", "run_chaos", "write_text"]
