@@ -1,0 +1,46 @@
+"""Which database is meant: the one that is named, that of a running product, or that of a data folder at rest."""
+
+import hmac
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cli.data_folder import DataFolder
+from cli.run_file import RunFile
+from cli.servers.postgres import Postgres
+from engine.infra.settings import Settings
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of a database that runs, for as long as the block takes."""
+    if settings.database_url:
+        yield settings
+        return
+    running = RunFile(Path(settings.data_dir) / "run.json").read().get("postgres") or {}
+    folder = DataFolder(Path(settings.data_dir))
+    if url := running.get("url"):
+        yield msgspec.structs.replace(settings, database_url=url)
+        return
+    folder.claim()
+    postgres = Postgres(folder.path / "postgres")
+    try:
+        postgres.start()
+        yield msgspec.structs.replace(settings, database_url=postgres.url)
+    finally:
+        postgres.stop()
+        folder.release()
+
+
+def name_key(settings: Settings) -> str:
+    """A name of the secret key that does not tell it, empty where there is none: the same key has the same name."""
+    path = Path(settings.data_dir) / "secret.key"
+    encoded = settings.secret_key or (path.read_text().strip() if path.exists() else "")
+    try:
+        key = b64decode(encoded, validate=True)
+    except ValueError:
+        return ""
+    return hmac.digest(key, b"the key that a backup needs", "sha256")[:8].hex() if key else ""
