@@ -101,11 +101,8 @@ class Engine:
         await self._lease.acquire()
         worker_id = self._lease.worker_id
         structlog.contextvars.bind_contextvars(worker_id=worker_id)
-        self._flusher = Flusher(
-            worker_id,
-            lambda: connect(self._settings, name="worker-journal", **BY_KEYS_ALONE),
-            on_commit=self._on_commit,
-        )
+        journal = partial(connect, self._settings, name="worker-journal", **BY_KEYS_ALONE)
+        self._flusher = Flusher(worker_id, journal, on_commit=self._on_commit)
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._children = ChildStarter(self._loader.connected, self.clock)
