@@ -4,8 +4,6 @@ import asyncio
 from math import exp
 from time import perf_counter, thread_time
 
-from msgspec import Struct
-
 from engine.infra.fair_queue import FairQueue
 
 LEAST_BURST = 8
@@ -14,24 +12,13 @@ WINDOW_SECONDS = 0.1
 BUSY = 0.4
 MEMORY_SECONDS = 3.0
 TICK_SECONDS = 0.001
+# What starts may make of the processor, and how much of that at once, where less was started before.
+MOST_SHARE, BURST_SECONDS = 0.8, 0.003
+# With more than this to do between two ticks, the event loop has fallen behind.
+BEHIND_SECONDS = 0.0015
 LEAST_SHARE, SHARE_STEP, SHARE_CUT = 0.3, 0.02, 0.95
+# For so long after another one has started something, a workspace is not alone.
 MANY_SECONDS = 5.0
-
-
-class Pace(Struct, frozen=True):
-    """`share`: what starts may make of the processor. `burst`: how much of that at once, where less was started before.
-
-    With more than `behind` to do between two ticks, the event loop has fallen behind. Times in seconds.
-    """
-
-    share: float
-    burst: float
-    behind: float
-
-
-# Larger turns cost less for each start, and hold up nobody but their own workspace and whoever comes next.
-ALONE = Pace(1.5, 0.02, 0.01)
-AMONG_OTHERS = Pace(0.8, 0.003, 0.0015)
 
 
 class Turns:
@@ -39,7 +26,8 @@ class Turns:
 
     What a start costs in the end is the processor time of this thread by the number of starts, measured all the time.
     Without this a flood would start whatever it can, and everybody's next turn would come behind all that follows.
-    Workspaces that wait are served in turn; they go by their ids as numbers.
+    Workspaces that wait are served in turn; they go by their ids as numbers. One that is alone never waits: small turns
+    cost more for each start than large ones, and it has nobody to hold up.
     """
 
     def __init__(self) -> None:
@@ -47,8 +35,7 @@ class Turns:
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
         # The last seconds, older ones fading; a fifth of a millisecond a start until it is known better.
         self._spent, self._works = 0.04, 200.0
-        self._pace = ALONE
-        self._share = 1.0
+        self._share = MOST_SHARE
         self._rate = self._share * self._works / self._spent
         self._left = float(LEAST_BURST)
         # Beginnings and ends since the window began: half of a work each.
@@ -64,12 +51,16 @@ class Turns:
         """Start at once, where that keeps nobody waiting."""
         if self._waiting:
             return False
+        now = perf_counter()
+        if workspace == self._workspace and now >= self._many_until:
+            # Nobody else is there whom it could hold up.
+            return True
         if self._left < 1:
-            self._refill(perf_counter())
+            self._refill(now)
             if self._left < 1:
                 self._is_short = True
                 return False
-        self._start(workspace)
+        self._start(workspace, now)
         return True
 
     def note_end(self) -> None:
@@ -91,14 +82,12 @@ class Turns:
             self._waiting.discard(workspace, turn)
             raise
 
-    def _start(self, workspace: int) -> None:
+    def _start(self, workspace: int, now: float) -> None:
         self._left -= 1
         self._halves += 1
         if workspace != self._workspace:
             if self._workspace is not None:
-                self._many_until = self._refilled_at + MANY_SECONDS
-                if self._pace is ALONE:
-                    self._keep_pace(AMONG_OTHERS)
+                self._many_until = now + MANY_SECONDS
             self._workspace = workspace
 
     def _arm(self) -> None:
@@ -109,12 +98,13 @@ class Turns:
         # Not the time that went by: the thread may have had to wait for a processor.
         self._ticks_cpu += thread_time() - self._armed_cpu
         self._ticks += 1
-        self._refill(perf_counter())
-        while self._left >= 1 and self._waiting:
+        now = perf_counter()
+        self._refill(now)
+        while self._waiting and (self._left >= 1 or now >= self._many_until):
             workspace, turn = self._waiting.pop()
             if not turn.done():
                 turn.set_result(None)
-                self._start(workspace)
+                self._start(workspace, now)
         if self._waiting:
             self._arm()
         else:
@@ -123,7 +113,7 @@ class Turns:
     def _refill(self, now: float) -> None:
         if now - self._window_at >= WINDOW_SECONDS:
             self._learn(now)
-        most = max(self._rate * self._pace.burst, LEAST_BURST)
+        most = max(self._rate * BURST_SECONDS, LEAST_BURST)
         self._left = min(self._left + (now - self._refilled_at) * self._rate, most)
         self._refilled_at = now
 
@@ -135,16 +125,11 @@ class Turns:
             fading = exp(-elapsed / MEMORY_SECONDS)
             self._spent = self._spent * fading + spent
             self._works = self._works * fading + self._halves / 2
-        if self._ticks_cpu > self._pace.behind * self._ticks:
+        if self._ticks_cpu > BEHIND_SECONDS * self._ticks:
             self._share = max(min(self._share, spent / elapsed) * SHARE_CUT, LEAST_SHARE)
         else:
-            self._share += SHARE_STEP
-        self._keep_pace(AMONG_OTHERS if now < self._many_until else ALONE)
+            self._share = min(self._share + SHARE_STEP, MOST_SHARE)
+        self._rate = self._share * max(self._works, 1.0) / self._spent
         self._window_at, self._window_cpu = now, cpu
         self._halves, self._ticks, self._ticks_cpu = 0, 0, 0.0
         self._is_short = bool(self._waiting)
-
-    def _keep_pace(self, pace: Pace) -> None:
-        self._pace = pace
-        self._share = min(self._share, pace.share)
-        self._rate = self._share * max(self._works, 1.0) / self._spent
