@@ -19,7 +19,21 @@ from cli.client.telling import say_duration, say_run, say_step
 from cli.client.wire import Answer, normalise_url
 from tests.architecture.sources import ROOT
 
-COMMANDS = ("login", "import_", "export", "run", "runs", "logs", "cancel", "retry", "rerun", "signal", "approvals", "approve", "reject")
+COMMANDS = (
+    "login",
+    "import_",
+    "export",
+    "run",
+    "runs",
+    "logs",
+    "cancel",
+    "retry",
+    "rerun",
+    "signal",
+    "approvals",
+    "approve",
+    "reject",
+)
 AT = "2026-01-31T09:00:00Z"
 LATER = "2026-02-02T09:00:00Z"
 
