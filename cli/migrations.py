@@ -62,6 +62,8 @@ async def _migrate(settings: Settings) -> list[str]:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_upgrade)
+    except SettingError:
+        raise
     except Exception as error:
         # Alembic and SQLAlchemy wrap the driver's error: the innermost says what happened.
         cause: BaseException = error

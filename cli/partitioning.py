@@ -22,7 +22,7 @@ STORAGE = {"run": " WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05
 
 def add_bound(table: str, key: str) -> None:
     """Let the default partition promise to hold ids from before the bound only; what is there is not looked at."""
-    bound = _choose_bound() if table == "run" else _read_bound("run")
+    bound = _choose_bound(table, key) if table == "run" else _read_bound("run")
     op.execute(f"ALTER TABLE {table}_default ADD CONSTRAINT {table}_first_bound CHECK ({key} < '{bound}') NOT VALID")
 
 
@@ -33,7 +33,8 @@ def drop_bound(table: str) -> None:
 
 def make_partitions(table: str) -> None:
     """Make the default partition the first one, and others for the time to come."""
-    bound = _read_bound(table)
+    # The runs' own, whatever the others promised: partitions of all three are dropped together.
+    bound = _read_bound("run") if table == "run" else _read_first_bound()
     op.execute(f"ALTER TABLE {table} DETACH PARTITION {table}_default")
     _rename(f"{table}_default", f"{table}_first")
     op.execute(f"ALTER TABLE {table} ATTACH PARTITION {table}_first FOR VALUES FROM (MINVALUE) TO ('{bound}')")
@@ -66,16 +67,14 @@ def undo_partitions(table: str, key: str) -> None:
     for partition in sorted({*partitions, f"{table}_rest"} - {f"{table}_default", f"{table}_first"}):
         op.execute(f"INSERT INTO {table}_default SELECT * FROM {partition}")  # noqa: S608 - names from the catalogue
         op.execute(f"DROP TABLE {partition}")
-    # No id is beyond this one, which the step before takes away again.
-    op.execute(
-        f"ALTER TABLE {table}_default ADD CONSTRAINT {table}_first_bound "
-        f"CHECK ({key} <= 'ffffffff-ffff-ffff-ffff-ffffffffffff') NOT VALID"
-    )
+    bound = _choose_bound(table, key)
+    op.execute(f"ALTER TABLE {table}_default ADD CONSTRAINT {table}_first_bound CHECK ({key} < '{bound}') NOT VALID")
 
 
-def _choose_bound() -> UUID:
+def _choose_bound(table: str, key: str) -> UUID:
     """The first id of a midnight (UTC) that is a week away, and after every run that is there."""
-    last = op.get_bind().scalar(text("SELECT id FROM run_default ORDER BY id DESC LIMIT 1"))
+    query = f"SELECT {key} FROM {table}_default ORDER BY {key} DESC LIMIT 1"  # noqa: S608 - names of this module
+    last = op.get_bind().scalar(text(query))
     newest = max(int(time.time() * 1000), 0 if last is None else UUID(str(last)).int >> 80)
     return UUID(int=min((newest // DAY_MS + 1 + DAYS_BEFORE_THE_BOUND) * DAY_MS, (1 << 48) - 1) << 80)
 
@@ -85,9 +84,18 @@ def _read_bound(table: str) -> UUID:
         text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"),
         {"name": f"{table}_first_bound"},
     )
-    match = re.search(r"'([0-9a-f-]{36})'", str(definition))
+    return _find_id(str(definition))
+
+
+def _read_first_bound() -> UUID:
+    query = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = to_regclass('run_first')"
+    return _find_id(str(op.get_bind().scalar(text(query))))
+
+
+def _find_id(expression: str) -> UUID:
+    match = re.search(r"'([0-9a-f-]{36})'", expression)
     if match is None:
-        raise RuntimeError(f"{table}_first_bound names no bound: {definition}")
+        raise RuntimeError(f"there is no bound in {expression!r}")
     return UUID(match[1])
 
 

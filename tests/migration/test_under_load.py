@@ -1,0 +1,75 @@
+"""Code that was started before a migration goes on while it is made, and after it.
+
+The worker's statements are those of the release before: none of them names a partition.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from cli.migrations import current_revision, head, migrate
+from engine.infra.database import create_pool
+from engine.infra.settings import Settings
+from tests.integration.worker.conftest import Workshop
+
+# What a person at the API would call an outage.
+LONGEST_SECONDS = 3.0
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+STEPS = [
+    {"id": "first", "type": "transform", "with": {"values": {"number": 1}}},
+    {"id": "pause", "type": "delay", "with": {"seconds": 0.2}, "after": ["first"]},
+    {"id": "second", "type": "transform", "with": {"values": {"number": 2}}, "after": ["pause"]},
+]
+
+
+@pytest.fixture
+async def workshop(older: Settings, clean_redis: str) -> AsyncIterator[Workshop]:
+    settings = msgspec.structs.replace(older, secret_key=KEY, redis_url=clean_redis, sweep_seconds=0.1)
+    pool = await create_pool(settings, name="test", size=4)
+    await pool.execute("DELETE FROM run")
+    place = Workshop(settings, pool)
+    yield place
+    await place.close()
+    await pool.close()
+
+
+async def test_runs_go_on_while_the_database_is_migrated(workshop: Workshop) -> None:
+    workflow = await workshop.publish(STEPS)
+    await workshop.engine()
+    await workshop.engine()
+    started: list[object] = []
+    longest = 0.0
+    stop = asyncio.Event()
+
+    async def keep_starting() -> None:
+        nonlocal longest
+        while not stop.is_set():
+            moment = time.monotonic()
+            started.extend(await workshop.start(workflow, 3))
+            longest = max(longest, time.monotonic() - moment)
+            await asyncio.sleep(0.01)
+
+    starting = asyncio.create_task(keep_starting())
+    await workshop.wait((await workshop.start(workflow))[0], "succeeded")
+    assert await asyncio.to_thread(migrate, workshop.settings)
+    assert await current_revision(workshop.settings) == head()
+    await workshop.wait((await workshop.start(workflow))[0], "succeeded")
+    stop.set()
+    await starting
+    assert len(started) > 10
+    assert longest < LONGEST_SECONDS
+    unfinished = "SELECT count(*) FROM run WHERE id = ANY ($1) AND status <> 'succeeded'"
+    deadline = time.monotonic() + 20
+    while await workshop.pool.fetchval(unfinished, started):
+        assert time.monotonic() < deadline, "runs are stuck"
+        await asyncio.sleep(0.05)
+    events = await workshop.pool.fetch(
+        "SELECT run_id, array_agg(kind ORDER BY seq) AS kinds FROM journal WHERE run_id = ANY ($1) GROUP BY run_id",
+        started,
+    )
+    assert len(events) == len(started)
+    assert len({tuple(row["kinds"]) for row in events}) == 1, "every run had the same history, each step once"
+    assert await workshop.pool.fetchval("SELECT count(*) FROM run_default") == 0
