@@ -137,7 +137,8 @@ async def _check_migrations(state: State) -> str | None:
         if await connection.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
             return "the database is empty; run `./flowforge migrate`"
         found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if found != newest_revision():
+    # A newer one is fine: a revision leaves what the release before it needs, so that processes are replaced in turn.
+    if str(found) < newest_revision():
         return f"the database is at {found}, this version needs {newest_revision()}; run `./flowforge migrate`"
     return None
 
