@@ -16,7 +16,7 @@ FAULTS: dict[str, Fault] = {
 # Of each kind, those that show the most in the least time.
 SHORT = (
     "kill_worker",
-    "freeze_worker",
+    "blind_worker",
     "kill_relay",
     "kill_api",
     "flush_redis",

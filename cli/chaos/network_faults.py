@@ -32,6 +32,14 @@ async def _mute_worker(scene: Scene) -> Shot:
     return await _heal_after(scene, owner, shot)
 
 
+async def _blind_worker(scene: Scene) -> Shot:
+    # It can still write, and does: only the fence stands between it and the runs that are now another one's.
+    owner = await scene.busiest()
+    shot = begin("blind_worker", owner.process.name)
+    owner.process.postgres.swallow("flowforge-worker-lease")
+    return await _heal_after(scene, owner, shot)
+
+
 async def _heal_after(scene: Scene, owner: Owner, shot: Shot) -> Shot:
     began = time.monotonic()
     try:
@@ -122,6 +130,14 @@ FAULTS = (
         measure="hand_over",
         goal=10,
         inject=_mute_worker,
+    ),
+    Fault(
+        name="blind_worker",
+        number="F17",
+        text="the busiest worker cannot renew its lease, and goes on writing",
+        measure="hand_over",
+        goal=10,
+        inject=_blind_worker,
     ),
     Fault(
         name="lose_answers",

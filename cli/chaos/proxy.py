@@ -52,6 +52,8 @@ class FaultyProxy:
         self._answers = asyncio.Event()
         self._latency_seconds = 0.0
         self._to_drop: tuple[int, str] = (0, "")
+        # What is held back concerns connections whose name begins so.
+        self._held = ""
         self.connections = 0
         self.dropped = 0
 
@@ -98,13 +100,18 @@ class FaultyProxy:
         for connection in list(self._open):
             connection.abort()
 
-    def swallow(self) -> None:
-        """Keep connections open and carry nothing any more: a network that is cut in two."""
+    def swallow(self, name: str = "") -> None:
+        """Keep connections open and carry nothing any more: a network that is cut in two.
+
+        With `name` it is cut for connections whose application name begins so.
+        """
+        self._held = name
         self._requests.clear()
         self._answers.clear()
 
     def mute(self) -> None:
         """Carry requests, and no answer any more: a network that is cut in one direction."""
+        self._held = ""
         self._answers.clear()
 
     def slow_down(self, seconds: float) -> None:
@@ -141,12 +148,13 @@ class FaultyProxy:
             while data := await reader.read(65536):
                 if self._latency_seconds:
                     await asyncio.sleep(self._latency_seconds)
-                await gate.wait()
+                if not is_answer:
+                    connection.note(data)
+                if connection.name.startswith(self._held):
+                    await gate.wait()
                 if is_answer and self._must_drop(connection):
                     connection.abort()
                     break
-                if not is_answer:
-                    connection.note(data)
                 writer.write(data)
                 await writer.drain()
         writer.close()

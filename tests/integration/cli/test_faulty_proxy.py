@@ -65,6 +65,21 @@ async def test_a_partition_ends_as_if_nothing_had_been(proxy: FaultyProxy) -> No
     await connection.close()
 
 
+async def test_a_partition_may_concern_connections_of_one_name(proxy: FaultyProxy) -> None:
+    spared, victim = await connect(proxy, "flowforge-other"), await connect(proxy)
+    proxy.swallow(NAME)
+    asked = asyncio.create_task(victim.fetchval("SELECT 7"))
+    assert await spared.fetchval("SELECT 8") == 8
+    # A new one of the name gets no further than its greeting.
+    with pytest.raises(TimeoutError):
+        await asyncpg.connect(proxy.url, timeout=0.3, server_settings={"application_name": NAME})
+    assert not asked.done()
+    await proxy.restore()
+    assert await asked == 7
+    await victim.close()
+    await spared.close()
+
+
 async def test_refused_connections_are_cut_and_come_back(proxy: FaultyProxy) -> None:
     connection = await connect(proxy)
     await proxy.refuse()
