@@ -20,7 +20,7 @@ class ConcurrencyClaim(Struct, frozen=True, kw_only=True):
 
 
 def evaluate_concurrency(graph: Graph, state: State, variables: dict[str, Any]) -> ConcurrencyClaim | None:
-    """The slot that a queued run needs; None without a rule. Raises ExpressionError, or ValueError for a long key."""
+    """The slot that a queued run needs; None without a rule. Raises ExpressionError, or ValueError for an unfit key."""
     rule = graph.concurrency
     if rule is None:
         return None
@@ -28,4 +28,7 @@ def evaluate_concurrency(graph: Graph, state: State, variables: dict[str, Any]) 
     text = key if isinstance(key, str) else encode_json(key).decode()
     if len(text) > LONGEST_KEY:
         raise ValueError(f"settings.concurrency.key is longer than {LONGEST_KEY} characters")
+    if "\0" in text:
+        # PostgreSQL knows no such text: the claim of every run beside this one would fail with it, for ever.
+        raise ValueError("settings.concurrency.key has a NUL character (U+0000), which no key may have")
     return ConcurrencyClaim(key=text, limit=rule.limit, when_full=rule.when_full)

@@ -229,9 +229,18 @@ def test_a_key_that_cannot_be_made_fails_the_run_before_it_starts(client: Client
     run = client.finish(workflow.id, {"input": {}})
     assert (run["status"], run["reason"], run["started_at"]) == ("failed", "invalid_settings", None)
     assert "customer" in run["error"]["message"]
-    long = publish_workflow(limited(transform("a")))
-    run = client.wait_for_end(start(client, long, 0, "x" * 1025))
-    assert (run["status"], run["reason"]) == ("failed", "invalid_settings")
+
+
+@pytest.mark.parametrize("key", ["x" * 1025, "a\0b"], ids=["too long", "NUL"])
+def test_a_key_that_no_key_can_be_fails_its_run_and_holds_up_nobody(
+    client: Client, publish_workflow: Publish, key: str
+) -> None:
+    workflow = publish_workflow(limited(transform("a")))
+    unfit, fit = start(client, workflow, 0, key), start(client, workflow, 1)
+    run = client.wait_for_end(unfit)
+    assert (run["status"], run["reason"], run["error"]["code"]) == ("failed", "invalid_settings", "invalid_settings")
+    assert "settings.concurrency.key" in run["error"]["message"]
+    assert client.wait_for_end(fit)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(
