@@ -138,7 +138,12 @@ def _read_json(response: HttpResponse, charset: str) -> Any:
         raise _invalid_json(response, str(error)) from None
     if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _is_too_deep(value):
         raise _invalid_json(response, f"it is nested more than {MAX_JSON_DEPTH} levels deep")
-    return _shrink_integers(value) if _LONG_INTEGER.search(body) else value
+    if not _LONG_INTEGER.search(body):
+        return value
+    try:
+        return _shrink_integers(value)
+    except OverflowError:
+        raise _invalid_json(response, "it has a number that no double holds") from None
 
 
 def _is_too_deep(value: Any) -> bool:

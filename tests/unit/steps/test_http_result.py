@@ -70,6 +70,7 @@ def test_charset_that_is_none_or_dangerous_is_read_as_utf_8(charset: str) -> Non
         b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
         b"[" * 65 + b"]" * 65,
         b"1" * 5_000,
+        b"1" * 310,
     ],
     ids=lambda body: body[:12].decode("latin-1"),
 )
