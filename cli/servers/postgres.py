@@ -43,6 +43,8 @@ _OPTIONS = {
     "log_checkpoints": "off",
     "unix_socket_permissions": "0700",
     "max_parallel_workers": "2",
+    # The outbox is written and emptied all the time: a minute between two looks leaves too much behind.
+    "autovacuum_naptime": "20s",
 }
 _WITH_LZ4 = {"wal_compression": "lz4", "default_toast_compression": "lz4"}
 # Reads are few: three I/O processes that stand by would only cost memory.
