@@ -40,6 +40,7 @@ async def come_to_rest(cluster: Cluster, load: Load) -> float:
     await wait_until(cluster.are_apis_ready, seconds=CALM_SECONDS)
     await load.settle(CALM_SECONDS)
     async with _connected(cluster) as connection:
+        await wait_until(partial(_do_workers_live, cluster, connection), seconds=CALM_SECONDS)
         await wait_until(partial(_is_at_rest, connection), seconds=CALM_SECONDS)
     return time.monotonic() - began
 
@@ -119,6 +120,10 @@ async def _ask_api(cluster: Cluster) -> tuple[dict[str, str], dict[str, dict[str
         run = await cluster.call("GET", f"/v1/runs/{run_id}", api=1)
         steps[run_id] = {step["path"]: step["status"] for step in run["steps"]}
     return statuses, steps
+
+
+async def _do_workers_live(cluster: Cluster, connection: asyncpg.Connection) -> bool:
+    return {process.pid for process in cluster.of("worker")} <= await read_living_pids(connection)
 
 
 async def _is_at_rest(connection: asyncpg.Connection) -> bool:
