@@ -9,23 +9,31 @@ from pathlib import Path
 import msgspec
 
 from cli.data_folder import DataFolder
-from cli.run_file import RunFile
 from cli.servers.postgres import Postgres
-from engine.infra.settings import Settings
+from engine.infra.settings import SettingError, Settings
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Settings]:
-    """The settings with the address of a database that runs, for as long as the block takes."""
+def open_database(settings: Settings, *, is_new: bool = False) -> Iterator[Settings]:
+    """The settings with the address of a database that runs, for as long as the block takes.
+
+    Raises SettingError for a data folder without a database, unless it may be `is_new`.
+    """
     if settings.database_url:
         yield settings
         return
-    running = RunFile(Path(settings.data_dir) / "run.json").read().get("postgres") or {}
     folder = DataFolder(Path(settings.data_dir))
-    if url := running.get("url"):
+    if not is_new and not (folder.path / "postgres" / "data").exists():
+        raise SettingError(f"FLOWFORGE_DATA_DIR={folder.path} holds no database. Name another folder by --data-dir.")
+    try:
+        folder.claim()
+    except SettingError:
+        # A product runs there, as a rule: then its database does.
+        url = (folder.run_file.read().get("postgres") or {}).get("url")
+        if not url:
+            raise
         yield msgspec.structs.replace(settings, database_url=url)
         return
-    folder.claim()
     postgres = Postgres(folder.path / "postgres")
     try:
         postgres.start()

@@ -24,7 +24,7 @@ def command(file: Path, data_dir: str | None) -> None:
     Never let the product that was backed up run beside the restored one.
     """
     label = examine(file)
-    with open_database(load_settings(data_dir=data_dir)) as settings:
+    with open_database(load_settings(data_dir=data_dir), is_new=True) as settings:
         asyncio.run(restore(settings, file, label))
     progress(f"restored {label.rows['run']:,} runs of {label.made_at}, and checked the rows of every table")
     if label.revision != head():

@@ -87,7 +87,8 @@ class Retention:
             kept = self._settings.retention_days
             before = now - timedelta(days=kept) if kept else None
             async with self._partitions(connection) as may_change:
-                if may_change:
+                # The last table that a migration makes partitions of: before, they are its own affair.
+                if may_change and await partitions.list_partitions(connection, partitions.TABLES[-1]):
                     await self._keep_ahead(connection, now)
                     if before is not None:
                         await self._drop_old(connection, before)

@@ -28,6 +28,7 @@ from engine.store.partitions import drop_runs as drop_runs_of
 from engine.store.retention import RETENTION_LOCK
 from engine.worker import retention as duty
 from engine.worker.retention import Retention, partition_width
+from tests.migration.databases import go_to
 
 NOW = datetime.now(UTC)
 PLACE = new_id()
@@ -222,6 +223,16 @@ async def test_a_backup_keeps_partitions_as_they_are(place: Place) -> None:
     await other.close()
     assert await try_partitions(place.connection)
     await release_partitions(place.connection)
+
+
+async def test_partitions_are_left_to_a_migration_that_is_under_way(place: Place) -> None:
+    await go_to(place.settings, "0011")
+    before = await place.names()
+    await place.pass_(38)
+    assert (await place.names(), await place.names("journal")) == (before, [])
+    await asyncio.to_thread(migrate, place.settings)
+    await place.pass_(38)
+    assert await place.names() == await place.names("payload") != before
 
 
 async def test_without_retention_runs_stay_and_keys_go(place: Place) -> None:
