@@ -50,7 +50,8 @@ class Load:
         self._sessions: list[aiohttp.ClientSession] = []
         self._paths: dict[Source, str] = {}
         self.deliveries: list[Delivery] = []
-        self.statuses: Counter[int] = Counter()
+        # By status, and of refusals with their code.
+        self.answers: Counter[str] = Counter()
         self.unknown = 0
         self.complaints: list[str] = []
 
@@ -135,12 +136,23 @@ class Load:
             # Refused, cut or silent: whether it was accepted nobody can know.
             self.unknown += 1
             return None
-        self.statuses[response.status] += 1
         if response.status in _ACCEPTED:
+            self.answers[str(response.status)] += 1
             return str(msgspec.json.decode(answer)["run_id"])
-        if response.status not in _COME_BACK:
-            text = answer.decode(errors="replace")[:300]
+        text = answer.decode(errors="replace")[:300]
+        code = _find_code(answer)
+        self.answers[f"{response.status} {code}"] += 1
+        # A start needs PostgreSQL alone.
+        if response.status not in _COME_BACK or code == "redis_unavailable":
             self.complaints.append(f"start {delivery.n} was answered {response.status}: {text}")
         elif "retry-after" not in response.headers:
-            self.complaints.append(f"start {delivery.n} was answered {response.status} without Retry-After")
+            self.complaints.append(f"start {delivery.n} was answered {response.status} without Retry-After: {text}")
         return None
+
+
+def _find_code(answer: bytes) -> str:
+    """The code of a problem document; `none` where it is no such document."""
+    try:
+        return str(msgspec.json.decode(answer)["code"])
+    except (msgspec.MsgspecError, LookupError, TypeError):
+        return "none"

@@ -85,7 +85,7 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
         report = await _report(options, cluster, facts)
         report.seconds, report.rest_seconds, report.obstacles = seconds, rest_seconds, obstacles
         report.recoveries = [measure(fault, nemesis.shots, facts) for fault in faults]
-        report.answers = {str(status): count for status, count in load.statuses.items()}
+        report.answers = dict(load.answers)
         report.unknown_outcomes, report.fenced_writes = load.unknown, watcher.fenced_writes
         report.kills = nemesis.kills
         report.failures = _find_failures(report)
