@@ -6,7 +6,7 @@ from cli.report import progress
 from cli.steps import LINT, run_pytest, run_steps
 from cli.throwaway import throwaway_servers
 
-# In all: a bound for what hangs, well above the quarter of an hour that it takes on two cores. The long profiles have more.
+# A bound for what hangs, well above the quarter of an hour that it takes on two cores. The long profiles have more.
 BUDGET_SECONDS = 45 * 60
 FULL_BUDGET_SECONDS = 90 * 60
 
