@@ -14,8 +14,10 @@ RETENTION_LOCK = 0x46_46_52_54
 
 NO_RUN = UUID(int=0)
 
+# A message from a child may refer to an output that the child keeps: nothing goes while there is an old one.
 _ENDED = """
 SELECT id FROM {run} WHERE id > $1 AND id < $2 AND finished_at < $3
+  AND NOT EXISTS (SELECT FROM inbox WHERE kind = 'child' AND created_at < $3)
 ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED
 """
 

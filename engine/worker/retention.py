@@ -156,7 +156,10 @@ class _Cleaning:
         """Delete old runs where no partition can be dropped: beside one that is kept, and in the default one."""
         floor = floor_id(before)
         known = await partitions.list_partitions(self._connection)
-        for name in [*(one.name for one in known if one.upper <= floor), partitions.DEFAULT]:
+        old = [one.name for one in known if one.upper <= floor]
+        # One that is over was in use a moment ago: it is dropped another time, and not emptied row by row until then.
+        kept = [name for name in old if not await partitions.is_over(self._connection, name, before)]
+        for name in [*kept, partitions.DEFAULT]:
             after = retention.NO_RUN
             while True:
                 ids = await retention.delete_runs(self._connection, name, before, after=after, limit=self._limit)

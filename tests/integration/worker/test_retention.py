@@ -97,12 +97,23 @@ ALL = {"run": 1, "journal": 2, "payload": 1, "approval": 1, "inbox": 1}
 NOTHING = dict.fromkeys(ALL, 0)
 
 
-@pytest.fixture
-async def place(servers: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+@pytest.fixture(scope="module")
+async def template(servers: tuple[str, str]) -> AsyncIterator[str]:
+    """The name of a database at the newest revision, of which each test gets a copy."""
     server = await asyncpg.connect(servers[0])
-    await server.execute("CREATE DATABASE retained")
+    await server.execute("CREATE DATABASE to_be_retained")
+    url = urlunsplit(urlsplit(servers[0])._replace(path="/to_be_retained"))
+    await asyncio.to_thread(migrate, Settings(database_url=url))
+    yield "to_be_retained"
+    await server.execute("DROP DATABASE to_be_retained")
+    await server.close()
+
+
+@pytest.fixture
+async def place(servers: tuple[str, str], template: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    server = await asyncpg.connect(servers[0])
+    await server.execute(f"CREATE DATABASE retained TEMPLATE {template}")
     settings = Settings(database_url=urlunsplit(urlsplit(servers[0])._replace(path="/retained")))
-    await asyncio.to_thread(migrate, settings)
     connection = await connect(settings, name="test")
     yield Place(connection, settings, monkeypatch)
     await connection.close()
@@ -209,17 +220,19 @@ async def test_nobody_waits_for_a_partition_that_is_in_use(place: Place, monkeyp
         await asyncio.wait_for(place.pass_(38), 10)
         assert "first" in await place.names()
     await reader.close()
-    assert await place.left(old) == NOTHING, "its rows went one by one"
+    assert await place.left(old) == ALL, "nor are its rows deleted one by one"
     await place.pass_(38)
     assert "first" not in await place.names()
+    assert await place.left(old) == NOTHING
 
 
 async def test_a_backup_keeps_partitions_as_they_are(place: Place) -> None:
-    before = await place.names()
+    before, old = await place.names(), await place.run(0)
     other = await connect(place.settings, name="backup")
     await other.execute("SELECT pg_advisory_lock($1)", PARTITION_LOCK)
     await place.pass_(38)
     assert await place.names() == before
+    assert await place.left(old) == ALL
     await other.close()
     assert await try_partitions(place.connection)
     await release_partitions(place.connection)
@@ -258,15 +271,20 @@ async def test_a_parent_finds_its_child_for_as_long_as_it_may_start_it(place: Pl
 
 
 async def test_an_output_of_a_child_is_kept_until_its_parent_has_it(place: Place) -> None:
-    parent, child = await place.run(0, status="waiting"), await place.run(0)
-    await place.connection.execute("UPDATE run SET id = $2 WHERE id = $1", parent, new_id(NOW + timedelta(days=9)))
+    child, other = await place.run(0), await place.run(0, status="waiting")
+    parent = await place.run(9, status="waiting")
     await place.connection.execute(
         "INSERT INTO inbox (run_id, kind, payload, created_at) VALUES ($1, 'child', '', $2)", parent, NOW
     )
-    assert not await is_over(place.connection, "first", NOW + timedelta(days=1))
-    await place.connection.execute("DELETE FROM inbox WHERE kind = 'child'")
-    assert await is_over(place.connection, "first", NOW + timedelta(days=1))
+    # Neither with its partition, nor by itself from one that is kept.
+    await place.pass_(38)
     assert await place.left(child) == ALL
+    await place.connection.execute("UPDATE run SET status = 'failed', finished_at = $2 WHERE id = $1", other, NOW)
+    await place.pass_(38)
+    assert await place.left(child) == ALL
+    await place.connection.execute("DELETE FROM inbox WHERE kind = 'child'")
+    await place.pass_(38)
+    assert await place.left(child) == NOTHING
 
 
 # A table, what to insert ($1 an id, $2 its time), how long it is kept.
