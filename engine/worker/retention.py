@@ -26,6 +26,8 @@ DAYS_WITHOUT_RETENTION = 30
 # A pass that has not come to the end is followed by another one at once.
 PASS_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
+# Longer than any statement of ours: the way to the database is broken, and another worker shall take over.
+LONGEST_PASS_SECONDS = 600.0
 # Between two batches others have the disk.
 BREATH_SECONDS = 0.02
 # Whoever is in the way of a partition is so for a moment, as a rule.
@@ -62,7 +64,8 @@ class Retention:
                     if connection is None or connection.is_closed():
                         connection = await connect(self._settings, name="worker-retention", synchronous_commit="off")
                     if await retention.take_retention(connection):
-                        is_done = await self.make_pass(connection)
+                        async with asyncio.timeout(LONGEST_PASS_SECONDS):
+                            is_done = await self.make_pass(connection)
                     else:
                         # Nothing to do here: the session would only stand about.
                         await connection.close()
