@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.core.control import show_value
+from engine.core.definition import MAX_SLOTS
 from engine.core.expressions.values import encode_json
 from engine.core.graph import Graph
 from engine.core.state import State
@@ -20,15 +22,21 @@ class ConcurrencyClaim(Struct, frozen=True, kw_only=True):
 
 
 def evaluate_concurrency(graph: Graph, state: State, variables: dict[str, Any]) -> ConcurrencyClaim | None:
-    """The slot that a queued run needs; None without a rule. Raises ExpressionError, or ValueError for an unfit key."""
+    """The slot that a queued run needs; None without a rule. Raises ExpressionError, or ValueError."""
     rule = graph.concurrency
     if rule is None:
         return None
-    key = rule.key.render(state.scope | {"vars": variables | state.preset_vars})
+    scope = state.scope | {"vars": variables | state.preset_vars}
+    key = rule.key.render(scope)
     text = key if isinstance(key, str) else encode_json(key).decode()
     if len(text) > LONGEST_KEY:
         raise ValueError(f"settings.concurrency.key is longer than {LONGEST_KEY} characters")
     if "\0" in text:
         # PostgreSQL knows no such text: the claim of every run beside this one would fail with it, for ever.
         raise ValueError("settings.concurrency.key has a NUL character (U+0000), which no key may have")
-    return ConcurrencyClaim(key=text, limit=rule.limit, when_full=rule.when_full)
+    limit = rule.limit.render(scope)
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_SLOTS:
+        raise ValueError(
+            f"settings.concurrency.limit is {show_value(limit)}; it must be a whole number from 1 to {MAX_SLOTS:,}"
+        )
+    return ConcurrencyClaim(key=text, limit=limit, when_full=rule.when_full)

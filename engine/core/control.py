@@ -14,6 +14,8 @@ from engine.core.graph import Node
 
 LONGEST_DELAY = timedelta(days=3650)
 LONGEST_SIGNAL_NAME = 200
+LONGEST_MESSAGE = 10_000
+_SHOWN_CHARACTERS = 100
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
 ControlEvent = StepSucceeded | StepFailed | StepWaiting
@@ -80,7 +82,7 @@ def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> Contro
     config = node.config.render(scope)
     status = config.get("status", 200)
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:  # noqa: PLR2004 - final HTTP statuses
-        raise InvalidConfig(f"`status` is {status!r}; it must be an HTTP status from 200 to 599")
+        raise InvalidConfig(f"`status` is {show_value(status)}; it must be an HTTP status from 200 to 599")
     headers = config.get("headers", {})
     if not isinstance(headers, dict):
         raise InvalidConfig(f"`headers` is {name_type(headers)}; it must be an object")
@@ -98,7 +100,7 @@ def _write_header(name: str, value: Any) -> str:
 
 def _decide_fail(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
     message = node.config.render(scope)["message"]
-    text = message if isinstance(message, str) else _encoder.encode(message).decode()
+    text = shorten(message if isinstance(message, str) else _encoder.encode(message).decode(), LONGEST_MESSAGE)
     return StepFailed(at=at, step=path, error=ErrorInfo(code="fail_step", message=text), reason="fail_step")
 
 
@@ -124,6 +126,9 @@ def _decide_approval(path: str, node: Node, scope: Scope, at: datetime) -> Contr
     config = node.config.render(scope)
     message = config["message"]
     text = message if isinstance(message, str) else _encoder.encode(message).decode()
+    if len(text) > LONGEST_MESSAGE:
+        # Not cut: whoever decides must not miss what stands behind the cut.
+        raise InvalidConfig(f"`message` has {len(text):,} characters; it may have at most {LONGEST_MESSAGE:,}")
     return StepWaiting(at=at, step=path, due_at=_timeout_at(config, at), reason="approval", message=text)
 
 
@@ -147,7 +152,7 @@ def _timeout_at(config: Mapping[str, Any], at: datetime) -> datetime | None:
 
 def _span(field: str, seconds: Any) -> timedelta:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise InvalidConfig(f"`{field}` is {seconds!r}; it must be a number of seconds, 0 or more")
+        raise InvalidConfig(f"`{field}` is {show_value(seconds)}; it must be a number of seconds, 0 or more")
     return timedelta(seconds=min(seconds, 2 * LONGEST_DELAY.total_seconds()))
 
 
@@ -157,8 +162,20 @@ def _until(text: Any) -> datetime:
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidConfig(f"`until` is {text!r}; it must be a time with its offset, like 2027-01-31T09:00:00Z")
+        raise InvalidConfig(
+            f"`until` is {show_value(text)}; it must be a time with its offset, like 2027-01-31T09:00:00Z"
+        )
     return moment.astimezone(UTC)
+
+
+def show_value(value: Any) -> str:
+    """A value for the reader of a message: as JSON, and no more of it than tells which one it is."""
+    return shorten(_encoder.encode(value).decode(), _SHOWN_CHARACTERS)
+
+
+def shorten(text: str, length: int) -> str:
+    """The text, cut to `length` characters where it is longer."""
+    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def name_type(value: Any) -> str:

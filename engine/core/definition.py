@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 MAX_STEPS = 2_000
 MAX_BYTES = 1_048_576
 MAX_NESTING = 8
+MAX_SLOTS = 100_000
 DEFAULT_RUN_TIMEOUT_SECONDS = 7 * 86_400.0
 
 StepId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -44,10 +45,13 @@ class StepDefinition(
 
 
 class ConcurrencyRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """At most `limit` runs of one key at a time; `when_full` is what becomes of one more. `key` is a template."""
+    """At most `limit` runs of one key at a time; `when_full` is what becomes of one more.
+
+    `key` is a template, and `limit` may be one.
+    """
 
     key: Annotated[str, Meta(min_length=1)]
-    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    limit: Annotated[int, Meta(ge=1, le=MAX_SLOTS)] | str = 1
     when_full: Literal["queue", "drop", "cancel_running"] = "queue"
 
 

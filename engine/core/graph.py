@@ -80,7 +80,7 @@ class Concurrency(Struct, frozen=True, kw_only=True):
     """The compiled `settings.concurrency`."""
 
     key: Template
-    limit: int
+    limit: Template
     when_full: str
 
 
@@ -113,7 +113,7 @@ def compile_graph(definition: Definition, traits: Mapping[str, ActionTraits]) ->
         timeout=None if settings.timeout is None else compile_template(settings.timeout),
         concurrency=None
         if rule is None
-        else Concurrency(key=compile_template(rule.key), limit=rule.limit, when_full=rule.when_full),
+        else Concurrency(key=compile_template(rule.key), limit=compile_template(rule.limit), when_full=rule.when_full),
     )
 
 

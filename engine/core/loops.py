@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from engine.core.control import name_type
 from engine.core.events import ErrorInfo
 from engine.core.expressions import ExpressionError
 from engine.core.failures import describe_expression_error
@@ -31,7 +32,7 @@ def prepare_loop(frame: Frame, node: Node) -> PreparedLoop:
     assert node.body is not None
     items = node.body.items.evaluate(frame.scope)
     if not isinstance(items, list):
-        raise ValueError(f"`items` gave {type(items).__name__}; it must give a list")  # noqa: TRY004 - the user's value
+        raise ValueError(f"`items` gave {name_type(items)}; it must give a list")  # noqa: TRY004 - the user's value
     if len(items) > MAX_ITEMS:
         raise ValueError(f"`items` gave {len(items):,} items; a `foreach` takes at most {MAX_ITEMS:,}")
     config = node.config.render(frame.scope)

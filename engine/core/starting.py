@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from engine.core.control import show_value
 from engine.core.definition import DEFAULT_RUN_TIMEOUT_SECONDS
 from engine.core.ending import end_run
 from engine.core.events import ErrorInfo, RunCancelled, RunFailed, RunHeld, RunStarted
@@ -55,7 +56,8 @@ def _start(turn: Turn, variables: dict[str, Any]) -> None:
         except ExpressionError as error:
             problem = describe_expression_error(error)
     if problem is None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0):
-        problem = ErrorInfo(code="invalid_settings", message="settings.timeout is not a number of seconds above 0")
+        message = f"settings.timeout is {show_value(seconds)}; it must be a number of seconds above 0"
+        problem = ErrorInfo(code="invalid_settings", message=message)
     if problem is not None:
         seconds = DEFAULT_RUN_TIMEOUT_SECONDS
     deadline_at = turn.at + timedelta(seconds=min(seconds, LONGEST_RUN_SECONDS))

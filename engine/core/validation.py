@@ -236,8 +236,9 @@ def _document_expression_problems(
     if "timeout" in settings:
         yield from _template_problems(settings["timeout"], "/settings/timeout", names)
     concurrency = settings.get("concurrency")
-    if isinstance(concurrency, dict) and "key" in concurrency:
-        yield from _template_problems(concurrency["key"], "/settings/concurrency/key", names)
+    if isinstance(concurrency, dict):
+        for field in ("key", "limit"):
+            yield from _template_problems(concurrency.get(field), f"/settings/concurrency/{field}", names)
 
 
 def _template_problems(value: Any, pointer: str, names: _Names, depth: int = 0) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from engine.steps.base import ControlStep, Fault
 
 _CASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_CASE_NAMES = "use a letter, then letters, digits, '_' and '-', 63 at most"
 
 
 class IfConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +67,7 @@ class SwitchStep(ControlStep):
             if name in ("default", "error"):
                 yield place, "reserved_name", f"a case cannot be named '{name}': the step has this port already"
             elif not _CASE_NAME.fullmatch(str(name)):
-                yield place, "invalid_format", f"{name!r} is no name for a port: use letters, digits, '_' and '-'"
+                yield place, "invalid_format", f"{name!r} is no name for a port: {_CASE_NAMES}"
 
 
 class TransformConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

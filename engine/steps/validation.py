@@ -1,5 +1,6 @@
 """Everything that is wrong with a definition, told at once: its shape, its steps' configurations, its graph."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -13,8 +14,11 @@ from engine.core.validation import find_graph_problems
 from engine.steps.base import ActionStep
 from engine.steps.configuration import problems_in, schema_problems
 from engine.steps.registry import config_schema, get_step_type, step_types
+from engine.steps.templates import is_expression
 
 MAX_PROBLEMS = 200
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_PLACE_PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 FIELDS = ", ".join(Definition.__struct_encode_fields__)
 
 
@@ -28,6 +32,7 @@ def validate_definition(document: object) -> list[Problem]:
         return [Problem("/steps", "too_many_steps", message)]
     problems = list(schema_problems(_validator().iter_errors(document), "", FIELDS))
     problems += _step_problems(document)
+    problems += _settings_problems(document.get("settings"))
     problems += find_graph_problems(document, {step.name: step.ports for step in step_types()})
     if not problems:
         problems += _conversion_problems(document)
@@ -80,12 +85,32 @@ def _config_fields(name: str) -> Mapping[str, Any]:
     return fields
 
 
+def _settings_problems(settings: Any) -> Iterator[Problem]:
+    """Texts that can give no number: the schema takes any, as one may be an expression."""
+    if not isinstance(settings, Mapping):
+        return
+    concurrency = settings.get("concurrency")
+    places = [("/settings/timeout", settings.get("timeout"), "a number of seconds")]
+    if isinstance(concurrency, Mapping):
+        places.append(("/settings/concurrency/limit", concurrency.get("limit"), "a whole number"))
+    for pointer, value, wanted in places:
+        if isinstance(value, str) and not is_expression(value):
+            message = f"it is a text; it must be {wanted}, or one expression alone, like {{{{ input.n }}}}"
+            yield Problem(pointer, "invalid_type", message)
+
+
 def _conversion_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """What the schema let pass for a template in a place that takes none."""
     try:
         msgspec.convert(document, Definition)
     except msgspec.ValidationError as error:
-        yield Problem("", "invalid_value", str(error))
+        text = str(error)
+        place = _PLACE.search(text)
+        parts = _PLACE_PART.findall(place["path"]) if place else []
+        pointer = "".join(f"/{name or index}" for name, index in parts)
+        reason = text[: place.start()] if place else text
+        message = f"no expression may stand here, only in `with`, `output` and `settings`; {reason}"
+        yield Problem(pointer, "invalid_value", message)
 
 
 def _by_place(problem: Problem) -> list[tuple[int, int, str]]:

@@ -72,6 +72,16 @@ def test_viewers_read_and_operators_decide_and_strangers_see_nothing(
     assert (seen["status"], seen["decided_by"], seen["decided_at"]) == ("approved", operator_id, output["at"])
 
 
+def test_a_question_that_is_too_long_fails_its_step_and_stands_in_no_list(
+    client: Client, publish_workflow: Publish
+) -> None:
+    run = client.finish(publish_workflow(define(ask())).id, {"input": {"amount": "9" * 10_001}})
+    error = step_of(run, "ask")["error"]
+    assert (run["status"], error["code"]) == ("failed", "invalid_config")
+    assert "10,006 characters" in error["message"]
+    assert client.read("/v1/approvals", run_id=run["id"])["items"] == []
+
+
 def test_of_many_deciders_one_is_heard(client: Client, publish_workflow: Publish) -> None:
     refused = of_type("transform", "refused", {"values": {}}, after=["ask.rejected"])
     run_id = client.start(publish_workflow(define(ask(), refused)).id, {"input": {"amount": 7}})

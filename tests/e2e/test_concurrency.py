@@ -88,6 +88,18 @@ def test_no_more_runs_go_on_at_once_than_the_limit(client: Client, publish_workf
     assert {run["status"] for run in runs} == {"succeeded"}
 
 
+@pytest.mark.parametrize(("limit", "status"), [(2, "succeeded"), (0, "failed"), (1.5, "failed"), ("2", "failed")])
+def test_the_limit_may_be_an_expression(client: Client, publish_workflow: Publish, limit: Any, status: str) -> None:
+    workflow = publish_workflow(limited(transform("a"), limit="{{ input.n }}"))
+    run = client.wait_for_end(start(client, workflow, limit))
+    assert run["status"] == status
+    if status == "succeeded":
+        assert run["concurrency"]["limit"] == limit
+    else:
+        assert (run["reason"], run["error"]["code"]) == ("invalid_settings", "invalid_settings")
+        assert "settings.concurrency.limit" in run["error"]["message"]
+
+
 def test_a_run_that_waits_for_a_slot_says_who_holds_it(
     client: Client, publish_workflow: Publish, target: Target, database: Database
 ) -> None:

@@ -255,13 +255,14 @@ def test_loops_stand_in_each_other_and_the_inner_item_hides_the_outer(client: Cl
 @pytest.mark.parametrize(
     ("configuration", "given", "code", "words"),
     [
-        ({"items": "input.list"}, {"list": {"a": 1}}, "invalid_config", "must give a list"),
-        ({"items": "input.list"}, {"list": "text"}, "invalid_config", "must give a list"),
+        ({"items": "input.list"}, {"list": {"a": 1}}, "invalid_config", "gave an object; it must give a list"),
+        ({"items": "input.list"}, {"list": "text"}, "invalid_config", "gave a text; it must give a list"),
+        ({"items": "input.list"}, {"list": None}, "invalid_config", "gave null; it must give a list"),
         ({"items": "input.gone"}, {"list": []}, "expression_error", "gone"),
         ({"items": "input.list", "concurrency": "{{ input.n }}"}, {"list": [1], "n": 0}, "invalid_config", "1 or more"),
         ({"items": "input.list", "concurrency": "{{ input.n }}"}, {"list": [1], "n": 1.5}, "invalid_config", "whole"),
     ],
-    ids=["object", "text", "unknown name", "no concurrency", "half an item"],
+    ids=["object", "text", "null", "unknown name", "no concurrency", "half an item"],
 )
 def test_a_loop_over_what_is_no_list_fails(
     finish: Finish, configuration: Document, given: Document, code: str, words: str

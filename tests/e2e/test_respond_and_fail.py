@@ -109,6 +109,12 @@ def test_fail_ends_the_run_with_its_message(client: Client, publish_workflow: Pu
     assert {(step["status"], step["reason"]) for step in run["steps"][2:]} == {("cancelled", "run_failed")}
 
 
+def test_a_message_is_cut_where_it_is_no_message_any_more(client: Client, publish_workflow: Publish) -> None:
+    definition = define(of_type("fail", "stop", {"message": "{{ input.text }}"}))
+    run = client.finish(publish_workflow(definition).id, {"input": {"text": "x" * 20_000}})
+    assert run["error"]["message"] == "x" * 9_999 + "…"
+
+
 def test_a_failure_on_purpose_is_handled_like_any_other(client: Client, publish_workflow: Publish) -> None:
     definition = define(
         of_type("fail", "stop", {"message": "{{ input }}"}),

@@ -106,7 +106,7 @@ class Worker:
         self.owned[run.id] = driver
         full = None
         if state.status is RunStatus.QUEUED and graph.concurrency is not None and run.slot_at is None:
-            holders = store.take_slot(run, "one", graph.concurrency.limit)
+            holders = store.take_slot(run, "one", graph.concurrency.limit.render({}))
             full = FullSlots(key="one", limit=1, holders=holders) if holders else None
         if state.status is RunStatus.QUEUED:
             self.read_inbox(driver)

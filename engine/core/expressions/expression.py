@@ -61,6 +61,9 @@ class Expression:
 
 def compile_expression(source: str) -> Expression:
     """An expression ready to evaluate; raises `ExpressionError` where the text is none."""
+    if source.lstrip().startswith("{{"):
+        # The commonest slip; a parser would tell of a map that is none.
+        raise ExpressionError("expression_syntax", "an expression stands here as it is, without {{ and }}", 0, source)
     try:
         return Expression(source)
     except EvaluationError as error:

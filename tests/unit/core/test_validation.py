@@ -44,7 +44,28 @@ def test_the_example_of_the_guide_has_no_fault() -> None:
         pytest.param({**define(FETCH), "stepz": []}, "/stepz", "unknown_field", id="unknown field"),
         pytest.param(define(step("Fetch")), "/steps/0/id", "invalid_format", id="capital"),
         pytest.param(define(step("a" * 64)), "/steps/0/id", "invalid_format", id="long id"),
-        pytest.param(define(step("{{ a }}")), "", "invalid_value", id="template as id"),
+        pytest.param(define(step("{{ a }}")), "/steps/0/id", "invalid_value", id="template as id"),
+        pytest.param(
+            define(step("a", timeout="{{ 1 }}")), "/steps/0/timeout", "invalid_value", id="template as timeout"
+        ),
+        pytest.param(
+            define(step("a", retry={"max_attempts": "{{ 2 }}"})),
+            "/steps/0/retry/max_attempts",
+            "invalid_value",
+            id="template in retry",
+        ),
+        pytest.param(
+            define(step("a"), settings={"timeout": "10"}),
+            "/settings/timeout",
+            "invalid_type",
+            id="text as run's timeout",
+        ),
+        pytest.param(
+            define(step("a"), settings={"timeout": "1{{ 2 }}"}),
+            "/settings/timeout",
+            "invalid_type",
+            id="text beside it",
+        ),
         pytest.param(define(step("a"), step("a")), "/steps/1/id", "duplicate_step", id="same id"),
         pytest.param(define({**FETCH, "type": "htp"}), "/steps/0/type", "unknown_step_type", id="unknown type"),
         pytest.param(define(7), "/steps/0", "invalid_type", id="no step"),

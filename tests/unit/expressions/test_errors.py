@@ -14,6 +14,7 @@ SCOPE: dict[str, Any] = {
 UNREADABLE = [
     ("empty", "", "expression_syntax", 0, "empty"),
     ("blank", "  ", "expression_syntax", 0, "empty"),
+    ("in braces", " {{ 1 }}", "expression_syntax", 0, "without {{ and }}"),
     ("unfinished", "1 +", "expression_syntax", 3, "unexpected end"),
     ("trailing", "1 2", "expression_syntax", 2, "unexpected '2'"),
     ("assignment", "a = 1", "expression_syntax", 2, "write '=='"),
