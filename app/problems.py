@@ -1,5 +1,6 @@
 """Answers in the form of RFC 9457: every exception that leaves a handler becomes one problem document."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,9 @@ from app.outages import as_outage
 from engine.core.problems import Problem
 
 MEDIA_TYPE = "application/problem+json"
+# How Litestar tells that there is no body, and no parameter.
+_NO_BODY = "'data'"
+_MISSING = re.compile(r"^Missing required (?P<source>\w+) parameter '(?P<key>[^']+)'")
 _DISCONNECTED = "client disconnected prematurely"
 
 logger = structlog.get_logger(__name__)
@@ -69,7 +73,7 @@ def _translate(error: HTTPException) -> ApiError:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return PayloadTooLarge()
     if isinstance(error, ValidationException):
-        return InvalidRequest(errors=_parameter_problems(error.extra))
+        return InvalidRequest(errors=_parameter_problems(error.extra) or _missing_parameters(error.detail))
     if isinstance(error, ClientException):
         return BadRequest(error.detail)
     other = ApiError(error.detail, headers=error.headers)
@@ -86,8 +90,18 @@ def _parameter_problems(extra: Any) -> list[Problem]:
             source = getattr(fault.get("source"), "value", fault.get("source")) or "body"
             key = str(fault.get("key", ""))
             pointer = f"/{source}/{key}" if source != "body" else f"/{key}" if key not in ("", "data") else ""
-            problems.append(Problem(pointer, "invalid", str(fault.get("message", "invalid value"))))
+            message = str(fault.get("message", "invalid value"))
+            if message == _NO_BODY:
+                problems.append(Problem("", "required", "the body is missing"))
+                continue
+            problems.append(Problem(pointer, "invalid", message))
     return problems
+
+
+def _missing_parameters(detail: str) -> list[Problem]:
+    """Litestar tells of a parameter that is not there in its sentence alone."""
+    missing = _MISSING.search(detail)
+    return [Problem(f"/{missing['source']}/{missing['key']}", "required", "it is missing")] if missing else []
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:

@@ -115,6 +115,14 @@ def test_a_hostile_start_gets_a_4xx(
     assert problem["code"] != "internal_error"
 
 
+def test_what_is_missing_in_a_request_is_named(client: Client, workflow: Published) -> None:
+    run_id = client.start(workflow.id)
+    no_parent = assert_problem(client.http.get(f"/v1/runs/{run_id}/steps"), 400, "invalid_request")
+    assert [(error["pointer"], error["code"]) for error in no_parent["errors"]] == [("/query/parent", "required")]
+    no_body = assert_problem(client.http.post(f"/v1/runs/{run_id}/signal"), 400, "invalid_request")
+    assert no_body["errors"] == [{"pointer": "", "code": "required", "message": "the body is missing"}]
+
+
 @pytest.fixture(scope="module")
 def listed(client: Client) -> list[str]:
     """Five runs of one workflow, the newest first."""
