@@ -143,7 +143,7 @@ class RunReader:
         known = self._versions.get(version_id)
         if known is None:
             raw = await load_definition(self._pool, version_id)
-            known = (msgspec.json.decode(raw, type=Definition), compile_definition(raw))
+            known = await asyncio.to_thread(_compile, raw)
             if len(self._versions) >= _CACHED_VERSIONS:
                 self._versions.pop(next(iter(self._versions)))
             self._versions[version_id] = known
@@ -164,6 +164,10 @@ def split_path(path: str) -> list[tuple[str, int]]:
             raise InvalidRequest(errors=[problem])
         found.append((loop, int(item)))
     return found
+
+
+def _compile(raw: bytes) -> _Version:
+    return msgspec.json.decode(raw, type=Definition), compile_definition(raw)
 
 
 async def _decode(history: TopLevel) -> Events:

@@ -1,5 +1,6 @@
 """Loading a claimed run: its version's graph, its journal as state; and the end of a run that cannot be loaded."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -119,7 +120,9 @@ class RunLoader:
             self._pool.terminate()
 
     async def _load_graph(self, version_id: UUID) -> Graph:
-        graph = compile_definition(await load_definition(await self.connected(), version_id))
+        raw = await load_definition(await self.connected(), version_id)
+        # A megabyte of expressions takes many seconds, in which the lease must be renewed and other runs go on.
+        graph = await asyncio.to_thread(compile_definition, raw)
         if len(self._graphs) >= CACHED_GRAPHS:
             self._graphs.pop(next(iter(self._graphs)))
         self._graphs[version_id] = graph
