@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cli.chaos.cluster import Cluster
 from cli.chaos.workflows import API, WEBHOOK, Source, make_definition, make_input
@@ -34,8 +34,13 @@ class Delivery(Struct, kw_only=True):
     acked_at: float | None = None
     run_id: str | None = None
     tries: int = 0
-    # It was accepted at the first try.
-    is_smooth: bool = False
+    # How often it was told to come back because the machine had too much to do: no fault of anybody's.
+    put_off: int = 0
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it was accepted at the first try that was not put off."""
+        return self.acked_at is not None and self.tries - self.put_off == 1
 
 
 class Load:
@@ -112,9 +117,8 @@ class Load:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_PAUSE_SECONDS)
         delivery.run_id, delivery.acked_at = run_id, time.time()
-        delivery.is_smooth = delivery.tries == 1
         if self._random.random() < REPEATED_SHARE:
-            again = await self._try(delivery, source, body, None)
+            again = await self._try(structs.replace(delivery), source, body, None)
             if again is not None and again != run_id:
                 self.complaints.append(f"start {delivery.n} was accepted as {run_id}, and again as {again}")
 
@@ -142,6 +146,7 @@ class Load:
         text = answer.decode(errors="replace")[:300]
         code = _find_code(answer)
         self.answers[f"{response.status} {code}"] += 1
+        delivery.put_off += code == "busy"
         # A start needs PostgreSQL alone.
         if response.status not in _COME_BACK or code == "redis_unavailable":
             self.complaints.append(f"start {delivery.n} was answered {response.status}: {text}")
