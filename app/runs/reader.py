@@ -49,6 +49,7 @@ class RunReader:
         self._pool = pool
         self._clock = clock
         self._versions: dict[UUID, _Version] = {}
+        self._compiling: dict[UUID, asyncio.Task[_Version]] = {}
 
     async def read(self, row: RunRow) -> RunDetail:
         """The run with its top-level steps; raises NotFound once its history is kept no more."""
@@ -141,12 +142,27 @@ class RunReader:
 
     async def _version(self, version_id: UUID) -> _Version:
         known = self._versions.get(version_id)
-        if known is None:
-            raw = await load_definition(self._pool, version_id)
-            known = await asyncio.to_thread(_compile, raw)
-            if len(self._versions) >= _CACHED_VERSIONS:
-                self._versions.pop(next(iter(self._versions)))
-            self._versions[version_id] = known
+        if known is not None:
+            return known
+        # One compiles, however many ask; whoever goes away does not break it off for the others.
+        task = self._compiling.get(version_id)
+        if task is None:
+            task = self._compiling[version_id] = asyncio.create_task(self._load_version(version_id))
+            task.add_done_callback(lambda done: self._forget(version_id, done))
+        return await asyncio.shield(task)
+
+    def _forget(self, version_id: UUID, task: asyncio.Task[_Version]) -> None:
+        self._compiling.pop(version_id, None)
+        if not task.cancelled():
+            # Whoever waited has the exception; asking for it keeps asyncio from reporting it again.
+            task.exception()
+
+    async def _load_version(self, version_id: UUID) -> _Version:
+        raw = await load_definition(self._pool, version_id)
+        known = await asyncio.to_thread(_compile, raw)
+        if len(self._versions) >= _CACHED_VERSIONS:
+            self._versions.pop(next(iter(self._versions)))
+        self._versions[version_id] = known
         return known
 
 
