@@ -2,11 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from engine.core.control import show_value
 from engine.core.definition import MAX_SLOTS
-from engine.core.expressions.values import encode_json
 from engine.core.graph import Graph
 from engine.core.state import State
 
@@ -28,7 +28,8 @@ def evaluate_concurrency(graph: Graph, state: State, variables: dict[str, Any]) 
         return None
     scope = state.scope | {"vars": variables | state.preset_vars}
     key = rule.key.render(scope)
-    text = key if isinstance(key, str) else encode_json(key).decode()
+    # Objects that are equal are one key, however their fields are ordered.
+    text = key if isinstance(key, str) else msgspec.json.encode(key, order="sorted").decode()
     if len(text) > LONGEST_KEY:
         raise ValueError(f"settings.concurrency.key is longer than {LONGEST_KEY} characters")
     if "\0" in text:

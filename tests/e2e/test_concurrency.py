@@ -236,6 +236,13 @@ def test_any_value_is_a_key(client: Client, publish_workflow: Publish, key: Any)
     assert isinstance(runs[0]["concurrency"]["key"], str)
 
 
+def test_objects_that_are_equal_are_one_key(client: Client, publish_workflow: Publish) -> None:
+    workflow = publish_workflow(limited(transform("a")))
+    keys = [{"a": 1, "b": [{"c": 2, "d": 3}]}, {"b": [{"d": 3, "c": 2}], "a": 1}]
+    runs = [client.wait_for_end(start(client, workflow, 0, key)) for key in keys]
+    assert runs[0]["concurrency"]["key"] == runs[1]["concurrency"]["key"]
+
+
 def test_a_key_that_cannot_be_made_fails_the_run_before_it_starts(client: Client, publish_workflow: Publish) -> None:
     workflow = publish_workflow(limited(transform("a"), key="{{ input.customer.id }}"))
     run = client.finish(workflow.id, {"input": {}})
