@@ -23,6 +23,8 @@ from app.dependencies import driver_connection
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 
+NOTHING_SAID = RerunRequest()
+
 
 class ControlController(Controller):
     """Steering runs."""
@@ -69,9 +71,9 @@ class ControlController(Controller):
         request: Request[Any, Any, Any],
         state: State,
         run_id: FromPath[UUID],
-        data: JSONBody[RerunRequest],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
+        data: JSONBody[RerunRequest] = NOTHING_SAID,
     ) -> Response[RunAccepted]:
         """Start a new run of the same trigger, with other input, another version, or from a step on."""
 

@@ -50,6 +50,7 @@ Parent = Annotated[
     QueryParameter(min_length=1, max_length=1000, description="path of a `foreach`, like `each` or `outer[2].inner`"),
 ]
 Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large output")]
+NOTHING_SAID = StartRunRequest()
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
 
 
@@ -73,9 +74,9 @@ class RunStartController(Controller):
         request: Request[Any, Any, Any],
         state: State,
         workflow_id: FromPath[UUID],
-        data: JSONBody[StartRunRequest],
         principal: NamedDependency[Principal],
         runs: NamedDependency[RunService],
+        data: JSONBody[StartRunRequest] = NOTHING_SAID,
     ) -> Response[RunStarted]:
         """Accept a run of the published version, or of the one named; it is durable when this answers."""
         if HEADER not in request.headers:

@@ -42,6 +42,8 @@ _REFUSED = ResponseSpec(
     description="It cannot be read or evaluated",
 )
 
+NOTHING_SAID = DraftTest()
+
 
 @post(
     "/expressions/evaluate",
@@ -81,10 +83,10 @@ class TrialController(Controller):
         request: Request[Any, Any, Any],
         state: State,
         workflow_id: FromPath[UUID],
-        data: JSONBody[DraftTest],
         principal: NamedDependency[Principal],
         runs: NamedDependency[RunService],
         trials: NamedDependency[TrialService],
+        data: JSONBody[DraftTest] = NOTHING_SAID,
     ) -> Response[RunStarted]:
         """Accept a test run of the draft as it stands. Steps with a mock are not performed."""
         database: AsyncEngine = state.database

@@ -115,6 +115,15 @@ def test_a_hostile_start_gets_a_4xx(
     assert problem["code"] != "internal_error"
 
 
+def test_calls_that_need_no_body_take_none(client: Client, workflow: Published) -> None:
+    run_id = client.http.post(f"/v1/workflows/{workflow.id}/runs").json()["run_id"]
+    assert client.wait_for_end(run_id)["input"] == {}
+    for path in (f"/v1/runs/{run_id}/rerun", f"/v1/workflows/{workflow.id}/test"):
+        answer = client.http.post(path)
+        assert answer.status_code == 202, answer.text
+        assert client.wait_for_end(answer.json()["run_id"])["status"] == "succeeded"
+
+
 def test_what_is_missing_in_a_request_is_named(client: Client, workflow: Published) -> None:
     run_id = client.start(workflow.id)
     no_parent = assert_problem(client.http.get(f"/v1/runs/{run_id}/steps"), 400, "invalid_request")
