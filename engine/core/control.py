@@ -1,6 +1,7 @@
 """Control steps that are decided at once, and the beginnings of those that wait."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,8 @@ ControlEvent = StepSucceeded | StepFailed | StepWaiting
 Scope = Mapping[str, Any]
 
 _encoder = msgspec.json.Encoder()
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class InvalidConfig(ValueError):
@@ -95,7 +98,17 @@ def _write_header(name: str, value: Any) -> str:
     """A header's value as it is sent: an expression may have given a number."""
     if isinstance(value, dict | list):
         raise InvalidConfig(f"the header '{name}' is {name_type(value)}; it must be a text")
-    return value if isinstance(value, str) else _encoder.encode(value).decode()
+    text = value if isinstance(value, str) else _encoder.encode(value).decode()
+    if fault := find_header_fault(name, text):
+        raise InvalidConfig(fault)
+    return text
+
+
+def find_header_fault(name: str, text: str) -> str | None:
+    """Why an answer cannot carry this header, as a sentence; a line break would begin another header."""
+    if not _HEADER_NAME.fullmatch(name):
+        return f"{show_value(name)} is no name of a header"
+    return f"the header '{name}' holds a line break or another control character" if _CONTROL.search(text) else None
 
 
 def _decide_fail(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
+from engine.core.control import find_header_fault
 from engine.steps.base import ControlStep, Fault
+from engine.steps.templates import is_template
 
 _CASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _CASE_NAMES = "use a letter, then letters, digits, '_' and '-', 63 at most"
@@ -107,6 +109,14 @@ class RespondStep(ControlStep):
     title: ClassVar = "Respond"
     icon: ClassVar = "reply"
     Config: ClassVar = RespondConfig
+
+    def check(self, config: Mapping[str, Any]) -> Iterable[Fault]:
+        """Headers that can be sent; what an expression gives is looked at when it is filled in."""
+        headers = config.get("headers")
+        for name, text in headers.items() if isinstance(headers, Mapping) else ():
+            fault = find_header_fault(name, "" if is_template(text) else str(text))
+            if fault is not None:
+                yield "/headers/" + name.replace("~", "~0").replace("/", "~1"), "invalid_header", fault
 
 
 class FailConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -62,7 +62,15 @@ def test_an_answer_with_an_impossible_status_fails(client: Client, publish_workf
 
 
 @pytest.mark.parametrize(
-    "headers", ["{{ input }}", {"X-A": "{{ input }}"}, {"X-A": "{{ input[0] }}"}], ids=["all", "a list", "an object"]
+    "headers",
+    [
+        "{{ input }}",
+        {"X-A": "{{ input }}"},
+        {"X-A": "{{ input[0] }}"},
+        {"X-A": "{{ 'a\\r\\nSet-Cookie: b' }}"},
+        "{{ {'X A': 'b'} }}",
+    ],
+    ids=["all", "a list", "an object", "a second header", "no name"],
 )
 def test_an_answer_with_headers_that_are_none_fails(
     client: Client, publish_workflow: Publish, headers: Document | str
@@ -81,6 +89,7 @@ def test_a_faulty_answer_is_refused(client: Client) -> None:
         of_type("fail", "e", {}),
         of_type("fail", "f", {"message": ""}),
         of_type("fail", "g", {"message": "x"}, retry={"max_attempts": 3}),
+        of_type("respond", "h", {"headers": {"X-A": "a\r\nSet-Cookie: b", "X B": "{{ input }}"}}),
     )
     errors = client.http.post("/v1/workflows/validate", json=definition).json()["errors"]
     assert {(error["pointer"], error["code"]) for error in errors} == {
@@ -91,6 +100,8 @@ def test_a_faulty_answer_is_refused(client: Client) -> None:
         ("/steps/4/with", "required"),
         ("/steps/5/with/message", "too_short"),
         ("/steps/6/retry", "not_applicable"),
+        ("/steps/7/with/headers/X-A", "invalid_header"),
+        ("/steps/7/with/headers/X B", "invalid_header"),
     }
 
 
