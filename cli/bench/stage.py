@@ -25,6 +25,8 @@ from cli.bench.target import Report
 from cli.steps import ROOT, environment
 
 ACCEPT_AT_ONCE = 1000
+# Connections that idle are kept for some seconds.
+SETTLE_SECONDS, SETTLE_LOOK_SECONDS = 10.0, 0.1
 
 
 class Stage:
@@ -55,6 +57,7 @@ class Stage:
     async def bare(self, requests: int, concurrency: int, path: str = "/step", *, is_own: bool = False) -> Outcome:
         """The same requests by a bare aiohttp client in a process of its own, or by the engine's client there."""
         concurrency = min(concurrency, requests)
+        await self.target.settle()
         task = Task(url=self.target.url + path, requests=requests, concurrency=concurrency, is_own=is_own)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -198,6 +201,12 @@ class TargetProcess:
     async def report(self) -> Report:
         """What it has seen since the last reset."""
         return await self._ask("/bench/report")
+
+    async def settle(self) -> None:
+        """Wait until whoever has called it has closed its connections: a process has only so many."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (await self.report()).connections and time.monotonic() < deadline:
+            await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
     async def reset(self) -> None:
         """Count anew."""

@@ -19,7 +19,7 @@ RATE = 5 * 1000 / 60
 THRESHOLD = 1000
 SHARE = {"run": 0.05}
 # From the threshold on: until PostgreSQL looks, has cleaned up, and has told its statistics.
-SECONDS_OF_DEAD_ROWS = 8.0
+SECONDS_OF_DEAD_ROWS = 14.0
 DEEPEST = 5 * RATE
 MEGABYTE = 1024 * 1024
 
