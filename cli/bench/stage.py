@@ -205,7 +205,7 @@ class TargetProcess:
     async def settle(self) -> None:
         """Wait until whoever has called it has closed its connections: a process has only so many."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (await self.report()).connections and time.monotonic() < deadline:
+        while (await self.report()).connections and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
             await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
     async def reset(self) -> None:

@@ -9,6 +9,8 @@ from engine.worker.turns import Turns
 
 # Further runs of a workspace are claimed once fewer wait for their turn to begin: loading them takes time as well.
 LINED_UP_LIMIT = 32
+# Who is alone begins at once. Fewer and larger claims cost the database less.
+LIMIT_ALONE = 500
 
 
 class Admission:
@@ -22,7 +24,8 @@ class Admission:
 
     def count_claimable(self, workspace: int) -> int:
         """How many more runs of the workspace may be claimed before others of it have begun."""
-        return LINED_UP_LIMIT - self._lined_up[workspace]
+        limit = LIMIT_ALONE if self._turns.is_alone(workspace) else LINED_UP_LIMIT
+        return limit - self._lined_up[workspace]
 
     def admit(self, workspace: int, begin: Callable[[], None], on_room: Callable[[], None]) -> None:
         """Have a claimed run begin when it is its workspace's turn; `on_room` hears when more may be claimed."""

@@ -52,7 +52,7 @@ class Turns:
         if self._waiting:
             return False
         now = perf_counter()
-        if workspace == self._workspace and now >= self._many_until:
+        if self._is_alone(workspace, now):
             # Nobody else is there whom it could hold up.
             return True
         if self._left < 1:
@@ -62,6 +62,10 @@ class Turns:
                 return False
         self._start(workspace, now)
         return True
+
+    def is_alone(self, workspace: int) -> bool:
+        """Whether only this workspace has started anything of late, and nothing waits."""
+        return not self._waiting and self._is_alone(workspace, perf_counter())
 
     def note_end(self) -> None:
         """What was started has come to its end."""
@@ -81,6 +85,9 @@ class Turns:
         except asyncio.CancelledError:
             self._waiting.discard(workspace, turn)
             raise
+
+    def _is_alone(self, workspace: int, now: float) -> bool:
+        return workspace == self._workspace and now >= self._many_until
 
     def _start(self, workspace: int, now: float) -> None:
         self._left -= 1
