@@ -205,7 +205,8 @@ class TargetProcess:
     async def settle(self) -> None:
         """Wait until whoever has called it has closed its connections: a process has only so many."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (await self.report()).connections and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+        # Another process has them: there is no event to wait for, so that it is asked again and again.
+        while (await self.report()).connections and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
             await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
     async def reset(self) -> None:

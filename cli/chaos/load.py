@@ -49,7 +49,7 @@ class Load:
     def __init__(self, cluster: Cluster, *, rate: float, seed: int) -> None:
         self._cluster = cluster
         self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311 - to be repeatable is the point
+        self._random = random.Random(seed)  # noqa: S311 - one seed, one run: chance that nobody has to guess
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sessions: list[aiohttp.ClientSession] = []
@@ -90,7 +90,7 @@ class Load:
         """Send at the rate until cancelled; what is under way goes on."""
         due = time.monotonic()
         while True:
-            self.send(API if self._random.random() < 0.5 else WEBHOOK)  # noqa: PLR2004 - a half
+            self.send(API if self._random.random() < 0.5 else WEBHOOK)  # noqa: PLR2004 - as often the one as the other
             due += self._random.expovariate(self._rate)
             await asyncio.sleep(max(due - time.monotonic(), 0))
 

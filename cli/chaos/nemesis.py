@@ -36,7 +36,7 @@ class Nemesis:
     def __init__(self, cluster: Cluster, faults: Sequence[Fault], *, seed: int, is_long: bool) -> None:
         self._cluster = cluster
         self._faults = list(faults)
-        self._random = random.Random(seed)  # noqa: S311 - to be repeatable is the point
+        self._random = random.Random(seed)  # noqa: S311 - one seed, one run: chance that nobody has to guess
         self._scene = Scene(cluster, self._random, is_long=is_long)
         self._began = 0.0
         self.kills = 0

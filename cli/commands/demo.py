@@ -38,13 +38,13 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _run(url: str | None, data_dir: str | None, port: str | None, target_port: int, *, is_once: bool) -> int:
     # Only here: the other commands need no server.
-    from cli.demo.access import sign_in  # noqa: PLC0415 - see above
-    from cli.demo.loading import load_workflows  # noqa: PLC0415 - see above
-    from cli.demo.place import find_place  # noqa: PLC0415 - see above
-    from cli.demo.results import explain_refusal, print_next, print_results  # noqa: PLC0415 - see above
-    from cli.demo.target import HOST, DemoTarget  # noqa: PLC0415 - see above
-    from cli.demo.telling import tell, tell_loaded, title  # noqa: PLC0415 - see above
-    from cli.demo.tour import Tour, is_refused  # noqa: PLC0415 - see above
+    from cli.demo.access import sign_in  # noqa: PLC0415 - loads a server
+    from cli.demo.loading import load_workflows  # noqa: PLC0415 - loads a server
+    from cli.demo.place import find_place  # noqa: PLC0415 - loads a server
+    from cli.demo.results import explain_refusal, print_next, print_results  # noqa: PLC0415 - loads a server
+    from cli.demo.target import HOST, DemoTarget  # noqa: PLC0415 - loads a server
+    from cli.demo.telling import tell, tell_loaded, title  # noqa: PLC0415 - loads a server
+    from cli.demo.tour import Tour, is_refused  # noqa: PLC0415 - loads a server
 
     target = f"{HOST}:{target_port}"
     title("FlowForge demo")

@@ -98,7 +98,7 @@ async def _start_runs(stage: Stage, workflow_id: str, ends: "_Ends", count: int)
     times = []
     for _ in range(count):
         # At irregular times, so that no beat of the product's own is hit or missed each time.
-        await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
+        await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - it only keeps starts out of step
         began = time.monotonic()
         answer = await stage.product.call("POST", f"/v1/workflows/{workflow_id}/runs", {"input": {}})
         times.append((await ends.wait(answer["run_id"]) - began) * 1000)
