@@ -41,6 +41,13 @@ _CODES = (
 )
 
 
+class NoFields(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a call that has nothing to be told: none, or an object without fields."""
+
+
+NOTHING_SAID = NoFields()
+
+
 def check_media_type(headers: Any) -> None:
     """Raise UnsupportedMediaType unless the body is plain JSON: forms and text/plain pass browsers' CSRF checks."""
     if headers.get("content-encoding", "identity").lower() not in ("", "identity"):

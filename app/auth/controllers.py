@@ -13,6 +13,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.auth.schemas import LoginRequest, Me, RefreshRequest, SetupRequest, SetupState, Tokens
 from app.auth.service import IdentityService
+from app.bodies import NOTHING_SAID, NoFields
 from app.openapi import problems
 
 
@@ -78,8 +79,14 @@ class AuthController(Controller):
         status_code=HTTP_204_NO_CONTENT,
         guards=[requires(Permission.ACCOUNT_READ)],
     )
-    async def log_out(self, principal: NamedDependency[Principal], identity: NamedDependency[IdentityService]) -> None:
+    async def log_out(
+        self,
+        principal: NamedDependency[Principal],
+        identity: NamedDependency[IdentityService],
+        data: JSONBody[NoFields] = NOTHING_SAID,
+    ) -> None:
         """End the session of this token, with all its tokens."""
+        del data
         await identity.log_out(principal)
 
     @get("/me", operation_id="getMe", summary="Who am I?", guards=[requires(Permission.ACCOUNT_READ)])

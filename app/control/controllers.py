@@ -6,8 +6,7 @@ from uuid import UUID
 
 import asyncpg
 from litestar import Controller, Request, post
-from litestar.datastructures import State
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.bodies import NOTHING_SAID, NoFields
 from app.control.bulk import BulkService
 from app.control.schemas import BulkOutcome, BulkRequest, RerunRequest, RunAccepted, SignalRequest
 from app.control.service import ControlService
@@ -23,7 +23,42 @@ from app.dependencies import driver_connection
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 
-NOTHING_SAID = RerunRequest()
+AS_BEFORE = RerunRequest()
+
+
+class Steering:
+    """Acts in one transaction, once an `Idempotency-Key`, and has it published after the commit."""
+
+    def __init__(self, request: Request[Any, Any, Any], principal: Principal, control: ControlService) -> None:
+        self._request = request
+        self._principal = principal
+        self._control = control
+
+    async def act(self, status: int, act: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Response[Any]:
+        """Answer with what `act` gives."""
+        database: AsyncEngine = self._request.app.state.database
+        async with database.begin() as transaction:
+
+            async def create() -> Answer:
+                return Answer(status=status, body=await act(await driver_connection(transaction)))
+
+            response = await answer_once(self._request, transaction, self._principal, create)
+        self._control.ring()
+        return response
+
+    async def accept(self, steer: Callable[[asyncpg.Connection], Awaitable[UUID]]) -> Response[RunAccepted]:
+        """Answer with the run that `steer` gives, which goes on after this."""
+
+        async def act(connection: asyncpg.Connection) -> RunAccepted:
+            return RunAccepted(run_id=await steer(connection))
+
+        return await self.act(HTTP_202_ACCEPTED, act)
+
+
+def _provide_steering(
+    request: Request[Any, Any, Any], principal: NamedDependency[Principal], control: NamedDependency[ControlService]
+) -> Steering:
+    return Steering(request, principal, control)
 
 
 class ControlController(Controller):
@@ -31,6 +66,7 @@ class ControlController(Controller):
 
     path = "/runs"
     tags = ("runs",)
+    dependencies = {"steering": Provide(_provide_steering, sync_to_thread=False)}  # noqa: RUF012 - Litestar's own form
 
     @post(
         "/{run_id:uuid}/retry",
@@ -43,19 +79,15 @@ class ControlController(Controller):
     )
     async def retry_run(
         self,
-        request: Request[Any, Any, Any],
-        state: State,
         run_id: FromPath[UUID],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
+        steering: NamedDependency[Steering],
+        data: JSONBody[NoFields] = NOTHING_SAID,
     ) -> Response[RunAccepted]:
         """The same run goes on: failed and cancelled steps run again, what succeeded is kept."""
-
-        async def act(connection: asyncpg.Connection) -> Answer:
-            await control.retry(connection, principal, run_id)
-            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=run_id))
-
-        return await _act_once(request, state, principal, control, act)
+        del data
+        return await steering.accept(lambda connection: control.retry(connection, principal, run_id))
 
     @post(
         "/{run_id:uuid}/rerun",
@@ -68,20 +100,14 @@ class ControlController(Controller):
     )
     async def rerun_run(
         self,
-        request: Request[Any, Any, Any],
-        state: State,
         run_id: FromPath[UUID],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
-        data: JSONBody[RerunRequest] = NOTHING_SAID,
+        steering: NamedDependency[Steering],
+        data: JSONBody[RerunRequest] = AS_BEFORE,
     ) -> Response[RunAccepted]:
         """Start a new run of the same trigger, with other input, another version, or from a step on."""
-
-        async def act(connection: asyncpg.Connection) -> Answer:
-            started = await control.rerun(connection, principal, run_id, data)
-            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=started))
-
-        return await _act_once(request, state, principal, control, act)
+        return await steering.accept(lambda connection: control.rerun(connection, principal, run_id, data))
 
     @post(
         "/{run_id:uuid}/signal",
@@ -94,20 +120,14 @@ class ControlController(Controller):
     )
     async def signal_run(
         self,
-        request: Request[Any, Any, Any],
-        state: State,
         run_id: FromPath[UUID],
         data: JSONBody[SignalRequest],
         principal: NamedDependency[Principal],
         control: NamedDependency[ControlService],
+        steering: NamedDependency[Steering],
     ) -> Response[RunAccepted]:
         """Give a payload to the step that waits for this name, or keep it until one does."""
-
-        async def act(connection: asyncpg.Connection) -> Answer:
-            await control.signal(connection, principal, run_id, data)
-            return Answer(status=HTTP_202_ACCEPTED, body=RunAccepted(run_id=run_id))
-
-        return await _act_once(request, state, principal, control, act)
+        return await steering.accept(lambda connection: control.signal(connection, principal, run_id, data))
 
     @post(
         "/bulk",
@@ -120,35 +140,10 @@ class ControlController(Controller):
     )
     async def change_runs(
         self,
-        request: Request[Any, Any, Any],
-        state: State,
         data: JSONBody[BulkRequest],
         principal: NamedDependency[Principal],
-        control: NamedDependency[ControlService],
         bulk: NamedDependency[BulkService],
+        steering: NamedDependency[Steering],
     ) -> Response[BulkOutcome]:
         """Act on the runs that match, the newest first, up to 1,000 a call; `dry_run` only counts them."""
-
-        async def act(connection: asyncpg.Connection) -> Answer:
-            return Answer(status=HTTP_200_OK, body=await bulk.apply(connection, principal, data))
-
-        return await _act_once(request, state, principal, control, act)
-
-
-async def _act_once(
-    request: Request[Any, Any, Any],
-    state: State,
-    principal: Principal,
-    control: ControlService,
-    act: Callable[[asyncpg.Connection], Awaitable[Answer]],
-) -> Response[Any]:
-    """Act in one transaction, once an `Idempotency-Key`, and have it published after the commit."""
-    database: AsyncEngine = state.database
-    async with database.begin() as transaction:
-
-        async def create() -> Answer:
-            return await act(await driver_connection(transaction))
-
-        response = await answer_once(request, transaction, principal, create)
-    control.ring()
-    return response
+        return await steering.act(HTTP_200_OK, lambda connection: bulk.apply(connection, principal, data))

@@ -75,8 +75,8 @@ class ControlService:
         self._clock = clock
         self._bell = bell
 
-    async def retry(self, connection: asyncpg.Connection, principal: Principal, run_id: UUID) -> None:
-        """Let an ended run go on from what failed. Raises NotFound, or RunNotRetryable."""
+    async def retry(self, connection: asyncpg.Connection, principal: Principal, run_id: UUID) -> UUID:
+        """Let an ended run go on from what failed; its id. Raises NotFound, or RunNotRetryable."""
         traceparent = current_traceparent() or new_traceparent()
         outcomes = await retry_runs(
             connection, [run_id], principal.workspace_id, by=str(principal.user_id), traceparent=traceparent
@@ -89,11 +89,12 @@ class ControlService:
             raise RunNotRetryable(
                 f"Only a run that failed, timed out or was cancelled can be retried; this one {reason}."
             )
+        return run_id
 
     async def signal(
         self, connection: asyncpg.Connection, principal: Principal, run_id: UUID, request: SignalRequest
-    ) -> None:
-        """Leave a signal for the run. Raises NotFound, RunFinished, PayloadTooLarge, or TooManySignals."""
+    ) -> UUID:
+        """Leave a signal for the run; its id. Raises NotFound, RunFinished, PayloadTooLarge, or TooManySignals."""
         size = len(msgspec.json.encode(request.payload))
         if size > MAX_SIGNAL_BYTES:
             raise PayloadTooLarge(f"The payload has {size:,} bytes as JSON; a signal's has at most 1 MiB.")
@@ -108,6 +109,7 @@ class ControlService:
             total = await sum_large_signals(connection, run_id, SMALL_SIGNAL_BYTES)
             if total > MAX_LARGE_SIGNALS_BYTES:
                 raise TooManySignals("The run has been sent signals of 64 MiB together; it takes small ones alone.")
+        return run_id
 
     async def rerun(
         self, connection: asyncpg.Connection, principal: Principal, run_id: UUID, request: RerunRequest

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.bodies import NOTHING_SAID, NoFields
 from app.dependencies import driver_connection
 from app.etags import matches
 from app.idempotency.service import HEADER, Answer, answer_once
@@ -50,7 +51,7 @@ Parent = Annotated[
     QueryParameter(min_length=1, max_length=1000, description="path of a `foreach`, like `each` or `outer[2].inner`"),
 ]
 Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large output")]
-NOTHING_SAID = StartRunRequest()
+AS_PUBLISHED = StartRunRequest()
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
 
 
@@ -76,7 +77,7 @@ class RunStartController(Controller):
         workflow_id: FromPath[UUID],
         principal: NamedDependency[Principal],
         runs: NamedDependency[RunService],
-        data: JSONBody[StartRunRequest] = NOTHING_SAID,
+        data: JSONBody[StartRunRequest] = AS_PUBLISHED,
     ) -> Response[RunStarted]:
         """Accept a run of the published version, or of the one named; it is durable when this answers."""
         if HEADER not in request.headers:
@@ -225,9 +226,14 @@ class RunController(Controller):
         responses=problems(404, 409),
     )
     async def cancel_run(
-        self, run_id: FromPath[UUID], principal: NamedDependency[Principal], runs: NamedDependency[RunService]
+        self,
+        run_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        data: JSONBody[NoFields] = NOTHING_SAID,
     ) -> CancelAccepted:
         """Stop the run at whatever it does; 409 for one that has ended."""
+        del data
         await runs.cancel(principal, run_id)
         return CancelAccepted(run_id=run_id)
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.bodies import NOTHING_SAID, NoFields
 from app.etags import make_etag, require_if_match
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
@@ -158,8 +159,10 @@ class WorkflowController(Controller):
         transaction: NamedDependency[AsyncConnection],
         principal: NamedDependency[Principal],
         if_match: IfMatch = None,
+        data: JSONBody[NoFields] = NOTHING_SAID,
     ) -> Response[VersionDetail]:
         """Make the draft the next, immutable version; 200 with the latest version where the draft is the same."""
+        del data
 
         async def publish() -> Answer:
             version, is_new = await WorkflowService(transaction, principal).publish(workflow_id, if_match)
