@@ -28,6 +28,7 @@ from engine.store.runs import (
     find_due_by_workspace,
     find_queued,
     find_workspaces,
+    reading_in_order,
 )
 
 # While one batch is claimed and loaded, the next one waits: so it is a small one.
@@ -202,15 +203,16 @@ class Claimer:
             self._has_left = True
             return
         full = [UUID(int=workspace) for workspace in self._places.full()]
-        queued, self._queued_after = await find_queued(
-            connection, self._queued_after, workspaces=WORKSPACES, limit=BATCH, full=full
-        )
-        due = await find_due(connection, BATCH)
-        if len(due) == BATCH:
-            # Perhaps all of one workspace: those of others may lie behind them.
-            due, self._due_after = await find_due_by_workspace(
-                connection, self._due_after, workspaces=WORKSPACES, limit=BATCH, full=full
+        async with reading_in_order(connection):
+            queued, self._queued_after = await find_queued(
+                connection, self._queued_after, workspaces=WORKSPACES, limit=BATCH, full=full
             )
+            due = await find_due(connection, BATCH)
+            if len(due) == BATCH:
+                # Perhaps all of one workspace: those of others may lie behind them.
+                due, self._due_after = await find_due_by_workspace(
+                    connection, self._due_after, workspaces=WORKSPACES, limit=BATCH, full=full
+                )
         addressed = await find_addressed(connection, BATCH, full=full)
         # What is lined up already would be found again.
         served = set(self._lined_up.workspaces)

@@ -1,8 +1,9 @@
 """A driver moves one run: it feeds the core, journals what the core decides, and only then acts on it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -31,6 +32,8 @@ from engine.worker.counting import count_events
 from engine.worker.entries import hold, make_entry, release
 from engine.worker.extras import MAX_RUN_BYTES, OutputTooLarge
 from engine.worker.flusher import Entry, RejectedEntry
+
+Work = Callable[[], Coroutine[Any, Any, None]]  # called within its task, which may be cancelled before it begins
 
 
 class RefusedResult(Exception):
@@ -64,8 +67,8 @@ class Host(Protocol):
     async def perform(self, driver: "Driver", start: StartAttempt) -> Observation:
         """Make one attempt; what came of it."""
 
-    def spawn(self, driver: "Driver", work: Any) -> "asyncio.Task[None]":
-        """Run a coroutine of the driver; what it raises ends the run's life in this worker."""
+    def spawn(self, driver: "Driver", work: Work) -> "asyncio.Task[None]":
+        """Have the driver do some work in a task; what it raises ends the run's life in this worker."""
 
     def forget(self, driver: "Driver") -> None:
         """The run has ended, or is given up: nothing of it is left in memory."""
@@ -330,15 +333,14 @@ class Driver:
                 else:
                     self._spawn_attempt(decision)
             elif isinstance(decision, StartChild):
-                task = self.host.spawn(self, self._start_child(decision))
+                task = self.host.spawn(self, partial(self._start_child, decision))
                 self.child_starts.add(task)
                 task.add_done_callback(self.child_starts.discard)
         return first
 
     async def _start_child(self, start: StartChild) -> None:
         observation = await self.host.start_child(self, start)
-        task = asyncio.current_task()
-        if task is not None:
+        if (task := asyncio.current_task()) is not None:
             self.child_starts.discard(task)
         await self.take_in(observation)
         if isinstance(observation, ChildStarted) and not self._waits_for(observation):
@@ -355,7 +357,7 @@ class Driver:
         return frame.steps[node.index].child_run_id == child.run_id
 
     def _spawn_attempt(self, start: StartAttempt) -> None:
-        self.attempts[start.step] = self.host.spawn(self, self.work(start))
+        self.attempts[start.step] = self.host.spawn(self, partial(self.work, start))
 
     def _stop_attempts(self, steps: Iterable[str]) -> None:
         current = asyncio.current_task()
@@ -366,11 +368,9 @@ class Driver:
 
     def _schedule(self, due_at: datetime | None) -> None:
         """Wake up when something of the run is due next; a timer that comes too early looks again when it rings."""
-        if due_at is None or self.is_closed:
+        if due_at is None or self.is_closed or (self._timer is not None and self._timer_due_at <= due_at):
             return
         if self._timer is not None:
-            if self._timer_due_at <= due_at:
-                return
             self._timer.cancel()
         self._timer_due_at = due_at
         delay = max((due_at - self.host.clock.now()).total_seconds(), 0.0)
@@ -384,8 +384,8 @@ class Driver:
         due_at = self.state.next_due()
         if due_at is None or due_at > self.host.clock.now():
             self._schedule(due_at)
-            return
-        self.host.spawn(self, self._pass_time())
+        else:
+            self.host.spawn(self, self._pass_time)
 
     async def _pass_time(self) -> None:
         await self.take_in(TimePassed(at=self.host.clock.now()))

@@ -1,7 +1,7 @@
 """The engine of one worker process: all its parts, wired together, and the life of its runs in memory."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ from engine.worker.admission import Admission
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
-from engine.worker.driver import Driver, Message, RefusedResult
+from engine.worker.driver import Driver, Message, RefusedResult, Work
 from engine.worker.fair_slots import FairSlots
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
 from engine.worker.lease import Lease
@@ -190,8 +190,8 @@ class Engine:
         """Make one attempt."""
         return await self._attempts.perform(driver, start)
 
-    def spawn(self, driver: Driver, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine of the driver; what it raises ends the run's life in this worker."""
+    def spawn(self, driver: Driver, work: Work) -> asyncio.Task[None]:
+        """Have the driver do some work in a task; what it raises ends the run's life in this worker."""
         task = asyncio.get_running_loop().create_task(self._guard(driver, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -306,7 +306,7 @@ class Engine:
         self._owned.add(driver.run.id)
         self._admission.places.take(driver.workspace)
         metrics.RUNS_ACTIVE.set(len(self._drivers))
-        self.spawn(driver, driver.begin(variables, full=full, messages=messages))
+        self.spawn(driver, partial(driver.begin, variables, full=full, messages=messages))
 
     async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         run = await self._read_anew(driver)
@@ -336,9 +336,9 @@ class Engine:
             self._owned.discard(run.id)
             _log.critical("run_stuck", run_id=str(run.id), error=str(error))
 
-    async def _guard(self, driver: Driver, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, driver: Driver, work: Work) -> None:
         try:
-            await work
+            await work()
         except WorkerFenced:
             driver.abandon()
         except RefusedResult as refusal:
@@ -380,7 +380,7 @@ class Engine:
         if driver.is_closed or self.is_draining:
             return
         observation = AttemptOngoing(at=self.clock.now(), step=start.step, attempt=start.attempt, started_at=started_at)
-        self.spawn(driver, driver.take_in(observation))
+        self.spawn(driver, partial(driver.take_in, observation))
 
     async def _ring(self, run_ids: Sequence[UUID]) -> None:
         try:

@@ -1,6 +1,7 @@
 """The inboxes of a worker's runs: read when a bell rings or a beat comes, and delivered to the drivers."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import asyncpg
 from engine.infra.clock import Clock
 from engine.store.inbox import drop_messages, read_messages, read_messages_of
 from engine.store.runs import ClaimedRun
-from engine.worker.driver import Driver, Message
+from engine.worker.driver import Driver, Message, Work
 from engine.worker.loading import RunLoader
 from engine.worker.messages import read_message
 
@@ -23,7 +24,7 @@ class Mailroom:
         loader: RunLoader,
         clock: Clock,
         *,
-        spawn: Callable[[Driver, Coroutine[Any, Any, None]], Any],
+        spawn: Callable[[Driver, Work], Any],
     ) -> None:
         self._drivers = drivers
         self._loader = loader
@@ -50,7 +51,7 @@ class Mailroom:
             driver = self._drivers.get(run_id)
             if driver is not None and not driver.state.is_over:
                 driver.inbox_seen.update(message.inbox_id for message in messages)
-                self._spawn(driver, driver.take(messages))
+                self._spawn(driver, partial(driver.take, messages))
         if late:
             await drop_messages(connection, late)
 

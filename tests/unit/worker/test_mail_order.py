@@ -1,7 +1,7 @@
 """What lies in a run's inbox is taken in in its order, however slowly commits come."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from engine.core.statuses import RunStatus
 from engine.infra.ids import new_id
 from engine.steps.compilation import compile_definition
 from engine.store.runs import ClaimedRun
-from engine.worker.driver import Driver, Host, Message
+from engine.worker.driver import Driver, Host, Message, Work
 from engine.worker.flusher import Entry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,8 +41,8 @@ class SlowHost:
         self.commits.append(asyncio.get_running_loop().create_future())
         return self.commits[-1]
 
-    def spawn(self, _driver: Driver, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(work)
+    def spawn(self, _driver: Driver, work: Work) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work())
 
     def forget(self, driver: Driver) -> None:
         pass
