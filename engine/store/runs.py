@@ -48,8 +48,8 @@ ORDER BY claimed.id, journal.seq
 
 # One look into an index for each workspace, from $1 on and for at most $2 of them, and the first few runs of each:
 # however many one of them has, those of the others are found. $4: workspaces that may take nothing more.
-# Pairs are compared, in the order of the index that has only such runs. To be read in order: if the planner may sort, the
-# index of all runs by workspace may look as good, and in a workspace with many runs it is not.
+# Pairs are compared, in the order of the index that has only such runs. To be read in order: where it may sort, the
+# planner may take the index of all runs by workspace for as good, and in a workspace with many runs it is not.
 _BY_WORKSPACE = """
 WITH RECURSIVE place (workspace_id, number) AS (
     (SELECT workspace_id, 1 FROM run WHERE {open} AND (workspace_id, {moment}) > ($1, 'infinity')

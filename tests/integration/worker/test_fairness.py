@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from engine.infra.ids import new_id
-from engine.store.runs import NO_WORKSPACE, find_due_by_workspace, find_queued
+from engine.store.runs import NO_WORKSPACE, find_due_by_workspace, find_queued, reading_in_order
 from engine.worker.claimer import ANNOUNCED_LIMIT
 from engine.worker.engine import Engine
 from tests.integration.worker.conftest import Target, Workshop, serve_target
@@ -178,7 +178,8 @@ async def test_the_sweep_goes_round_all_workspaces_and_passes_over_full_ones(wor
         after, rounds = NO_WORKSPACE, []
         async with workshop.pool.acquire() as connection:
             while True:
-                found, after = await find(connection, after, workspaces=3, limit=9, full=[places[4]])
+                async with reading_in_order(connection):
+                    found, after = await find(connection, after, workspaces=3, limit=9, full=[places[4]])
                 rounds.append([run.workspace_id for run in found])
                 if after == NO_WORKSPACE:
                     break
