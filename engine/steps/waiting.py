@@ -15,7 +15,7 @@ LONGEST_DELAY_SECONDS = 3650 * 86_400
 WaitTimeout = (
     Annotated[
         float,
-        Meta(title="Timeout", description="how many seconds to wait at most", gt=0, le=LONGEST_DELAY_SECONDS),
+        Meta(title="Timeout", description="how many seconds to wait at most", ge=0, le=LONGEST_DELAY_SECONDS),
     ]
     | UnsetType
 )

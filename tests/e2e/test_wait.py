@@ -184,7 +184,7 @@ def test_a_faulty_wait_is_refused(client: Client) -> None:
     definition = define(
         of_type("wait", "a", {}),
         wait("b", ""),
-        wait("c", "go", timeout=0),
+        wait("c", "go", timeout=-1),
         of_type("wait", "d", {"signal": "go"}, timeout=5),
         transform("e", after=["a.signalled"]),
     )
