@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.events import ErrorInfo, StepFailed, StepSucceeded, StepWaiting
 from engine.core.expressions import ExpressionError
-from engine.core.failures import describe_expression_error
+from engine.core.failures import describe_expression_error, evaluate_field
 from engine.core.graph import Node
 
 LONGEST_DELAY = timedelta(days=3650)
@@ -60,7 +60,7 @@ def succeed_within_limit(path: str, at: datetime, output: Any, reason: str) -> S
 
 def _decide_if(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
     assert node.condition is not None
-    value = node.condition.evaluate(scope)
+    value = evaluate_field(node.condition, scope, "/condition")
     if not isinstance(value, bool):
         raise InvalidConfig(f"the condition gave {name_type(value)}; it must give true or false")
     port = "true" if value else "false"
@@ -69,7 +69,7 @@ def _decide_if(path: str, node: Node, scope: Scope, at: datetime) -> ControlEven
 
 def _decide_switch(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
     for name, case in node.cases:
-        value = case.evaluate(scope)
+        value = evaluate_field(case, scope, f"/cases/{name}")
         if not isinstance(value, bool):
             raise InvalidConfig(f"the case '{name}' gave {name_type(value)}; it must give true or false")
         if value:

@@ -1,7 +1,10 @@
 """Errors of expressions as the errors of steps and runs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from engine.core.events import ErrorInfo
-from engine.core.expressions import ExpressionError
+from engine.core.expressions import Expression, ExpressionError
 
 
 def describe_expression_error(error: ExpressionError, *, code: str = "expression_error") -> ErrorInfo:
@@ -14,3 +17,12 @@ def describe_expression_error(error: ExpressionError, *, code: str = "expression
         pointer=error.pointer or None,
         details={"kind": error.code},
     )
+
+
+def evaluate_field(expression: Expression, scope: Mapping[str, Any], pointer: str) -> Any:
+    """The value of the bare expression at this pointer of a step's `with`, which its ExpressionError then names."""
+    try:
+        return expression.evaluate(scope)
+    except ExpressionError as error:
+        error.pointer = pointer
+        raise

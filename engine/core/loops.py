@@ -8,7 +8,7 @@ from msgspec import Struct
 from engine.core.control import name_type
 from engine.core.events import ErrorInfo
 from engine.core.expressions import ExpressionError
-from engine.core.failures import describe_expression_error
+from engine.core.failures import describe_expression_error, evaluate_field
 from engine.core.graph import Node
 from engine.core.rounds import reset_frame
 from engine.core.state import Frame, Loop, State, StepRun, create_frame
@@ -30,7 +30,7 @@ class PreparedLoop(Struct, frozen=True, kw_only=True):
 def prepare_loop(frame: Frame, node: Node) -> PreparedLoop:
     """Evaluate the items and settings of a `foreach`; raises ExpressionError, or ValueError with a plain sentence."""
     assert node.body is not None
-    items = node.body.items.evaluate(frame.scope)
+    items = evaluate_field(node.body.items, frame.scope, "/items")
     if not isinstance(items, list):
         raise ValueError(f"`items` gave {name_type(items)}; it must give a list")  # noqa: TRY004 - the user's value
     if len(items) > MAX_ITEMS:
@@ -138,7 +138,7 @@ def _keep_result(loop: Loop, frame: Frame) -> None:
             error = msgspec.to_builtins(describe_expression_error(problem))
     if error is not None and not loop.continues:
         loop.kept[frame.index] = frame
-        loop.failure = loop.failure or _describe_failure(frame.index, error)
+        loop.failure = loop.failure or _describe_failure(frame.index, error, is_own=frame.unhandled is None)
         return
     loop.results[frame.index] = result = result if error is None else {"error": error}
     loop.size += len(_encoder.encode(result))
@@ -153,17 +153,24 @@ def _keep_result(loop: Loop, frame: Frame) -> None:
 def _make_result(loop: Loop, frame: Frame) -> Any:
     assert loop.node.body is not None
     if loop.node.body.output is not None:
-        return loop.node.body.output.render(frame.scope)
+        try:
+            return loop.node.body.output.render(frame.scope)
+        except ExpressionError as error:
+            error.pointer = f"/output{error.pointer}"
+            raise
     steps = frame.scope["steps"]
     return {node.id: steps[node.id]["output"] for node in frame.graph.nodes}
 
 
-def _describe_failure(index: int, error: Any) -> ErrorInfo:
+def _describe_failure(index: int, error: Any, *, is_own: bool) -> ErrorInfo:
+    """`is_own`: what failed is no step of the item, but the `output` of the `foreach`, and so an expression of it."""
+    place = {field: error.get(field) for field in ("expression", "position", "pointer")} if is_own else {}
     return ErrorInfo(
         code="item_failed",
         message=f"item {index} failed: {error['message']}",
         status=error.get("status"),
         details={"index": index, "error": error},
+        **place,
     )
 
 

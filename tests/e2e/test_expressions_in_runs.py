@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import Client, Document, Published, step_of
-from tests.e2e.steps import condition, define, delay, http
+from tests.e2e.steps import condition, define, delay, foreach, http, of_type, transform
 from tests.e2e.target import Reply, Target
 
 Publish = Callable[..., Published]
@@ -119,6 +119,40 @@ def test_a_failing_template_in_a_step_names_its_place(
     assert "there" in error["message"]
     assert step_of(run, "call")["attempts"] == []
     assert target.received() == []
+
+
+@pytest.mark.parametrize(
+    ("step", "pointer", "expression"),
+    [
+        (condition("at", "input.gone > 1"), "/condition", "input.gone > 1"),
+        (of_type("switch", "at", {"cases": {"a": "false", "b": "input.gone"}}), "/cases/b", "input.gone"),
+        (foreach("at", "input.gone", transform("a")), "/items", "input.gone"),
+        (foreach("at", "[1]", transform("a"), output="{{ input.gone }}"), "/output", "input.gone"),
+        (
+            foreach("at", "[1]", transform("a"), output={"x": ["{{ item }}", "{{ input.gone }}"]}),
+            "/output/x/1",
+            "input.gone",
+        ),
+        (foreach("at", "[1]", transform("a"), concurrency="{{ input.gone }}"), "/concurrency", "input.gone"),
+        (of_type("wait", "at", {"signal": "go", "timeout": "{{ input.gone }}"}), "/timeout", "input.gone"),
+    ],
+    ids=["if", "switch", "items", "output", "within output", "concurrency", "wait"],
+)
+def test_a_failing_expression_names_its_place_wherever_it_stands(
+    client: Client, publish_workflow: Publish, step: Document, pointer: str, expression: str
+) -> None:
+    run = client.finish(publish_workflow(define(step)).id, {"input": {"there": 1}})
+    error = step_of(run, "at")["error"]
+    assert (error["pointer"], error["expression"], error["position"]) == (pointer, expression, 6)
+    assert "there" in error["message"]
+
+
+def test_a_failing_output_of_an_item_that_is_kept_names_its_place(client: Client, publish_workflow: Publish) -> None:
+    loop = foreach("each", "[1]", transform("a"), output=["{{ input.gone }}"], on_item_error="continue")
+    run = client.finish(publish_workflow(define(loop)).id, {"input": {"there": 1}})
+    error = step_of(run, "each")["output"][0]["error"]
+    assert (run["status"], error["code"], error["pointer"]) == ("succeeded", "expression_error", "/output/0")
+    assert (error["expression"], error["position"]) == ("input.gone", 6)
 
 
 def test_a_condition_that_is_no_bool_fails_the_step(client: Client, publish_workflow: Publish) -> None:
