@@ -143,7 +143,7 @@ class InvalidCredentials(Unauthenticated):
 
 
 class InvalidSignature(ApiError):
-    """The request is not signed with the trigger's secret, or its signature is too old."""
+    """The request is not signed with the trigger's secret, its signature is too old, or its credentials are wrong."""
 
     status = 401
     code = "invalid_signature"

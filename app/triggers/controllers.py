@@ -135,8 +135,8 @@ class TriggerController(Controller):
         transaction: NamedDependency[AsyncConnection],
         triggers: NamedDependency[TriggerService],
     ) -> RotatedTrigger:
-        """The old one is void at once; a new secret is shown this once."""
-        return await triggers.rotate(transaction, principal, trigger_id, data.what)
+        """An old address is void at once; an old secret stays good for a while. A new secret is shown this once."""
+        return await triggers.rotate(transaction, principal, trigger_id, data)
 
 
 @route(

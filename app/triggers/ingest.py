@@ -24,7 +24,7 @@ from engine.infra.ids import new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.origins import WebhookOrigin, find_webhook
 from engine.store.starts import Accepted, Start
-from engine.triggers.signatures import is_authentic
+from engine.triggers.signatures import challenge, is_authentic
 from engine.triggers.webhook import DedupError, WebhookConfig, describe_request, make_dedup_key
 
 CACHED_TRIGGERS: Final = 10_000
@@ -56,6 +56,11 @@ class _Live(Struct, frozen=True, kw_only=True):
     secrets: list[str]
     read_at: float
 
+    def secrets_at(self, now: datetime) -> list[str]:
+        """The secrets that are good at a moment, the newest first."""
+        until = self.origin.previous_secret_until
+        return self.secrets if until is not None and now < until else self.secrets[:1]
+
 
 class Ingest:
     """Takes webhooks. Triggers are cached; what is committed is checked against the database in the same statement."""
@@ -84,16 +89,23 @@ class Ingest:
         known = self._cache.get(token)
         if known is None:
             return await self._authenticated(await self._read(token), request)
-        if _is_accepted(known, request):
+        if self._is_authentic(known, request):
             return known
         if time.monotonic() - known.read_at > FRESH_SECONDS:
             return await self._authenticated(await self._read(token), request)
-        raise _refused()
+        raise _refused(known)
 
     async def _authenticated(self, live: _Live, request: InboundRequest) -> _Live:
-        if not _is_accepted(live, request):
-            raise _refused()
+        if not self._is_authentic(live, request):
+            raise _refused(live)
         return live
+
+    def _is_authentic(self, live: _Live, request: InboundRequest) -> bool:
+        auth = live.config.auth
+        if isinstance(auth, str):
+            return True
+        now = self._starter.clock.now()
+        return is_authentic(auth, live.secrets_at(now), request.headers, request.body, now=now.timestamp())
 
     async def _read(self, token: str) -> _Live:
         origin = await find_webhook(self._pool, token)
@@ -112,27 +124,23 @@ class Ingest:
         return live
 
 
-def _is_accepted(live: _Live, request: InboundRequest) -> bool:
-    auth = live.config.auth
-    return isinstance(auth, str) or is_authentic(auth, live.secrets, request.headers, request.body, now=time.time())
-
-
 def _unknown() -> NotFound:
     return NotFound("There is no such hook, or it is switched off.")
 
 
-def _refused() -> InvalidSignature:
+def _refused(live: _Live) -> InvalidSignature:
     _REJECTED.inc()
-    return InvalidSignature()
+    asked = None if isinstance(live.config.auth, str) else challenge(live.config.auth)
+    return InvalidSignature(headers={"www-authenticate": asked} if asked else None)
 
 
 def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
     origin, run_id = live.origin, new_id(at)
-    trigger = describe_request(
+    described = describe_request(
         method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
     )
     try:
-        key = make_dedup_key(live.config, request.headers, trigger)
+        key = make_dedup_key(live.config, request.headers, described.seen)
     except DedupError as error:
         raise InvalidRequest(errors=[Problem("", "dedup_key_failed", str(error))]) from None
     traceparent = current_traceparent() or new_traceparent()
@@ -147,7 +155,7 @@ def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
         at=at,
         queued=make_queued_event(
             at=at,
-            trigger=trigger,
+            trigger=described.kept,
             run_input={},
             workflow_id=origin.workflow_id,
             workflow_name=origin.workflow_name,

@@ -1,5 +1,6 @@
 """Queries of triggers, each within one workspace."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,12 @@ async def update_trigger(connection: AsyncConnection, workspace_id: UUID, trigge
     )
     row: AnyRow = (await connection.execute(query)).one()
     return row
+
+
+async def read_time(connection: AsyncConnection) -> datetime:
+    """The database's time, at the beginning of the transaction."""
+    now: datetime = (await connection.execute(select(func.now()))).scalar_one()
+    return now
 
 
 async def delete_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID) -> bool:

@@ -1,11 +1,13 @@
 """Bodies of the trigger calls."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from engine.triggers.signatures import Secret
 
 
 class NewTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,19 +26,29 @@ class TriggerChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to make anew: the address, or the secret."""
+    """What to make anew: the address, or the secret.
+
+    A `secret` that the sender has made takes the place of a new one. The one before it stays valid for `overlap_hours`,
+    or until the next rotation; with 0 it is void at once.
+    """
 
     what: Literal["url", "secret"]
+    secret: Secret | None = None
+    overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
 
 
 class TriggerView(Struct, frozen=True, kw_only=True):
-    """A trigger. Its secret is never shown; `has_secret` tells whether there is one."""
+    """A trigger. Its secret is never shown; `has_secret` tells whether there is one.
+
+    `previous_secret_until`: until when the secret before the last rotation is good as well.
+    """
 
     id: UUID
     workflow_id: UUID
     type: str
     config: dict[str, Any]
     has_secret: bool
+    previous_secret_until: datetime | None
     enabled: bool
     url: str | None
     created_at: datetime
@@ -44,14 +56,14 @@ class TriggerView(Struct, frozen=True, kw_only=True):
 
 
 class RotatedTrigger(Struct, frozen=True, kw_only=True):
-    """A trigger after a rotation; a new secret is shown this once."""
+    """A trigger after a rotation; a secret that was made here is shown this once."""
 
     trigger: TriggerView
     secret: str | None
 
 
 class Ingested(Struct, frozen=True, kw_only=True):
-    """An inbound event and the run that it started, or that its first delivery had started."""
+    """An inbound event and the run that it started, or that its first delivery had started; null while it has none."""
 
     event_id: UUID
     run_id: UUID | None

@@ -1,11 +1,12 @@
 """What the trigger calls do."""
 
-import base64
 import secrets
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +14,12 @@ from app.auth.principal import Principal
 from app.bodies import decode_body
 from app.errors import InvalidRequest, NotFound
 from app.triggers import repository
-from app.triggers.schemas import NewTrigger, RotatedTrigger, TriggerChange, TriggerView
+from app.triggers.schemas import NewTrigger, RotatedTrigger, Rotation, TriggerChange, TriggerView
 from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
 from engine.infra.ids import TRIGGER_TOKEN_BYTES, new_id
 from engine.infra.secrets import SecretBox
+from engine.triggers.signatures import InvalidSecret, check_secret, renew_secret
 from engine.triggers.webhook import WebhookConfig, find_config_problems, split_secret
 
 SECRET_PURPOSE: Final = "trigger-secrets"  # noqa: S105 - it names a purpose
@@ -27,6 +29,10 @@ _SECRET_BYTES: Final = 32
 def secret_place(trigger_id: UUID) -> str:
     """Where a trigger's secrets are kept: they open nowhere else."""
     return f"workflow_trigger/{trigger_id}/secret"
+
+
+class _Authenticated(Struct):
+    auth: str | dict[str, Any] = "none"
 
 
 class TriggerService:
@@ -72,13 +78,14 @@ class TriggerService:
         if isinstance(change.enabled, bool):
             values["enabled"] = change.enabled
         if isinstance(change.config, msgspec.Raw):
-            config = _read_config(change.config, has_secret=row.secret is not None)
+            # The secret of another kind of authentication is none of this one.
+            kept = row.secret is not None and _kind(change.config) == _kind(msgspec.Raw(row.config))
+            config = _read_config(change.config, has_secret=kept)
             bare, secret = split_secret(config)
             values["config"] = msgspec.json.encode(bare)
-            if bare.auth == "none":
-                values["secret"] = None
-            elif secret is not None:
-                values["secret"] = self._seal(trigger_id, [secret])
+            if bare.auth == "none" or secret is not None:
+                values["secret"] = self._seal(trigger_id, [secret] if secret else [])
+                values["previous_secret_until"] = None
         return self._show(await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values))
 
     async def delete(self, connection: AsyncConnection, principal: Principal, trigger_id: UUID) -> None:
@@ -87,23 +94,40 @@ class TriggerService:
             raise NotFound
 
     async def rotate(
-        self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, what: str
+        self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, rotation: Rotation
     ) -> RotatedTrigger:
-        """Make a new address or secret; the old one is void at once. Raises NotFound, InvalidRequest."""
+        """Make a new address or secret. An old address is void at once, an old secret once the overlap is over.
+
+        Raises NotFound, InvalidRequest.
+        """
         row = await self._lock(connection, principal, trigger_id)
-        secret: str | None = None
-        if what == "url":
-            values: dict[str, Any] = {"token": secrets.token_urlsafe(TRIGGER_TOKEN_BYTES)}
-        else:
-            if msgspec.json.decode(row.config, type=WebhookConfig).auth == "none":
-                raise InvalidRequest(errors=[Problem("/what", "no_secret", "this trigger authenticates nobody")])
-            secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-            values = {"secret": self._seal(trigger_id, [secret])}
-        row = await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values)
-        return RotatedTrigger(trigger=self._show(row), secret=secret)
+        if rotation.what == "secret":
+            return await self._rotate_secret(connection, row, rotation)
+        if rotation.secret is not None:
+            raise InvalidRequest(errors=[Problem("/secret", "not_applicable", "an address is made, not given")])
+        token = secrets.token_urlsafe(TRIGGER_TOKEN_BYTES)
+        row = await repository.update_trigger(connection, principal.workspace_id, trigger_id, token=token)
+        return RotatedTrigger(trigger=self._show(row), secret=None)
+
+    async def _rotate_secret(self, connection: AsyncConnection, row: Row[Any], rotation: Rotation) -> RotatedTrigger:
+        auth = msgspec.json.decode(row.config, type=WebhookConfig).auth
+        if isinstance(auth, str):
+            raise InvalidRequest(errors=[Problem("/what", "no_secret", "this trigger authenticates nobody")])
+        previous = self.open_secrets(row.id, row.secret)
+        made = None if rotation.secret else renew_secret(auth, previous, secrets.token_bytes(_SECRET_BYTES))
+        newest = rotation.secret or made or ""
+        try:
+            check_secret(auth, newest)
+        except InvalidSecret as error:
+            raise InvalidRequest(errors=[Problem("/secret", "invalid_secret", str(error))]) from None
+        kept = previous[:1] if rotation.overlap_hours else []
+        until = await repository.read_time(connection) + timedelta(hours=rotation.overlap_hours) if kept else None
+        values = {"secret": self._seal(row.id, [newest, *kept]), "previous_secret_until": until}
+        row = await repository.update_trigger(connection, row.workspace_id, row.id, **values)
+        return RotatedTrigger(trigger=self._show(row), secret=made)
 
     def open_secrets(self, trigger_id: UUID, sealed: bytes | None) -> list[str]:
-        """The secrets of a trigger in plain text, for the time of one check."""
+        """The secrets of a trigger in plain text, the newest first."""
         if sealed is None:
             return []
         return msgspec.json.decode(self._box.open(sealed, secret_place(trigger_id)), type=list[str])
@@ -124,6 +148,7 @@ class TriggerService:
             type=row.type,
             config=msgspec.json.decode(row.config),
             has_secret=row.secret is not None,
+            previous_secret_until=row.previous_secret_until,
             enabled=row.enabled,
             url=f"{self._base_url}/v1/hooks/{row.token}",
             created_at=row.created_at,
@@ -141,3 +166,12 @@ def _read_config(raw: msgspec.Raw, *, has_secret: bool) -> WebhookConfig:
     if problems:
         raise InvalidRequest(errors=problems)
     return config
+
+
+def _kind(raw: msgspec.Raw) -> str:
+    """What kind of authentication a configuration asks for; empty where it cannot be told."""
+    try:
+        auth = msgspec.json.decode(raw, type=_Authenticated).auth
+    except msgspec.MsgspecError:
+        return ""
+    return auth if isinstance(auth, str) else str(auth.get("type", ""))

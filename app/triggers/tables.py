@@ -15,6 +15,7 @@ workflow_trigger = Table(
     Column("type", Text, nullable=False),
     Column("config", LargeBinary, nullable=False),
     Column("secret", LargeBinary),
+    Column("previous_secret_until", DateTime(timezone=True)),
     Column("token", Text, unique=True),
     Column("enabled", Boolean, nullable=False, server_default="true"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),

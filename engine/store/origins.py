@@ -8,7 +8,8 @@ from msgspec import Struct
 
 _WEBHOOK = """
 SELECT origin.id AS trigger_id, origin.workspace_id, origin.workflow_id, workflow.name AS workflow_name,
-       version.id AS version_id, version.version, origin.config, origin.secret, origin.updated_at
+       version.id AS version_id, version.version, origin.config, origin.secret, origin.previous_secret_until,
+       origin.updated_at
 FROM workflow_trigger AS origin
 JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL AND workflow.enabled
 JOIN workflow_version AS version
@@ -28,7 +29,10 @@ WHERE workflow.id = $1 AND workflow.workspace_id = $2 AND workflow.deleted_at IS
 
 
 class WebhookOrigin(Struct, frozen=True, kw_only=True):
-    """A live webhook trigger with the version that it starts; `secret` is sealed."""
+    """A live webhook trigger with the version that it starts; `secret` is sealed.
+
+    `previous_secret_until`: until when the secret before the newest is good as well.
+    """
 
     trigger_id: UUID
     workspace_id: UUID
@@ -38,6 +42,7 @@ class WebhookOrigin(Struct, frozen=True, kw_only=True):
     version: int
     config: bytes
     secret: bytes | None
+    previous_secret_until: datetime | None
     updated_at: datetime
 
 

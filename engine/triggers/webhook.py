@@ -1,37 +1,61 @@
-"""Webhook triggers: their configuration, what a request becomes, and what deduplicates it."""
+"""Webhook triggers: their configuration, what a request becomes, what names it, and what keeps it away."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
-from urllib.parse import parse_qs
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from engine.core.control import name_type
 from engine.core.expressions import Expression, ExpressionError, compile_expression
 from engine.core.problems import Problem
-from engine.triggers.signatures import InvalidSecret, WebhookAuth, check_secret
+from engine.triggers.bodies import read_body
+from engine.triggers.signatures import (
+    InvalidSecret,
+    SlackAuth,
+    StripeAuth,
+    WebhookAuth,
+    check_secret,
+    find_signing_fault,
+)
 
 # The first of these that a request carries names the delivery.
 DEDUP_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key")
+# Providers whose id of a delivery stands in the body, under the signature, rather than in a header.
+_PROVIDER_IDS: dict[type, str] = {StripeAuth: "id", SlackAuth: "event_id"}
 LONGEST_KEY = 512
-FORM_TYPES = ("application/x-www-form-urlencoded",)
 # Credentials that came with a request are no business of its run.
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+
+
+Source = Annotated[str, Meta(max_length=10_000)]
 
 
 class WebhookConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a webhook trigger takes requests. Secrets are kept apart from it."""
 
     auth: Literal["none"] | WebhookAuth = "none"
-    dedup_key: str | UnsetType = UNSET
+    dedup_key: Source | UnsetType = UNSET
+    filter: Source | UnsetType = UNSET
     respond: Literal["accepted"] = "accepted"
 
 
 class DedupError(Exception):
     """The trigger's own dedup_key cannot be made of this request."""
+
+
+class FilterError(Exception):
+    """The trigger's filter tells neither true nor false of this request."""
+
+
+class Described(NamedTuple):
+    """A request as expressions see it, and as it is kept: with a JSON body byte by byte as it came."""
+
+    seen: dict[str, Any]
+    kept: dict[str, Any]
 
 
 def find_config_problems(config: WebhookConfig, *, has_secret: bool) -> list[Problem]:
@@ -47,19 +71,23 @@ def find_config_problems(config: WebhookConfig, *, has_secret: bool) -> list[Pro
                 check_secret(config.auth, secret)
             except InvalidSecret as error:
                 problems.append(Problem("/config/auth/secret", "invalid_secret", str(error)))
+        if fault := find_signing_fault(config.auth):
+            problems.append(Problem("/config/auth/signed", "invalid", fault))
     if isinstance(config.dedup_key, str):
-        problems.extend(_dedup_problems(config.dedup_key))
+        problems.extend(find_expression_problems("/config/dedup_key", config.dedup_key, "a dedup key"))
+    if isinstance(config.filter, str):
+        problems.extend(find_expression_problems("/config/filter", config.filter, "a filter"))
     return problems
 
 
-def _dedup_problems(source: str) -> list[Problem]:
-    pointer = "/config/dedup_key"
+def find_expression_problems(pointer: str, source: str, what: str) -> list[Problem]:
+    """Why an expression over `trigger` cannot be used; `what` names its use."""
     try:
         expression = compile_expression(source)
     except ExpressionError as error:
         return [Problem(pointer, error.code, f"{error.message} (at position {error.position})")]
     return [
-        Problem(pointer, "unknown_name", f"there is no name '{root}' here; a dedup key reads `trigger`")
+        Problem(pointer, "unknown_name", f"there is no name '{root}' here; {what} reads `trigger`")
         for root in sorted({reference[0] for reference in expression.references} - {"trigger"})
     ]
 
@@ -74,29 +102,18 @@ def split_secret(config: WebhookConfig) -> tuple[WebhookConfig, str | None]:
 
 def describe_request(
     *, method: str, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes, received_at: datetime
-) -> dict[str, Any]:
+) -> Described:
     """The request as `trigger` shows it to expressions. Header names are lower case."""
-    return {
+    read = read_body(headers.get("content-type", ""), body)
+    seen = {
         "type": "webhook",
         "method": method,
         "headers": {name: value for name, value in headers.items() if name not in SECRET_HEADERS},
         "query": dict(query),
-        "body": read_body(headers.get("content-type", ""), body),
+        "body": read.value,
         "received_at": msgspec.to_builtins(received_at),
     }
-
-
-def read_body(content_type: str, body: bytes) -> Any:
-    """JSON as its value, a form as an object, anything else as text; null where there is none."""
-    if not body:
-        return None
-    if content_type.partition(";")[0].strip().lower() in FORM_TYPES:
-        fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=10_000)
-        return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode(errors="replace")
+    return Described(seen, {**seen, "body": msgspec.Raw(body)} if read.is_json else seen)
 
 
 def make_dedup_key(config: WebhookConfig, headers: Mapping[str, str], trigger: Mapping[str, Any]) -> str | None:
@@ -113,8 +130,29 @@ def make_dedup_key(config: WebhookConfig, headers: Mapping[str, str], trigger: M
             return None
         text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
         return _storable(text)
-    given = next((headers[name] for name in DEDUP_HEADERS if headers.get(name)), None)
+    given = _find_provider_id(config, trigger) or next(
+        (headers[name] for name in DEDUP_HEADERS if headers.get(name)), None
+    )
     return None if given is None else _storable(given)
+
+
+def _find_provider_id(config: WebhookConfig, trigger: Mapping[str, Any]) -> str | None:
+    field, body = _PROVIDER_IDS.get(type(config.auth)), trigger.get("body")
+    found = body.get(field) if field is not None and isinstance(body, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def is_let_through(config: WebhookConfig, trigger: Mapping[str, Any]) -> bool:
+    """Whether the trigger's filter lets the request start a run; raises FilterError where it fails."""
+    if not isinstance(config.filter, str):
+        return True
+    try:
+        value = _compile(config.filter).evaluate({"trigger": trigger})
+    except ExpressionError as error:
+        raise FilterError(f"filter: {error.message}") from error
+    if not isinstance(value, bool):
+        raise FilterError(f"filter: it gave {name_type(value)}; it must give true or false")
+    return value
 
 
 def _storable(key: str) -> str:

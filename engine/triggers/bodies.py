@@ -1,0 +1,111 @@
+"""What the body of a request becomes: JSON as its value, forms as objects, anything else as text."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+from multipart import (  # type: ignore[import-untyped]  # it says nothing of its types
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+)
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+MOST_FIELDS = 10_000
+# Those that text comes in, and that are read in one pass.
+CHARSETS = frozenset(
+    {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "iso-8859-2", "iso-8859-15", "koi8-r", "utf-16"}
+    | {
+        "windows-1250",
+        "windows-1251",
+        "windows-1252",
+        "shift_jis",
+        "euc-jp",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "euc-kr",
+    }
+)
+_PARAMETER = re.compile(r';\s*([\w-]{1,40})\s*=\s*(?:"([^"]{0,200})"|([^\s;"]{1,200}))')
+
+
+class Body(NamedTuple):
+    """The value of a body; `is_json`: its bytes are the JSON of that value."""
+
+    value: Any
+    is_json: bool = False
+
+
+def read_body(content_type: str, body: bytes) -> Body:
+    """JSON as its value, a form as an object, anything else as text; null where there is none."""
+    if not body:
+        return Body(None)
+    kind, parameters = _read_type(content_type)
+    text = partial(body.decode, _charset(parameters), errors="replace")
+    try:
+        if kind == FORM:
+            return Body(_read_form(text()))
+        if kind == MULTIPART:
+            return Body(_read_multipart(parameters.get("boundary", ""), body))
+        return Body(msgspec.json.decode(body), is_json=True)
+    except (msgspec.DecodeError, MultipartError, ValueError):
+        # Not what it says that it is, or with too many fields.
+        return Body(text())
+
+
+def _read_type(content_type: str) -> tuple[str, dict[str, str]]:
+    """The media type in lower case, and its parameters by names in lower case."""
+    kind, _, _ = content_type.partition(";")
+    return kind.strip().lower(), {
+        name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(content_type)
+    }
+
+
+def _charset(parameters: Mapping[str, str]) -> str:
+    charset = parameters.get("charset", "utf-8").lower()
+    return charset if charset in CHARSETS else "utf-8"
+
+
+def _read_form(text: str) -> dict[str, Any]:
+    fields = parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
+
+
+def _read_multipart(boundary: str, body: bytes) -> dict[str, Any]:
+    """Fields as texts, files as objects; a repeated name as a list. Raises MultipartError, ValueError."""
+    fields: dict[str, list[Any]] = {}
+    with PushMultipartParser(boundary, content_length=len(body), max_segment_count=MOST_FIELDS) as parser:
+        # The body is at hand as a whole: one call takes it in, and the empty one tells that nothing follows.
+        for name, value in _read_parts([*parser.parse(body), *parser.parse(b"")]):
+            fields.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
+
+
+def _read_parts(parts: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    segment: MultipartSegment | None = None
+    content = bytearray()
+    for part in parts:
+        if isinstance(part, MultipartSegment):
+            segment, content = part, bytearray()
+        elif part:
+            content += part
+        elif segment is not None:
+            yield segment.name, _describe_part(segment, bytes(content))
+            segment = None
+
+
+def _describe_part(segment: MultipartSegment, content: bytes) -> Any:
+    if segment.filename is None:
+        return content.decode(_charset({"charset": segment.charset or "utf-8"}), errors="replace")
+    described = {"filename": segment.filename, "content_type": segment.content_type, "size": len(content)}
+    try:
+        return {**described, "encoding": "text", "content": content.decode()}
+    except UnicodeDecodeError:
+        return {**described, "encoding": "base64", "content": base64.b64encode(content).decode()}
