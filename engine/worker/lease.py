@@ -13,10 +13,14 @@ import structlog
 from engine.infra.clock import DatabaseClock
 from engine.infra.database import DATABASE_ERRORS
 from engine.store.leases import beat, hold_session_lock, register_worker
+from engine.store.starts import read_clock
 from engine.worker.flusher import WorkerFenced
 
 # With less of the lease left than this, no effect may start: it could end after somebody else took over.
 MARGIN_SECONDS = 1.0
+# The clock is behind by as much as its quickest answer took: a first answer that was slow by itself would date the
+# waits of a new worker early, and let them end before their time once the clock is right.
+CLOCK_READINGS = 5
 
 _log = structlog.get_logger()
 
@@ -52,6 +56,8 @@ class Lease:
         connection = self._connection = await self._connect()
         self.worker_id = await register_worker(connection, name="worker", host=socket.gethostname(), pid=os.getpid())
         await self._beat(connection)
+        for _ in range(CLOCK_READINGS):
+            self._clock.synchronise(await read_clock(connection))
 
     async def hold(self) -> None:
         """Return at once while the lease is fresh, else wait until it is."""

@@ -1,10 +1,18 @@
 """A worker's incarnation is the fence of all that it writes: it is made once, and for good."""
 
-import asyncpg
+import asyncio
+from datetime import datetime, timedelta
 
+import asyncpg
+import pytest
+
+from engine.infra.clock import DatabaseClock
 from engine.infra.database import connect
 from engine.infra.settings import Settings
-from engine.store.leases import register_worker
+from engine.store.leases import beat, register_worker
+from engine.store.starts import read_clock
+from engine.worker import lease as lease_module
+from engine.worker.lease import Lease
 
 
 async def is_on_disk(connection: asyncpg.Connection) -> bool:
@@ -30,3 +38,24 @@ async def test_an_incarnation_is_on_the_disk_before_its_worker_knows_of_it(
         assert ids == sorted(set(ids))
     finally:
         await connection.close()
+
+
+async def test_a_first_answer_that_is_slow_puts_no_new_workers_clock_back(
+    settings: Settings, clean_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def beat_slowly(connection: asyncpg.Connection, worker_id: int) -> datetime | None:
+        now = await beat(connection, worker_id)
+        await asyncio.sleep(1)
+        return now
+
+    monkeypatch.setattr(lease_module, "beat", beat_slowly)
+    clock = DatabaseClock()
+    lease = Lease(lambda: connect(settings, name="test"), clock, beat_seconds=1, ttl_seconds=5)
+    witness = await asyncpg.connect(clean_database)
+    try:
+        await lease.acquire()
+        behind = await read_clock(witness) - clock.now()
+    finally:
+        lease.close()
+        await witness.close()
+    assert behind < timedelta(seconds=0.8)
