@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
+from tests.product import PATIENCE_SECONDS
+
 ENDED = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 PASSWORD = "correct horse battery staple"
 OWNER = "owner@example.com"
@@ -38,7 +40,7 @@ class Client:
     """The API as one user sees it."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
         """Close its connections."""
@@ -102,7 +104,7 @@ class Client:
         """A run as it stands."""
         return self.read(f"/v1/runs/{run_id}")
 
-    def wait_for_status(self, run_id: str, *statuses: str, seconds: float = 20) -> Document:
+    def wait_for_status(self, run_id: str, *statuses: str, seconds: float = PATIENCE_SECONDS) -> Document:
         """The run once it has one of the statuses."""
         deadline = time.monotonic() + seconds
         while (run := self.run(run_id))["status"] not in statuses:
@@ -111,11 +113,11 @@ class Client:
             time.sleep(0.03)
         return run
 
-    def wait_for_end(self, run_id: str, *, seconds: float = 20) -> Document:
+    def wait_for_end(self, run_id: str, *, seconds: float = PATIENCE_SECONDS) -> Document:
         """The run once it has ended, in whatever way."""
         return self.wait_for_status(run_id, *ENDED, seconds=seconds)
 
-    def finish(self, workflow_id: str, body: Document | None = None, *, seconds: float = 20) -> Document:
+    def finish(self, workflow_id: str, body: Document | None = None, *, seconds: float = PATIENCE_SECONDS) -> Document:
         """Start a run and wait for its end."""
         return self.wait_for_end(self.start(workflow_id, body), seconds=seconds)
 
@@ -130,7 +132,7 @@ class Client:
     def stream(self, path: str, last_event_id: str | None = None) -> Iterator[Iterator[Frame]]:
         """The frames of a stream, as they come; comments and the retry time are left out."""
         headers = {} if last_event_id is None else {"last-event-id": last_event_id}
-        with self.http.stream("GET", path, headers=headers, timeout=20) as answer:
+        with self.http.stream("GET", path, headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"].startswith("text/event-stream")
             lines = answer.iter_lines()

@@ -1,8 +1,8 @@
 """A running product, a target for its steps, and a signed-in client."""
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 
 import httpx
 import pytest
@@ -44,7 +44,7 @@ def allowed_targets(target_server: TargetServer, refusing_port: int) -> dict[str
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]) -> Iterator[Product]:
-    """The product that all tests share which kill nothing."""
+    """The product that all tests share which kill nothing. A module may have one of its own by this name."""
     settings = {**allowed_targets, "FLOWFORGE_HOOK_MAX_BODY": "200000"}
     running = Product(tmp_path_factory.mktemp("shared") / "data", settings=settings)
     running.start()
@@ -52,21 +52,42 @@ def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str,
     assert running.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def start_product(
+    tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]
+) -> Iterator[Callable[..., Product]]:
+    """Start a product of the module's own, whose steps may call the target; it stops, in order, with the module."""
+    with ExitStack() as stack:
+
+        def start(*, workers: int = 1, settings: Mapping[str, str] | None = None) -> Product:
+            folder = tmp_path_factory.mktemp("own") / "data"
+            running = Product(folder, workers=workers, settings={**allowed_targets, **(settings or {})})
+            stack.callback(assert_stops, running)
+            running.start()
+            return running
+
+        yield start
+
+
+def assert_stops(product: Product) -> None:
+    assert product.stop() == 0
+
+
+@pytest.fixture(scope="module")
 def client(product: Product) -> Iterator[Client]:
     """The owner of the main workspace."""
     with closing(Client(product.url)) as opened:
         yield opened.sign_in()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anonymous(product: Product) -> Iterator[Client]:
     """Nobody in particular."""
     with closing(Client(product.url)) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deliver(anonymous: Client) -> Deliver:
     """Send a body to a hook as somebody outside; headers are named with underscores."""
 
@@ -77,9 +98,9 @@ def deliver(anonymous: Client) -> Deliver:
     return send
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(product: Product) -> Database:
-    """The shared product's database."""
+    """The product's database."""
     return Database(lambda: product.run["postgres"]["url"])
 
 

@@ -10,6 +10,7 @@ import asyncpg
 from argon2 import PasswordHasher
 
 from tests.e2e.client import PASSWORD
+from tests.product import PATIENCE_SECONDS
 
 
 class Database:
@@ -45,7 +46,7 @@ class Database:
         return email
 
     async def _fetch(self, statement: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(self._find_url(), timeout=10)
+        connection = await asyncpg.connect(self._find_url(), timeout=PATIENCE_SECONDS)
         try:
             return [dict(row) for row in await connection.fetch(statement, *values)]
         finally:

@@ -11,7 +11,7 @@ import httpx
 from msgspec import Struct
 
 from tests.e2e.database import Database
-from tests.product import Product
+from tests.product import PATIENCE_SECONDS, Product
 
 # A few senders at once keep to the rate even when one of them waits.
 SENDERS = 4
@@ -78,7 +78,7 @@ class Soak:
 
     def _keep_sending(self, number: int, rate: float, begin: float, stop: threading.Event) -> int:
         sent = 0
-        with httpx.Client(base_url=self._product.url, timeout=20) as client:
+        with httpx.Client(base_url=self._product.url, timeout=PATIENCE_SECONDS) as client:
             # Open loop: whoever is late sends at once.
             while not stop.wait(max(0.0, begin + (sent * SENDERS + number) / rate - time.monotonic())):
                 self._send(client, sent * SENDERS + number)

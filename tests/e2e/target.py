@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from msgspec import Struct
 
-from tests.product import wait_for
+from tests.product import PATIENCE_SECONDS, wait_for
 
 Result = TypeVar("Result")
 
@@ -72,7 +72,13 @@ class Hold(Struct, frozen=True):
     released: threading.Event = threading.Event()
 
 
-Answer = Reply | Reset | Rubbish | Hold
+class Gather(Struct, frozen=True):
+    """No answer until `barrier` is full; then an empty 200."""
+
+    barrier: asyncio.Barrier
+
+
+Answer = Reply | Reset | Rubbish | Hold | Gather
 
 
 class TargetServer:
@@ -106,7 +112,7 @@ class TargetServer:
         return Target(self, f"/t{next(self._numbers)}")
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
 
     async def _serve(self) -> web.ServerRunner:
         runner = web.ServerRunner(web.Server(self._handle), access_log=None, shutdown_timeout=0.1)
@@ -168,6 +174,10 @@ class Target:
         self.plan(path, hold)
         return hold
 
+    def gather(self, path: str, count: int) -> None:
+        """Give no answer at `path` until so many requests wait for one at the same time."""
+        self.plan(path, Gather(asyncio.Barrier(count)))
+
     def release_all(self) -> None:
         """Let everything go that is still held."""
         for hold in self._holds:
@@ -186,7 +196,7 @@ class Target:
         """When the first answer at `path` was ready to be sent."""
         return next(at for at, answered in self._server.answered if answered == self._prefix + path)
 
-    def wait(self, path: str, count: int = 1, *, seconds: float = 20) -> list[Received]:
+    def wait(self, path: str, count: int = 1, *, seconds: float = PATIENCE_SECONDS) -> list[Received]:
         """The requests to `path` once there are at least `count`."""
         return wait_for(
             lambda: found if len(found := self.received(path)) >= count else None,
@@ -214,4 +224,6 @@ async def _answer(request: web.BaseRequest, answer: Answer) -> web.StreamRespons
         case Hold():
             while not answer.released.is_set() and not transport.is_closing():
                 await asyncio.sleep(0.01)
+        case Gather():
+            await answer.barrier.wait()
     return web.Response()

@@ -23,7 +23,7 @@ KEY = "secret.key"
 @pytest.fixture
 def settings(allowed_targets: dict[str, str]) -> dict[str, str]:
     # Long waits leave memory, short ones stay.
-    return {**allowed_targets, "FLOWFORGE_SUSPEND_AFTER_SECONDS": "3"}
+    return {**allowed_targets, "FLOWFORGE_SUSPEND_AFTER_SECONDS": "8"}
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_running_and_delayed_runs_go_on_after_a_restore(
         target.wait("/held")
         ended = client.start(client.publish(define(http("a", target.base + "/ended"))).id)
         assert client.wait_for_end(ended)["status"] == "succeeded"
-        short = client.start(client.publish(define(delay("pause", 2))).id)
+        short = client.start(client.publish(define(delay("pause", 7))).id)
         long = client.start(
-            client.publish(define(delay("pause", 8), http("b", target.base + "/b", after=["pause"]))).id
+            client.publish(define(delay("pause", 12), http("b", target.base + "/b", after=["pause"]))).id
         )
         for run_id in (short, long):
             client.wait_for_status(run_id, "waiting")
@@ -83,7 +83,7 @@ def test_running_and_delayed_runs_go_on_after_a_restore(
     with closing(Client(found.url)) as opened:
         client = opened.sign_in()
         for run_id in (running, short, long):
-            assert client.wait_for_end(run_id, seconds=30)["status"] == "succeeded", run_id
+            assert client.wait_for_end(run_id)["status"] == "succeeded", run_id
         assert client.run(ended)["status"] == "succeeded"
         pause = step_of(client.run(long), "pause")
         assert pause["finished_at"] >= due_at

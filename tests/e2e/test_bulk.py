@@ -51,7 +51,6 @@ def count_runs(database: Database, workflow: Published) -> Counter[tuple[str, in
 def wait_for_runs(database: Database, workflow: Published, expected: dict[tuple[str, int], int]) -> None:
     wait_for(
         lambda: count_runs(database, workflow) == Counter(expected),
-        seconds=60,
         what=f"{expected}, but {count_runs(database, workflow)}",
     )
 

@@ -36,7 +36,7 @@ def test_a_burst_of_webhooks_is_worked_off_exactly_once(
         statement = "SELECT status, count(*) AS count FROM run WHERE workflow_id = $1 GROUP BY status"
         return {row["status"]: row["count"] for row in database.fetch(statement, uuid.UUID(workflow.id))}
 
-    wait_for(lambda: statuses() == {"succeeded": COUNT}, seconds=60, what="end of all runs")
+    wait_for(lambda: statuses() == {"succeeded": COUNT}, what="end of all runs")
     numbers = {path: [request.json["n"] for request in target.received(path)] for path in ("/first", "/even", "/odd")}
     assert sorted(numbers["/first"]) == list(range(COUNT))
     assert sorted(numbers["/even"]) == list(range(0, COUNT, 2))

@@ -4,8 +4,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -17,30 +16,16 @@ from tests.e2e.client import Client, Published, step_of
 from tests.e2e.database import Database
 from tests.e2e.steps import define, delay, http
 from tests.e2e.target import Reply, Reset, Target
-from tests.product import Product, wait_for
+from tests.product import PATIENCE_SECONDS, Product, wait_for
 
 BURST = 60
 Seen = TypeVar("Seen")
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]) -> Iterator[Product]:
+def product(start_product: Callable[..., Product]) -> Product:
     """A product of two workers whose processes die here."""
-    running = Product(tmp_path_factory.mktemp("dying") / "data", workers=2, settings=allowed_targets)
-    running.start()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def client(product: Product) -> Iterator[Client]:
-    with closing(Client(product.url)) as opened:
-        yield opened.sign_in()
-
-
-@pytest.fixture(scope="module")
-def database(product: Product) -> Database:
-    return Database(lambda: product.run["postgres"]["url"])
+    return start_product(workers=2)
 
 
 @pytest.fixture
@@ -56,16 +41,9 @@ def workflow(client: Client, target: Target) -> Published:
     )
 
 
-def kill(product: Product, victim: str) -> None:
-    """Kill a process, and both where there are two of them."""
-    entries = product.run["workers"] if victim == "workers" else [product.run[victim]]
-    for entry in entries:
-        os.kill(entry["pid"], signal.SIGKILL)
-
-
 def deliver_stubbornly(client: Client, hook: str, number: int, delivery: str) -> str:
     """Deliver as a real sender does: again under the same name until it is accepted. Gives the run."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             answer = client.http.post(hook, json={"n": number}, headers={"webhook-id": delivery})
@@ -75,11 +53,11 @@ def deliver_stubbornly(client: Client, hook: str, number: int, delivery: str) ->
             run_id: str = answer.json()["run_id"]
             return run_id
         assert answer is None or answer.status_code == 503, answer.text
-        assert time.monotonic() < deadline, "the delivery was not accepted within 30 s"
+        assert time.monotonic() < deadline, "the delivery was not accepted in time"
         time.sleep(0.05)
 
 
-def patiently(look: Callable[[], Seen], *, seconds: float = 30) -> Seen:
+def patiently(look: Callable[[], Seen], *, seconds: float = PATIENCE_SECONDS) -> Seen:
     """What the API says, over the moments when it cannot answer."""
     deadline = time.monotonic() + seconds
     while True:
@@ -92,7 +70,7 @@ def patiently(look: Callable[[], Seen], *, seconds: float = 30) -> Seen:
 
 def read_seqs(client: Client, run_id: str) -> list[int]:
     """The seqs of the journal of a run that has succeeded."""
-    client.wait_for_status(run_id, "succeeded", seconds=30)
+    client.wait_for_status(run_id, "succeeded")
     return [event["seq"] for event in client.events(run_id)]
 
 
@@ -118,7 +96,7 @@ def test_a_kill_in_the_middle_of_a_burst_loses_nothing(
     run_ids = []
     for number, delivery in enumerate(deliveries):
         if number == BURST // 2:
-            kill(product, victim)
+            product.kill(victim)
         run_ids.append(deliver_stubbornly(client, workflow.hook, number, delivery))
     assert len(set(run_ids)) == BURST
     assert_done(client, target, run_ids)
@@ -138,8 +116,8 @@ def test_a_step_whose_worker_dies_is_called_again_with_the_same_key(
     run_id = client.start(client.publish(definition).id)
     target.wait("/held")
     target.plan("/held", Reply(value={"ok": True}))
-    kill(product, "workers")
-    run = client.wait_for_status(run_id, "succeeded", seconds=30)
+    product.kill("workers")
+    run = client.wait_for_status(run_id, "succeeded")
     assert step_of(run, "held")["output"]["body"] == {"ok": True}
     first, second = target.received("/held")
     assert first.key == second.key
@@ -161,8 +139,8 @@ def test_waits_survive_the_death_of_their_worker_and_are_never_early(
     target.wait("/before")
     target.wait("/flaky")
     wait_for(lambda: len(client.events(run_id)) >= 5, what="journalled waits")
-    kill(product, "workers")
-    assert client.wait_for_status(run_id, "succeeded", seconds=30)["attempt"] == 1
+    product.kill("workers")
+    assert client.wait_for_status(run_id, "succeeded")["attempt"] == 1
     (after,), (first, second) = target.received("/after"), target.received("/flaky")
     assert after.at - target.answered_at("/before") >= 2
     assert second.at - first.at >= 2
@@ -176,9 +154,9 @@ def test_a_cancel_outlives_the_worker_that_should_have_heard_it(
     target.hold("/held")
     run_id = client.start(client.publish(define(http("held", target.base + "/held"))).id)
     target.wait("/held")
-    kill(product, "workers")
+    product.kill("workers")
     assert client.http.post(f"/v1/runs/{run_id}/cancel").status_code == 202
-    run = client.wait_for_status(run_id, "cancelled", seconds=20)
+    run = client.wait_for_status(run_id, "cancelled")
     assert step_of(run, "held")["reason"] == "run_cancelled"
 
 
@@ -187,10 +165,10 @@ def test_a_run_that_takes_every_worker_with_it_is_given_up(client: Client, datab
     run_id = client.start(client.publish(define(http("deadly", target.base + "/deadly"))).id)
     statement = "SELECT worker.pid FROM run JOIN worker ON worker.id = run.owner WHERE run.id = $1"
     for number in range(1, 4):
-        target.wait("/deadly", number, seconds=30)
+        target.wait("/deadly", number)
         (owner,) = database.fetch(statement, uuid.UUID(run_id))
         os.kill(owner["pid"], signal.SIGKILL)
-    run = client.wait_for_status(run_id, "failed", seconds=30)
+    run = client.wait_for_status(run_id, "failed")
     hold.released.set()
     assert (run["error"]["code"], run["reason"]) == ("worker_crashed", "worker_crashed")
     assert len(target.received("/deadly")) == 3
@@ -227,7 +205,7 @@ def test_the_stream_of_a_run_outlives_the_death_of_redis(product: Product, clien
     target.wait("/held")
     with client.stream(f"/v1/runs/{run_id}/stream") as frames:
         next(frames)
-        kill(product, "redis")
+        product.kill("redis")
         target.release_all()
         came = list(frames)
     assert came[-1].event == "run.succeeded"

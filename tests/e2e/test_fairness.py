@@ -78,12 +78,12 @@ def test_runs_of_one_workspace_end_while_thousands_of_another_one_wait(
         before = count("finished_at IS NULL")
         assert before > FLOOD / 4, "the machine is too fast for this flood"
         # How fast the machine is, does not matter: in the order of arrival, nothing of the flood would be left.
-        other.finish(quiet.id, seconds=60)
+        other.finish(quiet.id)
         assert count("finished_at IS NULL") > before / 2
         for _ in range(RUNS - 1):
-            other.finish(quiet.id, seconds=60)
+            other.finish(quiet.id)
         assert count("status = 'queued'") > 0
         assert count("status = 'succeeded'") > 0, "the flood goes on as well"
     finally:
         at_database(product, cancel)
-        wait_for(lambda: count("finished_at IS NULL") == 0, seconds=60, what="end of the flood")
+        wait_for(lambda: count("finished_at IS NULL") == 0, what="end of the flood")

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -22,19 +22,9 @@ SMALL = 20_000
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]) -> Iterator[Product]:
+def product(start_product: Callable[..., Product]) -> Product:
     """A product that takes large answers, and keeps no wait of over 0.2 s in memory."""
-    settings = {"FLOWFORGE_HTTP_MAX_BODY": str(20 * MIB), "FLOWFORGE_SUSPEND_AFTER_SECONDS": "0.2"}
-    running = Product(tmp_path_factory.mktemp("large") / "data", settings=allowed_targets | settings)
-    running.start()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def client(product: Product) -> Iterator[Client]:
-    with closing(Client(product.url)) as opened:
-        yield opened.sign_in()
+    return start_product(settings={"FLOWFORGE_HTTP_MAX_BODY": str(20 * MIB), "FLOWFORGE_SUSPEND_AFTER_SECONDS": "0.2"})
 
 
 def text(size: int) -> str:
@@ -177,7 +167,7 @@ def test_outputs_over_256_mib_together_fail_the_run_with_a_clear_error(client: C
     makers = [
         of_type("transform", f"t{n}", {"values": copies}, after=[f"t{n - 1}" if n else "fetch"]) for n in range(18)
     ]
-    run = client.finish(client.publish(define(fetch(target, "x" * MIB), *makers)).id, seconds=60)
+    run = client.finish(client.publish(define(fetch(target, "x" * MIB), *makers)).id)
     assert (run["status"], run["reason"], run["error"]["code"]) == ("failed", "run_too_large", "run_too_large")
     assert "256 MiB" in run["error"]["message"] or "268,435,456" in run["error"]["message"]
     assert "succeeded" not in {step["status"] for step in run["steps"][-2:]}

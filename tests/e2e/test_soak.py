@@ -1,7 +1,7 @@
 """Under a steady load nothing but what is kept grows: no outbox, no dead rows, no connections, no memory."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 
 import httpx
@@ -25,17 +25,9 @@ MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(start_product: Callable[..., Product]) -> Product:
     """A product of its own."""
-    running = Product(tmp_path_factory.mktemp("soak") / "data", workers=2)
-    running.start()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def database(product: Product) -> Database:
-    return Database(lambda: product.run["postgres"]["url"])
+    return start_product(workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +59,7 @@ def assert_flat(soak: Soak) -> None:
 def assert_all_ended(soak: Soak, database: Database) -> None:
     """Every event that was accepted became a run that has ended, and nothing waits any more."""
     unfinished = "SELECT count(*) AS open FROM run WHERE finished_at IS NULL"
-    wait_for(lambda: database.fetch(unfinished)[0]["open"] == 0, what="end of all runs", seconds=30)
+    wait_for(lambda: database.fetch(unfinished)[0]["open"] == 0, what="end of all runs")
     wait_for(lambda: database.fetch("SELECT count(*) AS rows FROM outbox")[0]["rows"] == 0, what="empty outbox")
     assert database.fetch("SELECT count(*) AS runs FROM run WHERE status = 'succeeded'")[0]["runs"] >= soak.sent
 

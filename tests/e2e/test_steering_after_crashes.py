@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from uuid import UUID
 
@@ -17,23 +17,9 @@ from tests.product import Product, wait_for
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory, allowed_targets: dict[str, str]) -> Iterator[Product]:
+def product(start_product: Callable[..., Product]) -> Product:
     """A product of two workers whose processes die here."""
-    running = Product(tmp_path_factory.mktemp("steered") / "data", workers=2, settings=allowed_targets)
-    running.start()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def client(product: Product) -> Iterator[Client]:
-    with closing(Client(product.url)) as opened:
-        yield opened.sign_in()
-
-
-@pytest.fixture(scope="module")
-def database(product: Product) -> Database:
-    return Database(lambda: product.run["postgres"]["url"])
+    return start_product(workers=2)
 
 
 def find_owner(database: Database, run_id: str) -> int:
@@ -93,7 +79,7 @@ def test_a_worker_that_stood_still_has_no_part_in_the_next_round(
     try:
         # Another worker takes the run over, and it fails.
         target.plan("/a", Reply(status=404), Reply(value="second round"))
-        assert client.wait_for_end(run_id, seconds=30)["status"] == "failed"
+        assert client.wait_for_end(run_id)["status"] == "failed"
         post(client, f"/v1/runs/{run_id}/retry")
         ended = client.wait_for_status(run_id, "succeeded")
     finally:
@@ -105,7 +91,6 @@ def test_a_worker_that_stood_still_has_no_part_in_the_next_round(
     wait_for(
         lambda: len(database.fetch("SELECT FROM worker WHERE alive AND heartbeat_at > now() - interval '2 s'")) == 2,
         what="two living workers",
-        seconds=30,
     )
     now = client.run(run_id)
     assert (now["status"], now["attempt"], now["last_seq"]) == ("succeeded", 2, ended["last_seq"])
@@ -128,7 +113,7 @@ def test_what_was_accepted_happens_though_redis_forgets_it(client: Client, produ
     (approval,) = client.read("/v1/approvals", run_id=asking)["items"]
     target.plan("/a", Reply())
     # Whatever the relay publishes is lost at once.
-    os.kill(product.run["relay"]["pid"], signal.SIGKILL)
+    product.kill("relay")
     post(client, f"/v1/runs/{waiting}/signal", {"name": "go", "payload": 7})
     post(client, f"/v1/approvals/{approval['id']}", {"decision": "approved"})
     post(client, f"/v1/runs/{stopped}/cancel")
@@ -136,10 +121,10 @@ def test_what_was_accepted_happens_though_redis_forgets_it(client: Client, produ
     repeated = post(client, f"/v1/runs/{done}/rerun")["run_id"]
     with closing(redis.Redis.from_url(product.run["redis"]["url"])) as broker:
         broker.flushall()
-    assert client.wait_for_end(waiting, seconds=30)["output"] == 7
-    assert client.wait_for_end(asking, seconds=30)["status"] == "succeeded"
-    assert client.wait_for_end(stopped, seconds=30)["status"] == "cancelled"
-    assert client.wait_for_status(failed, "succeeded", seconds=30)["attempt"] == 2
-    client.wait_for_status(repeated, "succeeded", seconds=30)
+    assert client.wait_for_end(waiting)["output"] == 7
+    assert client.wait_for_end(asking)["status"] == "succeeded"
+    assert client.wait_for_end(stopped)["status"] == "cancelled"
+    assert client.wait_for_status(failed, "succeeded")["attempt"] == 2
+    client.wait_for_status(repeated, "succeeded")
     for run_id in (waiting, asking, stopped, failed, repeated):
         assert_whole(client, run_id)
