@@ -168,13 +168,15 @@ def _is_recent(timestamp: str, now: float, tolerance: int = TOLERANCE_SECONDS) -
 
 
 def _is_standard(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: float) -> bool:
-    message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    # Svix, from which the standard came, goes on sending names of its own.
+    brand = "webhook" if "webhook-id" in headers else "svix"
+    message_id, timestamp = headers.get(f"{brand}-id", ""), headers.get(f"{brand}-timestamp", "")
     if not message_id or "." in message_id or not _is_recent(timestamp, now):
         return False
-    signed = f"{message_id}.{timestamp}.".encode("latin-1") + body
+    signed = f"{message_id}.{timestamp}.".encode("latin-1", "replace") + body
     expected = [base64.b64encode(hmac.digest(_standard_key(secret), signed, "sha256")).decode() for secret in secrets]
     # Other versions of the scheme are passed over: a downgrade must not help.
-    given = [entry[3:] for entry in headers.get("webhook-signature", "").split(" ") if entry.startswith("v1,")]
+    given = [entry[3:] for entry in headers.get(f"{brand}-signature", "").split(" ") if entry.startswith("v1,")]
     return _any_matches(given, expected)
 
 

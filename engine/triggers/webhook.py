@@ -23,7 +23,7 @@ from engine.triggers.signatures import (
 )
 
 # The first of these that a request carries names the delivery.
-DEDUP_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key")
+DEDUP_HEADERS = ("webhook-id", "svix-id", "x-github-delivery", "idempotency-key")
 # Providers whose id of a delivery stands in the body, under the signature, rather than in a header.
 _PROVIDER_IDS: dict[type, str] = {StripeAuth: "id", SlackAuth: "event_id"}
 LONGEST_KEY = 512
