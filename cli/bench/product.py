@@ -43,7 +43,7 @@ class BenchProduct:
         # Under root, PostgreSQL runs as another account, which must get through.
         self._folder.chmod(0o711)
         self._settings = settings
-        self._log = self._folder / "up.log"
+        self.log = self._folder / "up.log"
         self._run_file = RunFile(self._folder / "data" / "run.json")
         self._process: subprocess.Popen[bytes] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -52,6 +52,7 @@ class BenchProduct:
             self._port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self._port}"
         self.first_start_seconds = 0.0
+        self.token = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -59,7 +60,8 @@ class BenchProduct:
             self._session = aiohttp.ClientSession(self.url)
             account = {"email": "bench@example.com", "password": os.urandom(12).hex(), "name": "Bench"}
             tokens = await self.call("POST", "/v1/setup", {**account, "workspace": "Bench"})
-            self._session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+            self.token = tokens["access_token"]
+            self._session.headers["Authorization"] = f"Bearer {self.token}"
         except BaseException:
             await self.__aexit__()
             raise
@@ -76,7 +78,7 @@ class BenchProduct:
         """Start `up`; the seconds until it says that it is ready. Raises ServerError."""
         began = time.monotonic()
         arguments = ["up", "--port", str(self._port), "--data-dir", str(self._folder / "data")]
-        with self._log.open("wb") as log:
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", *arguments],
                 cwd=ROOT,
@@ -86,10 +88,10 @@ class BenchProduct:
                 # Ctrl-C is for the bench alone, which then ends the product in order.
                 process_group=0,
             )
-        while b"FlowForge is ready at" not in self._log.read_bytes():
+        while b"FlowForge is ready at" not in self.log.read_bytes():
             seconds = time.monotonic() - began
             if self._process.poll() is not None or seconds > READY_SECONDS:
-                raise ServerError(f"the product to measure was not ready after {seconds:.0f} s: {last_line(self._log)}")
+                raise ServerError(f"the product to measure was not ready after {seconds:.0f} s: {last_line(self.log)}")
             time.sleep(POLL_SECONDS)
         return time.monotonic() - began
 

@@ -1,0 +1,120 @@
+"""Whether every accepted event became one run that ended as it should: asked of the API, in bulk."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import Struct
+
+from loadtests.api import Api, Receipt, RunRow
+from loadtests.place import Prepared
+from loadtests.plan import Sent
+
+LOOK_SECONDS: Final = 0.25
+# The clocks of sender and product are those of one machine.
+MARGIN_SECONDS: Final = 5.0
+# Runs are looked up all together; a receipt is a call of its own.
+RECEIPTS: Final = 50
+OPEN: Final = "queued,running,waiting"
+ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
+
+
+class Account(Struct, kw_only=True):
+    """What became of all events. Lists hold run ids, or event ids where they say so."""
+
+    sent: int
+    accepted: int
+    # What was sent and had no answer, or another one: it may have been accepted or not.
+    unanswered: int
+    ended: int
+    not_found: list[str]
+    unexplained: list[str]
+    shared: list[str]
+    not_ended: list[str]
+    ended_otherwise: list[str]
+    receipts: int
+    receipts_that_disagree: list[str]
+    runs: list[RunRow]
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether accepted = ended, each as it should."""
+        return self.accepted == self.ended and not (self.not_found or self.ended_otherwise or self.shared)
+
+
+async def wait_for_ends(api: Api, prepared: Sequence[Prepared], began_at: float, *, seconds: float) -> None:
+    """Until no run of ours is under way, or for so many seconds: who has not ended by then is told by the account."""
+    ours = {workflow.workflow_id for workflow in prepared}
+    deadline = time.monotonic() + seconds
+    query = {"since": _since(began_at), "status": OPEN}
+    if len(ours) == 1:
+        query["workflow_id"] = next(iter(ours))
+    while time.monotonic() < deadline:
+        async for row in api.runs(**query):
+            if row.workflow_id in ours:
+                break
+        else:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def list_runs(api: Api, prepared: Sequence[Prepared], began_at: float) -> list[RunRow]:
+    """Every run of ours: one call for 200 of them, whatever workflow they are of."""
+    ours = {workflow.workflow_id for workflow in prepared}
+    return [row async for row in api.runs(since=_since(began_at)) if row.workflow_id in ours]
+
+
+async def look_up_receipts(api: Api, sent: Sequence[Sent]) -> list[Receipt]:
+    """The receipts of some of the accepted events, spread evenly over all of them."""
+    accepted = [one.event_id for one in sent if one.is_accepted and one.event_id is not None]
+    step = max(len(accepted) // RECEIPTS, 1)
+    return [await api.receipt(event_id) for event_id in accepted[::step][:RECEIPTS]]
+
+
+def settle(
+    prepared: Sequence[Prepared], sent: Sequence[Sent], runs: Sequence[RunRow], receipts: Sequence[Receipt]
+) -> Account:
+    """Hold what was promised against what is there."""
+    accepted = {one.run_id: one for one in sent if one.is_accepted and one.run_id is not None}
+    count = sum(one.is_accepted for one in sent)
+    uses = Counter(one.run_id for one in sent if one.is_accepted)
+    found = {row.id: row for row in runs}
+    ends = {workflow.workflow_id: workflow.ends for workflow in prepared}
+    unanswered = len(sent) - count
+    # An event without an answer may have started a run, and no more than one.
+    extra = sorted(found.keys() - accepted.keys())
+    by_event = {one.event_id: one.run_id for one in sent if one.is_accepted}
+    return Account(
+        sent=len(sent),
+        accepted=count,
+        unanswered=unanswered,
+        ended=sum(run_id in found and found[run_id].status in ENDED for run_id in accepted),
+        not_found=sorted(accepted.keys() - found.keys()),
+        unexplained=extra[unanswered:],
+        shared=sorted(run_id for run_id, times in uses.items() if run_id is not None and times > 1),
+        not_ended=[row.id for row in runs if row.status not in ENDED],
+        ended_otherwise=[
+            row.id for row in runs if row.status in ENDED and row.status != _expected(row, prepared, accepted, ends)
+        ],
+        receipts=len(receipts),
+        receipts_that_disagree=[
+            one.id for one in receipts if one.outcome != "started" or one.run_id != by_event.get(one.id)
+        ],
+        runs=list(runs),
+    )
+
+
+def _expected(row: RunRow, prepared: Sequence[Prepared], accepted: dict[str, Sent], ends: dict[str, str]) -> str:
+    """How a run must end: by the workflow that its event was sent to, which must be its own."""
+    event = accepted.get(row.id)
+    if event is None:
+        return ends[row.workflow_id]
+    workflow = prepared[event.workflow]
+    return workflow.ends if workflow.workflow_id == row.workflow_id else "a run of another workflow"
+
+
+def _since(began_at: float) -> str:
+    return datetime.fromtimestamp(began_at - MARGIN_SECONDS, UTC).isoformat().replace("+00:00", "Z")
