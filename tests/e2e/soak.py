@@ -52,20 +52,23 @@ class Soak:
         self.sent = 0
         self.samples: list[Sample] = []
 
-    def run(self, *, rate: float, seconds: float, interval: float = 1.0) -> None:
-        """Keep on for so many seconds."""
+    def run(self, *, rate: float, seconds: float, least: float = 0, interval: float = 1.0) -> None:
+        """Keep on for so many seconds, and until at least so many events were sent."""
         begin = time.monotonic()
         stop = threading.Event()
+        sent = [0] * SENDERS
         with ThreadPoolExecutor(SENDERS) as senders:
-            sending = [senders.submit(self._keep_sending, number, rate, begin, stop) for number in range(SENDERS)]
+            sending = [senders.submit(self._keep_sending, number, rate, begin, stop, sent) for number in range(SENDERS)]
             try:
-                while (elapsed := time.monotonic() - begin) < seconds:
+                while (elapsed := time.monotonic() - begin) < seconds or sum(sent) < least:
+                    assert not any(sender.done() for sender in sending), "a sender has given up"
                     self.samples.append(self._look(elapsed))
                     stop.wait(interval)
             finally:
                 stop.set()
             for sender in sending:
-                self.sent += sender.result()
+                sender.result()
+        self.sent += sum(sent)
 
     def later(self, share: float) -> list[Sample]:
         """The samples of the last share of the time."""
@@ -76,14 +79,12 @@ class Soak:
         first, last = self.samples[0], self.samples[-1]
         return (last.changed.get(table, 0) - first.changed.get(table, 0)) / (last.at - first.at)
 
-    def _keep_sending(self, number: int, rate: float, begin: float, stop: threading.Event) -> int:
-        sent = 0
+    def _keep_sending(self, number: int, rate: float, begin: float, stop: threading.Event, sent: list[int]) -> None:
         with httpx.Client(base_url=self._product.url, timeout=PATIENCE_SECONDS) as client:
             # Open loop: whoever is late sends at once.
-            while not stop.wait(max(0.0, begin + (sent * SENDERS + number) / rate - time.monotonic())):
-                self._send(client, sent * SENDERS + number)
-                sent += 1
-        return sent
+            while not stop.wait(max(0.0, begin + (sent[number] * SENDERS + number) / rate - time.monotonic())):
+                self._send(client, sent[number] * SENDERS + number)
+                sent[number] += 1
 
     def _look(self, at: float) -> Sample:
         rows = {row["name"]: row for row in self._database.fetch(_DEAD)}
