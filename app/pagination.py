@@ -3,13 +3,16 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from app.errors import InvalidCursor
+from app.errors import InvalidCursor, InvalidRequest
+from engine.core.problems import Problem
+from engine.infra.ids import floor_id
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -53,3 +56,13 @@ def make_page(
     kept = rows[:limit]
     more = len(rows) > limit
     return Page(items=[make_item(row) for row in kept], next_cursor=encode_cursor(position(kept[-1])) if more else None)
+
+
+def read_moment(moment: datetime, name: str) -> UUID:
+    """The first id of a moment that the query parameter `name` gave; raises InvalidRequest."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return floor_id(aware)
+    except (ValueError, OverflowError):
+        problem = Problem(f"/query/{name}", "range", "this time is before 1970 or too far ahead")
+        raise InvalidRequest(errors=[problem]) from None

@@ -3,16 +3,19 @@
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
+from app.api_keys.controllers import ApiKeyController
 from app.approvals.controllers import ApprovalController
 from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
 from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
+from app.receipts.controllers import ReceiptController
 from app.runs.controllers import RunController, RunStartController, stream_workspace
+from app.stats.controllers import get_stats
 from app.transfer.controllers import TransferController
 from app.trials.controllers import TrialController, evaluate_expression
-from app.triggers.controllers import TriggerController, WorkflowTriggerController, get_event, take_webhook
+from app.triggers.controllers import TriggerController, WorkflowTriggerController, take_webhook
 from app.workflows.controllers import WorkflowController
 
 
@@ -25,6 +28,7 @@ def make_routes() -> list[ControllerRouterHandler]:
             route_handlers=[
                 SetupController,
                 AuthController,
+                ApiKeyController,
                 WorkflowController,
                 TransferController,
                 RunStartController,
@@ -37,7 +41,8 @@ def make_routes() -> list[ControllerRouterHandler]:
                 WorkflowTriggerController,
                 TriggerController,
                 take_webhook,
-                get_event,
+                ReceiptController,
+                get_stats,
             ],
         ),
         HealthController,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +10,7 @@ import msgspec
 
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
-from app.pagination import Page, decode_cursor, make_page
+from app.pagination import Page, decode_cursor, make_page, read_moment
 from app.runs.reader import RunReader
 from app.runs.schemas import IterationView, RunDetail, RunEventView, RunSummary, StartRunRequest
 from app.runs.starter import RunStarter
@@ -22,7 +21,7 @@ from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.core.statuses import TERMINAL_RUN, RunStatus
 from engine.infra.bell import OutboxBell
-from engine.infra.ids import floor_id, new_id
+from engine.infra.ids import new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
@@ -197,8 +196,8 @@ def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
         workflow_id=chosen.get("workflow_id"),
         statuses=statuses,
         trigger_type=chosen.get("trigger_type"),
-        since=None if since is None else _floor(since, "since"),
-        until=None if until is None else _floor(until, "until"),
+        since=None if since is None else read_moment(since, "since"),
+        until=None if until is None else read_moment(until, "until"),
         q=query,
         is_test=_TESTS[chosen.get("test")],
     )
@@ -213,12 +212,3 @@ def _read_statuses(text: str | None, problems: list[Problem]) -> list[str] | Non
             known = ", ".join(RunStatus)
             problems.append(Problem("/query/status", "choice", f"'{status}' is no status; they are {known}"))
     return statuses
-
-
-def _floor(moment: datetime, name: str) -> UUID:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return floor_id(aware)
-    except (ValueError, OverflowError):
-        problem = Problem(f"/query/{name}", "range", "this time is before 1970 or too far ahead")
-        raise InvalidRequest(errors=[problem]) from None

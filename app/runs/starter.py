@@ -21,6 +21,7 @@ from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.fair_queue import FairQueue
 from engine.infra.settings import Settings
 from engine.infra.shares import Shares
+from engine.store.keeping import Kept, keep_events
 from engine.store.starts import Accepted, Start, accept_starts, find_accepted, read_clock
 
 MAX_BATCH = 200
@@ -34,7 +35,7 @@ _log = structlog.get_logger()
 
 
 class _Waiting(NamedTuple):
-    start: Start
+    start: Start | Kept
     since: float
     future: asyncio.Future[Accepted]
 
@@ -42,9 +43,11 @@ class _Waiting(NamedTuple):
 class RunStarter:
     """One writer, one statement a batch, no timer: while one batch commits, the next one gathers."""
 
-    def __init__(self, settings: Settings, bell: OutboxBell) -> None:
+    def __init__(self, settings: Settings, bell: OutboxBell, held_bell: OutboxBell | None = None) -> None:
+        """`held_bell` is rung once events were held back."""
         self._settings = settings
         self._bell = bell
+        self._held_bell = held_bell
         self._queue: FairQueue[_Waiting] = FairQueue()
         self._places = Shares(MAX_WAITING)
         self._wake = asyncio.Event()
@@ -52,8 +55,11 @@ class RunStarter:
         self._synchronised_at = 0.0
         self.clock = DatabaseClock()
 
-    async def accept(self, start: Start) -> Accepted:
-        """Make a start durable. Raises Busy where too much of its workspace waits, or too long; DatabaseUnavailable."""
+    async def accept(self, start: Start | Kept) -> Accepted:
+        """Make a start, or an event without a run, durable.
+
+        Raises Busy where too much of its workspace waits, or too long; DatabaseUnavailable.
+        """
         now, workspace = time.monotonic(), start.workspace_id.int
         first = self._queue.first(workspace)
         if not self._places.may_take(workspace) or (first is not None and now - first.since > MAX_WAIT_SECONDS):
@@ -73,7 +79,10 @@ class RunStarter:
             while True:
                 await self._wake.wait()
                 if batch := self._gather():
-                    await self._settle(batch)
+                    # Each kind is a commit of its own: what is written of one must not hang on the other.
+                    for kind in (Start, Kept):
+                        if alike := [waiting for waiting in batch if isinstance(waiting.start, kind)]:
+                            await self._settle(alike)
                 if not self._queue:
                     self._wake.clear()
                     await self._synchronise()
@@ -114,18 +123,29 @@ class RunStarter:
             return
         metrics.INGEST_BATCH_ROWS.observe(len(batch))
         metrics.INGEST_WAITING.set(len(self._queue))
-        self._bell.ring()
+        self._ring(outcomes)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.future.done():
                 waiting.future.set_result(outcome)
 
-    async def _write(self, starts: list[Start]) -> list[Accepted]:
-        """Write the batch; after a lost answer, look whether it was written before writing it again."""
+    def _ring(self, outcomes: list[Accepted]) -> None:
+        made = {outcome.outcome for outcome in outcomes}
+        if "started" in made:
+            self._bell.ring()
+        if "pending" in made and self._held_bell is not None:
+            self._held_bell.ring()
+
+    async def _write(self, batch: list[Start | Kept]) -> list[Accepted]:
+        """Write what is all of one kind; after a lost answer, look whether it was written before writing it again."""
+        starts = [item for item in batch if isinstance(item, Start)]
+        kept = [item for item in batch if isinstance(item, Kept)]
         give_up_at = time.monotonic() + OUTAGE_SECONDS
         in_doubt = False
         while True:
             try:
                 connection = await self._connected()
+                if kept:
+                    return await keep_events(connection, kept)
                 found = await find_accepted(connection, [start.run_id for start in starts]) if in_doubt else set()
                 if found:
                     return await self._complete(connection, starts, found)

@@ -1,4 +1,4 @@
-"""The bell of the outbox: tells the relay, after a commit, that there is something to publish.
+"""Bells in PostgreSQL: one tells the relay, after a commit, that there is something to publish.
 
 A NOTIFY inside a writing transaction serialises the commits of the whole database, so it is sent afterwards, over a
 connection of its own, and many rings become one. It may be lost: the relay polls as well.
@@ -14,26 +14,28 @@ from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
 
 CHANNEL = "flowforge_outbox"
-_NOTIFY = f"NOTIFY {CHANNEL}"
+# Rung after events were held back: whoever releases them looks when the first of them is due.
+HELD_CHANNEL = "flowforge_held"
 _SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
 
 class OutboxBell:
-    """Rung from anywhere in the event loop; `run` does the ringing."""
+    """Rung from anywhere in the event loop; `run` does the ringing. The outbox's, unless `channel` names another."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, channel: str = CHANNEL) -> None:
         self._settings = settings
+        self._notify_statement = f"NOTIFY {channel}"
         self._rung = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
 
     def ring(self) -> None:
-        """Have the relay look at the outbox soon. Never blocks, never fails."""
+        """Have whoever listens look soon. Never blocks, never fails."""
         self._rung.set()
 
     async def ring_now(self) -> None:
-        """Ring once before returning; what cannot be reached is left to the relay's polling."""
+        """Ring once before returning; what cannot be reached is left to polling."""
         try:
             await self._notify()
         except DATABASE_ERRORS as error:
@@ -61,7 +63,7 @@ class OutboxBell:
     async def _notify(self) -> None:
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self._settings, name="bell", synchronous_commit="off")
-        await self._connection.execute(_NOTIFY, timeout=_SECONDS)
+        await self._connection.execute(self._notify_statement, timeout=_SECONDS)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

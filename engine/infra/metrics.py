@@ -34,6 +34,7 @@ HTTP_REQUEST_SECONDS = _histogram("http_request_seconds", "Time to answer a requ
 INGEST_EVENTS = _counter("ingest_events", "Inbound events by what became of them", "outcome")
 INGEST_BATCH_ROWS = _histogram("ingest_batch_rows", "Inbound events committed together", buckets=_SIZES)
 INGEST_WAITING = _gauge("ingest_waiting", "Inbound events that wait for their commit")
+INGEST_DRIFT = _gauge("ingest_drift", "Events by which acceptance and receipts differ, as the reconciler counts them")
 STREAM_CLIENTS = _gauge("stream_clients", "Open live streams")
 
 # Runs and steps

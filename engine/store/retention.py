@@ -52,6 +52,11 @@ DELETE FROM inbound_event WHERE id IN (
     ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
+_MINUTES = """
+DELETE FROM ingest_minute WHERE (workspace_id, minute) IN (
+    SELECT workspace_id, minute FROM ingest_minute WHERE minute < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
 # The scope of a child's key is its parent, which must find its child for as long as it may start it.
 _DEDUP_KEYS = """
 WITH old AS MATERIALIZED (
@@ -136,6 +141,14 @@ async def delete_of_dropped(connection: asyncpg.Connection, table: str, before: 
 async def delete_receipts(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
     """Delete receipts of inbound events that came before that moment."""
     return _count(await connection.execute(_RECEIPTS, floor_id(before), limit))
+
+
+async def delete_minutes(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
+    """Delete the accounts of minutes before that moment; none while a migration has yet to make room for them."""
+    try:
+        return _count(await connection.execute(_MINUTES, before, limit))
+    except asyncpg.UndefinedTableError:
+        return 0
 
 
 async def delete_dedup_keys(connection: asyncpg.Connection, before: datetime, limit: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -41,8 +42,11 @@ WITH start AS MATERIALIZED (
 ), history AS (
     INSERT INTO journal (run_id, seq, kind, at, payload) SELECT run_id, 1, 'run.queued', at, queued FROM accepted
 ), receipts AS (
-    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key, received_at)
-    SELECT event_id, workspace_id, trigger_id, 'started', run_id, key, at FROM accepted WHERE event_id IS NOT NULL
+    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key, received_at, is_tallied)
+    SELECT event_id, workspace_id, trigger_id, 'started', run_id, key, at, true FROM accepted WHERE event_id IS NOT NULL
+), tally AS (
+    INSERT INTO ingest_tally (workspace_id, minute, accepted)
+    SELECT workspace_id, date_trunc('minute', at), count(*) FROM accepted WHERE event_id IS NOT NULL GROUP BY 1, 2
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
     SELECT 'dispatch', workspace_id, run_id, traceparent, message FROM accepted
@@ -50,17 +54,23 @@ WITH start AS MATERIALIZED (
 SELECT current.run_id, accepted.run_id IS NOT NULL AS is_made FROM current LEFT JOIN accepted USING (run_id)
 """
 
+# A batch whose answer was lost is written again: its receipts may be there already, and are counted once.
 _DUPLICATES = """
 WITH repeat AS (
-    SELECT repeat.*, dedup_key.run_id, dedup_key.event_id AS first_event_id, dedup_key.fingerprint
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[])
-        AS repeat (scope, key, new_run_id, event_id, workspace_id)
+    SELECT repeat.*, dedup_key.run_id, dedup_key.fingerprint
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[])
+        AS repeat (scope, key, new_id, event_id, workspace_id, at)
     JOIN dedup_key USING (scope, key)
 ), receipts AS (
-    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key)
-    SELECT event_id, workspace_id, scope, 'duplicate', run_id, key FROM repeat WHERE event_id IS NOT NULL
+    INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, run_id, dedup_key, received_at, is_tallied)
+    SELECT event_id, workspace_id, scope, 'duplicate', run_id, key, at, true FROM repeat WHERE event_id IS NOT NULL
+    ON CONFLICT (id) DO NOTHING RETURNING id
+), tally AS (
+    INSERT INTO ingest_tally (workspace_id, minute, accepted)
+    SELECT workspace_id, date_trunc('minute', at), count(*) FROM repeat
+    WHERE event_id IN (SELECT id FROM receipts) GROUP BY 1, 2
 )
-SELECT new_run_id, run_id, fingerprint FROM repeat
+SELECT new_id, run_id, fingerprint FROM repeat
 """
 
 
@@ -97,18 +107,35 @@ class Start(Struct, frozen=True, kw_only=True):
     is_test: bool = False
 
 
+class Repeat(Struct, frozen=True, kw_only=True):
+    """What came under a key that is taken; `new_id` tells it apart, `event_id` makes a receipt."""
+
+    scope: UUID | None
+    key: str | None
+    new_id: UUID
+    event_id: UUID | None
+    workspace_id: UUID
+    at: datetime
+
+
 class Accepted(Struct, frozen=True, kw_only=True):
     """What became of a start: the run that it made, or the one that an earlier start with its key had made.
 
-    Without a run the start was made from what is no longer current: read anew and try again.
+    A `stale` one was made from what is no longer current: read anew and try again. An event that is kept without a run
+    is `pending` or `filtered`; the first one of a `duplicate` may be so, too, and then there is no run.
     """
 
     run_id: UUID | None
-    is_duplicate: bool = False
+    outcome: Literal["started", "duplicate", "filtered", "pending", "stale"] = "started"
     fingerprint: bytes | None = None
 
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether something came under this key before."""
+        return self.outcome == "duplicate"
 
-STALE = Accepted(run_id=None)
+
+STALE = Accepted(run_id=None, outcome="stale")
 
 
 async def accept_starts(connection: asyncpg.Connection, starts: Sequence[Start]) -> list[Accepted]:
@@ -116,7 +143,7 @@ async def accept_starts(connection: asyncpg.Connection, starts: Sequence[Start])
     columns = [[getattr(start, field) for start in starts] for field in _COLUMNS]
     is_made = {row["run_id"]: row["is_made"] for row in await connection.fetch(_ACCEPT, *columns)}
     repeats = [start for start in starts if is_made.get(start.run_id) is False]
-    outcomes = await _find_first(connection, repeats) if repeats else {}
+    outcomes = await find_first(connection, [_as_repeat(start) for start in repeats]) if repeats else {}
     # A key that was taken a moment ago may have expired since: then the start is no repeat after all.
     missed = [start for start in repeats if start.run_id not in outcomes]
     if missed:
@@ -139,20 +166,30 @@ async def read_clock(connection: asyncpg.Connection) -> datetime:
     return now
 
 
-async def _find_first(connection: asyncpg.Connection, repeats: Sequence[Start]) -> dict[UUID, Accepted]:
-    rows = await connection.fetch(
-        _DUPLICATES,
-        [start.scope for start in repeats],
-        [start.key for start in repeats],
-        [start.run_id for start in repeats],
-        [start.event_id for start in repeats],
-        [start.workspace_id for start in repeats],
+def _as_repeat(start: Start) -> Repeat:
+    return Repeat(
+        scope=start.scope,
+        key=start.key,
+        new_id=start.run_id,
+        event_id=start.event_id,
+        workspace_id=start.workspace_id,
+        at=start.at,
     )
+
+
+async def find_first(connection: asyncpg.Connection, repeats: Sequence[Repeat]) -> dict[UUID, Accepted]:
+    """Write the receipts of repeats, and tell what the first under their key became, by `new_id`.
+
+    One whose key has gone meanwhile is left out: it is no repeat.
+    """
+    columns = [[getattr(repeat, field) for repeat in repeats] for field in _REPEAT_COLUMNS]
     return {
-        row["new_run_id"]: Accepted(run_id=row["run_id"], is_duplicate=True, fingerprint=row["fingerprint"])
-        for row in rows
+        row["new_id"]: Accepted(run_id=row["run_id"], outcome="duplicate", fingerprint=row["fingerprint"])
+        for row in await connection.fetch(_DUPLICATES, *columns)
     }
 
+
+_REPEAT_COLUMNS = ("scope", "key", "new_id", "event_id", "workspace_id", "at")
 
 _COLUMNS = (
     "run_id",

@@ -25,6 +25,7 @@ from engine.steps.plugins import tell_of_plugins
 from engine.steps.registry import plugin_reports
 from engine.worker.engine import Engine
 from engine.worker.flusher import WorkerFenced
+from engine.worker.reconciler import Reconciler
 from engine.worker.retention import Retention
 
 INBOX_CHANNEL = "ff:inbox"
@@ -75,6 +76,7 @@ class _Process:
                     asyncio.create_task(publish_metrics(redis, "worker")),
                     asyncio.create_task(collect_garbage()),
                     asyncio.create_task(Retention(self._settings).run()),
+                    asyncio.create_task(Reconciler(self._settings).run()),
                 ]
                 try:
                     await self._keep_engine(redis, http, bells)

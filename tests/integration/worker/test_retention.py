@@ -297,6 +297,11 @@ AGED = {
         """,
         30.0,
     ),
+    "account of a minute": (
+        "ingest_minute",
+        "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)",
+        30.0,
+    ),
     "answer to a repeated request": (
         "idempotency_key",
         """

@@ -1,0 +1,87 @@
+"""`/v1/events`: what became of everything that triggers received."""
+
+from datetime import datetime
+from typing import Annotated, get_args
+from uuid import UUID
+
+from litestar import Controller, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.errors import InvalidRequest, NotFound
+from app.openapi import problems
+from app.pagination import Cursor, Limit, Page, decode_cursor, make_page, read_moment
+from app.receipts.schemas import Outcome, Receipt
+from engine.core.problems import Problem
+from engine.store.receipts import ReceiptFilter, find_receipt, list_receipts
+
+OUTCOMES = get_args(Outcome)
+
+Outcomes = Annotated[str | None, QueryParameter(max_length=100, description="one outcome or several, comma separated")]
+
+
+class ReceiptController(Controller):
+    """Receipts of inbound events."""
+
+    path = "/events"
+    tags = ("triggers",)
+
+    @get(
+        operation_id="listEvents",
+        summary="List inbound events",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400),
+    )
+    async def list_events(
+        self,
+        state: State,
+        principal: NamedDependency[Principal],
+        trigger_id: FromQuery[UUID | None] = None,
+        workflow_id: FromQuery[UUID | None] = None,
+        outcome: FromQuery[Outcomes] = None,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        limit: FromQuery[Limit] = 50,
+        cursor: FromQuery[Cursor] = None,
+    ) -> Page[Receipt]:
+        """What became of each, the newest first. Of rejected ones there is a sample."""
+        chosen = ReceiptFilter(
+            trigger_id=trigger_id,
+            workflow_id=workflow_id,
+            outcomes=_read_outcomes(outcome),
+            since=None if since is None else read_moment(since, "since"),
+            until=None if until is None else read_moment(until, "until"),
+        )
+        rows = await list_receipts(
+            state.pool, principal.workspace_id, chosen, before=decode_cursor(cursor), limit=limit + 1
+        )
+        return make_page(rows, limit, lambda row: Receipt(**row), lambda row: row["id"])
+
+    @get(
+        "/{event_id:uuid}",
+        operation_id="getEvent",
+        summary="What became of an inbound event",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(404),
+    )
+    async def get_event(self, state: State, event_id: FromPath[UUID], principal: NamedDependency[Principal]) -> Receipt:
+        """The receipt of an accepted event, or of a rejected one that was kept as a sample."""
+        row = await find_receipt(state.pool, event_id, principal.workspace_id)
+        if row is None:
+            raise NotFound
+        return Receipt(**row)
+
+
+def _read_outcomes(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = text.split(",")
+    unknown = sorted(set(names) - set(OUTCOMES))
+    if unknown:
+        message = f"there is no outcome '{unknown[0]}'; there are {', '.join(OUTCOMES)}"
+        raise InvalidRequest(errors=[Problem("/query/outcome", "choice", message)])
+    return names

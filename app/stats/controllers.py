@@ -1,0 +1,50 @@
+"""`/v1/stats`: the figures of a workspace."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from litestar import get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.errors import InvalidRequest
+from app.openapi import problems
+from app.stats.schemas import Stats
+from engine.core.problems import Problem
+from engine.infra.settings import Settings
+from engine.store.accounts import sum_ingest
+
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+LONGEST: Final = timedelta(days=366)
+# Receipts on the edge of being deleted are in no account any more.
+MARGIN: Final = timedelta(hours=1)
+
+Window = Annotated[str, QueryParameter(pattern=r"^[0-9]{1,5}[mhd]$", description="so far back: `90m`, `24h`, `7d`")]
+
+
+@get(
+    "/stats",
+    operation_id="getStats",
+    summary="Figures of the workspace",
+    tags=["operations"],
+    guards=[requires(Permission.RUNS_READ)],
+    responses=problems(400),
+)
+async def get_stats(state: State, principal: NamedDependency[Principal], window: FromQuery[Window] = "24h") -> Stats:
+    """What came in within the window, counted at this moment from two sides."""
+    since, ingest = await sum_ingest(state.pool, principal.workspace_id, read_window(window, state.settings))
+    return Stats(window=window, since=since, ingest=ingest)
+
+
+def read_window(window: str, settings: Settings) -> timedelta:
+    """How far back figures go, as far as receipts are kept; raises InvalidRequest."""
+    span = int(window[:-1]) * _UNITS[window[-1]]
+    if not timedelta(0) < span <= LONGEST:
+        raise InvalidRequest(errors=[Problem("/query/window", "range", "a window is of 1 minute to 366 days")])
+    if settings.retention_days:
+        span = min(span, timedelta(days=settings.retention_days) - MARGIN)
+    return span
