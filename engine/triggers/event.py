@@ -1,0 +1,117 @@
+"""Event triggers: which of the product's own events they hear, and what keeps them from going round in circles."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.core.expressions import Expression, ExpressionError, Fuel, compile_expression
+from engine.core.problems import Problem
+
+# Workflows that start each other by events: the run of the last one starts nothing more.
+MAX_DEPTH: Final = 5
+# A filter is asked for every event of its kind, in the process that publishes everybody's.
+FILTER_FUEL: Final = 5_000
+
+EventName = Literal[
+    "run.queued",
+    "run.started",
+    "run.waiting",
+    "run.resumed",
+    "run.held",
+    "run.signalled",
+    "run.retried",
+    "run.succeeded",
+    "run.failed",
+    "run.cancelled",
+    "run.timed_out",
+]
+
+
+class EventConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which events start a run: of this kind, of this workflow or of all, and for which `filter` is true."""
+
+    event: EventName
+    workflow_id: UUID | UnsetType = UNSET
+    filter: Annotated[str, Meta(min_length=1, max_length=4096)] | UnsetType = UNSET
+
+
+class FilterFailed(Exception):
+    """The filter cannot be evaluated for this event, or gives neither true nor false."""
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """The run that an event is about. `chain`: the event triggers that led to it, the first one first."""
+
+    run_id: UUID
+    chain: tuple[str, ...]
+    details: Mapping[str, Any]
+
+
+class CutOff(Struct, frozen=True, kw_only=True):
+    """Why an event starts nothing though the trigger hears it."""
+
+    reason: str
+    message: str
+
+
+def find_config_problems(config: EventConfig) -> list[Problem]:
+    """What an event trigger cannot be saved with, but for a workflow that does not exist."""
+    if not isinstance(config.filter, str):
+        return []
+    pointer = "/config/filter"
+    try:
+        expression = compile_expression(config.filter)
+    except ExpressionError as error:
+        return [Problem(pointer, error.code, f"{error.message} (at position {error.position})")]
+    return [
+        Problem(pointer, "unknown_name", f"there is no name '{root}' here; a filter reads `trigger`")
+        for root in sorted(expression.root_names - {"trigger"})
+    ]
+
+
+def describe_event(event: Mapping[str, Any], cause: Cause, trigger_id: UUID, received_at: datetime) -> dict[str, Any]:
+    """The `trigger` that filters and runs see: the event as it is published, with more of the run that it is about."""
+    chain = [*cause.chain, str(trigger_id)]
+    return {
+        "type": "event",
+        "event": {**event, "run": dict(cause.details)},
+        "depth": len(chain),
+        "chain": chain,
+        "body": None,
+        "headers": {},
+        "query": {},
+        "method": None,
+        "received_at": msgspec.to_builtins(received_at),
+    }
+
+
+def is_wanted(config: EventConfig, trigger: Mapping[str, Any]) -> bool:
+    """Whether the filter is true, or there is none. Raises FilterFailed."""
+    if not isinstance(config.filter, str):
+        return True
+    try:
+        value = _compile(config.filter).evaluate({"trigger": trigger}, fuel=Fuel(FILTER_FUEL))
+    except ExpressionError as error:
+        raise FilterFailed(error.message) from None
+    if not isinstance(value, bool):
+        raise FilterFailed("the filter gives neither true nor false")
+    return value
+
+
+def find_cut_off(trigger_id: UUID, chain: Sequence[str]) -> CutOff | None:
+    """What keeps a trigger from firing for an event of a run that these triggers led to."""
+    if str(trigger_id) in chain:
+        return CutOff(reason="event_loop", message="this trigger has led to the run itself: it would go round for ever")
+    if len(chain) >= MAX_DEPTH:
+        return CutOff(reason="too_deep", message=f"runs start each other by events at most {MAX_DEPTH} deep")
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _compile(source: str) -> Expression:
+    return compile_expression(source)
