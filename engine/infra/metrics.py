@@ -60,6 +60,9 @@ RUNS_SWEPT = _counter("runs_swept", "Runs found by the sweep, without a bell")
 FENCED_WRITES = _counter("fenced_writes", "Batches refused because the worker had lost its lease")
 TIMERS_FIRED = _counter("timers_fired", "Waiting runs released by their timer")
 TIMER_LATE_SECONDS = _histogram("timer_late_seconds", "Time by which timers fired late")
+SCHEDULE_LATE_SECONDS = _histogram("schedule_late_seconds", "Time by which schedules fired late", buckets=_LONG)
+SCHEDULES_SKIPPED = _counter("schedules_skipped", "Schedules that passed over due times, by why", "reason")
+EVENT_TRIGGERS = _counter("event_triggers", "Run events that met an event trigger, by what came of it", "outcome")
 LIVE_EVENTS_DROPPED = _counter("live_events_dropped", "Live events that Redis did not take; readers see the gap")
 
 # Bells

@@ -12,13 +12,14 @@ from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
 from engine.relay.loop import Relay
+from engine.relay.scheduler import Scheduler
 
 # Short, because a batch waits for Redis inside a transaction.
 _REDIS_SECONDS = 2.0
 
 
 def run_relay(settings: Settings) -> int:
-    """Publish the outbox, or stand by, until SIGTERM or SIGINT; the exit code."""
+    """Publish the outbox and fire schedules, or stand by, until SIGTERM or SIGINT; the exit code."""
     configure_logging(settings, "relay")
     configure_telemetry(settings, "relay")
     try:
@@ -30,13 +31,20 @@ def run_relay(settings: Settings) -> int:
 
 async def _run(settings: Settings) -> None:
     redis = create_redis(settings, name="relay", timeout=_REDIS_SECONDS, retries=1)
-    relay = Relay(settings, redis)
+    relay, scheduler = Relay(settings, redis), Scheduler(settings)
+
+    def stop() -> None:
+        relay.stop()
+        scheduler.stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, relay.stop)
+        loop.add_signal_handler(number, stop)
     figures = asyncio.create_task(publish_metrics(redis, "relay"))
     try:
-        await relay.run()
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(relay.run())
+            duties.create_task(scheduler.run())
     finally:
         figures.cancel()
         with contextlib.suppress(asyncio.CancelledError):

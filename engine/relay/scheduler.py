@@ -1,0 +1,220 @@
+"""The scheduler: one relay of all fires the schedules that are due, each due time once.
+
+It sleeps until the next one is due. A bell tells of changes, and it looks once a second in case none was heard. There
+is one for the sake of economy: rows are locked and due times are dedup keys, so that several would do no harm.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from engine.infra.backoff import Backoff
+from engine.infra.database import DATABASE_ERRORS
+from engine.infra.metrics import RUNS_CREATED, SCHEDULE_LATE_SECONDS, SCHEDULES_SKIPPED
+from engine.infra.settings import Settings
+from engine.relay.listener import ANSWER_SECONDS, Session
+from engine.store.schedules import (
+    SCHEDULE_CHANNEL,
+    DueSchedule,
+    Move,
+    find_next_due,
+    move_schedules,
+    ring_outbox,
+    take_due,
+    try_scheduling,
+)
+from engine.store.starts import Accepted, Start, accept_starts
+from engine.triggers.faults import OWN_FAULTS, is_own_fault
+from engine.triggers.schedule import decode_config
+from engine.triggers.schedule_plan import Plan, describe_due, make_due_key, make_plan
+from engine.triggers.starting import make_start
+
+BATCH_SCHEDULES = 200
+BATCH_STARTS = 500
+LOOK_SECONDS = 1.0
+STANDBY_SECONDS = 0.5
+LOCKED_SECONDS = 0.02
+# A batch may hold thousands of starts after a long downtime.
+BATCH_SECONDS = 30.0
+# One that cannot be fired keeps nobody else up, and is tried again after this.
+PUT_OFF_SECONDS = 60.0
+
+_CREATED = RUNS_CREATED.labels("schedule")
+_log = structlog.get_logger(__name__)
+
+
+class SchedulerSession(Session):
+    """A session that holds the scheduler's lock and hears of changed schedules."""
+
+    async def try_lead(self) -> bool:
+        """Take the lock if it is free, and then hear the bell."""
+        if not await try_scheduling(self.connection, ANSWER_SECONDS):
+            return False
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self.connection.add_listener(SCHEDULE_CHANNEL, self._on_bell)
+        return True
+
+
+class Scheduler:
+    """Fires schedules until stopped, whatever happens to PostgreSQL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._is_stopping = False
+        self._session: SchedulerSession | None = None
+        self._pause = asyncio.Event()
+        self._put_off: dict[UUID, float] = {}
+
+    def stop(self) -> None:
+        """Finish the batch in hand, give the lock up, and let `run` return."""
+        self._is_stopping = True
+        self._pause.set()
+        if self._session is not None:
+            self._session.alarm.set()
+
+    async def run(self) -> None:
+        """Fire, or stand by until the one who fires is gone."""
+        backoff = Backoff(0.1, 1.0)
+        while not self._is_stopping:
+            try:
+                self._session = await SchedulerSession.open(self._settings)
+                await self._serve(self._session, backoff)
+            except DATABASE_ERRORS as error:
+                _log.warning("scheduling_interrupted", error=repr(error))
+                await self._sleep(backoff.pause())
+            except Exception:
+                # A fault of ours: what is due stays due.
+                _log.exception("scheduler_failed")
+                await self._sleep(backoff.pause())
+            finally:
+                if self._session is not None:
+                    await self._session.close()
+                    self._session = None
+
+    async def _serve(self, session: SchedulerSession, backoff: Backoff) -> None:
+        while not await session.try_lead():
+            await session.rest(STANDBY_SECONDS)
+            if self._is_stopping:
+                return
+        _log.info("scheduler_leads")
+        while not self._is_stopping:
+            wait = await find_next_due(session.connection, self._left_alone(), ANSWER_SECONDS)
+            backoff.reset()
+            if wait is None or wait > 0:
+                await session.rest(LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS))
+            elif not await self.fire(session.connection):
+                # Somebody is about to change it.
+                await session.rest(LOCKED_SECONDS)
+
+    async def fire(self, connection: asyncpg.Connection) -> int:
+        """Fire a batch of what is due; how many schedules were."""
+        rows: list[DueSchedule] = []
+        try:
+            starts = await self._fire(connection, rows, None)
+        except OWN_FAULTS as error:
+            if connection.is_closed() or not is_own_fault(error):
+                raise
+            starts = await self._fire_each(connection, [row.trigger_id for row in rows])
+        if starts:
+            await ring_outbox(connection)
+        return len(rows)
+
+    async def _fire_each(self, connection: asyncpg.Connection, trigger_ids: Sequence[UUID]) -> int:
+        """One of them cannot be fired: it must not keep the others up."""
+        starts = 0
+        for trigger_id in trigger_ids:
+            try:
+                starts += await self._fire(connection, [], trigger_id)
+            except OWN_FAULTS as error:
+                if connection.is_closed() or not is_own_fault(error):
+                    raise
+                _log.exception("schedule_not_fired", trigger_id=str(trigger_id))
+                self._put_off[trigger_id] = asyncio.get_running_loop().time() + PUT_OFF_SECONDS
+        return starts
+
+    async def _fire(self, connection: asyncpg.Connection, rows: list[DueSchedule], alone: UUID | None) -> int:
+        """Start what is due and say when it is due again, in one transaction; how many runs were started."""
+        async with asyncio.timeout(BATCH_SECONDS), connection.transaction():
+            rows += await take_due(connection, BATCH_SCHEDULES, without=self._left_alone(), alone=alone)
+            if not rows:
+                return 0
+            now = rows[0].now
+            # Beside the event loop, which has the outbox to publish: cron times cost a fifth of a millisecond each.
+            plans = await asyncio.to_thread(_make_plans, rows, now)
+            starts = [
+                _make_starts(row, plan, now) if row.origin is not None else []
+                for row, plan in zip(rows, plans, strict=True)
+            ]
+            accepted = await _accept(connection, [start for part in starts for start in part])
+            moves = []
+            for row, plan, part in zip(rows, plans, starts, strict=True):
+                outcomes = [accepted[start.run_id] for start in part]
+                # With one that is not current the whole schedule is looked at anew.
+                if all(outcome.run_id is not None for outcome in outcomes):
+                    moves.append(_make_move(row, plan, outcomes))
+            await move_schedules(connection, moves)
+        made = sum(outcome.run_id is not None and not outcome.is_duplicate for outcome in accepted.values())
+        _CREATED.inc(made)
+        for row in rows:
+            SCHEDULE_LATE_SECONDS.observe((now - row.next_due_at).total_seconds())
+        for move in moves:
+            if move.skip_reason is not None:
+                SCHEDULES_SKIPPED.labels(move.skip_reason).inc()
+        return made
+
+    def _left_alone(self) -> list[UUID]:
+        now = asyncio.get_running_loop().time()
+        self._put_off = {trigger_id: until for trigger_id, until in self._put_off.items() if until > now}
+        return list(self._put_off)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past `stop`."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
+        await self._pause.wait()
+        timer.cancel()
+        if not self._is_stopping:
+            self._pause.clear()
+
+
+def _make_plans(rows: Sequence[DueSchedule], now: datetime) -> list[Plan]:
+    return [make_plan(decode_config(row.config), row.next_due_at, now) for row in rows]
+
+
+def _make_starts(row: DueSchedule, plan: Plan, now: datetime) -> list[Start]:
+    if row.origin is None:
+        return []
+    return [
+        make_start(
+            row.origin,
+            trigger_type="schedule",
+            trigger=describe_due(due, now),
+            key=make_due_key(due.at),
+            at=now,
+        )
+        for due in plan.due
+    ]
+
+
+def _make_move(row: DueSchedule, plan: Plan, outcomes: Sequence[Accepted]) -> Move:
+    skip_reason = "not_published" if row.origin is None else "missed" if plan.has_skipped else None
+    return Move(
+        trigger_id=row.trigger_id,
+        trigger_updated_at=row.updated_at,
+        next_due_at=plan.next_due_at,
+        last_due_at=plan.due[-1].at if outcomes else None,
+        last_run_id=outcomes[-1].run_id if outcomes else None,
+        skip_reason=skip_reason,
+    )
+
+
+async def _accept(connection: asyncpg.Connection, starts: Sequence[Start]) -> dict[UUID, Accepted]:
+    accepted: dict[UUID, Accepted] = {}
+    for first in range(0, len(starts), BATCH_STARTS):
+        part = starts[first : first + BATCH_STARTS]
+        outcomes = await accept_starts(connection, part)
+        accepted |= {start.run_id: outcome for start, outcome in zip(part, outcomes, strict=True)}
+    return accepted
