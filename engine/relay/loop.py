@@ -16,6 +16,7 @@ from engine.infra.database import DATABASE_ERRORS
 from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
+from engine.relay.events import EventMatcher
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
 from engine.store.outbox import find_newest, has_rows, measure, take
@@ -44,6 +45,7 @@ class Relay:
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self._settings = settings
         self._publisher = Publisher(redis)
+        self._events = EventMatcher()
         self._is_stopping = False
         self._session: Session | None = None
         self._pause = asyncio.Event()
@@ -86,6 +88,7 @@ class Relay:
             if self._is_stopping:
                 return
         backoff.reset()
+        self._events.forget()
         RELAY_LEADS.set(1)
         _log.info("relay_leads")
         await self._lead(session)
@@ -116,7 +119,7 @@ class Relay:
                 must_take = await has_rows(session.connection, ANSWER_SECONDS)
 
     async def _publish_batch(self, session: Session) -> int:
-        """Publish the first rows, and delete them if Redis took them; how many there were."""
+        """Publish the first rows, start what listens, and delete them if Redis took them; how many there were."""
         async with asyncio.timeout(2 * ANSWER_SECONDS):
             await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
             rows = await take(session.connection, BATCH_ROWS, ANSWER_SECONDS)
@@ -127,6 +130,9 @@ class Relay:
                     RELAY_FAILURES.labels("redis").inc()
                     await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
                     raise RedisUnavailable(repr(error)) from error
+                if await self._events.match(session.connection, rows):
+                    # What was started waits in the outbox already.
+                    session.alarm.set()
             await session.connection.execute("COMMIT", timeout=ANSWER_SECONDS)
         if rows:
             RELAY_BATCH_ROWS.observe(len(rows))

@@ -11,7 +11,7 @@ COUNT_LIMIT = 100_000
 
 
 class OutboxRow(NamedTuple):
-    """A row to be published; `age` in seconds, by the database's clock."""
+    """A row to be published; `age` in seconds, by the database's clock. `revision` is that of the event triggers."""
 
     kind: str
     workspace_id: UUID
@@ -19,9 +19,11 @@ class OutboxRow(NamedTuple):
     traceparent: str | None
     payload: bytes
     age: float
+    revision: int = 0
 
 
-# The inner order and limit need the lock; the outer order is that of publication.
+# The inner order and limit need the lock; the outer order is that of publication. The revision is of the snapshot that
+# sees the rows: whatever listened when they were committed is in it.
 _TAKE = """
 WITH taken AS (
     DELETE FROM outbox
@@ -29,7 +31,8 @@ WITH taken AS (
     RETURNING id, kind, workspace_id, run_id, traceparent, payload, created_at
 )
 SELECT kind, workspace_id, run_id, traceparent, payload,
-       greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS age
+       greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS age,
+       coalesce((SELECT revision FROM listener_revision), 0) AS revision
 FROM taken ORDER BY id
 """
 

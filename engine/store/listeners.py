@@ -1,0 +1,83 @@
+"""The SQL of event triggers: who listens, and where the runs that events are about come from."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+# One snapshot for both: who is missing here has changed the revision since.
+_LISTENERS = """
+SELECT coalesce((SELECT revision FROM listener_revision), 0) AS revision, origin.id AS trigger_id, origin.workspace_id,
+       origin.config
+FROM (SELECT 1) AS one LEFT JOIN workflow_trigger AS origin ON origin.type = 'event' AND origin.enabled
+"""
+
+# A run that a step started stands for the one at the root: that one tells what the whole line came from.
+_CAUSES = """
+WITH RECURSIVE line (asked, id, parent_run_id, level) AS (
+    SELECT id, id, parent_run_id, 0 FROM run WHERE id = ANY ($1::uuid[])
+    UNION ALL
+    SELECT line.asked, run.id, run.parent_run_id, line.level + 1
+    FROM line JOIN run ON run.id = line.parent_run_id WHERE line.level < 100
+), root AS (
+    SELECT DISTINCT ON (asked) asked, id FROM line ORDER BY asked, level DESC
+)
+SELECT run.id, run.workspace_id, run.is_test, run.trigger_type, run.version, run.attempt, run.parent_run_id,
+       run.created_at, run.started_at, run.finished_at, workflow.name AS workflow_name, beginning.payload AS beginning,
+       clock_timestamp() AS now
+FROM run
+JOIN workflow ON workflow.id = run.workflow_id
+JOIN root ON root.asked = run.id
+JOIN run AS first ON first.id = root.id
+LEFT JOIN journal AS beginning ON first.trigger_type = 'event' AND beginning.run_id = first.id AND beginning.seq = 1
+WHERE run.id = ANY ($1)
+"""
+
+
+class ListenerRow(Struct, frozen=True, kw_only=True):
+    """An event trigger that is switched on."""
+
+    trigger_id: UUID
+    workspace_id: UUID
+    config: bytes
+
+
+class CauseRow(Struct, frozen=True, kw_only=True):
+    """A run that events are about, as it stands at `now`.
+
+    `beginning` is the first journal event of the run at its root, where that was started by an event.
+    """
+
+    id: UUID
+    workspace_id: UUID
+    is_test: bool
+    trigger_type: str
+    version: int
+    attempt: int
+    parent_run_id: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    workflow_name: str
+    beginning: bytes | None
+    now: datetime
+
+
+async def list_listeners(connection: asyncpg.Connection, timeout: float) -> tuple[int, list[ListenerRow]]:
+    """All event triggers that are switched on, and the revision of which they are."""
+    rows = await connection.fetch(_LISTENERS, timeout=timeout)
+    listeners = [
+        ListenerRow(trigger_id=row["trigger_id"], workspace_id=row["workspace_id"], config=row["config"])
+        for row in rows
+        if row["trigger_id"] is not None
+    ]
+    return rows[0]["revision"], listeners
+
+
+async def find_causes(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> dict[UUID, CauseRow]:
+    """The runs that still exist, by their ids."""
+    rows: list[Any] = await connection.fetch(_CAUSES, list(run_ids))
+    return {row["id"]: CauseRow(**row) for row in rows}
