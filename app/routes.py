@@ -16,6 +16,7 @@ from app.stats.controllers import get_stats
 from app.transfer.controllers import TransferController
 from app.trials.controllers import TrialController, evaluate_expression
 from app.triggers.controllers import TriggerController, WorkflowTriggerController, take_webhook
+from app.triggers.previews import preview_schedule
 from app.workflows.controllers import WorkflowController
 
 
@@ -40,6 +41,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 evaluate_expression,
                 WorkflowTriggerController,
                 TriggerController,
+                preview_schedule,
                 take_webhook,
                 ReceiptController,
                 get_stats,

@@ -13,7 +13,7 @@ from engine.triggers.signatures import Secret
 class NewTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A trigger to make. `config` follows the kind: see the guide on triggers."""
 
-    type: Literal["webhook"]
+    type: Literal["webhook", "schedule", "event"]
     config: msgspec.Raw = field(default_factory=lambda: msgspec.Raw(b"{}"))
     enabled: bool = True
 
@@ -37,10 +37,36 @@ class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
 
 
+class ScheduleView(Struct, frozen=True, kw_only=True):
+    """When a schedule is due next, the last due time that started a run, and when and why it passed over due times.
+
+    `skip_reason` is `missed` or `not_published`.
+    """
+
+    next_fire_times: list[datetime]
+    last_due_at: datetime | None
+    last_run_id: UUID | None
+    skipped_at: datetime | None
+    skip_reason: str | None
+
+
+class SchedulePreview(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The configuration of a schedule that need not be saved."""
+
+    config: msgspec.Raw
+
+
+class FireTimes(Struct, frozen=True, kw_only=True):
+    """The next times at which a schedule is due, five at most."""
+
+    next_fire_times: list[datetime]
+
+
 class TriggerView(Struct, frozen=True, kw_only=True):
     """A trigger. Its secret is never shown; `has_secret` tells whether there is one.
 
-    `previous_secret_until`: until when the secret before the last rotation is good as well.
+    `previous_secret_until`: until when the secret before the last rotation is good as well. `url` is a webhook's,
+    `schedule` what is told of a schedule.
     """
 
     id: UUID
@@ -53,6 +79,7 @@ class TriggerView(Struct, frozen=True, kw_only=True):
     url: str | None
     created_at: datetime
     updated_at: datetime
+    schedule: ScheduleView | None = None
 
 
 class RotatedTrigger(Struct, frozen=True, kw_only=True):
@@ -67,6 +94,14 @@ class Ingested(Struct, frozen=True, kw_only=True):
 
     event_id: UUID
     run_id: UUID | None
+
+
+class AwaitedOutput(Struct, frozen=True, kw_only=True):
+    """What a caller who waits is answered where the run has succeeded and no step responded."""
+
+    event_id: UUID
+    run_id: UUID | None
+    output: Any
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What the trigger calls do."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.principal import Principal
 from app.bodies import decode_body
 from app.errors import InvalidRequest, NotFound
-from app.triggers import repository
+from app.triggers import repository, unattended
 from app.triggers.schemas import NewTrigger, RotatedTrigger, Rotation, TriggerChange, TriggerView
 from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
@@ -47,6 +48,8 @@ class TriggerService:
     ) -> TriggerView:
         """Add a trigger to a workflow. Raises NotFound, InvalidRequest."""
         await WorkflowService(connection, principal).require(workflow_id)
+        if new.type != "webhook":
+            return await self._create_unattended(connection, principal, workflow_id, new)
         config = _read_config(new.config, has_secret=False)
         bare, secret = split_secret(config)
         trigger_id = new_id()
@@ -63,17 +66,35 @@ class TriggerService:
         )
         return self._show(row)
 
+    async def _create_unattended(
+        self, connection: AsyncConnection, principal: Principal, workflow_id: UUID, new: NewTrigger
+    ) -> TriggerView:
+        config = await unattended.read_config(connection, principal, new.type, new.config, is_on=new.enabled)
+        row = await repository.insert_trigger(
+            connection,
+            id=new_id(),
+            workspace_id=principal.workspace_id,
+            workflow_id=workflow_id,
+            type=new.type,
+            config=msgspec.json.encode(config),
+            enabled=new.enabled,
+        )
+        await unattended.settle(connection, row, config, is_new=True)
+        return (await self._show_all(connection, [row]))[0]
+
     async def list_all(self, connection: AsyncConnection, principal: Principal, workflow_id: UUID) -> list[TriggerView]:
         """The triggers of a workflow; raises NotFound."""
         await WorkflowService(connection, principal).require(workflow_id)
         rows = await repository.list_triggers(connection, principal.workspace_id, workflow_id)
-        return [self._show(row) for row in rows]
+        return await self._show_all(connection, rows)
 
     async def change(
         self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, change: TriggerChange
     ) -> TriggerView:
         """Change a trigger. Raises NotFound, InvalidRequest."""
         row = await self._lock(connection, principal, trigger_id)
+        if row.type != "webhook":
+            return await self._change_unattended(connection, principal, row, change)
         values: dict[str, Any] = {}
         if isinstance(change.enabled, bool):
             values["enabled"] = change.enabled
@@ -88,10 +109,27 @@ class TriggerService:
                 values["previous_secret_until"] = None
         return self._show(await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values))
 
+    async def _change_unattended(
+        self, connection: AsyncConnection, principal: Principal, row: Row[Any], change: TriggerChange
+    ) -> TriggerView:
+        before = unattended.decode_saved(row.type, row.config)
+        is_on = change.enabled if isinstance(change.enabled, bool) else row.enabled
+        raw = change.config if isinstance(change.config, msgspec.Raw) else msgspec.Raw(row.config)
+        is_new = is_on and not row.enabled
+        if isinstance(change.config, msgspec.Raw) or is_new:
+            config = await unattended.read_config(connection, principal, row.type, raw, is_on=is_on)
+        else:
+            config = before
+        values = {"enabled": is_on, "config": msgspec.json.encode(config)}
+        changed = await repository.update_trigger(connection, principal.workspace_id, row.id, **values)
+        await unattended.settle(connection, changed, config, is_new=is_new or config != before)
+        return (await self._show_all(connection, [changed]))[0]
+
     async def delete(self, connection: AsyncConnection, principal: Principal, trigger_id: UUID) -> None:
         """Remove a trigger; its address is unknown from now on. Raises NotFound."""
-        if not await repository.delete_trigger(connection, principal.workspace_id, trigger_id):
-            raise NotFound
+        row = await self._lock(connection, principal, trigger_id)
+        await repository.delete_trigger(connection, principal.workspace_id, trigger_id)
+        await unattended.forget(connection, row.type)
 
     async def rotate(
         self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, rotation: Rotation
@@ -101,6 +139,9 @@ class TriggerService:
         Raises NotFound, InvalidRequest.
         """
         row = await self._lock(connection, principal, trigger_id)
+        if row.type != "webhook":
+            message = f"a trigger of the type {row.type} has neither an address nor a secret"
+            raise InvalidRequest(errors=[Problem("/what", "not_applicable", message)])
         if rotation.what == "secret":
             return await self._rotate_secret(connection, row, rotation)
         if rotation.secret is not None:
@@ -141,6 +182,10 @@ class TriggerService:
     def _seal(self, trigger_id: UUID, plain: list[str]) -> bytes | None:
         return self._box.seal(msgspec.json.encode(plain), secret_place(trigger_id)) if plain else None
 
+    async def _show_all(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[TriggerView]:
+        schedules = await unattended.show_schedules(connection, rows)
+        return [msgspec.structs.replace(self._show(row), schedule=schedules.get(row.id)) for row in rows]
+
     def _show(self, row: Row[Any]) -> TriggerView:
         return TriggerView(
             id=row.id,
@@ -150,7 +195,7 @@ class TriggerService:
             has_secret=row.secret is not None,
             previous_secret_until=row.previous_secret_until,
             enabled=row.enabled,
-            url=f"{self._base_url}/v1/hooks/{row.token}",
+            url=None if row.token is None else f"{self._base_url}/v1/hooks/{row.token}",
             created_at=row.created_at,
             updated_at=row.updated_at,
         )

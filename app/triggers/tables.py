@@ -1,6 +1,6 @@
 """Tables of triggers."""
 
-from sqlalchemy import Boolean, Column, DateTime, LargeBinary, Table, Text, Uuid, func
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, SmallInteger, Table, Text, Uuid, func
 
 from engine.infra.database import metadata
 
@@ -20,4 +20,22 @@ workflow_trigger = Table(
     Column("enabled", Boolean, nullable=False, server_default="true"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("trigger_id", Uuid, primary_key=True),
+    Column("next_due_at", DateTime(timezone=True)),
+    Column("last_due_at", DateTime(timezone=True)),
+    Column("last_run_id", Uuid),
+    Column("skipped_at", DateTime(timezone=True)),
+    Column("skip_reason", Text),
+)
+
+listener_revision = Table(
+    "listener_revision",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
 )
