@@ -20,6 +20,7 @@
     ├── Conflict 409
     │   ├── SetupDone                 setup_done
     │   ├── NotPublished              not_published
+    │   ├── NoSession                 no_session: an API key cannot sign out
     │   ├── RunFinished               run_finished
     │   ├── RunUnfinished             run_unfinished
     │   ├── RunNotRetryable           run_not_retryable
@@ -37,6 +38,8 @@
     ├── ExpressionRefused 422         expression_error: it cannot be read or evaluated; tells where and why
     ├── PreconditionRequired 428      if_match_required
     ├── TooManyRequests 429           too_many_requests
+    ├── RunNotSucceeded 502           run_failed: of a hook whose caller waits for the run
+    ├── AnswerTimeout 504             answer_timeout: nothing was answered in time, and the run goes on
     └── Unavailable 503
         ├── DatabaseUnavailable       database_unavailable
         ├── DatabaseNotMigrated       database_not_migrated
@@ -194,6 +197,12 @@ class NotPublished(Conflict):
     code = "not_published"
 
 
+class NoSession(Conflict):
+    """An API key has no session to end. Revoke the key instead."""
+
+    code = "no_session"
+
+
 class RunFinished(Conflict):
     """The run has ended."""
 
@@ -252,6 +261,20 @@ class IdempotencyInProgress(Conflict):
     """A request with this Idempotency-Key is still being answered. Try again shortly."""
 
     code = "idempotency_in_progress"
+
+
+class RunNotSucceeded(ApiError):
+    """The run failed before it answered."""
+
+    status = 502
+    code = "run_failed"
+
+
+class AnswerTimeout(ApiError):
+    """The run has not answered in time. It goes on; `run_id` names it."""
+
+    status = 504
+    code = "answer_timeout"
 
 
 class PreconditionFailed(ApiError):

@@ -11,6 +11,7 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from app.api_keys.service import ApiKeyService
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal, read_principal
@@ -32,6 +33,7 @@ from app.runs.stream import LiveStreams
 from app.transfer.documents import FileReader
 from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
+from app.triggers.answers import Answers
 from app.triggers.ingest import Ingest
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import OutboxBell
@@ -69,6 +71,7 @@ def create_app(settings: Settings) -> Application:
             "transaction": Provide(begin_transaction),
             "principal": Provide(_provide_principal, sync_to_thread=False),
             "identity": Provide(_provide_identity, sync_to_thread=False),
+            "api_keys": Provide(_provide_api_keys, sync_to_thread=False),
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
@@ -112,6 +115,7 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
             passwords=passwords,
             throttle=LoginThrottle(state.redis),
         )
+        state.api_keys = ApiKeyService(state.authenticator, SecretBox(load_secret_key(settings), "idempotent-api-keys"))
         await _open_runs(state, stack)
         yield
 
@@ -122,9 +126,17 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     bell = OutboxBell(settings)
     starter = RunStarter(settings, bell)
     hub = Hub(state.redis)
+    answers = Answers(state.pool, hub, state.draining)
     duties = [
         asyncio.create_task(duty)
-        for duty in (bell.run(), starter.run(), hub.run(), publish_metrics(state.redis, "api"), collect_garbage())
+        for duty in (
+            bell.run(),
+            starter.run(),
+            hub.run(),
+            answers.run(),
+            publish_metrics(state.redis, "api"),
+            collect_garbage(),
+        )
     ]
     stack.push_async_callback(_end_duties, duties)
     state.runs = RunService(state.pool, starter, bell)
@@ -134,7 +146,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
-    state.ingest = Ingest(state.pool, starter, state.triggers)
+    state.ingest = Ingest(state.pool, starter, state.triggers, answers)
     state.file_reader = FileReader()
 
 
@@ -158,6 +170,11 @@ def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
 def _provide_identity(state: State) -> IdentityService:
     identity: IdentityService = state.identity
     return identity
+
+
+def _provide_api_keys(state: State) -> ApiKeyService:
+    api_keys: ApiKeyService = state.api_keys
+    return api_keys
 
 
 def _provide_runs(state: State) -> RunService:

@@ -1,15 +1,18 @@
-"""From a bearer token to a principal: signature, then session and role from the database, kept for some seconds."""
+"""From a bearer token to a principal: of a session's access token or an API key; what was found is kept for seconds."""
 
 import asyncio
 import hashlib
+import math
 import time
 from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api_keys.repository import find_api_key, note_use
+from app.api_keys.secrets import MARK, hash_key, is_well_formed
 from app.auth import repository
-from app.auth.permissions import Role
+from app.auth.permissions import Role, weaker_of
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.tokens import read_kid, verify_token
@@ -25,7 +28,7 @@ class _Entry(Struct, frozen=True):
 
 
 class Authenticator:
-    """Verifies access tokens. The end of a session and a change of role take hold within 5 seconds everywhere."""
+    """Verifies access tokens and API keys. The end of either and a change of role take hold within 5 s everywhere."""
 
     def __init__(self, database: AsyncEngine, keys: SigningKeys) -> None:
         self._database = database
@@ -34,7 +37,7 @@ class Authenticator:
         self._loading: dict[bytes, asyncio.Task[Principal]] = {}
 
     async def authenticate(self, token: str) -> Principal:
-        """The principal of a valid token of a living session; raises InvalidToken."""
+        """The principal of a valid token of a living session, or of a living key; raises InvalidToken."""
         digest = hashlib.sha256(token.encode()).digest()
         entry = self._entries.get(digest)
         if entry is not None and entry.until > time.monotonic():
@@ -52,6 +55,11 @@ class Authenticator:
         for digest in [key for key, entry in self._entries.items() if entry.principal.session_id == session_id]:
             del self._entries[digest]
 
+    def forget_api_key(self, key_id: UUID) -> None:
+        """Let this key not pass on what was found before."""
+        for digest in [key for key, entry in self._entries.items() if entry.principal.api_key_id == key_id]:
+            del self._entries[digest]
+
     def _forget_task(self, digest: bytes, task: asyncio.Task[Principal]) -> None:
         self._loading.pop(digest, None)
         if not task.cancelled():
@@ -59,6 +67,15 @@ class Authenticator:
             task.exception()
 
     async def _load(self, token: str, digest: bytes) -> Principal:
+        principal, expires_at = await (self._read_key(token) if token.startswith(MARK) else self._read_token(token))
+        while len(self._entries) >= _MAX_ENTRIES:
+            del self._entries[next(iter(self._entries))]
+        lifetime = min(CACHE_SECONDS, expires_at - time.time())
+        self._entries.pop(digest, None)
+        self._entries[digest] = _Entry(principal, time.monotonic() + lifetime)
+        return principal
+
+    async def _read_token(self, token: str) -> tuple[Principal, float]:
         claims = verify_token(await self._keys.verifying(read_kid(token)), token)
         async with self._database.begin() as connection:
             role = await repository.find_session_role(
@@ -69,9 +86,20 @@ class Authenticator:
         principal = Principal(
             user_id=claims.user_id, workspace_id=claims.workspace_id, session_id=claims.session_id, role=Role(role)
         )
-        while len(self._entries) >= _MAX_ENTRIES:
-            del self._entries[next(iter(self._entries))]
-        lifetime = min(CACHE_SECONDS, claims.expires_at - time.time())
-        self._entries.pop(digest, None)
-        self._entries[digest] = _Entry(principal, time.monotonic() + lifetime)
-        return principal
+        return principal, claims.expires_at
+
+    async def _read_key(self, secret: str) -> tuple[Principal, float]:
+        if not is_well_formed(secret):
+            raise InvalidToken
+        async with self._database.begin() as connection:
+            row = await find_api_key(connection, hash_key(secret))
+            if row is None:
+                raise InvalidToken
+            await note_use(connection, row.id)
+        principal = Principal(
+            user_id=row.created_by,
+            workspace_id=row.workspace_id,
+            api_key_id=row.id,
+            role=weaker_of(Role(row.role), Role(row.makers_role)),
+        )
+        return principal, math.inf if row.expires_at is None else row.expires_at.timestamp()

@@ -74,6 +74,19 @@ _ADMIN = _EDITOR | {
 }
 _OWNER = _ADMIN | {Permission.WORKSPACE_WRITE, Permission.ROLES_WRITE}
 
+_STRONGEST_FIRST = tuple(Role)
+
+
+def is_above(role: Role, other: Role) -> bool:
+    """Whether `role` holds more than `other` does."""
+    return _STRONGEST_FIRST.index(role) < _STRONGEST_FIRST.index(other)
+
+
+def weaker_of(role: Role, other: Role) -> Role:
+    """The one of the two that holds less."""
+    return other if is_above(role, other) else role
+
+
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: _OWNER,
     Role.ADMIN: _ADMIN,

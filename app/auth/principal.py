@@ -10,12 +10,18 @@ from app.auth.permissions import PERMISSIONS, Permission, Role
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """A signed-in user in one workspace, through one session."""
+    """A user in one workspace: signed in through a session, or an API key of theirs."""
 
     user_id: UUID
     workspace_id: UUID
-    session_id: UUID
     role: Role
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+
+    @property
+    def credential_id(self) -> UUID:
+        """Who acts, for what one credential must not take for another's: a user in person, or a key."""
+        return self.api_key_id or self.user_id
 
     @property
     def permissions(self) -> frozenset[Permission]:

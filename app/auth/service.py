@@ -24,7 +24,7 @@ from app.auth.schemas import LoginRequest, Me, SetupRequest, Tokens, UserView, W
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.auth.tokens import AccessClaims, sign_token
-from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, SetupDone
+from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 
@@ -123,7 +123,9 @@ class IdentityService:
         return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
 
     async def log_out(self, principal: Principal) -> None:
-        """End the session: its refresh token and its access tokens are worth nothing any more."""
+        """End the session: its refresh token and its access tokens are worth nothing any more. Raises NoSession."""
+        if principal.session_id is None:
+            raise NoSession
         async with self._database.begin() as connection:
             await repository.revoke_session(connection, principal.session_id, "signed_out")
         self._authenticator.forget_session(principal.session_id)

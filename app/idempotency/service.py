@@ -17,6 +17,7 @@ from app.auth.principal import Principal
 from app.errors import IdempotencyInProgress, IdempotencyKeyReused, InvalidIdempotencyKey
 from app.idempotency import repository
 from app.idempotency.repository import KeyPlace
+from engine.infra.secrets import SecretBox
 
 HEADER: Final = "idempotency-key"
 REPLAYED_HEADER: Final = "idempotent-replayed"
@@ -38,11 +39,14 @@ async def answer_once(
     transaction: AsyncConnection,
     principal: Principal,
     create: Callable[[], Awaitable[Answer]],
+    *,
+    box: SecretBox | None = None,
 ) -> Response[Any]:
     """The answer of `create`, which runs once a key; without `Idempotency-Key` it simply runs.
 
     Key, change and answer share the request's transaction: either all of it is there after a crash, or nothing. A
-    second request that comes meanwhile waits for the first; a failed one leaves no key behind.
+    second request that comes meanwhile waits for the first; a failed one leaves no key behind. An answer that holds a
+    secret is kept sealed by `box`.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -52,17 +56,18 @@ async def answer_once(
         raise InvalidIdempotencyKey
     place = KeyPlace(
         workspace_id=principal.workspace_id,
-        principal_id=principal.user_id,
+        principal_id=principal.credential_id,
         route=f"{request.method} {request.scope['path_template']}",
         key=key,
     )
     request_hash = await _hash_request(request)
     if not await _claim(transaction, place, request_hash):
-        return await _replay(transaction, place, request_hash)
+        return await _replay(transaction, place, request_hash, box)
     answer = await create()
     body = msgspec.json.encode(answer.body)
+    kept = body if box is None else box.seal(body, _cell(place))
     await repository.keep_answer(
-        transaction, place, status=answer.status, headers=msgspec.json.encode(answer.headers), body=body
+        transaction, place, status=answer.status, headers=msgspec.json.encode(answer.headers), body=kept
     )
     return _respond(body, answer.status, answer.headers)
 
@@ -84,12 +89,19 @@ async def _claim(transaction: AsyncConnection, place: KeyPlace, request_hash: by
         raise
 
 
-async def _replay(transaction: AsyncConnection, place: KeyPlace, request_hash: bytes) -> Response[Any]:
+async def _replay(
+    transaction: AsyncConnection, place: KeyPlace, request_hash: bytes, box: SecretBox | None
+) -> Response[Any]:
     row = await repository.find(transaction, place)
     if row.request_hash != request_hash:
         raise IdempotencyKeyReused
     headers = msgspec.json.decode(row.headers, type=dict[str, str])
-    return _respond(row.body, row.status, {**headers, REPLAYED_HEADER: "true"})
+    body = row.body if box is None else box.open(row.body, _cell(place))
+    return _respond(body, row.status, {**headers, REPLAYED_HEADER: "true"})
+
+
+def _cell(place: KeyPlace) -> str:
+    return f"idempotency_key/{place.workspace_id}/{place.principal_id}/{place.route}/{place.key}/body"
 
 
 def _respond(body: bytes, status: int, headers: Mapping[str, str]) -> Response[Any]:

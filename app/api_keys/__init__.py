@@ -1,0 +1,1 @@
+"""API keys: credentials of programs, which act for a workspace with a role of their own."""

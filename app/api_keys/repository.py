@@ -1,0 +1,102 @@
+"""Queries of API keys, each within one workspace but for the one that finds out whose a key is."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api_keys.tables import api_key
+from app.auth.tables import membership, user_account
+
+AnyRow = Row[*tuple[Any, ...]]
+
+# How exactly the last use is told: a write for every request would cost more than it tells.
+USE_PRECISION: Final = timedelta(minutes=1)
+
+_SHOWN = (
+    api_key.c.id,
+    api_key.c.name,
+    api_key.c.role,
+    api_key.c.prefix,
+    api_key.c.created_by,
+    api_key.c.created_at,
+    api_key.c.expires_at,
+    api_key.c.last_used_at,
+)
+
+
+async def insert_api_key(connection: AsyncConnection, **values: Any) -> AnyRow:
+    """Add a key; what may be shown of it."""
+    row: AnyRow = (await connection.execute(insert(api_key).values(**values).returning(*_SHOWN))).one()
+    return row
+
+
+async def list_api_keys(
+    connection: AsyncConnection, workspace_id: UUID, *, before: UUID | None, limit: int
+) -> list[AnyRow]:
+    """Keys that are not revoked, the newest first; expired ones are among them, so that one sees why they fail."""
+    query = (
+        select(*_SHOWN)
+        .where(api_key.c.workspace_id == workspace_id, api_key.c.revoked_at.is_(None))
+        .order_by(api_key.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(api_key.c.id < before)
+    return list((await connection.execute(query)).all())
+
+
+async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> bool:
+    """Revoke a key; False where there is none. Its row stays, for what it did is told by its name."""
+    query = (
+        update(api_key)
+        .where(api_key.c.workspace_id == workspace_id, api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+    return bool((await connection.execute(query)).rowcount)
+
+
+async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow | None:
+    """A living key of a living member: `id`, `workspace_id`, `created_by`, its `role`, its maker's, `expires_at`."""
+    query = (
+        select(
+            api_key.c.id,
+            api_key.c.workspace_id,
+            api_key.c.created_by,
+            api_key.c.role,
+            api_key.c.expires_at,
+            membership.c.role.label("makers_role"),
+        )
+        .join(
+            membership,
+            (membership.c.user_id == api_key.c.created_by) & (membership.c.workspace_id == api_key.c.workspace_id),
+        )
+        .join(user_account, user_account.c.id == api_key.c.created_by)
+        .where(
+            api_key.c.key_hash == key_hash,
+            api_key.c.revoked_at.is_(None),
+            or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.now()),
+            user_account.c.is_active,
+        )
+    )
+    return (await connection.execute(query)).first()
+
+
+async def note_use(connection: AsyncConnection, key_id: UUID) -> None:
+    """Remember that the key was used, to the minute."""
+    await connection.execute(
+        update(api_key)
+        .where(
+            api_key.c.id == key_id,
+            or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < func.now() - USE_PRECISION),
+        )
+        .values(last_used_at=func.now())
+    )
+
+
+async def read_time(connection: AsyncConnection) -> datetime:
+    """The database's time."""
+    now: datetime = (await connection.execute(select(func.now()))).scalar_one()
+    return now

@@ -1,0 +1,75 @@
+"""Making, listing and revoking API keys."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api_keys import repository
+from app.api_keys.schemas import ApiKeyView, MadeApiKey, NewApiKey
+from app.api_keys.secrets import make_key
+from app.auth.authenticator import Authenticator
+from app.auth.permissions import is_above
+from app.auth.principal import Principal
+from app.errors import InvalidRequest, MissingPermission, NotFound
+from app.pagination import Page, decode_cursor, make_page
+from engine.core.problems import Problem
+from engine.infra.ids import new_id
+from engine.infra.secrets import SecretBox
+
+_log = structlog.get_logger()
+
+
+class ApiKeyService:
+    """What the calls do, each in the request's transaction."""
+
+    def __init__(self, authenticator: Authenticator, box: SecretBox) -> None:
+        """`box` seals answers that are kept for their repetition: a new key's secret is in them."""
+        self._authenticator = authenticator
+        self.box = box
+
+    async def create(self, connection: AsyncConnection, principal: Principal, new: NewApiKey) -> MadeApiKey:
+        """Make a key of at most the maker's role. Raises MissingPermission, InvalidRequest."""
+        if is_above(new.role, principal.role):
+            raise MissingPermission(f"Your role is {principal.role}: a key of yours cannot be {new.role}.")
+        expires_at = await _read_expiry(connection, new.expires_at)
+        key, key_id = make_key(), new_id()
+        row = await repository.insert_api_key(
+            connection,
+            id=key_id,
+            workspace_id=principal.workspace_id,
+            created_by=principal.user_id,
+            name=new.name,
+            role=new.role.value,
+            prefix=key.prefix,
+            key_hash=key.digest,
+            expires_at=expires_at,
+        )
+        _log.info("api key made", key_id=str(key_id), role=new.role.value, by=str(principal.user_id))
+        return MadeApiKey(**row._mapping, secret=key.secret)  # noqa: SLF001 - SQLAlchemy's name for a public thing
+
+    async def list_all(
+        self, connection: AsyncConnection, principal: Principal, *, limit: int, cursor: str | None
+    ) -> Page[ApiKeyView]:
+        """The workspace's keys, the newest first; raises InvalidCursor."""
+        rows = await repository.list_api_keys(
+            connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
+        )
+        return make_page(rows, limit, lambda row: ApiKeyView(**row._mapping), lambda row: row.id)  # noqa: SLF001
+
+    async def revoke(self, connection: AsyncConnection, principal: Principal, key_id: UUID) -> None:
+        """Revoke a key: here at once, everywhere within 5 seconds. Raises NotFound."""
+        if not await repository.revoke_api_key(connection, principal.workspace_id, key_id):
+            raise NotFound
+        self._authenticator.forget_api_key(key_id)
+        _log.info("api key revoked", key_id=str(key_id), by=str(principal.user_id))
+
+
+async def _read_expiry(connection: AsyncConnection, expires_at: datetime | None) -> datetime | None:
+    if expires_at is None:
+        return None
+    moment = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
+    if moment <= await repository.read_time(connection):
+        raise InvalidRequest(errors=[Problem("/expires_at", "range", "a key must expire in the future")])
+    return moment
