@@ -12,6 +12,8 @@ from engine.store.extras import EXTRA_PARTS, Extras, extra_columns
 
 # Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
 # `owner = me.id` would lead the planner to read all runs of the owner for each change; this way it looks each id up.
+# A run without an owner is taken back: the claim waits for no disk, and a crash or a failover before this first commit
+# after it may have lost it. One that somebody else owns by now is lost, and with it whatever is to be written.
 # A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost. So is one that
 # is held for want of a slot and was granted one meanwhile.
 _WRITE = """
@@ -33,13 +35,13 @@ WITH me AS MATERIALIZED (
             WHEN change.is_released AND change.wake_at IS NOT NULL AND EXISTS (
                 SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[]))
             THEN now() ELSE change.wake_at END,
-        owner = CASE WHEN change.is_released THEN NULL ELSE run.owner END,
+        owner = CASE WHEN change.is_released THEN NULL ELSE me.id END,
         error_code = change.error_code,
         error_message = change.error_message
     FROM unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::bool[],
                 $13::text[], $14::text[])
         AS change (run_id, status, started_at, finished_at, wake_at, is_released, error_code, error_message), me
-    WHERE run.id = change.run_id AND run.owner IS NOT DISTINCT FROM me.id
+    WHERE run.id = change.run_id AND coalesce(run.owner, me.id) = me.id
     RETURNING 1
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
@@ -50,9 +52,12 @@ WITH me AS MATERIALIZED (
     DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
 )"""
 
+# There is no other way to take a statement back from within: it fails where not every run could be changed.
 _COUNT = """
 SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
-       (SELECT count(*) FROM changed) AS runs
+       (SELECT count(*) FROM changed) AS runs,
+       1 / CASE WHEN (SELECT count(*) FROM changed) = (SELECT count(*) FROM me) * cardinality($7::uuid[])
+           THEN 1 ELSE 0 END AS whole
 """
 
 _COMMIT = _WRITE + _COUNT
@@ -116,16 +121,26 @@ class Committed(Struct, frozen=True, kw_only=True):
     runs: int
 
 
+class OwnedByOther(Exception):
+    """Somebody else owns a run of the batch, and nothing of it was written."""
+
+
 async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
     """Write the batch in one statement, all or nothing, and only while the worker is alive.
 
-    A second writer of an event (run, seq) gets asyncpg.UniqueViolationError.
+    Raises OwnedByOther where it changes a run of another worker's, or has an event (run, seq) that there is already.
     """
-    if batch.extras is None:
-        row = await connection.fetchrow(_COMMIT, worker_id, *_columns(batch))
-    else:
-        columns = [*_columns(batch), *extra_columns(batch.extras)]
-        row = await connection.fetchrow(_COMMIT_WITH_EXTRAS, worker_id, *columns)
+    statement, columns = _COMMIT, _columns(batch)
+    if batch.extras is not None:
+        statement, columns = _COMMIT_WITH_EXTRAS, [*columns, *extra_columns(batch.extras)]
+    try:
+        row = await connection.fetchrow(statement, worker_id, *columns)
+    except asyncpg.DivisionByZeroError as error:
+        raise OwnedByOther("a run is another worker's") from error
+    except asyncpg.UniqueViolationError as error:
+        if not (error.table_name or "").startswith("journal"):
+            raise
+        raise OwnedByOther(error.detail or "an event was written by another worker") from error
     return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"])
 
 

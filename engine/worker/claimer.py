@@ -117,6 +117,10 @@ class Claimer:
         if self._has_left and self._ended - self._ended_before_sweep >= enough:
             self.sweep_soon()
 
+    def reconcile_soon(self) -> None:
+        """Compare what the database holds for ours with what is known here, with the next look after the others."""
+        self._reconciled_at = -RECONCILE_SECONDS
+
     def sweep_soon(self) -> None:
         """Look for runnable runs without being told of any."""
         self._must_sweep = True
@@ -135,7 +139,7 @@ class Claimer:
                     _log.warning("claiming_interrupted", error=repr(error))
                     self._disconnect()
                     # A claim may have been made whose answer is lost.
-                    self._reconciled_at = -RECONCILE_SECONDS
+                    self.reconcile_soon()
                     await asyncio.sleep(0.2)
                     self.sweep_soon()
         finally:
@@ -155,7 +159,7 @@ class Claimer:
             self._must_look_after = False
             if await self._look_after(connection):
                 # Whoever died may have owed others something.
-                self._reconciled_at = -RECONCILE_SECONDS
+                self.reconcile_soon()
             if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
                 await self._reconcile(connection)
                 self._reconciled_at = time.monotonic()

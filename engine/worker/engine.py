@@ -19,17 +19,12 @@ from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.broker import Doorbell
 from engine.infra.clock import Clock, DatabaseClock
-from engine.infra.database import BY_KEY, BY_KEYS_ALONE, connect
+from engine.infra.database import connect
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
 from engine.store.extras import close_approvals
-from engine.store.inbox import (
-    cancel_orphans,
-    drop_late_messages,
-    drop_messages,
-    put_message,
-)
+from engine.store.inbox import cancel_orphans, drop_late_messages, drop_messages, put_message
 from engine.store.leases import hand_back, hand_back_all, put_to_rest
 from engine.store.runs import ClaimedRun, list_owned
 from engine.store.slots import SlotRequest
@@ -37,9 +32,10 @@ from engine.worker.admission import Admission
 from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
+from engine.worker.connections import connect_for_journal, connect_lazily
 from engine.worker.driver import Driver, Message, RefusedResult, Work
 from engine.worker.fair_slots import FairSlots
-from engine.worker.flusher import Entry, Flusher, RejectedEntry, WorkerFenced
+from engine.worker.flusher import Entry, Flusher, RejectedEntry, RunLost, WorkerFenced
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
 from engine.worker.loading import BrokenRun, RunLoader
@@ -74,7 +70,7 @@ class Engine:
         self._admission = Admission(settings.max_active_runs, self._turns)
         self._live = LiveEvents(redis)
         self._lease = Lease(
-            lambda: _connect_lazily(settings, "worker-lease"),
+            lambda: connect_lazily(settings, "worker-lease"),
             self._database_clock,
             beat_seconds=settings.worker_heartbeat_seconds,
             ttl_seconds=settings.worker_ttl_seconds,
@@ -94,22 +90,21 @@ class Engine:
         self._children: ChildStarter
         self._mail: Mailroom
         self._slots: SlotKeeper
-        self._timekeeper = Timekeeper(lambda: _connect_lazily(settings, "worker-timers"), self._ring)
+        self._timekeeper = Timekeeper(lambda: connect_lazily(settings, "worker-timers"), self._ring)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Take the lease and work until cancelled; `ready` is set once runs can be taken."""
         await self._lease.acquire()
         worker_id = self._lease.worker_id
         structlog.contextvars.bind_contextvars(worker_id=worker_id)
-        journal = partial(connect, self._settings, name="worker-journal", **BY_KEYS_ALONE)
-        self._flusher = Flusher(worker_id, journal, on_commit=self._on_commit)
+        self._flusher = Flusher(worker_id, partial(connect_for_journal, self._settings), on_commit=self._on_commit)
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._children = ChildStarter(self._loader.connected, self.clock)
         self._mail = Mailroom(self._drivers, self._loader, self.clock, spawn=self.spawn)
         self._slots = SlotKeeper(self._loader.connected, ring=self._bell.ring)
         self._claimer = Claimer(
-            lambda: _connect_lazily(self._settings, "worker-claims"),
+            lambda: connect_lazily(self._settings, "worker-claims"),
             worker_id=worker_id,
             places=self._admission.places,
             may_claim=self._may_claim,
@@ -251,6 +246,8 @@ class Engine:
         return min(self._admission.count_claimable(workspace), UNCOMMITTED_LIMIT - self._flusher.count(workspace))
 
     async def _take(self, connection: asyncpg.Connection, claimed: list[ClaimedRun]) -> None:
+        # What is at work here was ours before a crash of the database took the claim back: now it is again.
+        claimed = [run for run in claimed if run.id not in self._drivers]
         ids = [run.id for run in claimed]
         self._owned.update(ids)
         try:
@@ -300,8 +297,10 @@ class Engine:
         full: FullSlots | None = None,
         messages: Sequence[Message] = (),
     ) -> None:
-        driver.inbox_seen.update(message.inbox_id for message in messages)
         self._turns.note_end()
+        if driver.run.id in self._drivers:
+            return
+        driver.inbox_seen.update(message.inbox_id for message in messages)
         self._drivers[driver.run.id] = driver
         self._owned.add(driver.run.id)
         self._admission.places.take(driver.workspace)
@@ -332,6 +331,8 @@ class Engine:
         _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
         try:
             await self._flusher.submit(self._loader.failure_entry(run, broken, self.clock.now()))
+        except RunLost:
+            self._give_up(run.id)
         except RejectedEntry as error:
             self._owned.discard(run.id)
             _log.critical("run_stuck", run_id=str(run.id), error=str(error))
@@ -339,8 +340,9 @@ class Engine:
     async def _guard(self, driver: Driver, work: Work) -> None:
         try:
             await work()
-        except WorkerFenced:
+        except (WorkerFenced, RunLost):
             driver.abandon()
+            self._give_up(driver.run.id)
         except RefusedResult as refusal:
             # Of no attempt that could fail in its place: the run itself does.
             driver.abandon()
@@ -353,6 +355,12 @@ class Engine:
             driver.abandon()
             info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
             await self._fail(await self._read_anew(driver), BrokenRun("internal_error", info))
+
+    def _give_up(self, run_id: UUID) -> None:
+        """The run is not ours any more. Should the database say that it is, it is given back for whoever takes it."""
+        if run_id not in self._drivers:
+            self._owned.discard(run_id)
+            self._claimer.reconcile_soon()
 
     def _abandon_all(self) -> None:
         self._admission.abandon()
@@ -387,12 +395,3 @@ class Engine:
             await self._doorbell.ring(run_ids)
         except REDIS_ERRORS as error:
             _log.warning("bell_not_rung", error=repr(error), runs=len(run_ids))
-
-
-async def _connect_lazily(settings: Settings, name: str) -> asyncpg.Connection:
-    """A connection whose commits need not wait for the disk.
-
-    What is lost with a crash of the database was only a claim on work, and is claimed again. Nothing overtakes it: the
-    first journal commit after it carries it to the disk.
-    """
-    return await connect(settings, name=name, synchronous_commit="off", **BY_KEY)

@@ -13,7 +13,16 @@ from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
 from engine.infra.fair_queue import FairQueue
 from engine.store.extras import Extras, merge_extras
-from engine.store.journal import Batch, Committed, JournalRow, OutboxMessage, RunChange, commit_batch, is_committed
+from engine.store.journal import (
+    Batch,
+    Committed,
+    JournalRow,
+    OutboxMessage,
+    OwnedByOther,
+    RunChange,
+    commit_batch,
+    is_committed,
+)
 
 MAX_ROWS = 500
 # Of several workspaces: while one batch commits, those wait that come next.
@@ -36,10 +45,17 @@ class RejectedEntry(Exception):
     """PostgreSQL refuses this entry for what it holds, or an earlier one of the same run was refused."""
 
 
+class RunLost(Exception):
+    """The run has another owner by now, and goes on there: a crash of the database took the claim on it back."""
+
+
+Refusal = RejectedEntry | RunLost
+
+
 class Entry(Struct, kw_only=True, eq=False):
     """The events of one `advance`: they commit together. The future resolves after their commit.
 
-    `workspace` is its id as a number.
+    `workspace` is its id as a number. `answer_seq` is the event that a waiting caller is answered with.
     """
 
     run_id: UUID
@@ -51,6 +67,7 @@ class Entry(Struct, kw_only=True, eq=False):
     size: int
     future: asyncio.Future[None]
     extras: Extras | None = None
+    answer_seq: int | None = None
 
 
 class Flusher:
@@ -85,7 +102,7 @@ class Flusher:
         return self._queue.count(workspace)
 
     def submit(self, entry: Entry) -> asyncio.Future[None]:
-        """Queue an entry. Its future fails with WorkerFenced or RejectedEntry."""
+        """Queue an entry. Its future fails with WorkerFenced, RunLost or RejectedEntry."""
         if self.fenced:
             entry.future.set_exception(WorkerFenced())
             return entry.future
@@ -109,7 +126,7 @@ class Flusher:
                 await self._wake.wait()
                 batch = self._gather()
                 if batch:
-                    await self._commit(batch, set())
+                    await self._commit(batch, {})
                 if not self._queue:
                     self._wake.clear()
                     self._idle.set()
@@ -129,19 +146,19 @@ class Flusher:
             size += entry.size
         return batch
 
-    async def _commit(self, entries: list[Entry], broken: set[UUID]) -> None:
+    async def _commit(self, entries: list[Entry], broken: dict[UUID, Refusal]) -> None:
         """Commit the entries, but for those of runs that were broken by an earlier part of the same batch."""
         if broken:
             for entry in entries:
                 if entry.run_id in broken:
-                    _reject(entry, RejectedEntry("an earlier entry of the run was refused"))
+                    _reject(entry, broken[entry.run_id])
             entries = [entry for entry in entries if entry.run_id not in broken]
             if not entries:
                 return
         started = time.perf_counter()
         try:
             await self._write(_merge(entries))
-        except RejectedEntry as error:
+        except (RejectedEntry, RunLost) as error:
             await self._isolate(entries, error, broken)
             return
         except WorkerFenced:
@@ -166,11 +183,11 @@ class Flusher:
                 if in_doubt and await is_committed(connection, self._worker_id, batch):
                     return
                 committed = await commit_batch(connection, self._worker_id, batch)
-            except asyncpg.UniqueViolationError as error:
+            except OwnedByOther as error:
                 # The first try may have committed after it was looked up.
                 if in_doubt and await is_committed(await self._connected(), self._worker_id, batch):
                     return
-                raise RejectedEntry(str(error)) from error
+                raise RunLost(str(error)) from error
             except DATABASE_ERRORS as error:
                 if not _is_transient(error):
                     raise RejectedEntry(str(error)) from error
@@ -191,7 +208,7 @@ class Flusher:
         if committed.events != len(batch.rows) or committed.runs != len(batch.changes):
             _log.error("commit_incomplete", events=committed.events, runs=committed.runs, rows=len(batch.rows))
 
-    async def _isolate(self, entries: list[Entry], error: RejectedEntry, broken: set[UUID]) -> None:
+    async def _isolate(self, entries: list[Entry], error: Refusal, broken: dict[UUID, Refusal]) -> None:
         """Halve the batch until what PostgreSQL refuses is alone; the rest commits."""
         if len(entries) > 1:
             middle = len(entries) // 2
@@ -199,9 +216,12 @@ class Flusher:
             await self._commit(entries[middle:], broken)
             return
         run_id = entries[0].run_id
-        _log.error("entry_rejected", run_id=str(run_id), error=str(error))
+        if isinstance(error, RunLost):
+            _log.warning("run_lost", run_id=str(run_id), error=str(error))
+        else:
+            _log.error("entry_rejected", run_id=str(run_id), error=str(error))
         # What the run had submitted after it builds on it, and would leave a gap in the journal.
-        broken.add(run_id)
+        broken[run_id] = error
         later = [entry for entry in self._queue if entry.run_id == run_id]
         for entry in later:
             self._queue.discard(entry.workspace, entry)
@@ -227,7 +247,7 @@ class Flusher:
         self._idle.set()
 
 
-def _reject(entry: Entry, error: RejectedEntry) -> None:
+def _reject(entry: Entry, error: Refusal) -> None:
     if not entry.future.done():
         entry.future.set_exception(error)
 
