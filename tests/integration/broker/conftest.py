@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from engine.infra.bell_worker import BellWorker
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
+from tests.product import PATIENCE_SECONDS
 
 
 class Answers:
@@ -36,10 +37,10 @@ class Answers:
         await self.gate.wait()
         self.wakes.put_nowait(asyncio.get_running_loop().time())
 
-    async def bell(self, seconds: float = 5) -> tuple[list[UUID], str | None]:
+    async def bell(self, seconds: float = PATIENCE_SECONDS) -> tuple[list[UUID], str | None]:
         return await asyncio.wait_for(self.bells.get(), seconds)
 
-    async def wake(self, seconds: float = 5) -> float:
+    async def wake(self, seconds: float = PATIENCE_SECONDS) -> float:
         return await asyncio.wait_for(self.wakes.get(), seconds)
 
 
@@ -68,6 +69,6 @@ def start_worker(answers: Answers, clean_redis: str) -> StartWorker:
         finally:
             answers.gate.set()
             worker.stop()
-            await asyncio.wait_for(task, 15)
+            await asyncio.wait_for(task, PATIENCE_SECONDS)
 
     return start

@@ -17,6 +17,7 @@ from engine.infra.ids import new_id
 from engine.infra.redis import create_arq_redis
 from engine.infra.settings import Settings
 from tests.integration.broker.conftest import Answers, StartWorker
+from tests.product import PATIENCE_SECONDS, TRIES
 
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
@@ -27,7 +28,7 @@ async def keys_of_jobs(redis: Redis) -> list[bytes]:
 
 
 async def until_no_keys(redis: Redis) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await keys_of_jobs(redis):
             await asyncio.sleep(0.01)
 
@@ -52,11 +53,11 @@ async def test_many_ids_travel_in_jobs_of_a_hundred(redis: Redis, answers: Answe
 async def test_an_idle_worker_is_woken_long_before_it_would_look(
     redis: Redis, answers: Answers, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 1000.0)
     async with start_worker():
         for _ in range(3):
             await Doorbell(redis).ring([new_id()])
-            await answers.bell(seconds=3)
+            await answers.bell()
 
 
 async def test_a_job_without_its_bell_is_found_by_looking(
@@ -66,21 +67,24 @@ async def test_a_job_without_its_bell_is_found_by_looking(
         async with redis.pipeline(transaction=False) as pipe:
             add_bells(pipe, [new_id()])
             await pipe.execute()
-        await answers.bell(seconds=3)
+        await answers.bell()
 
 
 async def test_a_wake_comes_at_its_second_and_only_once(
     redis: Redis, answers: Answers, start_worker: StartWorker
 ) -> None:
     async with start_worker():
-        moment = datetime.now(UTC) + timedelta(seconds=0.6)
-        await Doorbell(redis).ring_at(moment)
-        await Doorbell(redis).ring_at(moment)
-        await answers.wake()
-        due = -(-moment.timestamp() // 1)
-        assert 0 <= time.time() - due < 0.3
-        await until_no_keys(redis)
-        assert answers.wakes.empty()
+        lateness: list[float] = []
+        while not lateness or lateness[-1] >= 0.3:
+            assert len(lateness) < TRIES, f"it came {lateness} s late"
+            moment = datetime.now(UTC) + timedelta(seconds=0.6)
+            await Doorbell(redis).ring_at(moment)
+            await Doorbell(redis).ring_at(moment)
+            await answers.wake()
+            lateness.append(time.time() - -(-moment.timestamp() // 1))
+            assert lateness[-1] >= 0
+            await until_no_keys(redis)
+            assert answers.wakes.empty()
 
 
 async def test_a_wake_rung_again_while_it_is_answered_is_not_lost(
@@ -90,10 +94,10 @@ async def test_a_wake_rung_again_while_it_is_answered_is_not_lost(
     async with start_worker():
         answers.gate.clear()
         await Doorbell(redis).ring_at(moment)
-        await asyncio.wait_for(answers.entered.wait(), 5)
+        await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
         answers.entered.clear()
         await Doorbell(redis).ring_at(moment)
-        await asyncio.wait_for(answers.entered.wait(), 5)
+        await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
         answers.gate.set()
         await answers.wake()
         await answers.wake()
@@ -109,7 +113,7 @@ async def test_the_job_of_a_killed_worker_comes_back_when_its_lease_ends(
     killed = asyncio.create_task(doomed.run())
     run_id = new_id()
     await Doorbell(redis).ring([run_id])
-    await asyncio.wait_for(answers.entered.wait(), 5)
+    await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
     killed.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await killed
@@ -126,7 +130,7 @@ async def test_a_late_worker_does_not_finish_the_job_that_another_has_now(
     async with start_worker():
         answers.gate.clear()
         await Doorbell(redis).ring([new_id()])
-        await asyncio.wait_for(answers.entered.wait(), 5)
+        await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
         (job_id,) = await redis.zrange(QUEUE, 0, -1)
         other_lease = int(time.time() * 1000) + 90_000
         await redis.zadd(QUEUE, {job_id: other_lease})
@@ -152,15 +156,15 @@ async def test_jobs_in_progress_keep_no_due_job_waiting(
     redis: Redis, answers: Answers, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bell_worker, "MAX_JOBS", 3)
-    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 1000.0)
     answers.gate.clear()
     async with start_worker():
         for _ in range(4):
             await Doorbell(redis).ring([new_id()])
-        await asyncio.wait_for(answers.entered.wait(), 5)
+        await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
         answers.gate.set()
         for _ in range(4):
-            await answers.bell(seconds=3)
+            await answers.bell()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ async def test_a_failing_answer_stops_nobody(redis: Redis, answers: Answers, sta
     async with start_worker():
         await Doorbell(redis).ring([new_id()])
         run_id = new_id()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while answers.error is not None:
                 await asyncio.sleep(0.01)
         await Doorbell(redis).ring([run_id])
@@ -216,12 +220,12 @@ async def test_stopping_waits_for_the_answer_in_hand_and_takes_no_other(
     task = asyncio.create_task(worker.run())
     answers.gate.clear()
     await Doorbell(redis).ring([new_id()])
-    await asyncio.wait_for(answers.entered.wait(), 5)
+    await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
     worker.stop()
     await Doorbell(redis).ring([new_id()])
     assert not task.done()
     answers.gate.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE_SECONDS)
     assert answers.bells.qsize() == 1
     assert await redis.zcard(QUEUE) == 1
 
@@ -230,7 +234,7 @@ async def test_an_emptied_redis_is_harmless(redis: Redis, answers: Answers, star
     async with start_worker():
         answers.gate.clear()
         await Doorbell(redis).ring([new_id()])
-        await asyncio.wait_for(answers.entered.wait(), 5)
+        await asyncio.wait_for(answers.entered.wait(), PATIENCE_SECONDS)
         await redis.flushall()
         answers.gate.set()
         await answers.bell()
@@ -242,13 +246,13 @@ async def test_an_emptied_redis_is_harmless(redis: Redis, answers: Answers, star
 async def test_a_lost_subscription_is_taken_up_again(
     redis: Redis, answers: Answers, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(bell_worker, "POLL_SECONDS", 1000.0)
     async with start_worker():
         await Doorbell(redis).ring([new_id()])
         await answers.bell()
         assert await redis.client_kill_filter(_type="pubsub") == 1
         await Doorbell(redis).ring([new_id()])
-        await answers.bell(seconds=3)
+        await answers.bell()
 
 
 async def test_a_worker_lives_on_without_redis_and_answers_again_after(
@@ -277,4 +281,4 @@ async def test_a_worker_stops_without_redis(redis: Redis, answers: Answers, clea
         await proxy.refuse()
         await asyncio.sleep(0.2)
         worker.stop()
-        await asyncio.wait_for(task, 8)
+        await asyncio.wait_for(task, PATIENCE_SECONDS)

@@ -14,10 +14,11 @@ from engine.infra.metrics_exchange import collect_metrics, process_name, publish
 from engine.infra.pubsub import Message, Subscriber
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
+from tests.product import PATIENCE_SECONDS
 
 
 async def following(messages: AsyncGenerator[Message, None]) -> Message:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return await anext(messages)
 
 
@@ -39,7 +40,7 @@ async def test_channels_come_and_go(redis: Redis) -> None:
         await subscriber.subscribe("ff:two")
         assert await following(messages) == Message("ff:two", None)
         await subscriber.unsubscribe("ff:one")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (await redis.pubsub_numsub("ff:one"))[0][1]:
                 await asyncio.sleep(0.01)
         await redis.publish("ff:one", b"unheard")
@@ -75,7 +76,7 @@ async def test_a_connection_without_sign_of_life_is_replaced(
         await following(messages)
         proxy.swallow()
         coming = asyncio.create_task(following(messages))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while proxy.connections < 2:
                 await asyncio.sleep(0.02)
         proxy.cut()
@@ -84,11 +85,12 @@ async def test_a_connection_without_sign_of_life_is_replaced(
 
 
 async def test_an_idle_subscription_lives_on(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pubsub, "_SILENCE_SECONDS", 0.1)
+    # It is asked for a sign of life several times, and has that long to give one.
+    monkeypatch.setattr(pubsub, "_SILENCE_SECONDS", 2.0)
     async with contextlib.aclosing(Subscriber(redis, ["ff:one"]).messages()) as messages:
         await following(messages)
         coming = asyncio.create_task(following(messages))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(4.6)
         await redis.publish("ff:one", b"late")
         assert await coming == Message("ff:one", b"late")
 
@@ -96,7 +98,7 @@ async def test_an_idle_subscription_lives_on(redis: Redis, monkeypatch: pytest.M
 async def test_a_closed_subscription_leaves_no_connection(redis: Redis) -> None:
     async with contextlib.aclosing(Subscriber(redis, ["ff:one"]).messages()) as messages:
         await following(messages)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await redis.pubsub_numsub("ff:one"))[0][1]:
             await asyncio.sleep(0.01)
 
@@ -104,7 +106,7 @@ async def test_a_closed_subscription_leaves_no_connection(redis: Redis) -> None:
 async def test_the_figures_of_all_processes_are_shown_together(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS_CLAIMED.inc(3)
     publishing = asyncio.create_task(publish_metrics(redis, "worker"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await redis.exists("ff:metrics"):
             await asyncio.sleep(0.01)
     text = (await collect_metrics(redis, "api")).decode()

@@ -10,6 +10,7 @@ import pytest
 from engine.infra.bell import CHANNEL, OutboxBell
 from engine.infra.settings import Settings
 from tests.integration.relay.conftest import Outbox
+from tests.product import PATIENCE_SECONDS
 
 
 class Ears:
@@ -24,7 +25,7 @@ class Ears:
         self.heard.set()
 
     async def wait(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self.heard.wait()
         self.heard.clear()
 
@@ -63,7 +64,7 @@ async def test_a_ring_while_another_is_under_way_is_not_swallowed(bell: OutboxBe
         await ears.wait()
     before = ears.count
     bell.ring()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while ears.count == before:
             await asyncio.sleep(0.01)
 

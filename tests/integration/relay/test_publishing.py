@@ -13,6 +13,7 @@ from engine.infra.ids import new_id
 from engine.infra.pubsub import Subscriber
 from engine.relay import loop, publisher
 from tests.integration.relay.conftest import STREAM, Outbox, StartRelay, published
+from tests.product import PATIENCE_SECONDS
 
 SAMPLED = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 UNSAMPLED = "00-" + "c" * 32 + "-" + "d" * 16 + "-00"
@@ -90,7 +91,10 @@ async def test_a_run_that_appears_twice_in_a_batch_is_rung_once(
 async def test_the_owner_hears_of_its_inbox_and_the_workers_do(
     outbox: Outbox, redis: Redis, start_relay: StartRelay
 ) -> None:
-    async with contextlib.aclosing(Subscriber(redis, ["ff:inbox"]).messages()) as messages, asyncio.timeout(5):
+    async with (
+        contextlib.aclosing(Subscriber(redis, ["ff:inbox"]).messages()) as messages,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         assert (await anext(messages)).payload is None
         run_id = await outbox.add("inbox")
         async with start_relay():

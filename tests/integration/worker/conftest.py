@@ -19,6 +19,7 @@ from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.store.starts import Start, accept_starts
 from engine.worker.engine import Engine
+from tests.product import PATIENCE_SECONDS
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -97,7 +98,7 @@ class Workshop:
         engine, ready = Engine(settings, redis, http), asyncio.Event()
         life = asyncio.create_task(engine.run(ready))
         self.lives.append(life)
-        await asyncio.wait_for(ready.wait(), 5)
+        await asyncio.wait_for(ready.wait(), PATIENCE_SECONDS)
         return engine, life
 
     async def publish(self, steps: list[dict[str, Any]], **rest: Any) -> UUID:
@@ -175,7 +176,7 @@ class Workshop:
     async def types(self, run_id: UUID) -> list[str]:
         return [event_type(event) for event in await self.journal(run_id)]
 
-    async def wait(self, run_id: UUID, *statuses: str, seconds: float = 15) -> asyncpg.Record:
+    async def wait(self, run_id: UUID, *statuses: str, seconds: float = PATIENCE_SECONDS) -> asyncpg.Record:
         """The run's row once it has one of these statuses."""
         deadline = asyncio.get_running_loop().time() + seconds
         while True:

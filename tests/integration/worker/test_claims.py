@@ -110,7 +110,7 @@ async def test_one_claim_takes_all_that_lies_in_the_inbox_of_a_suspended_run(wor
     # This one looks for runs once, and then not before the test has given up.
     engine, _ = await workshop.engine(sweep_seconds=60)
     await engine.sweep()
-    await workshop.wait(run_id, "succeeded", seconds=10)
+    await workshop.wait(run_id, "succeeded")
     taken = [event.output for event in await workshop.journal(run_id) if isinstance(event, StepSucceeded)]
     assert taken == list(range(20))
 
@@ -170,6 +170,6 @@ async def test_a_child_that_ended_before_its_parent_could_know_of_it_is_heard_of
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
     await workshop.engine()
-    await workshop.wait(run_id, "succeeded", seconds=10)
+    await workshop.wait(run_id, "succeeded")
     assert (await workshop.journal(run_id))[-1].output == "done"
     assert len(await workshop.pool.fetch("SELECT FROM run WHERE parent_run_id = $1", run_id)) == 1

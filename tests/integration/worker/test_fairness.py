@@ -13,10 +13,13 @@ from engine.worker.claimer import ANNOUNCED_LIMIT
 from engine.worker.engine import Engine
 from tests.integration.worker.conftest import Target, Workshop, serve_target
 from tests.integration.worker.test_driving import call
+from tests.product import PATIENCE_SECONDS
 
 QUICK = {"id": "quick", "type": "transform", "with": {"values": {"n": 1}}}
 # Shorter than what leaves memory.
 LONG = {"id": "long", "type": "delay", "with": {"seconds": 25}}
+# Long before anything of a flood of these ends.
+SOON_SECONDS = 20.0
 
 
 class Watched:
@@ -51,7 +54,7 @@ async def count(workshop: Workshop, workflow_id: UUID, condition: str) -> int:
 
 
 async def wait_until(workshop: Workshop, workflow_id: UUID, condition: str, least: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await count(workshop, workflow_id, condition) < least:
             await asyncio.sleep(0.02)
 
@@ -64,7 +67,7 @@ async def test_a_run_does_not_wait_behind_those_of_a_workspace_that_has_all_plac
     await workshop.engine(max_active_runs=20)
     await wait_until(workshop, flood, "owner IS NOT NULL", 16)
     run_id = await start_in_other_workspace(workshop, QUICK)
-    await workshop.wait(run_id, "succeeded", seconds=5)
+    await workshop.wait(run_id, "succeeded", seconds=SOON_SECONDS)
     assert await count(workshop, flood, "owner IS NOT NULL") == 16
 
 
@@ -77,7 +80,7 @@ async def test_announced_runs_of_others_are_claimed_though_a_flood_is_announced_
     await wait_until(workshop, flood, "owner IS NOT NULL", 32)
     run_id = await start_in_other_workspace(workshop, QUICK)
     await engine.activate([*announced, run_id])
-    await workshop.wait(run_id, "succeeded", seconds=5)
+    await workshop.wait(run_id, "succeeded", seconds=SOON_SECONDS)
     assert await count(workshop, flood, "owner IS NOT NULL") == 32
 
 
@@ -92,7 +95,7 @@ async def test_twenty_thousand_queued_runs_cost_a_worker_no_more_memory_than_it_
         await engine.activate(run_ids[first : first + 500])
     await wait_until(workshop, flood, "status = 'succeeded'", 500)
     run_id = await start_in_other_workspace(workshop, QUICK)
-    await workshop.wait(run_id, "succeeded", seconds=5)
+    await workshop.wait(run_id, "succeeded", seconds=SOON_SECONDS)
     left = await count(workshop, flood, "status = 'queued'")
     assert left > 5000, "it was overtaken"
     assert 0 < watched.most <= 50
@@ -118,11 +121,11 @@ async def test_a_fan_out_takes_no_more_slots_than_a_workspace_may_have(workshop:
     workflow = await workshop.publish([each])
     await workshop.engine(http_max_in_flight=10)
     (run_id,) = await workshop.start(workflow, run_input={"items": list(range(60))})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(target.requests) < 8:
             await asyncio.sleep(0.01)
     other = await start_in_other_workspace(workshop, call("other", target))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not any(path == "/other" for path, _ in target.requests):
             await asyncio.sleep(0.01)
     assert len(target.requests) == 9
@@ -142,7 +145,7 @@ async def test_a_slow_host_holds_nobody_up_who_calls_another_one(workshop: Works
         waiting = await workshop.start(slow, 20)
         await wait_until(workshop, slow, "owner IS NOT NULL", 20)
         for run_id in await workshop.start(quick, 5):
-            await workshop.wait(run_id, "succeeded", seconds=5)
+            await workshop.wait(run_id, "succeeded", seconds=SOON_SECONDS)
         assert len(target.requests) == 2
         target.gate.set()
         for run_id in waiting:

@@ -12,6 +12,7 @@ from engine.worker import flusher as flusher_module
 from engine.worker.flusher import WorkerFenced
 from tests.integration.worker.conftest import Target, Workshop
 from tests.integration.worker.test_driving import call
+from tests.product import PATIENCE_SECONDS
 
 
 async def test_a_dead_workers_runs_go_on_elsewhere(workshop: Workshop, target: Target) -> None:
@@ -41,7 +42,7 @@ async def test_a_frozen_worker_is_fenced_and_writes_nothing_any_more(
     workflow = await workshop.publish([call("a", target)])
     frozen, life = await workshop.engine()
     (run_id,) = await workshop.start(workflow)
-    await asyncio.wait_for(target.arrived.wait(), 5)
+    await asyncio.wait_for(target.arrived.wait(), PATIENCE_SECONDS)
     old = (await workshop.row(run_id))["owner"]
     # It neither beats nor reads, but its call and its flusher live: a zombie.
     monkeypatch.setattr(frozen._lease, "_beat", lambda _connection: asyncio.sleep(60))
@@ -51,7 +52,7 @@ async def test_a_frozen_worker_is_fenced_and_writes_nothing_any_more(
     target.gate.set()
     await workshop.wait(run_id, "succeeded")
     with pytest.raises(WorkerFenced):
-        await asyncio.wait_for(life, 5)
+        await asyncio.wait_for(life, PATIENCE_SECONDS)
     ends = await workshop.pool.fetch("SELECT worker_id FROM journal WHERE kind LIKE '%.succeeded'")
     assert old not in {row["worker_id"] for row in ends}
     assert (await workshop.types(run_id)).count("step.succeeded") == 1
@@ -124,14 +125,14 @@ async def test_a_stopping_worker_finishes_what_is_in_flight_and_hands_the_rest_o
     engine, life = await workshop.engine()
     (calling,) = await workshop.start(busy)
     (waiting,) = await workshop.start(resting)
-    await asyncio.wait_for(target.arrived.wait(), 5)
+    await asyncio.wait_for(target.arrived.wait(), PATIENCE_SECONDS)
     await workshop.wait(waiting, "waiting")
     draining = asyncio.create_task(engine.drain(5))
     while (await workshop.row(waiting))["owner"] is not None:
         await asyncio.sleep(0.01)
     assert not draining.done()
     target.gate.set()
-    await asyncio.wait_for(draining, 3)
+    await asyncio.wait_for(draining, PATIENCE_SECONDS)
     life.cancel()
     assert [path for path, _ in target.requests] == ["/a"]
     assert (await workshop.row(calling))["owner"] is None
