@@ -162,8 +162,6 @@ async def _start_all(connection: asyncpg.Connection, hits: Sequence[_Hit]) -> in
             *(await accept_starts(connection, [start for _, start in starts]) if starts else ()),
             *(await keep_events(connection, [event for _, event in kept]) if kept else ()),
         ]
-        if kept:
-            _log.warning("events_not_started", count=len(kept), first_reason=kept[0][1].reason)
         for outcome in outcomes:
             EVENT_TRIGGERS.labels(outcome.outcome).inc()
         fresh = len([outcome for outcome in outcomes if outcome.outcome == "started"])
@@ -186,10 +184,12 @@ def _decide(hit: _Hit, origin: TriggerOrigin, row: CauseRow) -> Start | Kept | N
         if not is_wanted(hit.listener.config, trigger):
             return None
     except FilterFailed as failure:
-        return _keep(origin, key, f"filter_failed: {failure}", row.now)
+        _log.debug("event_filter_failed", trigger_id=str(origin.trigger_id), error=str(failure))
+        return _keep(origin, key, "filter_failed", row.now)
     cut_off = find_cut_off(origin.trigger_id, cause.chain)
     if cut_off is not None:
-        return _keep(origin, key, f"{cut_off.reason}: {cut_off.message}", row.now)
+        _log.debug("event_cut_off", trigger_id=str(origin.trigger_id), reason=cut_off)
+        return _keep(origin, key, cut_off, row.now)
     return make_start(origin, trigger_type="event", trigger=trigger, key=key, at=row.now)
 
 
@@ -201,7 +201,7 @@ def _keep(origin: TriggerOrigin, key: str, reason: str, at: datetime) -> Kept:
         trigger_id=origin.trigger_id,
         trigger_updated_at=origin.updated_at,
         at=at,
-        reason=reason[:500].replace("\0", "\ufffd"),
+        reason=reason,
         dedup_key=key,
     )
 

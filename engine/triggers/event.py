@@ -52,13 +52,6 @@ class Cause(Struct, frozen=True, kw_only=True):
     details: Mapping[str, Any]
 
 
-class CutOff(Struct, frozen=True, kw_only=True):
-    """Why an event starts nothing though the trigger hears it."""
-
-    reason: str
-    message: str
-
-
 def find_config_problems(config: EventConfig) -> list[Problem]:
     """What an event trigger cannot be saved with, but for a workflow that does not exist."""
     if not isinstance(config.filter, str):
@@ -103,13 +96,14 @@ def is_wanted(config: EventConfig, trigger: Mapping[str, Any]) -> bool:
     return value
 
 
-def find_cut_off(trigger_id: UUID, chain: Sequence[str]) -> CutOff | None:
-    """What keeps a trigger from firing for an event of a run that these triggers led to."""
+def find_cut_off(trigger_id: UUID, chain: Sequence[str]) -> Literal["event_loop", "too_deep"] | None:
+    """What keeps a trigger from firing for an event of a run that these triggers led to.
+
+    `event_loop`: it has led to the run itself, and would go round for ever; `too_deep`: the chain is long enough.
+    """
     if str(trigger_id) in chain:
-        return CutOff(reason="event_loop", message="this trigger has led to the run itself: it would go round for ever")
-    if len(chain) >= MAX_DEPTH:
-        return CutOff(reason="too_deep", message=f"runs start each other by events at most {MAX_DEPTH} deep")
-    return None
+        return "event_loop"
+    return "too_deep" if len(chain) >= MAX_DEPTH else None
 
 
 @lru_cache(maxsize=1024)

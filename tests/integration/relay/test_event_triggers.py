@@ -169,7 +169,7 @@ async def test_a_filter_decides_and_one_that_fails_leaves_a_receipt(
     assert [len(await workspace.receipts(trigger)) for trigger in (wanted, unwanted, faulty)] == [1, 0, 1]
     assert await workspace.receipts(faulty) == [("filtered", None)]
     reason = await workspace.connection.fetchval("SELECT reason FROM inbound_event WHERE trigger_id = $1", faulty)
-    assert reason.startswith("filter_failed: ")
+    assert reason == "filter_failed"
 
 
 async def test_a_trigger_hears_what_happens_after_its_creation_and_not_after_its_end(
@@ -217,7 +217,7 @@ async def test_a_trigger_is_not_started_again_by_its_own_run(
     assert await match(matcher, workspace.connection) == 0
     assert await workspace.receipts(trigger_id) == [("started", run_id), ("filtered", None), ("filtered", None)]
     rows = await workspace.connection.fetch("SELECT reason FROM inbound_event WHERE outcome = 'filtered'")
-    assert {row["reason"].partition(":")[0] for row in rows} == {"event_loop"}
+    assert {row["reason"] for row in rows} == {"event_loop"}
 
 
 async def test_a_chain_of_events_is_cut_off_at_its_depth(
@@ -242,7 +242,7 @@ async def test_a_chain_of_events_is_cut_off_at_its_depth(
     assert await match(matcher, workspace.connection) == 0
     assert await workspace.receipts(triggers[-1]) == [("filtered", None)]
     reason = await workspace.connection.fetchval("SELECT reason FROM inbound_event WHERE trigger_id = $1", triggers[-1])
-    assert reason == f"too_deep: runs start each other by events at most {MAX_DEPTH} deep"
+    assert reason == "too_deep"
 
 
 async def test_what_cannot_be_read_is_passed_over(

@@ -64,17 +64,13 @@ def test_a_filter_that_cannot_tell_says_so(source: str) -> None:
 
 def test_a_trigger_does_not_fire_for_what_it_has_led_to() -> None:
     own = uuid4()
-    cut_off = find_cut_off(own, (str(uuid4()), str(own)))
-    assert cut_off is not None
-    assert cut_off.reason == "event_loop"
+    assert find_cut_off(own, (str(uuid4()), str(own))) == "event_loop"
 
 
 def test_triggers_lead_to_each_other_only_so_deep() -> None:
     chain = tuple(str(uuid4()) for _ in range(MAX_DEPTH))
     assert find_cut_off(uuid4(), chain[1:]) is None
-    cut_off = find_cut_off(uuid4(), chain)
-    assert cut_off is not None
-    assert (cut_off.reason, str(MAX_DEPTH) in cut_off.message) == ("too_deep", True)
+    assert find_cut_off(uuid4(), chain) == "too_deep"
 
 
 @pytest.mark.parametrize(
