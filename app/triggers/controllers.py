@@ -1,5 +1,6 @@
 """`/v1/workflows/{id}/triggers`, `/v1/triggers`, `/v1/hooks` and `/v1/events`."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Page
 from app.triggers.ingest import InboundRequest, Ingest
+from app.triggers.responses import make_response
 from app.triggers.schemas import Ingested, NewTrigger, Receipt, RotatedTrigger, Rotation, TriggerChange, TriggerView
 from app.triggers.service import TriggerService
 from engine.store.reads import find_inbound_event
@@ -148,20 +150,32 @@ class TriggerController(Controller):
     tags=["triggers"],
     public=True,
     request_max_body_size=None,  # its limit is a setting of its own
-    responses=problems(400, 401, 404, 413, 503),
+    responses=problems(400, 401, 404, 409, 413, 502, 503, 504),
 )
 async def take_webhook(
     request: Request[Any, Any, Any], state: State, token: FromPath[Token], ingest: NamedDependency[Ingest]
 ) -> Response[Ingested]:
-    """202 once the event is durable; 200 with the first run for a delivery that came before."""
+    """202 once the event is durable; 200 with the first run for a delivery that came before.
+
+    Where the trigger says `respond: sync`: what the run's `respond` step answers, else 200 with the run's output.
+    """
     inbound = InboundRequest(
         method=request.method,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
         query={name: values[0] if len(values) == 1 else values for name, values in request.query_params.dict().items()},
         body=await _read_body(request, state.settings.hook_max_body),
+        hang_up=partial(_hang_up, request),
     )
-    ingested, is_repeat = await ingest.take(token, inbound)
-    return Response(ingested, status_code=HTTP_200_OK if is_repeat else HTTP_202_ACCEPTED)
+    taken = await ingest.take(token, inbound)
+    if taken.has_waited:
+        return make_response(taken.ingested, taken.answer)
+    return Response(taken.ingested, status_code=HTTP_200_OK if taken.is_repeat else HTTP_202_ACCEPTED)
+
+
+async def _hang_up(request: Request[Any, Any, Any]) -> None:
+    """Until the caller is gone. For after the body: nothing else comes then."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:

@@ -1,8 +1,10 @@
 """The hot path of webhooks: resolve, authenticate the raw body, make durable, answer."""
 
+import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +17,7 @@ from msgspec import Struct
 from app.bodies import check_depth
 from app.errors import InvalidRequest, InvalidSignature, NotFound, WorkflowChanged
 from app.runs.starter import RunStarter
+from app.triggers.answers import Answer, Answers
 from app.triggers.schemas import Ingested
 from app.triggers.service import TriggerService
 from engine.core.problems import Problem
@@ -40,12 +43,22 @@ _log = structlog.get_logger()
 
 
 class InboundRequest(Struct, frozen=True, kw_only=True):
-    """A request to a hook's address. Header names are lower case."""
+    """A request to a hook's address. Header names are lower case; `hang_up` returns once its caller is gone."""
 
     method: str
     headers: Mapping[str, str]
     query: Mapping[str, Any]
     body: bytes
+    hang_up: Callable[[], Awaitable[Any]]
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """What became of a request. `has_waited`: its caller was kept for the run's answer, which may not have come."""
+
+    ingested: Ingested
+    is_repeat: bool = False
+    has_waited: bool = False
+    answer: Answer | None = None
 
 
 class _Live(Struct, frozen=True, kw_only=True):
@@ -65,25 +78,43 @@ class _Live(Struct, frozen=True, kw_only=True):
 class Ingest:
     """Takes webhooks. Triggers are cached; what is committed is checked against the database in the same statement."""
 
-    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, triggers: TriggerService) -> None:
+    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, triggers: TriggerService, answers: Answers) -> None:
         self._pool = pool
         self._starter = starter
+        self._answers = answers
         self._triggers = triggers
         self._cache: dict[str, _Live] = {}
 
-    async def take(self, token: str, request: InboundRequest) -> tuple[Ingested, bool]:
-        """The event and its run, and whether it is a repeat. Raises NotFound, InvalidSignature, InvalidRequest."""
+    async def take(self, token: str, request: InboundRequest) -> Taken:
+        """Accept the event; where its trigger says so, wait for what the run answers.
+
+        Raises NotFound, InvalidSignature, InvalidRequest, WorkflowChanged, Busy.
+        """
         if not _TOKEN.fullmatch(token):
             raise _unknown()
         live = await self._resolve(token, request)
         check_depth(request.body)
         for _ in range(3):
             start = _make_start(live, request, self._starter.clock.now())
-            accepted = await self._starter.accept(start)
-            if accepted.run_id is not None:
-                return _count(start, accepted), accepted.is_duplicate
+            with self._expect(live, start) as answer:
+                accepted = await self._starter.accept(start)
+                if accepted.run_id is not None:
+                    ingested = _count(start, accepted)
+                    if answer is None or accepted.is_duplicate:
+                        return Taken(ingested=ingested, is_repeat=accepted.is_duplicate)
+                    found = await self._answers.wait(answer, live.config.respond_timeout, request.hang_up)
+                    return Taken(ingested=ingested, has_waited=True, answer=found)
             live = await self._authenticated(await self._read(token), request)
         raise WorkflowChanged
+
+    @contextmanager
+    def _expect(self, live: _Live, start: Start) -> Iterator[asyncio.Future[Answer] | None]:
+        """The answer to come, where the trigger's callers wait for one."""
+        if live.config.respond != "sync":
+            yield None
+            return
+        with self._answers.expect(start.run_id, start.version_id) as answer:
+            yield answer
 
     async def _resolve(self, token: str, request: InboundRequest) -> _Live:
         known = self._cache.get(token)
@@ -161,6 +192,7 @@ def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
             workflow_name=origin.workflow_name,
             version=origin.version,
             traceparent=traceparent,
+            is_awaited=live.config.respond == "sync",
         ),
         message=announce_queued(at=at, run_id=run_id, workspace_id=origin.workspace_id, workflow_id=origin.workflow_id),
         traceparent=traceparent,

@@ -43,7 +43,7 @@ class RunQueued(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
     """A run was accepted, with what started it. `traceparent` is the W3C trace context of the caller.
 
     Of a test: `mocks` are the outputs of steps that are not performed, by id; `preset` adds to the names that
-    expressions see.
+    expressions see. `is_awaited`: a caller waits for what the run answers.
     """
 
     at: datetime
@@ -55,6 +55,7 @@ class RunQueued(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
     origin: Origin | None = None
     mocks: dict[str, Any] = {}
     preset: dict[str, Any] = {}
+    is_awaited: bool = False
 
 
 class RunHeld(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.held"):

@@ -29,6 +29,8 @@ _PROVIDER_IDS: dict[type, str] = {StripeAuth: "id", SlackAuth: "event_id"}
 LONGEST_KEY = 512
 # Credentials that came with a request are no business of its run.
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+# Proxies on the way seldom keep an idle request open for longer.
+LONGEST_RESPONSE_SECONDS = 300
 
 
 Source = Annotated[str, Meta(max_length=10_000)]
@@ -40,7 +42,8 @@ class WebhookConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     auth: Literal["none"] | WebhookAuth = "none"
     dedup_key: Source | UnsetType = UNSET
     filter: Source | UnsetType = UNSET
-    respond: Literal["accepted"] = "accepted"
+    respond: Literal["accepted", "sync"] = "accepted"
+    respond_timeout: Annotated[float, Meta(gt=0, le=LONGEST_RESPONSE_SECONDS)] = 30.0
 
 
 class DedupError(Exception):

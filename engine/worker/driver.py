@@ -113,7 +113,7 @@ class Driver:
         self.graph = graph
         self.state = state
         self.traceparent = queued.traceparent
-        self._queued_at = queued.at
+        self._queued = queued
         self.seq = run.journal[-1][0]
         self.attempts: dict[str, asyncio.Task[None]] = {}
         # Apart from attempts: never broken off, so that no run is started that nobody knows of.
@@ -206,7 +206,7 @@ class Driver:
                     await commit
                 finally:
                     self.pending_commits -= 1
-                count_events(self.graph, events, queued_at=self._queued_at)
+                count_events(self.graph, events, queued_at=self._queued.at)
             else:
                 self._schedule(self.state.next_due())
                 if inbox_ids:
@@ -275,6 +275,7 @@ class Driver:
                 status=self.state.status,
                 graph=self.graph,
                 cancelled_children=_cancelled(decisions) if len(decisions) > len(events) else (),
+                is_awaited=self._queued.is_awaited,
             )
             if entry.extras is not None:
                 self._count_payloads(entry.extras)

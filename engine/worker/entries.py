@@ -21,7 +21,7 @@ from engine.core.events import (
     event_type,
     is_step_event,
 )
-from engine.core.graph import Graph
+from engine.core.graph import Graph, find_node
 from engine.core.statuses import RunStatus
 from engine.store.extras import Extras
 from engine.store.journal import JournalRow, OutboxMessage, RunChange
@@ -54,6 +54,7 @@ def make_entry(
     status: RunStatus = RunStatus.FAILED,
     graph: Graph | None = None,
     cancelled_children: Sequence[str] = (),
+    is_awaited: bool = False,
 ) -> Entry:
     """The events that follow the run's journal up to `seq`, as one entry; `status` is the run's after them.
 
@@ -91,6 +92,7 @@ def make_entry(
         size=size,
         future=asyncio.get_running_loop().create_future(),
         extras=None if extras is None or extras.is_empty else extras,
+        answer_seq=_find_answer(graph, events, seq) if is_awaited else None,
     )
 
 
@@ -128,6 +130,18 @@ def describe_run_event(run: ClaimedRun, event: RunEvent, seq: int, status: RunSt
     if isinstance(event, RunFailed | RunTimedOut):
         described["error"] = {"code": event.error.code, "message": event.error.message[:LONGEST_ERROR_CHARACTERS]}
     return described
+
+
+def _find_answer(graph: Graph | None, events: Sequence[RunEvent], last_seq: int) -> int | None:
+    """The seq of the first event that answers whoever waits for the run: a `respond` step's success, or the end."""
+    for seq, event in enumerate(events, start=last_seq - len(events) + 1):
+        if isinstance(event, _ENDS):
+            return seq
+        if isinstance(event, StepSucceeded) and graph is not None:
+            node = find_node(graph, event.step)
+            if node is not None and node.type == "respond":
+                return seq
+    return None
 
 
 def _gather(

@@ -18,6 +18,7 @@ from engine.worker.flusher import Entry
 
 WATCHED = "ff:watched"
 WATCH_CHANNEL = "ff:watch"
+ANSWER_CHANNEL = "ff:answers"
 QUEUE_LIMIT = 10_000
 
 
@@ -30,18 +31,21 @@ class LiveEvents:
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_LIMIT)
 
     def publish(self, entries: Sequence[Entry]) -> None:
-        """Publish committed events, each as `{"seq": n, "event": {…}}`."""
+        """Publish committed events, each as `{"seq": n, "event": {…}}`, and which of them answer a waiting caller."""
+        for entry in entries:
+            if entry.answer_seq is not None:
+                self._put(ANSWER_CHANNEL, f"{entry.run_id}:{entry.answer_seq}".encode())
         if self._watched:
             for entry in entries:
                 if entry.run_id in self._watched:
                     for row in entry.rows:
-                        self._put(entry.run_id, b'{"seq":%d,"event":%b}' % (row.seq, row.payload))
+                        self._put(f"ff:run:{entry.run_id}", b'{"seq":%d,"event":%b}' % (row.seq, row.payload))
 
     def hint_started(self, run_id: UUID, start: StartAttempt, clock: Clock) -> None:
         """Publish that an attempt starts: a hint without a seq, for it stands in no journal."""
         if self._watched and run_id in self._watched:
             event = {"type": "step.started", "at": clock.now(), "step": start.step, "attempt": start.attempt}
-            self._put(run_id, msgspec.json.encode({"seq": None, "event": event}))
+            self._put(f"ff:run:{run_id}", msgspec.json.encode({"seq": None, "event": event}))
 
     async def run(self) -> None:
         """Follow who watches what, and publish, until cancelled."""
@@ -49,9 +53,9 @@ class LiveEvents:
             duties.create_task(self._follow())
             duties.create_task(self._send())
 
-    def _put(self, run_id: UUID, payload: bytes) -> None:
+    def _put(self, channel: str, payload: bytes) -> None:
         try:
-            self._queue.put_nowait((f"ff:run:{run_id}", payload))
+            self._queue.put_nowait((channel, payload))
         except asyncio.QueueFull:
             metrics.LIVE_EVENTS_DROPPED.inc()
 
