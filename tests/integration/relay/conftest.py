@@ -13,6 +13,7 @@ from engine.infra.ids import new_id
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.relay.loop import Relay
+from tests.product import PATIENCE_SECONDS
 
 WORKSPACE = new_id()
 STREAM = f"ff:stream:{WORKSPACE}"
@@ -60,7 +61,7 @@ class Outbox:
         count: int = await self.connection.fetchval("SELECT count(*) FROM outbox")
         return count
 
-    async def until_empty(self, seconds: float = 8) -> None:
+    async def until_empty(self, seconds: float = PATIENCE_SECONDS) -> None:
         async with asyncio.timeout(seconds):
             while await self.count():
                 await asyncio.sleep(0.02)
@@ -70,7 +71,7 @@ class Outbox:
         rows = await self._control.fetch("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
         return [row["pid"] for row in rows]
 
-    async def leader(self, other_than: int | None = None, seconds: float = 5) -> int:
+    async def leader(self, other_than: int | None = None, seconds: float = PATIENCE_SECONDS) -> int:
         async with asyncio.timeout(seconds):
             while not (found := [pid for pid in await self.leaders() if pid != other_than]):
                 await asyncio.sleep(0.01)
@@ -111,7 +112,7 @@ def start_relay(relay_settings: Settings) -> StartRelay:
                 yield relay
             finally:
                 relay.stop()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await task
 
     return start
