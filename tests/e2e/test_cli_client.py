@@ -16,7 +16,7 @@ from tests.e2e.client import OWNER, PASSWORD, Client
 from tests.e2e.shell import Shell, one_line
 from tests.e2e.steps import define, delay, http
 from tests.e2e.target import Reply, Target
-from tests.product import Product
+from tests.product import PATIENCE_SECONDS, Product
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(shell: Shell) -> None:
         text=True,
     ) as process:
         os.close(writer)
-        assert process.communicate(timeout=30)[1] == ""
+        assert process.communicate(timeout=PATIENCE_SECONDS)[1] == ""
     assert process.returncode == 1
 
 
@@ -221,7 +221,7 @@ def test_logs_follow_a_run_to_its_end(shell: Shell, client: Client) -> None:
 
 
 def test_a_terminal_is_drawn_over(shell: Shell) -> None:
-    shell.publish("cli drawn", define(delay("first", 0.3), delay("second", 0.3, after=["first"])))
+    shell.publish("cli drawn", define(delay("first", 1.5), delay("second", 1.5, after=["first"])))
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         shell.command("run", "cli drawn", "--wait"),
@@ -231,7 +231,7 @@ def test_a_terminal_is_drawn_over(shell: Shell) -> None:
     ) as process:
         os.close(theirs)
         text = _read_all(ours)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert "\x1b[3F" in text, "two steps and the run are drawn over"
     last = text.rpartition("\x1b[3F")[2]
     assert [word for word in ("first", "second", "run succeeded") if word in last] == [

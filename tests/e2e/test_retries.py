@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.client import Client, Published, step_of
 from tests.e2e.steps import define, http
 from tests.e2e.target import Answer, Reply, Reset, Rubbish, Target
+from tests.product import in_time
 
 Publish = Callable[..., Published]
 QUICK = {"initial": 0.05, "factor": 1, "jitter": False}
@@ -23,15 +24,30 @@ def gaps(target: Target, path: str) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-def test_waits_are_exact_without_jitter_and_every_attempt_is_kept(
-    client: Client, publish_workflow: Publish, target: Target
-) -> None:
-    target.plan("/flaky", Reply(status=503), Reply(status=500), Reply(status=502), Reply(value={"ok": True}))
+def patience_with(answer: Answer) -> float:
+    """A timeout that this answer oversteps, or else none whatever the machine does beside it."""
+    return 2 if isinstance(answer, Reply) and answer.delay else 30
+
+
+def test_waits_are_exact_without_jitter(client: Client, publish_workflow: Publish, target: Target) -> None:
     retry = {"max_attempts": 4, "initial": 0.2, "factor": 2, "max": 0.5, "jitter": False}
+    workflow = publish_workflow(define(http("call", target.base + "/flaky", retry=retry)))
+
+    def measure_excess() -> float:
+        target.plan("/flaky", Reply(status=503), Reply(status=500), Reply(status=502), Reply(value={"ok": True}))
+        assert client.finish(workflow.id)["status"] == "succeeded"
+        excess = [gap - wait for gap, wait in zip(gaps(target, "/flaky")[-3:], (0.2, 0.4, 0.5), strict=True)]
+        assert min(excess) >= 0
+        return max(excess)
+
+    in_time(measure_excess, 0.4)
+
+
+def test_every_attempt_is_kept(client: Client, publish_workflow: Publish, target: Target) -> None:
+    target.plan("/flaky", Reply(status=503), Reply(status=500), Reply(status=502), Reply(value={"ok": True}))
+    retry = {"max_attempts": 4, "initial": 0.05, "jitter": False}
     run = client.finish(publish_workflow(define(http("call", target.base + "/flaky", retry=retry))).id)
     assert run["status"] == "succeeded"
-    for gap, wait in zip(gaps(target, "/flaky"), (0.2, 0.4, 0.5), strict=True):
-        assert wait <= gap < wait + 0.4
     call = step_of(run, "call")
     assert call["output"]["body"] == {"ok": True}
     assert [attempt["number"] for attempt in call["attempts"]] == [1, 2, 3, 4]
@@ -62,24 +78,37 @@ def test_by_default_four_attempts_are_made_with_jitter(
     client: Client, publish_workflow: Publish, target: Target
 ) -> None:
     target.plan("/broken", Reply(status=500))
-    run = client.finish(publish_workflow(define(http("call", target.base + "/broken"))).id)
-    call = step_of(run, "call")
-    assert (run["status"], len(call["attempts"]), call["reason"]) == ("failed", 4, "attempts_exhausted")
-    for gap, longest in zip(gaps(target, "/broken"), (1, 2, 4), strict=True):
-        assert 0 <= gap < longest + 0.4
+    workflow = publish_workflow(define(http("call", target.base + "/broken")))
+
+    def measure_excess() -> float:
+        run = client.finish(workflow.id)
+        call = step_of(run, "call")
+        assert (run["status"], len(call["attempts"]), call["reason"]) == ("failed", 4, "attempts_exhausted")
+        found = gaps(target, "/broken")[-3:]
+        assert min(found) >= 0
+        return max(gap - longest for gap, longest in zip(found, (1, 2, 4), strict=True))
+
+    in_time(measure_excess, 0.4)
 
 
 @pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
 def test_retry_after_is_honoured_where_it_asks_for_more(
     client: Client, publish_workflow: Publish, target: Target, as_date: bool
 ) -> None:
-    # A date has whole seconds, so that up to one of them is lost.
-    header = formatdate(time() + 2, usegmt=True) if as_date else "1"
-    target.plan("/busy", Reply(status=429, headers={"Retry-After": header}), Reply())
-    run = client.finish(publish_workflow(define(http("call", target.base + "/busy", retry=QUICK))).id)
-    assert run["status"] == "succeeded"
-    (gap,) = gaps(target, "/busy")
-    assert (0.5 if as_date else 1.0) <= gap < 2.6
+    workflow = publish_workflow(define(http("call", target.base + "/busy", retry=QUICK)))
+
+    def measure_lateness() -> float:
+        # A date has whole seconds.
+        moment = int(time()) + 3
+        header = formatdate(moment, usegmt=True) if as_date else "1"
+        target.plan("/busy", Reply(status=429, headers={"Retry-After": header}), Reply())
+        assert client.finish(workflow.id)["status"] == "succeeded"
+        first, second = target.received("/busy")[-2:]
+        due = moment if as_date else first.at + 1
+        assert second.at >= due
+        return second.at - max(due, first.at)
+
+    in_time(measure_lateness, 1.1)
 
 
 def test_a_retry_after_that_is_rubbish_is_ignored(client: Client, publish_workflow: Publish, target: Target) -> None:
@@ -98,14 +127,15 @@ def test_a_retry_after_that_is_rubbish_is_ignored(client: Client, publish_workfl
         pytest.param(Rubbish(b"this is no HTTP\r\n\r\n"), "connection", id="rubbish"),
         pytest.param(Rubbish(b""), "connection", id="closed"),
         pytest.param(Rubbish(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "connection", id="half a body"),
-        pytest.param(Reply(delay=3), "timeout", id="timeout"),
+        pytest.param(Reply(delay=30), "timeout", id="timeout"),
     ],
 )
 def test_what_may_pass_is_tried_again(
     client: Client, publish_workflow: Publish, target: Target, answer: Answer, cause: str
 ) -> None:
     target.plan("/flaky", answer, Reply(value={"ok": True}))
-    run = client.finish(publish_workflow(define(http("call", target.base + "/flaky", retry=QUICK, timeout=0.5))).id)
+    step = http("call", target.base + "/flaky", retry=QUICK, timeout=patience_with(answer))
+    run = client.finish(publish_workflow(define(step)).id)
     call = step_of(run, "call")
     assert (run["status"], call["output"]["body"]) == ("succeeded", {"ok": True})
     assert [attempt["status"] for attempt in call["attempts"]] == ["failed", "succeeded"]
@@ -137,8 +167,8 @@ def test_what_will_not_pass_is_not_tried_again(
         (["429"], Reply(status=429), True),
         (["429"], Reply(status=500), False),
         (["connection"], Reset(), True),
-        (["connection"], Reply(delay=3), False),
-        (["timeout"], Reply(delay=3), True),
+        (["connection"], Reply(delay=30), False),
+        (["timeout"], Reply(delay=30), True),
         (["timeout", 409], Reply(status=409), True),
         ([], Reply(status=500), False),
     ],
@@ -147,7 +177,7 @@ def test_retry_on_narrows_what_is_tried_again(
     client: Client, publish_workflow: Publish, target: Target, on: list[Any], answer: Answer, is_retried: bool
 ) -> None:
     target.plan("/flaky", answer, Reply())
-    step = http("call", target.base + "/flaky", retry={**QUICK, "on": on}, timeout=0.5)
+    step = http("call", target.base + "/flaky", retry={**QUICK, "on": on}, timeout=patience_with(answer))
     run = client.finish(publish_workflow(define(step)).id)
     assert len(target.received("/flaky")) == (2 if is_retried else 1)
     assert run["status"] == ("succeeded" if is_retried else "failed")

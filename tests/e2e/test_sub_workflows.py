@@ -234,7 +234,7 @@ def test_runs_are_cancelled_with_the_one_that_started_them_down_to_the_last(
             of_type("fail", "stop", {"message": "x"}, after=["trouble"]),
         ]
     elif ending == "timed_out":
-        settings = {"settings": {"timeout": 1.0}}
+        settings = {"settings": {"timeout": 6.0}}
     run_id = client.start(publish_workflow(define(*steps, **settings)).id)
     middle_id = wait_for_child(client, run_id)
     lowest_id = wait_for_child(client, middle_id)
@@ -242,7 +242,7 @@ def test_runs_are_cancelled_with_the_one_that_started_them_down_to_the_last(
     if ending == "cancelled":
         assert client.http.post(f"/v1/runs/{run_id}/cancel").status_code == 202
     hold.released.set()
-    run = client.wait_for_end(run_id, seconds=CANCEL_SECONDS)
+    run = client.wait_for_end(run_id, seconds=CANCEL_SECONDS + (6 if ending == "timed_out" else 0))
     assert (run["status"], step_of(run, "sub")["status"]) == (ending, "cancelled")
     for child_id in (middle_id, lowest_id):
         child = client.wait_for_end(child_id, seconds=CANCEL_SECONDS)

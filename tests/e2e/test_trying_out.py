@@ -199,9 +199,10 @@ def test_a_short_delay_is_waited_for(client: Client) -> None:
 def test_a_step_that_takes_longer_goes_on_without_its_caller(client: Client, target: Target) -> None:
     hold = target.hold("/slow")
     started = time.monotonic()
-    answer = run_step(client, define(http("slow", target.base + "/slow")), "slow", timeout=0.5)
+    answer = run_step(client, define(http("slow", target.base + "/slow")), "slow", timeout=3)
     assert (answer.status_code, answer.json()["status"]) == (202, "running")
-    assert 0.5 <= time.monotonic() - started < 5
+    # Where nothing is said, a caller waits for much longer.
+    assert 3 <= time.monotonic() - started < 15
     hold.released.set()
     assert client.wait_for_end(answer.json()["run_id"])["status"] == "succeeded"
 

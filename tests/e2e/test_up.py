@@ -13,16 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Product, clean_environment, free_port, run_command, wait_for
+from tests.product import Product, clean_environment, free_port, in_time, is_gone, run_command, wait_for
 
 pytestmark = pytest.mark.timeout(180)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def all_pids(run: dict[str, object]) -> list[int]:
@@ -87,18 +80,16 @@ def test_a_killed_process_is_started_again_and_noted(up: Product, role: str) -> 
 @pytest.mark.parametrize("server", ["postgres", "redis"])
 def test_a_killed_server_comes_back_where_it_was(up: Product, server: str) -> None:
     before = up.run[server]
-    os.kill(before["pid"], signal.SIGKILL)
+    up.kill(server)
     wait_for(lambda: up.run[server]["pid"] not in (before["pid"], 0), what=f"new {server} in run.json")
     assert up.run[server]["url"] == before["url"]
-    wait_for(lambda: up.get("/health/ready")[0] == 200, seconds=30, what="readiness")
+    wait_for(lambda: up.get("/health/ready")[0] == 200, what="readiness")
 
 
 def test_after_a_kill_of_the_supervisor_up_works_again(up: Product) -> None:
     before = all_pids(up.run)
     postgres_url = up.run["postgres"]["url"]
-    assert up.process is not None
-    up.process.kill()
-    up.process.wait()
+    up.kill_supervisor()
     up.start()
     assert up.run["postgres"]["url"] == postgres_url
     assert set(all_pids(up.run)).isdisjoint(before)
@@ -107,10 +98,7 @@ def test_after_a_kill_of_the_supervisor_up_works_again(up: Product) -> None:
 
 
 def test_after_a_kill_of_everything_up_works_again(up: Product) -> None:
-    assert up.process is not None
-    for pid in (up.process.pid, *all_pids(up.run)):
-        os.kill(pid, signal.SIGKILL)
-    up.process.wait()
+    up.kill_supervisor(with_children=True)
     up.start()
     assert up.get("/health/ready")[0] == 200
 
@@ -118,8 +106,12 @@ def test_after_a_kill_of_everything_up_works_again(up: Product) -> None:
 def test_a_second_start_is_ready_within_five_seconds(up: Product) -> None:
     # Five seconds of a machine that has nothing else to do: as many times more as programs wait for a processor.
     share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert up.stop() == 0
-    assert up.start() < 5 * share
+
+    def measure() -> float:
+        assert up.stop() == 0
+        return up.start()
+
+    in_time(measure, 5 * share)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -215,7 +207,7 @@ def test_single_processes_run_side_by_side_on_named_servers(database_url: str, r
         for role in ("api", "relay", "worker")
     ]
     try:
-        wait_for(lambda: watcher.get("/health/ready")[0] == 200, seconds=60, what="readiness")
+        wait_for(lambda: watcher.get("/health/ready")[0] == 200, what="readiness")
         assert [process.poll() for process in processes] == [None, None, None]
     finally:
         for process in processes:
