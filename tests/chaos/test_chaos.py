@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cli.chaos.nemesis import FAULTS, SHORT
-from tests.product import clean_environment, wait_for
+from tests.product import PATIENCE_SECONDS, clean_environment, wait_for
 
-# In all: servers, processes, load, faults, the calm, the checks.
-BUDGET_SECONDS = 90
+# For what hangs: servers, processes, load, faults, calm and checks take a minute, and on a busy machine several.
+BUDGET_SECONDS = 600
 LONG_SECONDS = 300
 
 
@@ -98,7 +98,7 @@ def test_a_signal_leaves_no_process_and_no_file(folder: Path, number: signal.Sig
         output = iter(running.stdout.readline, "")
         assert any("F4 kill_relay" in line for line in output)
         running.send_signal(number)
-        assert running.wait(45) == 130
+        assert running.wait(PATIENCE_SECONDS) == 130
     wait_for(lambda: processes_of(folder) == [], what="end of all processes")
     assert list(folder.iterdir()) == []
 
