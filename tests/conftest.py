@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
+from zlib import crc32
 
 import asyncpg
 import hypothesis
@@ -15,11 +16,15 @@ import pytest
 
 from cli.migrations import migrate
 from cli.throwaway import throwaway_servers
+from engine.infra.faults import FIRED
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from tests.product import Product
 
 Result = TypeVar("Result")
+
+# Of the whole session: `./flowforge test --faults RATE:SEED`.
+FAULTS_VARIABLE = "FLOWFORGE_TEST_FAULTS"
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("full", deadline=None, max_examples=2000)
@@ -106,14 +111,31 @@ async def clean_redis(redis_url: str) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+def database_faults(request: pytest.FixtureRequest) -> str:
+    """The faults at the database that the session asks for, by a plan of the test's own; empty without any."""
+    rate, _, seed = os.environ.get(FAULTS_VARIABLE, "").partition(":")
+    if not rate or request.node.get_closest_marker("without_faults"):
+        return ""
+    return f"{rate}:{int(seed) ^ crc32(request.node.nodeid.encode())}"
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path, database_faults: str) -> Settings:
     """Settings that point at the servers of this session, with a data folder of the test's own."""
     return Settings(
         database_url=database_url,
         redis_url=redis_url,
         data_dir=str(tmp_path),
         secret_key="MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        test_database_faults=database_faults,
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many faults the tests have lived through."""
+    if faults := os.environ.get(FAULTS_VARIABLE):
+        fired = ", ".join(f"{kind} {count}" for kind, count in sorted(FIRED.items())) or "none"
+        terminalreporter.write_line(f"faults at the database ({faults}), in this process alone: {fired}")
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,13 @@ FULL_BUDGET_SECONDS = 90 * 60
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.option("--full", is_flag=True, help="Also run the long profiles.")
+@click.option("--faults", default="", metavar="RATE:SEED", help="Let statements fail, like 0.01:7.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(full: bool, arguments: tuple[str, ...]) -> int:
+def command(full: bool, faults: str, arguments: tuple[str, ...]) -> int:
     """Run the whole suite on a PostgreSQL and a Redis of its own.
 
-    ARGUMENTS go to pytest, as in `./flowforge test tests/unit -k retry`; lint and types are then left out.
+    ARGUMENTS go to pytest, as in `./flowforge test tests/unit -k retry`; lint and types are then left out. With --faults,
+    that share of all statements of the API, the relay and the workers under test fails, by a plan that the seed gives.
     """
     failed = [] if arguments else run_steps(LINT)
     if failed:
@@ -30,6 +32,7 @@ def command(full: bool, arguments: tuple[str, ...]) -> int:
             {
                 "FLOWFORGE_TEST_DATABASE_URL": database_url,
                 "FLOWFORGE_TEST_REDIS_URL": redis_url,
+                "FLOWFORGE_TEST_FAULTS": faults,
                 "HYPOTHESIS_PROFILE": "full" if full else "default",
             },
         )

@@ -9,6 +9,7 @@ from sqlalchemy import MetaData, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from engine.infra.faults import find_seam
 from engine.infra.settings import SettingError, Settings
 
 metadata = MetaData(
@@ -54,13 +55,23 @@ def _dsn(settings: Settings) -> str:
     return re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", settings.database_url)
 
 
+def _seam_options(settings: Settings, name: str) -> dict[str, Any]:
+    """What a test that asks for faults changes in how connections are made; nothing otherwise."""
+    seam = find_seam(settings, name)
+    return {} if seam is None else {"connection_class": seam.connection_class, "connect": seam.connect}
+
+
 async def connect(settings: Settings, *, name: str, **server_settings: str) -> asyncpg.Connection:
     """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity."""
-    return await asyncpg.connect(
+    options = _seam_options(settings, name)
+    make = options.pop("connect", asyncpg.connect)
+    connection: asyncpg.Connection = await make(
         _dsn(settings),
         timeout=5,
         server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
+        **options,
     )
+    return connection
 
 
 async def create_pool(settings: Settings, *, name: str, size: int, **server_settings: str) -> asyncpg.Pool:
@@ -72,6 +83,7 @@ async def create_pool(settings: Settings, *, name: str, size: int, **server_sett
         timeout=5,
         command_timeout=30,
         server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
+        **_seam_options(settings, name),
     )
 
 
@@ -81,6 +93,9 @@ def _encode(value: Any) -> str:
 
 def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
     """SQLAlchemy's engine over asyncpg, for CRUD and Alembic."""
+    options = _seam_options(settings, name)
+    if options:
+        options["async_creator_fn"] = options.pop("connect")
     engine = create_async_engine(
         _dsn(settings).replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=settings.database_pool,
@@ -89,7 +104,11 @@ def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
         pool_pre_ping=False,
         json_serializer=_encode,
         json_deserializer=msgspec.json.decode,
-        connect_args={"server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"}, "timeout": 5},
+        connect_args={
+            "server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"},
+            "timeout": 5,
+            **options,
+        },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

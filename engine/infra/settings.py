@@ -4,12 +4,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 PREFIX = "FLOWFORGE_"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class SettingError(ValueError):
@@ -67,12 +69,50 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=10_000, description="rows that are deleted for their age in one transaction")
     ] = 200
     drain_seconds: Annotated[float, Meta(ge=0, description="time that steps in flight get when a worker stops")] = 20.0
+    test_database_faults: Annotated[
+        str, Meta(description="for tests only, RATE:SEED: share of statements that fail; empty: none")
+    ] = ""
 
     @property
     def base_url(self) -> str:
         """The address of the API as others see it, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+class Faults(NamedTuple):
+    """How often statements fail, and the seed of the plan."""
+
+    rate: float
+    seed: int
+
+
+def read_faults(settings: Settings) -> Faults | None:
+    """The faults that a test asks for, None without any. Raises SettingError where they could do harm."""
+    if not settings.test_database_faults:
+        return None
+    name = environment_name("test_database_faults")
+    rate, _, seed = settings.test_database_faults.partition(":")
+    try:
+        faults = Faults(float(rate), int(seed))
+    except ValueError:
+        faults = Faults(-1.0, 0)
+    if not 0 < faults.rate <= 1:
+        raise SettingError(f"{name}={settings.test_database_faults!r} cannot be used: it is RATE:SEED, like 0.01:7.")
+    hosts = {settings.host, urlsplit(settings.public_url).hostname, *_database_hosts(settings.database_url)}
+    if strangers := sorted(host for host in hosts if host and host not in _LOOPBACK and not host.startswith("/")):
+        raise SettingError(
+            f"{name} makes statements fail and is for tests alone: "
+            f"it is refused together with {', '.join(strangers)}, as with all that is not this machine's loopback."
+        )
+    return faults
+
+
+def _database_hosts(url: str) -> set[str]:
+    """Every host that a PostgreSQL address names, also as a parameter, and also of several."""
+    parts = urlsplit(url)
+    named = parts.netloc.rpartition("@")[2].split(",") + ",".join(parse_qs(parts.query).get("host", [])).split(",")
+    return {host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0] for host in named}
 
 
 def environment_name(field: str) -> str:
@@ -99,7 +139,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         except msgspec.ValidationError as error:
             message = f"{environment_name(field)}={raw!r} cannot be used: {error}. See `./flowforge settings`."
             raise SettingError(message) from None
-    return Settings(**values)
+    settings = Settings(**values)
+    read_faults(settings)
+    return settings
 
 
 def load_secret_key(settings: Settings) -> str:

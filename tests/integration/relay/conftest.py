@@ -97,8 +97,8 @@ async def redis(clean_redis: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def relay_settings(clean_database: str, clean_redis: str) -> Settings:
-    return Settings(database_url=clean_database, redis_url=clean_redis)
+def relay_settings(clean_database: str, clean_redis: str, database_faults: str) -> Settings:
+    return Settings(database_url=clean_database, redis_url=clean_redis, test_database_faults=database_faults)
 
 
 @pytest.fixture
