@@ -1,13 +1,22 @@
 """What is wrong with a definition beyond its shape: the graph and the expressions, all at once, with pointers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.core.definition import BARE_EXPRESSIONS, CONTROL_PORTS, ITEM_NAMES, MAX_NESTING, ports_of
-from engine.core.expressions import Expression, ExpressionError, Template, compile_expression, compile_template
+from engine.core.expressions import (
+    Allowance,
+    AllowanceSpent,
+    Expression,
+    ExpressionError,
+    Template,
+    compile_expression,
+    compile_template,
+)
 from engine.core.expressions.fuel import MAX_TEMPLATE_DEPTH
 from engine.core.graph import ERROR_PORT, split_entry
 from engine.core.problems import Problem
@@ -37,28 +46,46 @@ class _Sketch(Struct, kw_only=True):
 class _Names(Struct, frozen=True, kw_only=True):
     """What an expression may name: the document's steps, those that have ended (None: not known), other names.
 
-    `reader` is the step that it belongs to, None for the document itself.
+    `reader` is the step that it belongs to, None for the document itself; `allowance` what is left for all of them.
     """
 
+    allowance: Allowance
     known: AbstractSet[str]
     upstream: AbstractSet[str] | None
     reader: str | None
     others: tuple[str, ...] = ()
 
 
-def find_graph_problems(document: Mapping[str, Any], ports: Mapping[str, Sequence[str]]) -> list[Problem]:
-    """The faults of a definition's graph and expressions.
+class _TooManyParts(Exception):
+    """The expression at `pointer` is beyond what the definition's may have together."""
+
+    def __init__(self, pointer: str, spent: AllowanceSpent) -> None:
+        super().__init__(str(spent))
+        self.pointer = pointer
+
+
+def find_graph_problems(document: Mapping[str, Any], ports: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """The faults of a definition's graph and expressions, found one by one as they are asked for.
 
     `document` is the definition as decoded from JSON, of any shape; `ports` the known step types with their ports
-    beside `error`. Faults of the shape itself are left to the schema.
+    beside `error`. Faults of the shape itself are left to the schema. The last one of all is that there are too many
+    expressions: what follows is not read, for it would take too long.
     """
     sketches = _read_steps(document, "", 0)
     everything = list(_walk(sketches))
-    known = frozenset(sketch.id for sketch in everything)
-    problems = [*_duplicate_ids(everything), *_level_problems(sketches, ports, known, frozenset(), ())]
-    top = frozenset(sketch.id for sketch in sketches)
-    problems += _document_expression_problems(document, known, top)
-    return problems
+    names = _Names(
+        allowance=Allowance(), known=frozenset(sketch.id for sketch in everything), upstream=frozenset(), reader=None
+    )
+    yield from _duplicate_ids(everything)
+    try:
+        yield from _level_problems(sketches, ports, names)
+        yield from _document_expression_problems(document, names, frozenset(sketch.id for sketch in sketches))
+    except _TooManyParts as excess:
+        message = (
+            f"up to here the expressions of this definition have more than {excess} together, which is the most; "
+            "leave parts to workflows of their own, which `workflow` steps run"
+        )
+        yield Problem(excess.pointer, "too_many_parts", message)
 
 
 def _read_steps(holder: Mapping[str, Any], pointer: str, depth: int) -> list[_Sketch]:
@@ -93,11 +120,9 @@ def _walk(sketches: list[_Sketch]) -> Iterator[_Sketch]:
 def _level_problems(
     sketches: list[_Sketch],
     ports: Mapping[str, Sequence[str]],
-    known: AbstractSet[str],
-    outer: AbstractSet[str] | None,
-    others: tuple[str, ...],
+    around: _Names,
 ) -> Iterator[Problem]:
-    """The faults of steps that stand beside each other; `outer` are the steps before the `foreach` around them."""
+    """The faults of steps that stand beside each other; `around` is what the `foreach` around them may name."""
     by_id: dict[str, int] = {}
     for index, sketch in enumerate(sketches):
         by_id.setdefault(sketch.id, index)
@@ -109,11 +134,11 @@ def _level_problems(
     ancestors = _ancestors(parents, order)
     for index, sketch in enumerate(sketches):
         upstream: AbstractSet[str] | None = None
-        if index not in cyclic and outer is not None:
-            upstream = outer | {sketches[i].id for i in _bits(ancestors[index])}
-        names = _Names(known=known, upstream=upstream, reader=sketch.id, others=others)
+        if index not in cyclic and around.upstream is not None:
+            upstream = around.upstream | {sketches[i].id for i in _bits(ancestors[index])}
+        names = replace(around, upstream=upstream, reader=sketch.id)
         yield from _expression_problems(sketch, names)
-        yield from _level_problems(sketch.body, ports, known, upstream, ITEM_NAMES)
+        yield from _level_problems(sketch.body, ports, replace(names, others=ITEM_NAMES))
 
 
 def _duplicate_ids(sketches: list[_Sketch]) -> Iterator[Problem]:
@@ -209,30 +234,28 @@ def _expression_problems(sketch: _Sketch, names: _Names) -> Iterator[Problem]:
             seen = _item_names(sketch, names) if sketch.type == "foreach" and field == "output" else names
             yield from _template_problems(value, pointer, seen)
         elif isinstance(value, str):
-            yield from _check(lambda text=value: compile_expression(text), pointer, names)
+            yield from _check(compile_expression, value, pointer, names)
         elif isinstance(value, dict):
             for name, text in value.items():
                 if isinstance(text, str):
                     place = f"{pointer}/{_escape(str(name))}"
-                    yield from _check(lambda case=text: compile_expression(case), place, names)
+                    yield from _check(compile_expression, text, place, names)
 
 
 def _item_names(sketch: _Sketch, names: _Names) -> _Names:
     """What the `output` of a `foreach` may name: it is made when the steps of an item have ended."""
     upstream = None if names.upstream is None else names.upstream | {step.id for step in sketch.body}
-    return _Names(known=names.known, upstream=upstream, reader=sketch.id, others=ITEM_NAMES)
+    return replace(names, upstream=upstream, others=ITEM_NAMES)
 
 
 def _document_expression_problems(
-    document: Mapping[str, Any], known: AbstractSet[str], top: AbstractSet[str]
+    document: Mapping[str, Any], names: _Names, top: AbstractSet[str]
 ) -> Iterator[Problem]:
     if "output" in document:
-        names = _Names(known=known, upstream=top, reader=None)
-        yield from _template_problems(document["output"], "/output", names)
+        yield from _template_problems(document["output"], "/output", replace(names, upstream=top))
     settings = document.get("settings")
     if not isinstance(settings, dict):
         return
-    names = _Names(known=known, upstream=frozenset(), reader=None)
     if "timeout" in settings:
         yield from _template_problems(settings["timeout"], "/settings/timeout", names)
     concurrency = settings.get("concurrency")
@@ -244,7 +267,7 @@ def _document_expression_problems(
 def _template_problems(value: Any, pointer: str, names: _Names, depth: int = 0) -> Iterator[Problem]:
     """What is wrong with each text of a template: compiled whole, it would tell of the first one alone."""
     if isinstance(value, str):
-        yield from _check(lambda: compile_template(value), pointer, names)
+        yield from _check(compile_template, value, pointer, names)
     elif isinstance(value, dict | list):
         if depth >= MAX_TEMPLATE_DEPTH:
             yield Problem(pointer, "too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}")
@@ -253,9 +276,13 @@ def _template_problems(value: Any, pointer: str, names: _Names, depth: int = 0) 
             yield from _template_problems(item, f"{pointer}/{_escape(str(key))}", names, depth + 1)
 
 
-def _check(compiled: Any, pointer: str, names: _Names) -> Iterator[Problem]:
+def _check(
+    read: Callable[[str, Allowance], Expression | Template], text: str, pointer: str, names: _Names
+) -> Iterator[Problem]:
     try:
-        expression: Expression | Template = compiled()
+        expression = read(text, names.allowance)
+    except AllowanceSpent as spent:
+        raise _TooManyParts(pointer, spent) from None
     except ExpressionError as error:
         detail = f"{error.message} (at position {error.position} of `{error.expression}`)"
         yield Problem(pointer + (error.pointer or ""), error.code, detail)

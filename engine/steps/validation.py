@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -33,7 +34,11 @@ def validate_definition(document: object) -> list[Problem]:
     problems = list(schema_problems(_validator().iter_errors(document), "", FIELDS))
     problems += _step_problems(document)
     problems += _settings_problems(document.get("settings"))
-    problems += find_graph_problems(document, {step.name: step.ports for step in step_types()})
+    # One by one: what more than enough faults would take to find is not spent.
+    problems += islice(
+        find_graph_problems(document, {step.name: step.ports for step in step_types()}),
+        max(MAX_PROBLEMS - len(problems), 1),
+    )
     if not problems:
         problems += _conversion_problems(document)
     return sorted(problems[:MAX_PROBLEMS], key=_by_place)

@@ -79,6 +79,23 @@ def test_a_definition_has_at_most_one_mib(client: Client) -> None:
             assert "1,048,576" in assert_problem(answer, 413, "payload_too_large")["detail"]
 
 
+def test_expressions_that_take_long_to_read_are_refused_together(client: Client) -> None:
+    # As many as fit into 1 MiB: over twice as many as a definition may have.
+    dense = "{{ " + " + ".join(["1"] * 200) + " }}"
+    definition = define(*(transform(f"s{number}", v=[dense] * 120) for number in range(10)))
+    ((pointer, code),) = faults(client, definition)
+    assert (pointer.split("/")[1], code) == ("steps", "too_many_parts")
+    answer = client.http.post("/v1/workflows", json={"name": "Dense", "definition": definition})
+    assert answer.status_code == 201, answer.text
+    (problem,) = answer.json()["problems"]
+    assert problem["code"] == "too_many_parts"
+    assert "200,000" in problem["message"]
+    refusal = assert_problem(
+        client.http.post(f"/v1/workflows/{answer.json()['id']}/publish"), 422, "invalid_definition"
+    )
+    assert refusal["errors"] == [problem]
+
+
 @pytest.mark.parametrize(
     ("place", "pointer"),
     [

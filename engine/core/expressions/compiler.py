@@ -39,14 +39,20 @@ from engine.core.expressions.strings import compile_pattern, search
 from engine.core.expressions.values import kind_of
 
 _REFERENCE_LENGTH = 3
+# Reading the smallest pattern takes RE2 as long as so many instructions of a large one.
+_PATTERN_OVERHEAD = 60
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
-    """A closure, the fuel one evaluation costs outside its macros, its variables, and the paths it reads."""
+    """A closure, the fuel one evaluation costs outside its macros, its variables, and the paths it reads.
+
+    `instructions` is what RE2 has made of its constant patterns.
+    """
 
     evaluator: Evaluator
     cost: int
     variables: int
+    instructions: int
     references: frozenset[tuple[str, ...]]
 
 
@@ -58,6 +64,7 @@ def compile_node(node: Node) -> Compiled:
         evaluator=evaluator,
         cost=compiler.cost,
         variables=compiler.variables,
+        instructions=compiler.instructions,
         references=frozenset(compiler.references),
     )
 
@@ -66,6 +73,7 @@ class _Compiler:
     def __init__(self) -> None:
         self.cost = 0
         self.variables = 0
+        self.instructions = 0
         self.references: set[tuple[str, ...]] = set()
         self._slots: dict[str, int] = {}
         self._depth = 0
@@ -190,6 +198,7 @@ class _Compiler:
         arguments = tuple(self.compile(argument) for argument in node.arguments)
         self.cost += function.cost
         if pattern := _constant_pattern(node):
+            self.instructions += pattern.programsize + _PATTERN_OVERHEAD
             arguments, implementation = arguments[:1], lambda fuel, text: search(fuel, text, pattern)
         if len(arguments) == 1:
             return _call_with_one(implementation, arguments[0], position)

@@ -6,7 +6,7 @@ from typing import Any
 from engine.core.expressions.activation import Activation
 from engine.core.expressions.compiler import compile_node
 from engine.core.expressions.errors import EvaluationError, ExpressionError, LimitError
-from engine.core.expressions.fuel import DEFAULT_FUEL, Fuel
+from engine.core.expressions.fuel import DEFAULT_FUEL, Allowance, Fuel
 from engine.core.expressions.parser import parse
 from engine.core.expressions.results import PASSED_ON, release
 
@@ -15,14 +15,17 @@ class Expression:
     """A compiled expression.
 
     `references` are the paths it reads from the scope, as far as they are constant and at most three names long:
-    `("steps", "fetch", "output")`. Macro variables are not among them.
+    `("steps", "fetch", "output")`. Macro variables are not among them. `tokens` and `instructions` tell how much there
+    was to read, of its text and of its patterns.
     """
 
-    __slots__ = ("_cost", "_evaluator", "_variables", "references", "source")
+    __slots__ = ("_cost", "_evaluator", "_variables", "instructions", "references", "source", "tokens")
 
     def __init__(self, source: str) -> None:
-        compiled = compile_node(parse(source))
+        node, self.tokens = parse(source)
+        compiled = compile_node(node)
         self.source = source
+        self.instructions = compiled.instructions
         self.references = compiled.references
         self._evaluator = compiled.evaluator
         self._cost = compiled.cost
@@ -59,14 +62,17 @@ class Expression:
         return ExpressionError(error.code, error.message, error.position or 0, self.source)
 
 
-def compile_expression(source: str) -> Expression:
-    """An expression ready to evaluate; raises `ExpressionError` where the text is none."""
+def compile_expression(source: str, allowance: Allowance | None = None) -> Expression:
+    """An expression ready to evaluate; raises `ExpressionError` where the text is none, or `AllowanceSpent`."""
     if source.lstrip().startswith("{{"):
         # The commonest slip; a parser would tell of a map that is none.
         raise ExpressionError("expression_syntax", "an expression stands here as it is, without {{ and }}", 0, source)
     try:
-        return Expression(source)
+        expression = Expression(source)
     except EvaluationError as error:
         raise ExpressionError(error.code, error.message, error.position or 0, source) from None
     except RecursionError:
         raise ExpressionError("too_long", "expression is nested too deeply", 0, source[:80]) from None
+    if allowance is not None:
+        allowance.take(expression.tokens, expression.instructions)
+    return expression

@@ -11,6 +11,12 @@ MAX_DEPTH = 32
 MAX_PATTERN_LENGTH = 1024
 MAX_TEMPLATE_DEPTH = 64
 
+MAX_DEFINITION_TOKENS = 200_000
+"""Names, values, operators and brackets of all expressions of a definition: reading so many takes about a second."""
+
+MAX_DEFINITION_INSTRUCTIONS = 1_000_000
+"""What RE2 makes of all constant patterns of a definition, which takes about a second too."""
+
 MAX_TEXT_LENGTH = 256 * 1024
 """Characters of a string that an expression may build."""
 
@@ -26,6 +32,29 @@ TIME_COST = 15
 CONTAINER_COST = 5
 ERROR_COST = 50
 """Units of an error that `&&`, `||`, `all` or `exists` swallow."""
+
+
+class AllowanceSpent(Exception):
+    """A definition holds more expressions than it may; the message says of what, and how much it may have."""
+
+
+class Allowance:
+    """What is left of what a definition's expressions may have together, so that reading them takes a bounded time."""
+
+    __slots__ = ("instructions", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens = MAX_DEFINITION_TOKENS
+        self.instructions = MAX_DEFINITION_INSTRUCTIONS
+
+    def take(self, tokens: int, instructions: int) -> None:
+        """Take away what was read; raises `AllowanceSpent` once nothing is left."""
+        self.tokens -= tokens
+        self.instructions -= instructions
+        if self.tokens < 0:
+            raise AllowanceSpent(f"{MAX_DEFINITION_TOKENS:,} names, values, operators and brackets")
+        if self.instructions < 0:
+            raise AllowanceSpent(f"{MAX_DEFINITION_INSTRUCTIONS:,} instructions of patterns")
 
 
 class Fuel:

@@ -66,9 +66,13 @@ _PRECEDENCE: dict[str, int] = {
 _MACRO_ARGUMENTS = {name: (2, 3) if name == "map" else (2, 2) for name in MACROS}
 
 
-def parse(source: str) -> Node:
-    """The syntax tree of an expression; raises `EvaluationError` with the position of what cannot be read."""
-    return _Parser(source).parse()
+def parse(source: str) -> tuple[Node, int]:
+    """The syntax tree of an expression, and how many tokens it has.
+
+    Raises `EvaluationError` with the position of what cannot be read.
+    """
+    parser = _Parser(source)
+    return parser.parse(), parser.tokens
 
 
 class _Parser:
@@ -77,6 +81,11 @@ class _Parser:
         self._index = 0
         self._nodes = 0
         self._depth = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens there are, the end not counted."""
+        return len(self._tokens) - 1
 
     def parse(self) -> Node:
         if self._peek().kind == "end":

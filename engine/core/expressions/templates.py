@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.core.expressions.errors import ErrorCode, EvaluationError, ExpressionError
 from engine.core.expressions.expression import Expression, compile_expression
-from engine.core.expressions.fuel import MAX_SOURCE_LENGTH, MAX_TEMPLATE_DEPTH, Fuel
+from engine.core.expressions.fuel import MAX_SOURCE_LENGTH, MAX_TEMPLATE_DEPTH, Allowance, Fuel
 from engine.core.expressions.lexer import find_template_end
 from engine.core.expressions.values import encode_json, format_scalar
 
@@ -21,11 +21,11 @@ class Template:
 
     __slots__ = ("_renderer", "_value", "references")
 
-    def __init__(self, value: Any) -> None:
-        references: set[tuple[str, ...]] = set()
+    def __init__(self, value: Any, allowance: Allowance | None = None) -> None:
+        reading = _Reading(allowance)
         self._value = value
-        self._renderer = _compile(value, "", references, 0)
-        self.references = frozenset(references)
+        self._renderer = _compile(value, "", reading, 0)
+        self.references = frozenset(reading.references)
 
     @property
     def is_constant(self) -> bool:
@@ -47,23 +47,33 @@ class Template:
         return self._renderer(scope, Fuel() if fuel is None else fuel, null_safe)
 
 
-def compile_template(value: Any) -> Template:
-    """A template from any JSON value; raises `ExpressionError` for the first text at fault."""
-    return Template(value)
+def compile_template(value: Any, allowance: Allowance | None = None) -> Template:
+    """A template from any JSON value; raises `ExpressionError` for the first text at fault, or `AllowanceSpent`."""
+    return Template(value, allowance)
 
 
-def _compile(value: Any, pointer: str, references: set[tuple[str, ...]], depth: int) -> _Renderer | None:
+class _Reading:
+    """What the expressions of one template name, and what is left of what they may have."""
+
+    __slots__ = ("allowance", "references")
+
+    def __init__(self, allowance: Allowance | None) -> None:
+        self.allowance = allowance
+        self.references: set[tuple[str, ...]] = set()
+
+
+def _compile(value: Any, pointer: str, reading: _Reading, depth: int) -> _Renderer | None:
     """What renders `value`, or None where it is constant."""
     kind = type(value)
     if kind is str:
-        return _compile_text(value, pointer, references) if _OPENING in value else None
+        return _compile_text(value, pointer, reading) if _OPENING in value else None
     if kind is not dict and kind is not list:
         return None
     if depth >= MAX_TEMPLATE_DEPTH:
         raise ExpressionError("too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}", 0, "", pointer)
     parts: list[tuple[Any, _Renderer]] = []
     for key, item in value.items() if kind is dict else enumerate(value):
-        renderer = _compile(item, f"{pointer}/{_escape(key)}", references, depth + 1)
+        renderer = _compile(item, f"{pointer}/{_escape(key)}", reading, depth + 1)
         if renderer is not None:
             parts.append((key, renderer))
     return _container(value, parts) if parts else None
@@ -81,14 +91,14 @@ def _container(value: Any, parts: Sequence[tuple[Any, _Renderer]]) -> _Renderer:
     return render
 
 
-def _compile_text(text: str, pointer: str, references: set[tuple[str, ...]]) -> _Renderer:
+def _compile_text(text: str, pointer: str, reading: _Reading) -> _Renderer:
     parts: list[str | Expression] = []
     cursor = 0
     while (opening := text.find(_OPENING, cursor)) >= 0:
         if opening > cursor:
             parts.append(text[cursor:opening])
-        expression, cursor = _compile_part(text, opening + len(_OPENING), pointer)
-        references.update(expression.references)
+        expression, cursor = _compile_part(text, opening + len(_OPENING), pointer, reading)
+        reading.references.update(expression.references)
         parts.append(expression)
     if cursor < len(text):
         parts.append(text[cursor:])
@@ -97,7 +107,7 @@ def _compile_text(text: str, pointer: str, references: set[tuple[str, ...]]) -> 
     return _mixed(parts, pointer)
 
 
-def _compile_part(text: str, start: int, pointer: str) -> tuple[Expression, int]:
+def _compile_part(text: str, start: int, pointer: str, reading: _Reading) -> tuple[Expression, int]:
     """The expression that starts at `start`, and where the text goes on after it."""
     try:
         end = find_template_end(text, start)
@@ -109,7 +119,7 @@ def _compile_part(text: str, start: int, pointer: str) -> tuple[Expression, int]
         position = min(max((error.position or 0) - start - skipped, 0), len(source.strip()))
         raise ExpressionError(error.code, error.message, position, source.strip(), pointer) from None
     try:
-        return compile_expression(text[start:end].strip()), end + len(_CLOSING)
+        return compile_expression(text[start:end].strip(), reading.allowance), end + len(_CLOSING)
     except ExpressionError as error:
         error.pointer = pointer
         raise

@@ -170,3 +170,78 @@ def test_two_thousand_steps_in_a_row_are_no_fault() -> None:
     steps = [decide("true", step_id="s0")]
     steps += [decide(f"steps.s{i - 1}.output", f"s{i - 1}", step_id=f"s{i}") for i in range(1, 2000)]
     assert validate_definition(define(*steps)) == []
+
+
+RICH = (
+    "Order {{ trigger.body.id }} of {{ trigger.body.customer.name }}: {{ input.total > 100 ? 'large' : 'small' }} "
+    "{{ size(input.items.filter(i, i.price > 10 && i.count > 2)) }}"
+)
+
+
+def rich_step(step_id: str) -> dict[str, Any]:
+    """A step with as many expressions as a busy one has."""
+    return {
+        "id": step_id,
+        "type": "http",
+        "with": {
+            "method": "POST",
+            "url": "https://shop.example/orders/{{ trigger.body.id }}?at={{ trigger.received_at }}",
+            "headers": {"X-Known": "{{ trigger.headers['x-known'].matches('^[A-Z]{2,3}-[0-9]{6}$') }}"},
+            "json": {"text": RICH, "total": "{{ input.price * input.count + input.shipping }}"},
+        },
+    }
+
+
+def test_the_most_steps_may_all_be_rich_in_expressions() -> None:
+    assert validate_definition(define(*(rich_step(f"s{number}") for number in range(2000)))) == []
+
+
+SUM = " + ".join(["1"] * 200)
+PATTERN = "input.a.matches('[a-z]{{1,999}}{number}')"
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer", "words"),
+    [
+        # 399 tokens each: the 502nd is beyond 200,000.
+        ([f"{{{{ {SUM} }}}}"] * 600, "/steps/0/with/values/v/501", "200,000 names"),
+        (["".join([f"{{{{ {SUM} }}}}"] * 600)], "/steps/0/with/values/v/0", "200,000 names"),
+        (
+            [f"{{{{ {PATTERN.format(number=number)} }}}}" for number in range(600)],
+            "/steps/0/with/values/v/4",
+            "1,000,000 instructions",
+        ),
+    ],
+    ids=["texts", "one text", "patterns"],
+)
+def test_more_expressions_than_can_be_read_soon_are_refused_where_it_is_too_much(
+    values: list[str], pointer: str, words: str
+) -> None:
+    shape = {"id": "a", "type": "transform", "with": {"values": {"v": [*values, "{{ 1 + }}"]}}}
+    (problem,) = validate_definition(define(shape))
+    assert (problem.code, problem.pointer[: len(pointer)]) == ("too_many_parts", pointer)
+    assert words in problem.message
+    assert "`workflow` steps" in problem.message
+
+
+def test_expressions_of_all_places_count_together() -> None:
+    half = [f"{{{{ {SUM} }}}}"] * 251
+    loop = {
+        "id": "each",
+        "type": "foreach",
+        "with": {"items": "[1]"},
+        "steps": [{"id": "a", "type": "transform", "with": {"values": {"v": half}}}],
+    }
+    assert validate_definition(define(loop)) == []
+    (problem,) = validate_definition(define(loop, output=half))
+    assert (problem.code, problem.pointer.split("/")[1]) == ("too_many_parts", "output")
+
+
+def test_faults_before_too_many_expressions_are_told_as_well() -> None:
+    values = ["{{ 1 + }}", *([f"{{{{ {SUM} }}}}"] * 600), "{{ 2 + }}"]
+    shape = {"id": "a", "type": "transform", "with": {"values": {"v": values}}, "surprise": 1}
+    problems = validate_definition(define(shape, decide("nobody")))
+    assert {problem.code for problem in problems} == {"unknown_field", "expression_syntax", "too_many_parts"}
+    assert [problem.pointer for problem in problems if problem.code == "expression_syntax"] == [
+        "/steps/0/with/values/v/0"
+    ]
