@@ -74,7 +74,7 @@ def run_command(*arguments: str, **extra: str) -> subprocess.CompletedProcess[st
         env=clean_environment(**extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

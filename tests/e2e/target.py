@@ -193,8 +193,8 @@ class Target:
         ]
 
     def answered_at(self, path: str) -> float:
-        """When the first answer at `path` was ready to be sent."""
-        return next(at for at, answered in self._server.answered if answered == self._prefix + path)
+        """When the latest answer at `path` was ready to be sent."""
+        return next(at for at, answered in reversed(self._server.answered) if answered == self._prefix + path)
 
     def wait(self, path: str, count: int = 1, *, seconds: float = PATIENCE_SECONDS) -> list[Received]:
         """The requests to `path` once there are at least `count`."""

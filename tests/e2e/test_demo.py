@@ -38,7 +38,7 @@ class Visitor:
     def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         environment = {**self.environment, **extra}
         return subprocess.run(
-            [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=100, check=False
         )
 
     @contextmanager
@@ -80,7 +80,7 @@ class Going:
     def press_ctrl_c(self) -> tuple[int, str, str]:
         """The exit code, and the rest of what is told and of what is printed."""
         self.process.send_signal(signal.SIGINT)
-        printed, told = self.process.communicate(timeout=60)
+        printed, told = self.process.communicate(timeout=100)
         return self.process.returncode, told, printed
 
     @property

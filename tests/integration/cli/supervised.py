@@ -1,8 +1,8 @@
 """A supervisor over small children, as a program: for the tests beside it.
 
-Prints a JSON line at every change: the process ids by name. Children: `steady` lives, `short` ends at once with the
-code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted. One that has its signal handler in
-place leaves a file of its process id in MARKS.
+Prints a JSON line at every change: when it was, by the monotonic clock, and the process ids by name. Children: `steady`
+lives, `short` ends at once with the code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted.
+One that has its signal handler in place leaves a file of its process id in MARKS.
 """
 
 import json
@@ -45,7 +45,8 @@ children = [Child(name, CHOICES[name]) for name in os.environ["ROLES"].split(","
 
 
 def tell() -> None:
-    sys.stdout.write(json.dumps({child.name: child.pid for child in children}) + "\n")
+    pids = {child.name: child.pid for child in children}
+    sys.stdout.write(json.dumps({"at": time.monotonic(), "pids": pids}) + "\n")
     sys.stdout.flush()
 
 
