@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cli.bench.processes import cpu_seconds, descendants, machine_busy_seconds, pss_mib
 from cli.bench.product import BenchProduct
+from cli.report import progress
 
 _WAITING = """
 SELECT (SELECT count(*) FROM outbox) AS outbox,
@@ -52,7 +53,13 @@ class Sampler:
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            try:
+                await self._task
+            except asyncio.CancelledError:
+                pass
+            except Exception as error:
+                # The load test is worth something without it, and bounds of what was not measured are missed.
+                progress(f"nothing more was measured: {type(error).__name__}: {error}")
         if self._connection is not None:
             await self._connection.close()
 

@@ -42,10 +42,11 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX ingest_minute_counted_at_idx ON ingest_minute (is_settled, counted_at)",
-    # An event that waits for its run, with what the run will be given.
+    # An event that waits for its run, with what the run will be given. `place`: the order in which they came.
     """
     CREATE TABLE held_event (
         event_id uuid NOT NULL CONSTRAINT held_event_pkey PRIMARY KEY,
+        place bigint GENERATED ALWAYS AS IDENTITY,
         trigger_id uuid NOT NULL,
         kind text NOT NULL,
         key text NOT NULL,
@@ -54,7 +55,7 @@ STATEMENTS = (
         trigger bytea NOT NULL
     ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)
     """,
-    "CREATE INDEX held_event_group_idx ON held_event (trigger_id, kind, key, event_id)",
+    "CREATE INDEX held_event_group_idx ON held_event (trigger_id, kind, key, place)",
     # Events of a trigger that are held together, and when somebody has to look at them. `starts`: of a throttle.
     """
     CREATE TABLE held_group (

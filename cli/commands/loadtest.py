@@ -35,6 +35,7 @@ def command(
         raise click.UsageError("loadtest reads CPU and memory from /proc, which only Linux has.")
     try:
         # Only here: a package of the product has no load tests, and Locust is no dependency of it.
+        from loadtests.api import RefusedCall  # noqa: PLC0415 - see above
         from loadtests.locust_process import LocustFailed  # noqa: PLC0415 - see above
         from loadtests.profiles import MOST_EVENTS, MOST_RATE, PROFILES  # noqa: PLC0415 - see above
         from loadtests.runner import Options, adjust, run_load_test  # noqa: PLC0415 - see above
@@ -55,7 +56,7 @@ def command(
     def run() -> int:
         try:
             return run_load_test(options)
-        except LocustFailed as error:
+        except (LocustFailed, RefusedCall) as error:
             progress(str(error))
             return 2
 

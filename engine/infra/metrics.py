@@ -35,6 +35,8 @@ INGEST_EVENTS = _counter("ingest_events", "Inbound events by what became of them
 INGEST_BATCH_ROWS = _histogram("ingest_batch_rows", "Inbound events committed together", buckets=_SIZES)
 INGEST_WAITING = _gauge("ingest_waiting", "Inbound events that wait for their commit")
 INGEST_DRIFT = _gauge("ingest_drift", "Events by which acceptance and receipts differ, as the reconciler counts them")
+HELD_RELEASED = _counter("held_released", "Runs started for events that were held back, by the rule", "kind")
+HELD_LATE_SECONDS = _histogram("held_late_seconds", "Time by which held events started late", buckets=_LONG)
 STREAM_CLIENTS = _gauge("stream_clients", "Open live streams")
 
 # Runs and steps

@@ -12,6 +12,7 @@ from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
 from engine.relay.loop import Relay
+from engine.relay.releaser import Releaser
 from engine.relay.scheduler import Scheduler
 
 # Short, because a batch waits for Redis inside a transaction.
@@ -19,7 +20,7 @@ _REDIS_SECONDS = 2.0
 
 
 def run_relay(settings: Settings) -> int:
-    """Publish the outbox and fire schedules, or stand by, until SIGTERM or SIGINT; the exit code."""
+    """Publish, fire schedules and release what is held, or stand by, until SIGTERM or SIGINT; the exit code."""
     configure_logging(settings, "relay")
     configure_telemetry(settings, "relay")
     try:
@@ -31,11 +32,12 @@ def run_relay(settings: Settings) -> int:
 
 async def _run(settings: Settings) -> None:
     redis = create_redis(settings, name="relay", timeout=_REDIS_SECONDS, retries=1)
-    relay, scheduler = Relay(settings, redis), Scheduler(settings)
+    relay, scheduler, releaser = Relay(settings, redis), Scheduler(settings), Releaser(settings)
 
     def stop() -> None:
         relay.stop()
         scheduler.stop()
+        releaser.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,6 +47,7 @@ async def _run(settings: Settings) -> None:
         async with asyncio.TaskGroup() as duties:
             duties.create_task(relay.run())
             duties.create_task(scheduler.run())
+            duties.create_task(releaser.run())
     finally:
         figures.cancel()
         with contextlib.suppress(asyncio.CancelledError):

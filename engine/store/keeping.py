@@ -6,22 +6,26 @@ from typing import Literal
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
 from engine.store.starts import STALE, Accepted, Repeat, find_first
+
+# Of each trigger, so many of the last payloads that its filter left out are kept, and for a moment a few more.
+KEPT_PAYLOADS = 20
 
 HoldKind = Literal["throttle", "debounce", "batch"]
 
 # As with starts, what the event was made from is checked here, and a dedup key is taken by what is held back. What a
 # filter leaves out takes none: once the filter is mended, the same event may come again.
 # Everybody locks groups in the order of their keys, so that no two wait for each other.
-_KEEP = """
+_KEEP = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
                          $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::int[], $13::float8[],
-                         $14::bytea[], $15::text[])
+                         $14::bytea[], $15::text[]) WITH ORDINALITY
         AS given (event_id, workspace_id, workflow_id, trigger_id, trigger_updated_at, at, outcome, reason, dedup_key,
-                  kind, key, size, period_seconds, trigger, traceparent)
+                  kind, key, size, period_seconds, trigger, traceparent, place)
 ), known AS MATERIALIZED (
     SELECT id AS event_id, outcome FROM inbound_event WHERE id IN (SELECT event_id FROM given)
 ), current AS MATERIALIZED (
@@ -44,9 +48,22 @@ WITH given AS MATERIALIZED (
 ), tally AS (
     INSERT INTO ingest_tally (workspace_id, minute, accepted)
     SELECT workspace_id, date_trunc('minute', at), count(*) FROM accepted GROUP BY 1, 2
+), payloads AS (
+    INSERT INTO filtered_payload (event_id, trigger_id, payload)
+    SELECT event_id, trigger_id, trigger FROM accepted WHERE outcome = 'filtered' AND trigger <> ''
+), trimmed AS (
+    DELETE FROM filtered_payload WHERE event_id IN (
+        SELECT old.event_id FROM (SELECT DISTINCT trigger_id FROM accepted WHERE outcome = 'filtered') AS origin
+        CROSS JOIN LATERAL (
+            SELECT event_id FROM filtered_payload WHERE filtered_payload.trigger_id = origin.trigger_id
+            ORDER BY event_id DESC OFFSET {KEPT_PAYLOADS} LIMIT 1
+        ) AS newest
+        JOIN filtered_payload AS old ON old.trigger_id = origin.trigger_id AND old.event_id <= newest.event_id
+        FOR UPDATE OF old SKIP LOCKED)
 ), events AS (
     INSERT INTO held_event (event_id, trigger_id, kind, key, dedup_key, traceparent, trigger)
     SELECT event_id, trigger_id, kind, key, dedup_key, traceparent, trigger FROM accepted WHERE outcome = 'pending'
+    ORDER BY place
 ), groups AS (
     INSERT INTO held_group (trigger_id, kind, key, workspace_id, workflow_id, size, period_seconds, waiting,
                             first_at, last_at, due_at)
@@ -74,7 +91,7 @@ WITH given AS MATERIALIZED (
 )
 SELECT event_id, outcome <> 'duplicate' AS is_kept FROM known UNION ALL
 SELECT current.event_id, accepted.event_id IS NOT NULL FROM current LEFT JOIN accepted USING (event_id)
-"""
+"""  # noqa: S608 - put together of constants of this module
 
 
 class Hold(Struct, frozen=True, kw_only=True):
@@ -89,7 +106,8 @@ class Hold(Struct, frozen=True, kw_only=True):
 class Kept(Struct, frozen=True, kw_only=True):
     """An event that is accepted without a run: filtered, or pending where it is held.
 
-    Its trigger must be enabled and as it was at `trigger_updated_at`. `trigger` is the JSON that its run will see.
+    Its trigger must be enabled and as it was at `trigger_updated_at`. `trigger` is the JSON that its run will see; of a
+    filtered one, what is shown to people.
     """
 
     event_id: UUID
@@ -110,7 +128,7 @@ async def keep_events(connection: asyncpg.Connection, events: Sequence[Kept]) ->
 
     May be repeated after a lost answer: what is there already is neither written nor counted again.
     """
-    columns = zip(*(_row(event) for event in events), strict=True)
+    columns = zip(*(_row(event) for event in _without_old_payloads(events)), strict=True)
     is_kept = {row["event_id"]: row["is_kept"] for row in await connection.fetch(_KEEP, *columns)}
     repeats = [event for event in events if is_kept.get(event.event_id) is False]
     outcomes = await find_first(connection, [_as_repeat(event) for event in repeats]) if repeats else {}
@@ -119,6 +137,20 @@ async def keep_events(connection: asyncpg.Connection, events: Sequence[Kept]) ->
         again = await keep_events(connection, missed)
         outcomes |= {event.event_id: outcome for event, outcome in zip(missed, again, strict=True)}
     return [_kept(event) if is_kept.get(event.event_id) else outcomes.get(event.event_id, STALE) for event in events]
+
+
+def _without_old_payloads(events: Sequence[Kept]) -> list[Kept]:
+    """The events without the payloads that would be trimmed at once: a flood need not be written only for that."""
+    left: dict[UUID, int] = {}
+    slim = []
+    for event in reversed(events):
+        if event.hold is None:
+            left[event.trigger_id] = left.get(event.trigger_id, KEPT_PAYLOADS) - 1
+            if left[event.trigger_id] < 0:
+                slim.append(msgspec.structs.replace(event, trigger=b""))
+                continue
+        slim.append(event)
+    return slim[::-1]
 
 
 def _kept(event: Kept) -> Accepted:

@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Ledger:
         self._accepted: set[str] = set()
         self._shown: list[set[str]] = []
         self._streams_open = 0
-        self._watchers = 0
+        self._waiting = 0
         self.has_begun = Event()
         self.is_over = False
         self.is_closed = False
@@ -73,9 +74,14 @@ class Ledger:
         self._streams_open += 1
         return shown
 
-    def watch(self, change: int) -> None:
-        """A watcher has begun to follow a run (1), or has done so (-1)."""
-        self._watchers += change
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Somebody reads, or follows a run, for the time of the block: the end waits for that."""
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def finish(self, crashes: Mapping[int, Mapping[str, Any]]) -> None:
         """Everything is sent and answered: wait until the streams have shown it, and close the books.
@@ -84,10 +90,10 @@ class Ledger:
         """
         self.is_over = True
         deadline = time.perf_counter() + self._plan.drain_seconds
-        while (self._watchers or self._is_left_out()) and time.perf_counter() < deadline:
+        while (self._waiting or self._is_left_out()) and time.perf_counter() < deadline:
             gevent.sleep(LOOK_SECONDS)
-        if self._watchers:
-            note(self.seen.stream_errors, f"{self._watchers} streams of runs did not come to their end")
+        if self._waiting:
+            note(self.seen.stream_errors, f"{self._waiting} reads and streams of runs did not come to their end")
         for _ in range(self._plan.workspace_streams - self._streams_open):
             note(self.seen.stream_errors, "a stream of the workspace was never open")
         for crash in crashes.values():

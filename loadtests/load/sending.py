@@ -107,12 +107,13 @@ class Sender:
 def read(ledger: Ledger, user: object, path: str, name: str, check: str) -> None:
     """Read something of the API as a user of Locust; the answer must hold the member `check`."""
     began = time.perf_counter()
-    with user.client.get(path, name=name, catch_response=True) as response:  # type: ignore[attr-defined]  # FastHttpUser
-        error = None
-        if response.status_code != 200:  # noqa: PLR2004 - HTTP
-            error = f"GET {name} answered {response.status_code}"
-        elif check not in msgspec.json.decode(response.content or b"{}"):
-            error = f"GET {name} answered without {check}"
-        if error:
-            response.failure(error)
-    ledger.record_read((time.perf_counter() - began) * 1000, error)
+    with ledger.waiting():
+        with user.client.get(path, name=name, catch_response=True) as response:  # type: ignore[attr-defined]  # FastHttpUser
+            error = None
+            if response.status_code != 200:  # noqa: PLR2004 - HTTP
+                error = f"GET {name} answered {response.status_code}"
+            elif check not in msgspec.json.decode(response.content or b"{}"):
+                error = f"GET {name} answered without {check}"
+            if error:
+                response.failure(error)
+        ledger.record_read((time.perf_counter() - began) * 1000, error)

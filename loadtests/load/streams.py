@@ -59,24 +59,22 @@ class Streams:
 
     def follow_run(self, run_id: str) -> None:
         """Read a run's stream to its end: every seq from 1 on, and an end at last."""
-        self._ledger.watch(1)
         seq, ended, began = 0, False, time.perf_counter()
         try:
-            for frame in self._open(f"/v1/runs/{run_id}/stream", "", lambda: None):
-                if not frame.id:
-                    continue
-                if frame.data["seq"] != seq + 1:
-                    note(self._ledger.seen.gaps, f"{run_id}: {frame.data['seq']} after {seq}")
-                seq, ended = frame.data["seq"], frame.event in ENDS
-            if ended:
-                self._ledger.seen.run_streams_ended += 1
-            else:
-                note(self._ledger.seen.gaps, f"{run_id}: no end after {seq}")
-            self._tell("/v1/runs/{id}/stream, whole", (time.perf_counter() - began) * 1000)
+            with self._ledger.waiting():
+                for frame in self._open(f"/v1/runs/{run_id}/stream", "", lambda: None):
+                    if not frame.id:
+                        continue
+                    if frame.data["seq"] != seq + 1:
+                        note(self._ledger.seen.gaps, f"{run_id}: {frame.data['seq']} after {seq}")
+                    seq, ended = frame.data["seq"], frame.event in ENDS
+                if ended:
+                    self._ledger.seen.run_streams_ended += 1
+                else:
+                    note(self._ledger.seen.gaps, f"{run_id}: no end after {seq}")
+            tell(self._environment, "SSE", "/v1/runs/{id}/stream, whole", (time.perf_counter() - began) * 1000)
         except Exception as error:
             note(self._ledger.seen.stream_errors, f"{run_id}: {type(error).__name__}: {error}")
-        finally:
-            self._ledger.watch(-1)
 
     def _show(self, frame: Frame, shown: set[str]) -> None:
         run_id = frame.data["run_id"]
@@ -85,10 +83,7 @@ class Streams:
         shown.add(run_id)
         late = (time.time() - datetime.fromisoformat(frame.data["at"]).timestamp()) * 1000
         self._ledger.seen.end_to_stream_ms.append(late)
-        self._tell("/v1/stream, end to here", late)
-
-    def _tell(self, name: str, milliseconds: float) -> None:
-        tell(self._environment, "SSE", name, milliseconds)
+        tell(self._environment, "SSE", "/v1/stream, end to here", late)
 
     def _open(self, path: str, last_id: str, begin: Callable[[], None]) -> Iterator[Frame]:
         """The frames of a stream, until it ends; `begin` is called when it is open."""

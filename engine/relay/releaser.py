@@ -1,0 +1,340 @@
+"""The releaser: one relay of all starts the runs of events that were held back, once they are due.
+
+It sleeps until the next group is due. A bell tells of new ones, and it looks once a second in case none was heard.
+There is one for the sake of economy: groups are locked, so that several would do no harm.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Struct
+
+from engine.core.queueing import announce_queued, make_queued_event
+from engine.infra import metrics
+from engine.infra.backoff import Backoff
+from engine.infra.bell import HELD_CHANNEL
+from engine.infra.database import DATABASE_ERRORS
+from engine.infra.ids import moment_of, new_id
+from engine.infra.settings import Settings
+from engine.infra.telemetry import new_traceparent
+from engine.relay.listener import ANSWER_SECONDS, Session
+from engine.store import held
+from engine.store.held import GroupMove, HeldEvent, HeldGroup
+from engine.store.starts import Start, accept_starts
+from engine.triggers.faults import OWN_FAULTS, is_own_fault
+from engine.triggers.flow import (
+    FlowConfig,
+    Group,
+    count_due,
+    find_rule,
+    join_events,
+    next_look,
+    read_rule,
+    recent_starts,
+)
+
+BATCH_GROUPS = 50
+# Of one group in one transaction; the rest follows in the next one.
+MOST_EVENTS = 500
+MOST_DISCARDED = 2000
+MOST_BYTES = 4 * 1024 * 1024
+LOOK_SECONDS = 1.0
+STANDBY_SECONDS = 0.5
+LOCKED_SECONDS = 0.02
+BATCH_SECONDS = 30.0
+# A trigger that is switched off is looked at again after this, and one that cannot be released.
+PAUSED_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
+_decode_config = msgspec.json.Decoder(FlowConfig).decode
+
+
+class _Changed(Exception):
+    """A trigger or workflow was changed while its events were released: they are looked at anew."""
+
+
+class _Release(Struct, kw_only=True):
+    """What is released of one group: runs, and the events of each; then what the group is."""
+
+    group: HeldGroup
+    state: Group
+    is_lifted: bool
+    take: int
+    events: list[HeldEvent] = []
+    starts: list[Start] = []
+
+
+class ReleaserSession(Session):
+    """A session that holds the releaser's lock and hears of held events."""
+
+    async def try_lead(self) -> bool:
+        """Take the lock if it is free, and then hear the bell."""
+        if not await held.try_releasing(self.connection, ANSWER_SECONDS):
+            return False
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self.connection.add_listener(HELD_CHANNEL, self._on_bell)
+        return True
+
+
+class Releaser:
+    """Releases until stopped, whatever happens to PostgreSQL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._is_stopping = False
+        self._session: ReleaserSession | None = None
+        self._pause = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, give the lock up, and let `run` return."""
+        self._is_stopping = True
+        self._pause.set()
+        if self._session is not None:
+            self._session.alarm.set()
+
+    async def run(self) -> None:
+        """Release, or stand by until the one who does is gone."""
+        backoff = Backoff(0.1, 1.0)
+        while not self._is_stopping:
+            try:
+                self._session = await ReleaserSession.open(self._settings)
+                await self._serve(self._session, backoff)
+            except DATABASE_ERRORS as error:
+                _log.warning("releasing_interrupted", error=repr(error))
+                await self._sleep(backoff.pause())
+            except Exception:
+                # A fault of ours: what is due stays due.
+                _log.exception("releaser_failed")
+                await self._sleep(backoff.pause())
+            finally:
+                if self._session is not None:
+                    await self._session.close()
+                    self._session = None
+
+    async def _serve(self, session: ReleaserSession, backoff: Backoff) -> None:
+        while not await session.try_lead():
+            await session.rest(STANDBY_SECONDS)
+            if self._is_stopping:
+                return
+        _log.info("releaser_leads")
+        while not self._is_stopping:
+            wait = await held.find_next_release(session.connection, ANSWER_SECONDS)
+            backoff.reset()
+            if wait is None or wait > 0:
+                await session.rest(LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS))
+            elif not await release_due(session.connection):
+                # Somebody is about to add to it.
+                await session.rest(LOCKED_SECONDS)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past `stop`."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
+        await self._pause.wait()
+        timer.cancel()
+        if not self._is_stopping:
+            self._pause.clear()
+
+
+async def release_due(connection: asyncpg.Connection) -> int:
+    """Release a batch of groups that are due; how many were looked at."""
+    groups: list[HeldGroup] = []
+    try:
+        runs = await _release(connection, groups, None)
+    except _Changed:
+        runs = 0
+    except OWN_FAULTS as error:
+        if connection.is_closed() or not is_own_fault(error):
+            raise
+        runs = await _release_each(connection, groups)
+    if runs:
+        metrics.RUNS_CREATED.labels("webhook").inc(runs)
+        await held.ring_outbox(connection)
+    return len(groups)
+
+
+async def _release_each(connection: asyncpg.Connection, groups: Sequence[HeldGroup]) -> int:
+    """One of them cannot be released: it must not keep the others up."""
+    runs = 0
+    for group in groups:
+        name = (group.trigger_id, group.kind, group.key)
+        try:
+            runs += await _release(connection, [], name)
+        except _Changed:
+            continue
+        except OWN_FAULTS as error:
+            if connection.is_closed() or not is_own_fault(error):
+                raise
+            _log.exception("held_events_not_released", trigger_id=str(group.trigger_id), kind=group.kind)
+            await held.put_off(connection, name, PAUSED_SECONDS)
+    return runs
+
+
+async def _release(connection: asyncpg.Connection, groups: list[HeldGroup], only: tuple[UUID, str, str] | None) -> int:
+    """Start what is due, and say what is left and when, in one transaction; how many runs were started."""
+    async with asyncio.timeout(BATCH_SECONDS), connection.transaction():
+        groups += await held.take_groups(connection, BATCH_GROUPS, only)
+        moves = [await _discard(connection, group) for group in groups if group.is_gone]
+        releases = [_plan(group) for group in groups if group.is_live and not group.is_gone]
+        await _read_events(connection, [release for release in releases if release.take])
+        starts = [start for release in releases for start in release.starts]
+        if starts and any(outcome.run_id is None for outcome in await accept_starts(connection, starts)):
+            raise _Changed
+        await _mark(connection, releases)
+        moves += [_move(release) for release in releases]
+        moves += [_pause(group) for group in groups if not group.is_live and not group.is_gone]
+        await held.move_groups(connection, moves)
+    for release in releases:
+        if release.starts:
+            metrics.HELD_RELEASED.labels(release.group.kind).inc(len(release.starts))
+            metrics.HELD_LATE_SECONDS.observe((release.group.now - release.group.due_at).total_seconds())
+    return len(starts)
+
+
+def _plan(group: HeldGroup) -> _Release:
+    rule = find_rule(_decode_config(group.config or b"{}"))
+    now_kind, size, period = (None, group.size, group.period_seconds) if rule is None else read_rule(rule)
+    is_lifted = now_kind != group.kind
+    state = Group(
+        kind=group.kind,  # type: ignore[arg-type]  # the table allows no other
+        size=group.size if is_lifted else size,
+        period_seconds=group.period_seconds if is_lifted else period,
+        waiting=group.waiting,
+        first_at=group.first_at,
+        last_at=group.last_at,
+        starts=list(group.starts),
+    )
+    return _Release(
+        group=group,
+        state=state,
+        is_lifted=is_lifted,
+        take=min(MOST_EVENTS if group.kind == "throttle" else 1000, count_due(state, group.now, is_lifted=is_lifted)),
+    )
+
+
+async def _read_events(connection: asyncpg.Connection, releases: Sequence[_Release]) -> None:
+    """Read what is released, and make the runs of it."""
+    in_order = [release for release in releases if release.group.kind != "debounce"]
+    if in_order:
+        found = await held.read_first_events(
+            connection, [release.group for release in in_order], [release.take for release in in_order], MOST_BYTES
+        )
+        for release, events in zip(in_order, found, strict=True):
+            release.events = events
+            taken = [event for event in events if event.trigger is not None]
+            if release.group.kind == "throttle":
+                release.starts = [_make_start(release.group, _read_trigger(event), event) for event in taken]
+            elif taken:
+                joined = join_events([event.trigger or b"" for event in taken])
+                release.starts = [_make_start(release.group, joined, taken[-1])]
+    for release in releases:
+        if release.group.kind == "debounce":
+            last = await held.read_last_event(connection, release.group)
+            release.starts = [] if last is None else [_make_start(release.group, _read_trigger(last), last)]
+
+
+def _read_trigger(event: HeldEvent) -> dict[str, Any]:
+    return msgspec.json.decode(event.trigger or b"{}", type=dict[str, msgspec.Raw])
+
+
+def _make_start(group: HeldGroup, trigger: dict[str, Any], event: HeldEvent) -> Start:
+    if group.version_id is None or group.version is None or group.workflow_name is None:
+        raise ValueError("a live trigger has a published workflow")
+    at, run_id = group.now, new_id(group.now)
+    traceparent = event.traceparent or new_traceparent()
+    return Start(
+        run_id=run_id,
+        workspace_id=group.workspace_id,
+        workflow_id=group.workflow_id,
+        version_id=group.version_id,
+        version=group.version,
+        trigger_id=group.trigger_id,
+        trigger_type=group.type or "webhook",
+        at=at,
+        queued=make_queued_event(
+            at=at,
+            trigger=trigger,
+            run_input={},
+            workflow_id=group.workflow_id,
+            workflow_name=group.workflow_name,
+            version=group.version,
+            traceparent=traceparent,
+        ),
+        message=announce_queued(at=at, run_id=run_id, workspace_id=group.workspace_id, workflow_id=group.workflow_id),
+        traceparent=traceparent,
+        trigger_updated_at=group.updated_at,
+    )
+
+
+async def _mark(connection: asyncpg.Connection, releases: Sequence[_Release]) -> None:
+    """Let receipts tell of the runs, and count what is left."""
+    pairs: list[tuple[UUID, UUID]] = []
+    for release in releases:
+        state = release.state
+        if not release.take:
+            continue
+        if release.group.kind == "debounce":
+            if release.starts:
+                await held.mark_group_started(connection, release.group, release.starts[0].run_id)
+            state.waiting = 0
+            continue
+        taken = [event for event in release.events if event.trigger is not None]
+        runs = release.starts if release.group.kind == "throttle" else release.starts * len(taken)
+        pairs += [(event.event_id, start.run_id) for event, start in zip(taken, runs, strict=True)]
+        rest = next((event for event in release.events if event.trigger is None), None)
+        state.waiting = 0 if rest is None else max(1, state.waiting - len(taken))
+        if rest is not None:
+            state.first_at = moment_of(rest.event_id)
+    if pairs:
+        await held.mark_started(connection, pairs)
+
+
+def _move(release: _Release) -> GroupMove:
+    """What the group is now, by the trigger's present rule."""
+    group, state, now = release.group, release.state, release.group.now
+    if group.kind == "throttle":
+        state.starts = [*recent_starts(state, now), *(now for _ in release.starts)][-state.size :]
+    due_at = (now if state.waiting else None) if release.is_lifted else next_look(state, now)
+    return _describe(group, state, due_at)
+
+
+def _pause(group: HeldGroup) -> GroupMove:
+    """A trigger that is switched off starts nothing; what it accepted before waits for it."""
+    state = _plan(group).state
+    return _describe(group, state, group.now + timedelta(seconds=PAUSED_SECONDS))
+
+
+async def _discard(connection: asyncpg.Connection, group: HeldGroup) -> GroupMove:
+    """Whose trigger or workflow was deleted starts nothing any more; the receipts say so."""
+    event_ids = await held.list_held(connection, group, MOST_DISCARDED)
+    await held.discard(connection, event_ids, "trigger_deleted" if group.config is None else "workflow_deleted")
+    is_over = len(event_ids) < MOST_DISCARDED
+    state = Group(
+        kind=group.kind,  # type: ignore[arg-type]  # the table allows no other
+        size=group.size,
+        period_seconds=group.period_seconds,
+        waiting=group.waiting,
+        first_at=group.first_at,
+        last_at=group.last_at,
+        starts=[],
+    )
+    return _describe(group, state, None if is_over else group.now)
+
+
+def _describe(group: HeldGroup, state: Group, due_at: datetime | None) -> GroupMove:
+    return GroupMove(
+        trigger_id=group.trigger_id,
+        kind=group.kind,
+        key=group.key,
+        waiting=state.waiting,
+        size=state.size,
+        period_seconds=state.period_seconds,
+        first_at=state.first_at,
+        due_at=due_at,
+        starts=state.starts,
+    )
