@@ -7,12 +7,13 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from engine.core.control import name_type
 from engine.core.expressions import Expression, ExpressionError, compile_expression
 from engine.core.problems import Problem
 from engine.triggers.bodies import read_body
+from engine.triggers.flow import FlowConfig, find_flow_problems
 from engine.triggers.signatures import (
     InvalidSecret,
     SlackAuth,
@@ -36,7 +37,7 @@ LONGEST_RESPONSE_SECONDS = 300
 Source = Annotated[str, Meta(max_length=10_000)]
 
 
-class WebhookConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class WebhookConfig(FlowConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a webhook trigger takes requests. Secrets are kept apart from it."""
 
     auth: Literal["none"] | WebhookAuth = "none"
@@ -80,6 +81,7 @@ def find_config_problems(config: WebhookConfig, *, has_secret: bool) -> list[Pro
         problems.extend(find_expression_problems("/config/dedup_key", config.dedup_key, "a dedup key"))
     if isinstance(config.filter, str):
         problems.extend(find_expression_problems("/config/filter", config.filter, "a filter"))
+    problems.extend(find_flow_problems(config, is_answered_later=config.respond == "sync"))
     return problems
 
 
