@@ -266,14 +266,15 @@ class Engine:
 
     async def _load_all(self, claimed: list[ClaimedRun]) -> list[tuple[Driver, dict[str, Any], SlotRequest | None]]:
         """Drivers of claimed runs, with their variables and the concurrency slots that they need."""
+        drivers, broken = await self._loader.load_all(self, claimed)
         loaded = []
-        for run in claimed:
+        for driver, variables in drivers:
             try:
-                driver = await self._loader.load(self, run, {})
-                variables = await self._loader.read_variables(run.workspace_id)
                 loaded.append((driver, variables, self._slots.find_request(driver, variables)))
-            except BrokenRun as broken:
-                await self._fail(run, broken)
+            except BrokenRun as error:
+                broken.append((driver.run, error))
+        for run, reason in broken:
+            await self._fail(run, reason)
         return loaded
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
@@ -314,7 +315,7 @@ class Engine:
         except BrokenRun as broken:
             await self._fail(run, broken)
         else:
-            self._begin(fresh, await self._loader.read_variables(run.workspace_id))
+            self._begin(fresh, (await self._loader.read_variables([fresh])).get(run.id, {}))
 
     async def _read_anew(self, driver: Driver) -> ClaimedRun:
         """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
