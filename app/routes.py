@@ -17,6 +17,7 @@ from app.transfer.controllers import TransferController
 from app.trials.controllers import TrialController, evaluate_expression
 from app.triggers.controllers import TriggerController, WorkflowTriggerController, take_webhook
 from app.triggers.previews import preview_schedule
+from app.variables.controllers import VariableController
 from app.workflows.controllers import WorkflowController
 
 
@@ -44,6 +45,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 preview_schedule,
                 take_webhook,
                 ReceiptController,
+                VariableController,
                 get_stats,
             ],
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from engine.core.definition import (
@@ -85,7 +86,10 @@ class Concurrency(Struct, frozen=True, kw_only=True):
 
 
 class Graph(Struct, frozen=True, kw_only=True):
-    """A definition, or the body of a `foreach`: compiled, immutable, shared by all runs of a version."""
+    """A definition, or the body of a `foreach`: compiled, immutable, shared by all runs of a version.
+
+    `variables`: the names of the workspace's variables that its expressions read; None where only they know.
+    """
 
     nodes: tuple[Node, ...]
     index_by_id: dict[str, int]
@@ -94,6 +98,7 @@ class Graph(Struct, frozen=True, kw_only=True):
     output: Template | None = None
     timeout: Template | None = None
     concurrency: Concurrency | None = None
+    variables: frozenset[str] | None = frozenset()
 
 
 def split_entry(entry: str) -> tuple[str, str]:
@@ -140,13 +145,26 @@ def _compile_steps(steps: Sequence[StepDefinition], traits: Mapping[str, ActionT
     nodes = tuple(
         _compile_node(step, index, after[index], tuple(dependents[index]), traits) for index, step in enumerate(steps)
     )
-    return Graph(
+    graph = Graph(
         nodes=nodes,
         index_by_id=index_by_id,
         roots=tuple(node.index for node in nodes if not node.after),
         has_approvals=any(node.type == "approval" or (node.body and node.body.graph.has_approvals) for node in nodes),
         **settings,
     )
+    return msgspec.structs.replace(graph, variables=_find_variables(graph))
+
+
+def _find_variables(graph: Graph) -> frozenset[str] | None:
+    rule = graph.concurrency
+    templates = (graph.output, graph.timeout, *(() if rule is None else (rule.key, rule.limit)))
+    references = {*_references(graph), *(path for template in templates if template for path in template.references)}
+    names = {path[1] if len(path) > 1 else None for path in references if path[0] == "vars"}
+    for body in (node.body for node in graph.nodes if node.body is not None):
+        outputs = () if body.output is None else body.output.references
+        names |= {path[1] if len(path) > 1 else None for path in outputs if path[0] == "vars"}
+        names |= {None} if body.graph.variables is None else body.graph.variables
+    return None if None in names else frozenset(name for name in names if name is not None)
 
 
 def _compile_node(

@@ -1,6 +1,7 @@
 """Loading a claimed run: its version's graph, its journal as state; and the end of a run that cannot be loaded."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from engine.core.events import (
 from engine.core.graph import Graph
 from engine.core.payloads import find_needed, sum_payloads
 from engine.core.replay import replay
+from engine.core.statuses import RunStatus
 from engine.core.transitions import InvalidTransition
 from engine.infra.database import create_pool
 from engine.infra.settings import Settings
@@ -29,6 +31,7 @@ from engine.steps.compilation import compile_definition
 from engine.store.journal import read_journal
 from engine.store.payloads import read_payload, read_payloads
 from engine.store.runs import ClaimedRun, load_definition
+from engine.store.variables import read_variables
 from engine.worker.driver import Driver, Host
 from engine.worker.entries import make_entry
 from engine.worker.flusher import Entry
@@ -53,6 +56,19 @@ class RunLoader:
         self._settings = settings
         self._graphs: dict[UUID, Graph] = {}
         self._pool: asyncpg.Pool | None = None
+
+    async def load_all(
+        self, host: Host, runs: Sequence[ClaimedRun]
+    ) -> tuple[list[tuple[Driver, dict[str, Any]]], list[tuple[ClaimedRun, BrokenRun]]]:
+        """Drivers of claimed runs with the variables that they read, and those runs that no worker can go on with."""
+        drivers, broken = [], []
+        for run in runs:
+            try:
+                drivers.append(await self.load(host, run, {}))
+            except BrokenRun as error:
+                broken.append((run, error))
+        variables = await self.read_variables(drivers)
+        return [(driver, variables.get(driver.run.id, {})) for driver in drivers], broken
 
     async def load(self, host: Host, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo]) -> Driver:
         """The driver of a run as its journal left it. Raises BrokenRun."""
@@ -97,9 +113,16 @@ class RunLoader:
             raise KeyError(ref)
         return msgspec.json.decode(data)
 
-    async def read_variables(self, _workspace_id: UUID) -> dict[str, Any]:
-        """The workspace's variables, as runs that start now see them."""
-        return {}
+    async def read_variables(self, drivers: Sequence[Driver]) -> dict[UUID, dict[str, Any]]:
+        """By run, the variables of its workspace that its expressions name, as runs that start now see them.
+
+        One query for all; none where nobody is to start that reads any.
+        """
+        readers = [driver for driver in drivers if driver.state.status is RunStatus.QUEUED and _reads_variables(driver)]
+        if not readers:
+            return {}
+        kept = await read_variables(await self.connected(), list({driver.run.workspace_id for driver in readers}))
+        return {driver.run.id: _pick_variables(driver, kept[driver.run.workspace_id]) for driver in readers}
 
     def has_ended(self, run: ClaimedRun) -> bool:
         """Whether the run's journal has its end already."""
@@ -134,3 +157,12 @@ class RunLoader:
         if self._pool is None:
             self._pool = await create_pool(self._settings, name="worker-load", size=2)
         return self._pool
+
+
+def _reads_variables(driver: Driver) -> bool:
+    return driver.graph.variables is None or bool(driver.graph.variables)
+
+
+def _pick_variables(driver: Driver, kept: dict[str, bytes]) -> dict[str, Any]:
+    named = kept if driver.graph.variables is None else kept.keys() & driver.graph.variables
+    return {name: msgspec.json.decode(kept[name]) for name in sorted(named)}

@@ -1,6 +1,8 @@
-"""The guide to steering runs, pasted into one bash: what it shows is what comes out."""
+"""Guides whose examples go on from the tour, pasted into one bash: what they show is what comes out."""
 
 import shlex
+
+import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.target import Reply, Target
@@ -13,13 +15,16 @@ ff() { curl -sS -H "Authorization: Bearer $token" -H 'Content-Type: application/
 """
 
 
-def test_the_guide_shows_what_comes_out(product: Product, client: Client, target: Target) -> None:
+@pytest.mark.parametrize(("guide", "examples"), [("steering-runs", 7), ("access", 2)])
+def test_a_guide_shows_what_comes_out(
+    product: Product, client: Client, target: Target, guide: str, examples: int
+) -> None:
     target.plan("/pay", Reply(status=404), Reply())
     token = client.http.headers["authorization"].removeprefix("Bearer ")
     given = {"api": f"{product.url}/v1", "target": target.base, "token": token}
-    blocks = BLOCK.findall((ROOT / "docs" / "guides" / "steering-runs.md").read_text())
+    blocks = BLOCK.findall((ROOT / "docs" / "guides" / f"{guide}.md").read_text())
     commands = [text for kind, text in blocks if kind == "bash"]
-    assert len(commands) >= 7
+    assert len(commands) >= examples
     settings = "\n".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
     code, printed = paste("\n".join([settings, PRELUDE, *commands]))
     assert code == 0, printed

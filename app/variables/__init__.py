@@ -1,0 +1,1 @@
+"""Variables: values of a workspace that its workflows read as `vars.NAME`."""

@@ -1,0 +1,72 @@
+"""`/v1/vars`."""
+
+from litestar import Controller, delete, get, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response import Response
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.openapi import problems
+from app.variables.schemas import VariableList, VariableName, VariableValue, VariableView
+from app.variables.service import VariableService
+
+
+class VariableController(Controller):
+    """Values that all workflows of a workspace may read."""
+
+    path = "/vars"
+    tags = ("variables",)
+
+    @get(operation_id="listVariables", summary="List variables", guards=[requires(Permission.VARIABLES_READ)])
+    async def list_variables(
+        self, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+    ) -> VariableList:
+        """All of the workspace's variables, by name: there are never so many that they come in pages."""
+        return await VariableService(transaction, principal).list_all()
+
+    @get(
+        "/{name:str}",
+        operation_id="getVariable",
+        summary="Read a variable",
+        guards=[requires(Permission.VARIABLES_READ)],
+        responses=problems(404),
+    )
+    async def get_variable(
+        self, name: VariableName, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+    ) -> VariableView:
+        """One variable."""
+        return await VariableService(transaction, principal).read(name)
+
+    @put(
+        "/{name:str}",
+        operation_id="putVariable",
+        summary="Set a variable",
+        guards=[requires(Permission.VARIABLES_WRITE)],
+    )
+    async def put_variable(
+        self,
+        name: VariableName,
+        data: JSONBody[VariableValue],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+    ) -> Response[VariableView]:
+        """Runs that start from now on see it; those under way keep what they started with. 201 where it is new."""
+        view, is_new = await VariableService(transaction, principal).put(name, data)
+        return Response(view, status_code=HTTP_201_CREATED if is_new else HTTP_200_OK)
+
+    @delete(
+        "/{name:str}",
+        operation_id="deleteVariable",
+        summary="Delete a variable",
+        guards=[requires(Permission.VARIABLES_WRITE)],
+        responses=problems(404),
+    )
+    async def delete_variable(
+        self, name: VariableName, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+    ) -> None:
+        """Runs that read it from now on fail, with the names that exist."""
+        await VariableService(transaction, principal).delete(name)

@@ -1,0 +1,73 @@
+"""What the variable calls do."""
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.principal import Principal
+from app.errors import InvalidRequest, NotFound
+from app.variables import repository
+from app.variables.schemas import VariableList, VariableValue, VariableView
+from engine.core.problems import Problem
+
+# Every run that starts may take all of them along.
+MAX_VALUE_BYTES: Final = 65_536
+MAX_VARIABLES: Final = 1_000
+MAX_BYTES: Final = 1_048_576
+
+
+class VariableService:
+    """Reads and changes the variables of the principal's workspace, in the request's transaction."""
+
+    def __init__(self, connection: AsyncConnection, principal: Principal) -> None:
+        self._connection = connection
+        self._principal = principal
+
+    async def list_all(self) -> VariableList:
+        """All of them, by name."""
+        rows = await repository.list_variables(self._connection, self._principal.workspace_id)
+        return VariableList(items=[_show(row) for row in rows])
+
+    async def read(self, name: str) -> VariableView:
+        """One of them; raises NotFound."""
+        row = await repository.find_variable(self._connection, self._principal.workspace_id, name)
+        if row is None:
+            raise NotFound
+        return _show(row)
+
+    async def put(self, name: str, request: VariableValue) -> tuple[VariableView, bool]:
+        """Set it, and tell whether it is new. Raises InvalidRequest where it, or all together, would be too large."""
+        value = msgspec.json.encode(request.value)
+        if len(value) > MAX_VALUE_BYTES:
+            raise _too_large(f"a variable has at most {MAX_VALUE_BYTES:,} bytes of JSON, and this one {len(value):,}")
+        workspace_id = self._principal.workspace_id
+        await repository.lock_variables(self._connection, workspace_id)
+        count, size = await repository.measure_others(self._connection, workspace_id, name)
+        if count >= MAX_VARIABLES:
+            raise _too_large(f"a workspace has at most {MAX_VARIABLES:,} variables; delete some first")
+        if size + len(value) > MAX_BYTES:
+            raise _too_large(f"the variables of a workspace have at most {MAX_BYTES:,} bytes of JSON together")
+        row, is_new = await repository.put_variable(
+            self._connection, workspace_id, name, value, self._principal.user_id
+        )
+        return _show(row), is_new
+
+    async def delete(self, name: str) -> None:
+        """Remove it; raises NotFound."""
+        if not await repository.delete_variable(self._connection, self._principal.workspace_id, name):
+            raise NotFound
+
+
+def _show(row: Any) -> VariableView:
+    return VariableView(
+        name=row.name,
+        value=msgspec.json.decode(row.value),
+        updated_by=row.updated_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _too_large(sentence: str) -> InvalidRequest:
+    return InvalidRequest(errors=[Problem("/value", "length", sentence)])
