@@ -36,7 +36,7 @@ from app.trials.service import TrialService
 from app.triggers.answers import Answers
 from app.triggers.ingest import Ingest
 from app.triggers.service import SECRET_PURPOSE, TriggerService
-from engine.infra.bell import OutboxBell
+from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
 from engine.infra.garbage import collect_garbage
 from engine.infra.metrics_exchange import publish_metrics
@@ -124,7 +124,8 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     """What starts, reads and streams runs; its duties end with the application."""
     settings: Settings = state.settings
     bell = OutboxBell(settings)
-    starter = RunStarter(settings, bell)
+    held_bell = OutboxBell(settings, HELD_CHANNEL)
+    starter = RunStarter(settings, bell, held_bell)
     hub = Hub(state.redis)
     answers = Answers(state.pool, hub, state.draining)
     duties = [
@@ -133,6 +134,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
             bell.run(),
             starter.run(),
             hub.run(),
+            held_bell.run(),
             answers.run(),
             publish_metrics(state.redis, "api"),
             collect_garbage(),

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.principal import Principal
 from app.bodies import decode_body
+from app.dependencies import driver_connection
 from app.errors import InvalidRequest, NotFound
 from app.triggers import repository, unattended
 from app.triggers.schemas import NewTrigger, RotatedTrigger, Rotation, TriggerChange, TriggerView
@@ -20,6 +21,7 @@ from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
 from engine.infra.ids import TRIGGER_TOKEN_BYTES, new_id
 from engine.infra.secrets import SecretBox
+from engine.store.held import look_again
 from engine.triggers.signatures import InvalidSecret, check_secret, renew_secret
 from engine.triggers.webhook import WebhookConfig, find_config_problems, split_secret
 
@@ -107,7 +109,9 @@ class TriggerService:
             if bare.auth == "none" or secret is not None:
                 values["secret"] = self._seal(trigger_id, [secret] if secret else [])
                 values["previous_secret_until"] = None
-        return self._show(await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values))
+        changed = await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values)
+        await look_again(await driver_connection(connection), trigger_id)
+        return self._show(changed)
 
     async def _change_unattended(
         self, connection: AsyncConnection, principal: Principal, row: Row[Any], change: TriggerChange
@@ -129,6 +133,7 @@ class TriggerService:
         """Remove a trigger; its address is unknown from now on. Raises NotFound."""
         row = await self._lock(connection, principal, trigger_id)
         await repository.delete_trigger(connection, principal.workspace_id, trigger_id)
+        await look_again(await driver_connection(connection), trigger_id)
         await unattended.forget(connection, row.type)
 
     async def rotate(

@@ -5,16 +5,17 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth import service as identity
 from app.auth.principal import Principal
+from app.dependencies import driver_connection
 from app.errors import InvalidDefinition, NotFound, PreconditionFailed
 from app.etags import make_etag, matches
 from app.pagination import Page, make_page
 from app.workflows import repository
-from app.workflows.definitions import decode_document, find_problems, read_draft
+from app.workflows.definitions import decode_document, find_problems, find_repetitions, read_draft
 from app.workflows.repository import DraftRow, PublishedRow, VersionRow, WorkflowRow
 from app.workflows.schemas import (
     NewWorkflow,
@@ -26,6 +27,7 @@ from app.workflows.schemas import (
     WorkflowSummary,
 )
 from engine.infra.ids import new_id
+from engine.store.held import look_again_at_workflow
 
 # PostgreSQL's integer: a larger version number cannot exist.
 _MAX_VERSION = 2**31 - 1
@@ -42,7 +44,7 @@ class WorkflowService:
     async def create(self, new: NewWorkflow) -> WorkflowDetail:
         """Save a new workflow with whatever faults its draft has."""
         raw = bytes(new.definition)
-        document = read_draft(raw)
+        document = await read_draft(raw)
         row = await repository.insert_workflow(
             self._transaction,
             {
@@ -75,7 +77,7 @@ class WorkflowService:
 
         Raises NotFound, or PreconditionFailed with the current ETag, its author and time.
         """
-        document = None if change.definition is UNSET else read_draft(bytes(change.definition))
+        document = None if change.definition is UNSET else await read_draft(bytes(change.definition))
         current = await self._lock(workflow_id, if_match)
         values: dict[str, Any] = {name: value for name, value in asdict(change).items() if value is not UNSET}
         if "definition" in values:
@@ -91,6 +93,8 @@ class WorkflowService:
         )
         if row is None:
             raise RuntimeError("a locked workflow has changed")
+        if "enabled" in values:
+            await look_again_at_workflow(await driver_connection(self._transaction), workflow_id)
         return await _detail(row, document)
 
     async def lock_named(self, name: str) -> tuple[UUID, ...]:
@@ -106,6 +110,7 @@ class WorkflowService:
         """Hide the workflow for good; raises NotFound, or PreconditionFailed where `if_match` is given and stale."""
         await self._lock(workflow_id, if_match)
         await repository.delete_workflow(self._transaction, self._workspace_id, workflow_id, self._principal.user_id)
+        await look_again_at_workflow(await driver_connection(self._transaction), workflow_id)
 
     async def publish(self, workflow_id: UUID, if_match: str | None) -> tuple[VersionDetail, bool]:
         """Make the draft the next version, and say whether it is new: the latest version's own draft makes none.
@@ -175,9 +180,11 @@ class WorkflowService:
 async def validate(raw: bytes) -> Validation:
     """Whether a definition could be published: the body is the definition, or `{"definition": …}`."""
     document = decode_document(raw)
+    repeated = await find_repetitions(raw)
     if isinstance(document, dict) and set(document) == {"definition"}:
         document = document["definition"]
-    problems = await find_problems(document, len(raw))
+        repeated = [replace(fault, pointer=fault.pointer.removeprefix("/definition")) for fault in repeated]
+    problems = [*repeated, *await find_problems(document, len(raw))]
     return Validation(valid=not problems, errors=problems)
 
 

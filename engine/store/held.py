@@ -107,6 +107,16 @@ WHERE held.trigger_id = given.trigger_id AND held.kind = given.kind AND held.key
 """
 
 
+# In the order of their keys, as everybody locks groups.
+_LOOK_AGAIN = """
+WITH wanted AS MATERIALIZED (
+    SELECT trigger_id, kind, key FROM held_group WHERE {chosen} ORDER BY trigger_id, kind, key FOR UPDATE
+)
+UPDATE held_group AS held SET due_at = least(held.due_at, now()) FROM wanted
+WHERE held.trigger_id = wanted.trigger_id AND held.kind = wanted.kind AND held.key = wanted.key
+"""
+
+
 class HeldGroup(Struct, frozen=True, kw_only=True):
     """A group that is due, locked, with its trigger as it is now, and the version that this starts.
 
@@ -257,3 +267,14 @@ async def put_off(connection: asyncpg.Connection, group: tuple[UUID, str, str], 
 async def ring_outbox(connection: asyncpg.Connection) -> None:
     """Have the relay look at the outbox; after the commit, not in it."""
     await connection.execute("NOTIFY flowforge_outbox")
+
+
+async def look_again(connection: asyncpg.Connection, trigger_id: UUID) -> None:
+    """Have what is held of a trigger looked at now: it was changed, switched or deleted."""
+    await connection.execute(_LOOK_AGAIN.format(chosen="trigger_id = $1"), trigger_id)
+
+
+async def look_again_at_workflow(connection: asyncpg.Connection, workflow_id: UUID) -> None:
+    """Have what is held of a workflow's triggers looked at now: the workflow was switched or deleted."""
+    chosen = "trigger_id IN (SELECT id FROM workflow_trigger WHERE workflow_id = $1)"
+    await connection.execute(_LOOK_AGAIN.format(chosen=chosen), workflow_id)

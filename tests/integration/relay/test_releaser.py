@@ -141,9 +141,9 @@ class Yard:
 
 @pytest.fixture
 async def yard(settings: Settings, clean_database: str) -> AsyncIterator[Yard]:
-    connection = await asyncpg.connect(clean_database)
-    yield Yard(connection, clean_database)
-    await connection.close()
+    opened = Yard(await asyncpg.connect(clean_database), clean_database)
+    yield opened
+    await opened.connection.close()
 
 
 async def test_a_debounce_starts_one_run_with_the_last_event_once_none_came_for_its_period(yard: Yard) -> None:
