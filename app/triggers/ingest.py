@@ -25,18 +25,27 @@ from engine.core.queueing import announce_queued, make_queued_event
 from engine.infra import metrics
 from engine.infra.ids import new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
+from engine.store.keeping import Hold, Kept
 from engine.store.origins import WebhookOrigin, find_webhook
 from engine.store.starts import Accepted, Start
+from engine.triggers.flow import FlowKeyError, make_hold
 from engine.triggers.signatures import challenge, is_authentic
-from engine.triggers.webhook import DedupError, WebhookConfig, describe_request, make_dedup_key
+from engine.triggers.webhook import (
+    DedupError,
+    Described,
+    FilterError,
+    WebhookConfig,
+    describe_request,
+    is_let_through,
+    make_dedup_key,
+)
 
 CACHED_TRIGGERS: Final = 10_000
 # A refusal by a cached copy older than this is checked against the database: the trigger may have changed.
 FRESH_SECONDS: Final = 1.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
-_STARTED = metrics.INGEST_EVENTS.labels("started")
-_DUPLICATE = metrics.INGEST_EVENTS.labels("duplicate")
+_OUTCOMES = {name: metrics.INGEST_EVENTS.labels(name) for name in ("started", "duplicate", "filtered", "pending")}
 _REJECTED = metrics.INGEST_EVENTS.labels("rejected")
 _CREATED = metrics.RUNS_CREATED.labels("webhook")
 _log = structlog.get_logger()
@@ -98,7 +107,7 @@ class Ingest:
             start = _make_start(live, request, self._starter.clock.now())
             with self._expect(live, start) as answer:
                 accepted = await self._starter.accept(start)
-                if accepted.run_id is not None:
+                if accepted.outcome != "stale":
                     ingested = _count(start, accepted)
                     if answer is None or accepted.is_duplicate:
                         return Taken(ingested=ingested, is_repeat=accepted.is_duplicate)
@@ -108,9 +117,9 @@ class Ingest:
         raise WorkflowChanged
 
     @contextmanager
-    def _expect(self, live: _Live, start: Start) -> Iterator[asyncio.Future[Answer] | None]:
+    def _expect(self, live: _Live, start: Start | Kept) -> Iterator[asyncio.Future[Answer] | None]:
         """The answer to come, where the trigger's callers wait for one."""
-        if live.config.respond != "sync":
+        if live.config.respond != "sync" or isinstance(start, Kept):
             yield None
             return
         with self._answers.expect(start.run_id, start.version_id) as answer:
@@ -165,16 +174,24 @@ def _refused(live: _Live) -> InvalidSignature:
     return InvalidSignature(headers={"www-authenticate": asked} if asked else None)
 
 
-def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
+def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start | Kept:
     origin, run_id = live.origin, new_id(at)
     described = describe_request(
         method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
     )
     try:
+        if not is_let_through(live.config, described.seen):
+            return _keep_away(origin, described, at, reason="filter")
+    except FilterError as error:
+        return _keep_away(origin, described, at, reason="filter_failed", message=str(error))
+    try:
         key = make_dedup_key(live.config, request.headers, described.seen)
     except DedupError as error:
         raise InvalidRequest(errors=[Problem("", "dedup_key_failed", str(error))]) from None
     traceparent = current_traceparent() or new_traceparent()
+    hold = _find_hold(live.config, described)
+    if hold is not None:
+        return _hold_back(origin, described, at, hold, dedup_key=key, traceparent=traceparent)
     return Start(
         run_id=run_id,
         workspace_id=origin.workspace_id,
@@ -203,13 +220,47 @@ def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start:
     )
 
 
-def _count(start: Start, accepted: Accepted) -> Ingested:
+def _keep_away(origin: WebhookOrigin, described: Described, at: datetime, **why: str) -> Kept:
+    """The event that the trigger's filter leaves out. A filter that fails is no reason to send the same again."""
+    return Kept(
+        event_id=new_id(at),
+        workspace_id=origin.workspace_id,
+        workflow_id=origin.workflow_id,
+        trigger_id=origin.trigger_id,
+        trigger_updated_at=origin.updated_at,
+        at=at,
+        reason=why["reason"],
+        trigger=msgspec.json.encode({"trigger": described.kept, "message": why.get("message")}),
+    )
+
+
+def _find_hold(config: WebhookConfig, described: Described) -> Hold | None:
+    try:
+        return make_hold(config, described.seen)
+    except FlowKeyError as error:
+        raise InvalidRequest(errors=[Problem("", "key_failed", str(error))]) from None
+
+
+def _hold_back(origin: WebhookOrigin, described: Described, at: datetime, hold: Hold, **name: str | None) -> Kept:
+    """The event that waits for others, or for its turn."""
+    return Kept(
+        event_id=new_id(at),
+        workspace_id=origin.workspace_id,
+        workflow_id=origin.workflow_id,
+        trigger_id=origin.trigger_id,
+        trigger_updated_at=origin.updated_at,
+        at=at,
+        hold=hold,
+        trigger=msgspec.json.encode(described.kept),
+        **name,
+    )
+
+
+def _count(start: Start | Kept, accepted: Accepted) -> Ingested:
     event_id: UUID | None = start.event_id
     if event_id is None:
         raise TypeError("a webhook's start has an event id")
-    if accepted.is_duplicate:
-        _DUPLICATE.inc()
-    else:
-        _STARTED.inc()
+    _OUTCOMES[accepted.outcome].inc()
+    if accepted.outcome == "started":
         _CREATED.inc()
     return Ingested(event_id=event_id, run_id=accepted.run_id)
