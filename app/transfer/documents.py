@@ -12,6 +12,7 @@ from app.bodies import check_media_type, decode_body
 from app.errors import InvalidRequest, InvalidYaml, UnsupportedMediaType
 from app.transfer.schemas import WorkflowFile
 from app.transfer.yaml_reader import YamlDocument, YamlFault, read_documents
+from app.workflows.definitions import find_repetitions
 from engine.core.problems import Problem
 
 MAX_IMPORT_BYTES: Final = 4_194_304
@@ -43,6 +44,8 @@ class FileReader:
         if not _is_yaml(headers):
             check_media_type(headers)
             bodies = _split_json(raw)
+            if repeated := await find_repetitions(raw):
+                raise InvalidRequest(errors=repeated)
             return _convert([(body, {}) for body in bodies], name, is_list=raw.lstrip()[:1] == b"[")
         async with self._turn:
             documents = await asyncio.to_thread(_read_yaml, raw)
@@ -64,6 +67,7 @@ def _read_yaml(raw: bytes) -> list[YamlDocument]:
     except YamlFault as fault:
         raise InvalidYaml(
             f"Line {fault.line}, column {fault.column}: {fault.message}.",
+            errors=[] if fault.problem is None else [fault.problem],
             members={"line": fault.line, "column": fault.column},
         ) from None
 

@@ -13,6 +13,8 @@ from msgspec import Struct, field
 from yaml import events
 
 from app.bodies import MAX_DEPTH
+from app.repeated_keys import describe_repeated
+from engine.core.problems import Problem
 
 MAX_NODES: Final = 250_000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?")
@@ -24,11 +26,11 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class YamlFault(ValueError):
-    """The text cannot be read; `line` and `column` count from 1."""
+    """The text cannot be read; `line` and `column` count from 1. `problem` is the fault of a value that could be."""
 
-    def __init__(self, message: str, line: int, column: int) -> None:
+    def __init__(self, message: str, line: int, column: int, problem: Problem | None = None) -> None:
         super().__init__(message)
-        self.message, self.line, self.column = message, line, column
+        self.message, self.line, self.column, self.problem = message, line, column, problem
 
 
 class YamlDocument(Struct, frozen=True, kw_only=True):
@@ -112,7 +114,8 @@ class _Composer:
 
     def _take_key(self, level: _Level, event: events.ScalarEvent) -> None:
         if event.value in level.seen:
-            _fail(f"the key {event.value[:100]!r} stands here twice", event)
+            problem = describe_repeated(level.pointer, event.value)
+            raise YamlFault(problem.message, *_where(event), problem)
         level.seen.add(event.value)
         level.key = event.value
         self.places[f"{level.pointer}/{_escape(event.value)}"] = _where(event)

@@ -4,9 +4,11 @@ import asyncio
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from app.bodies import check_depth
 from app.errors import InvalidRequest, MalformedBody, PayloadTooLarge
+from app.repeated_keys import find_repeated_keys
 from engine.core.definition import MAX_BYTES
 from engine.core.problems import Problem
 from engine.steps.validation import validate_definition
@@ -15,15 +17,27 @@ from engine.steps.validation import validate_definition
 _THREAD_FROM_BYTES: Final = 32_768
 
 
-def read_draft(raw: bytes) -> dict[str, Any]:
-    """The JSON object of a draft; raises PayloadTooLarge, MalformedBody or InvalidRequest where it is none."""
+async def read_draft(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a draft; raises PayloadTooLarge, MalformedBody or InvalidRequest where it is none.
+
+    One with a key that stands twice is none: what is shown of it would not be what is run.
+    """
     if len(raw) > MAX_BYTES:
         raise PayloadTooLarge(f"A definition has at most {MAX_BYTES:,} bytes.")
     document = decode_document(raw)
     if not isinstance(document, dict):
         fault = Problem("/definition", "type", "a definition is a JSON object")
         raise InvalidRequest(errors=[fault])
+    if faults := await find_repetitions(raw):
+        raise InvalidRequest(errors=[replace(fault, pointer=f"/definition{fault.pointer}") for fault in faults])
     return document
+
+
+async def find_repetitions(raw: bytes) -> list[Problem]:
+    """The keys that stand twice in valid JSON, with pointers into it."""
+    if len(raw) < _THREAD_FROM_BYTES:
+        return find_repeated_keys(raw)
+    return await asyncio.to_thread(find_repeated_keys, raw)
 
 
 def decode_document(raw: bytes) -> Any:

@@ -176,6 +176,14 @@ async def test_yaml_that_is_not_read_is_refused_with_its_place(
     assert f"Line {line}, column {column}: " in answer.json()["detail"]
 
 
+async def test_a_key_that_stands_twice_in_yaml_is_told_of_with_its_pointer(owner: Caller) -> None:
+    text = "flowforge: 1\nname: Twice\ndefinition:\n  schema: 1\n  steps:\n    - {id: a, type: delay, id: b}\n"
+    refused = (await _import(owner, text)).json()
+    assert (refused["code"], refused["line"], refused["column"]) == ("invalid_yaml", 6, 28)
+    (fault,) = refused["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/definition/steps/0/id", "duplicate_key")
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status", "code"),
     [

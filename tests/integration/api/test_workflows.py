@@ -327,3 +327,47 @@ async def test_each_call_as_anonymous_too_weak_from_elsewhere_and_valid(
     assert (await owner.client.get(f"/v1/workflows/{created['id']}")).json()["name"] == created["name"]
     allowed = await api.sign_in(weakest, owner.workspace_id)
     assert await _outcome(allowed.client, method, path) == valid
+
+
+TWICE = '{"schema": 1, "steps": [{"id": "a", "type": "delay", "with": {"seconds": 1, "seconds": 2}}]}'
+PLACE = "/steps/0/with/seconds"
+
+
+def _faults(answer: httpx.Response) -> list[tuple[str, str]]:
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request"), answer.text
+    return [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]]
+
+
+async def test_a_key_that_stands_twice_is_refused_wherever_a_definition_comes_in(owner: Caller) -> None:
+    json_type = {"content-type": "application/json"}
+
+    async def send(method: str, path: str, body: str, **headers: str) -> httpx.Response:
+        return await owner.client.request(method, path, content=body, headers=json_type | headers)
+
+    created = await send("POST", "/v1/workflows", f'{{"name": "Twice", "definition": {TWICE}}}')
+    assert _faults(created) == [(f"/definition{PLACE}", "duplicate_key")]
+    assert (await owner.client.get("/v1/workflows")).json()["items"] == []
+    workflow = await _create(owner)
+    path = f"/v1/workflows/{workflow['id']}"
+    changed = await send("PATCH", path, f'{{"definition": {TWICE}}}', **{"if-match": '"1"'})
+    assert _faults(changed) == [(f"/definition{PLACE}", "duplicate_key")]
+    assert (await owner.client.get(path)).json() == workflow
+    for body, place in ((TWICE, PLACE), (f'{{"definition": {TWICE}}}', PLACE)):
+        verdict = (await send("POST", "/v1/workflows/validate", body)).json()
+        assert (verdict["valid"], [error["code"] for error in verdict["errors"]]) == (False, ["duplicate_key"])
+        assert verdict["errors"][0]["pointer"] == place
+    file = f'{{"flowforge": 1, "name": "Twice", "definition": {TWICE}}}'
+    assert _faults(await send("POST", "/v1/workflows/import", file)) == [(f"/definition{PLACE}", "duplicate_key")]
+    files = await send("POST", "/v1/workflows/import", f"[{json.dumps({**workflow})}, {file}]")
+    assert _faults(files) == [(f"/1/definition{PLACE}", "duplicate_key")]
+    assert _faults(await send("POST", "/v1/workflows/import?name=Bare", TWICE)) == [(PLACE, "duplicate_key")]
+    assert len((await owner.client.get("/v1/workflows")).json()["items"]) == 1
+
+
+async def test_keys_that_stand_twice_are_told_of_beside_all_other_faults(owner: Caller) -> None:
+    text = '{"schema": 1, "schema": 1, "steps": [{"id": "a", "type": "teleport"}]}'
+    answer = await owner.client.post(
+        "/v1/workflows/validate", content=text, headers={"content-type": "application/json"}
+    )
+    faults = {(error["pointer"], error["code"]) for error in answer.json()["errors"]}
+    assert faults == {("/schema", "duplicate_key"), ("/steps/0/type", "unknown_step_type")}
