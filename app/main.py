@@ -35,6 +35,7 @@ from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
 from app.triggers.answers import Answers
 from app.triggers.ingest import Ingest
+from app.triggers.received import ReceivedEvents
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> Application:
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
+            "received": Provide(_provide_received, sync_to_thread=False),
             "ingest": Provide(_provide_ingest, sync_to_thread=False),
             "file_reader": Provide(_provide_file_reader, sync_to_thread=False),
             "control": Provide(_provide_control, sync_to_thread=False),
@@ -148,6 +150,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
+    state.received = ReceivedEvents(state.pool, hub, state.draining)
     state.ingest = Ingest(state.pool, starter, state.triggers, answers)
     state.file_reader = FileReader()
 
@@ -202,6 +205,11 @@ def _provide_streams(state: State) -> LiveStreams:
 def _provide_triggers(state: State) -> TriggerService:
     triggers: TriggerService = state.triggers
     return triggers
+
+
+def _provide_received(state: State) -> ReceivedEvents:
+    received: ReceivedEvents = state.received
+    return received
 
 
 def _provide_ingest(state: State) -> Ingest:

@@ -1,4 +1,4 @@
-"""`/v1/workflows/{id}/triggers`, `/v1/triggers`, `/v1/hooks` and `/v1/events`."""
+"""`/v1/workflows/{id}/triggers`, `/v1/triggers` and `/v1/hooks`."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from litestar import Controller, Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers import route
-from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,16 +16,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
-from app.errors import NotFound, PayloadTooLarge
+from app.errors import PayloadTooLarge
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Page
 from app.triggers.ingest import InboundRequest, Ingest
+from app.triggers.received import ReceivedEvents
 from app.triggers.responses import make_response
-from app.triggers.schemas import Ingested, NewTrigger, Receipt, RotatedTrigger, Rotation, TriggerChange, TriggerView
+from app.triggers.schemas import (
+    Ingested,
+    NewTrigger,
+    ReceivedView,
+    RotatedTrigger,
+    Rotation,
+    TriggerChange,
+    TriggerView,
+)
 from app.triggers.service import TriggerService
-from engine.store.reads import find_inbound_event
 
+Wait = Annotated[float, QueryParameter(ge=0, le=60, description="seconds to wait for an event that is new")]
 Token = Annotated[str, PathParameter(description="from the trigger's url")]
 
 
@@ -121,6 +130,28 @@ class TriggerController(Controller):
         """Its address answers 404 from now on; its runs stay."""
         await triggers.delete(transaction, principal, trigger_id)
 
+    @get(
+        "/{trigger_id:uuid}/events",
+        operation_id="listTriggerEvents",
+        summary="Show what a trigger received last, or wait for the next event",
+        guards=[requires(Permission.TRIGGERS_READ)],
+        responses=problems(404),
+    )
+    async def list_trigger_events(
+        self,
+        trigger_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        received: NamedDependency[ReceivedEvents],
+        after: FromQuery[UUID | None] = None,
+        wait: FromQuery[Wait] = 0,
+    ) -> Page[ReceivedView]:
+        """The last 20 events with their payloads, the newest first; with `after`, those that came after that event.
+
+        `wait` keeps the call open for so many seconds until there is an event that is new to the caller.
+        """
+        items = await received.list_last(principal, trigger_id, after=after, seconds=wait)
+        return Page(items=items, next_cursor=None)
+
     @post(
         "/{trigger_id:uuid}/rotate",
         operation_id="rotateTrigger",
@@ -188,19 +219,3 @@ async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
             raise PayloadTooLarge(f"The body of a hook has at most {limit:,} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-@get(
-    "/events/{event_id:uuid}",
-    operation_id="getEvent",
-    summary="What became of an inbound event",
-    tags=["triggers"],
-    guards=[requires(Permission.RUNS_READ)],
-    responses=problems(404),
-)
-async def get_event(state: State, event_id: FromPath[UUID], principal: NamedDependency[Principal]) -> Receipt:
-    """The receipt of an accepted event."""
-    receipt = await find_inbound_event(state.pool, event_id, principal.workspace_id)
-    if receipt is None:
-        raise NotFound
-    return Receipt(**receipt)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.triggers.tables import workflow_trigger
+from app.triggers.tables import filtered_payload, workflow_trigger
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -58,8 +58,11 @@ async def read_time(connection: AsyncConnection) -> datetime:
 
 
 async def delete_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID) -> bool:
-    """Remove a trigger; False where there is none."""
+    """Remove a trigger, with what was kept of its filtered events; False where there is none."""
     query = delete(workflow_trigger).where(
         workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id
     )
-    return bool((await connection.execute(query)).rowcount)
+    is_gone = bool((await connection.execute(query)).rowcount)
+    if is_gone:
+        await connection.execute(delete(filtered_payload).where(filtered_payload.c.trigger_id == trigger_id))
+    return is_gone

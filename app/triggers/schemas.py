@@ -96,20 +96,25 @@ class Ingested(Struct, frozen=True, kw_only=True):
     run_id: UUID | None
 
 
+class ReceivedView(Struct, frozen=True, kw_only=True):
+    """An event that a trigger received lately. What stands under names of secrets is masked in `trigger`.
+
+    `trigger` is what expressions see, null once it is kept no more; of a repeat, that of the first delivery. `message`
+    tells why a filter failed.
+    """
+
+    id: UUID
+    outcome: str
+    reason: str | None
+    message: str | None
+    run_id: UUID | None
+    received_at: datetime
+    trigger: dict[str, Any] | None
+
+
 class AwaitedOutput(Struct, frozen=True, kw_only=True):
     """What a caller who waits is answered where the run has succeeded and no step responded."""
 
     event_id: UUID
     run_id: UUID | None
     output: Any
-
-
-class Receipt(Struct, frozen=True, kw_only=True):
-    """What became of an inbound event."""
-
-    id: UUID
-    trigger_id: UUID
-    outcome: Literal["pending", "started", "duplicate", "filtered", "rejected"]
-    run_id: UUID | None
-    dedup_key: str | None
-    received_at: datetime

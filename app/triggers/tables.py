@@ -22,6 +22,14 @@ workflow_trigger = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
 )
 
+filtered_payload = Table(
+    "filtered_payload",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("trigger_id", Uuid, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
 schedule = Table(
     "schedule",
     metadata,

@@ -51,10 +51,6 @@ _STATUSES = "SELECT id, status FROM run WHERE id = ANY ($1) AND workspace_id = $
 
 _APPROVALS = "SELECT step, id FROM approval WHERE run_id = $1 AND status = 'pending' AND step = ANY ($2)"
 
-_EVENT = """
-SELECT id, trigger_id, outcome, run_id, dedup_key, received_at FROM inbound_event WHERE id = $1 AND workspace_id = $2
-"""
-
 
 class RunFilter(Struct, frozen=True, kw_only=True):
     """Which runs a list holds; `since` and `until` bound the id, which sorts by time; `q` searches texts.
@@ -142,14 +138,6 @@ async def find_approvals(
 ) -> dict[str, UUID]:
     """The pending approvals of these steps of the run, by the steps' paths."""
     return {row["step"]: row["id"] for row in await reader.fetch(_APPROVALS, run_id, list(steps))}
-
-
-async def find_inbound_event(
-    reader: asyncpg.Connection | asyncpg.Pool, event_id: UUID, workspace_id: UUID
-) -> dict[str, Any] | None:
-    """The receipt of an inbound event: id, trigger_id, outcome, run_id, dedup_key, received_at."""
-    row = await reader.fetchrow(_EVENT, event_id, workspace_id)
-    return None if row is None else dict(row)
 
 
 def _arguments(workspace_id: UUID, chosen: RunFilter, before: UUID | None, limit: int) -> tuple[Any, ...]:

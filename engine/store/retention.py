@@ -57,6 +57,11 @@ DELETE FROM ingest_minute WHERE (workspace_id, minute) IN (
     SELECT workspace_id, minute FROM ingest_minute WHERE minute < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
+_FILTERED_PAYLOADS = """
+DELETE FROM filtered_payload WHERE event_id IN (
+    SELECT event_id FROM filtered_payload WHERE event_id < $1 ORDER BY event_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
 # The scope of a child's key is its parent, which must find its child for as long as it may start it.
 _DEDUP_KEYS = """
 WITH old AS MATERIALIZED (
@@ -149,6 +154,11 @@ async def delete_minutes(connection: asyncpg.Connection, before: datetime, limit
         return _count(await connection.execute(_MINUTES, before, limit))
     except asyncpg.UndefinedTableError:
         return 0
+
+
+async def delete_filtered_payloads(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
+    """Delete the payloads of filtered events that came before that moment."""
+    return _count(await connection.execute(_FILTERED_PAYLOADS, floor_id(before), limit))
 
 
 async def delete_dedup_keys(connection: asyncpg.Connection, before: datetime, limit: int) -> int:

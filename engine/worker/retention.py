@@ -189,6 +189,7 @@ class _Cleaning:
             untested = before if first is None else min(before, moment_of(first) - DAY)
             aged += [
                 ("inbound_event", retention.delete_receipts, before),
+                ("filtered_payload", retention.delete_filtered_payloads, before),
                 ("ingest_minute", retention.delete_minutes, before),
                 ("workflow_version", retention.delete_drafts, untested),
                 ("approval", _of("approval", retention.delete_of_dropped), before),

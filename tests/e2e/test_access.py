@@ -68,6 +68,7 @@ class Things:
             ("POST", workflow + "/triggers", {"type": "webhook"}),
             ("PATCH", workflow, {"name": "Mine"}),
             ("PATCH", trigger, {"enabled": False}),
+            ("GET", trigger + "/events", None),
             ("POST", trigger + "/rotate", {"what": "url"}),
             ("DELETE", trigger, None),
             ("DELETE", workflow, None),

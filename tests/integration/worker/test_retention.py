@@ -297,6 +297,11 @@ AGED = {
         """,
         30.0,
     ),
+    "payload of a filtered event": (
+        "filtered_payload",
+        "INSERT INTO filtered_payload (event_id, trigger_id, payload) SELECT $1, $1, '' WHERE $2::timestamptz < now()",
+        30.0,
+    ),
     "account of a minute": (
         "ingest_minute",
         "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)",
