@@ -50,10 +50,6 @@ def describe_repeated(pointer: str, key: str) -> Problem:
     """The fault of a key that stands twice in the object at the pointer."""
     message = f"the key {key[:_SHOWN_CHARACTERS]!r} stands here twice: keep one of them"
     return Problem(f"{pointer}/{_escape(key)}", "duplicate_key", message)
-        f"{pointer}/{_escape(key)}",
-        "duplicate_key",
-        f"the key {key[:_SHOWN_CHARACTERS]!r} stands here twice: keep one of them",
-    )
 
 
 def _tell(value: dict[str, Any] | list[Any], pointer: str) -> Iterator[Problem]:
