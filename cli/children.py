@@ -26,8 +26,10 @@ class Child:
 
     def start(self) -> None:
         """Fork. Only for a process with a single thread and no event loop."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            # A log that has no room is no reason to start nothing.
+            sys.stdout.flush()
+            sys.stderr.flush()
         parent = os.getpid()
         # Until the child has let go of our handlers, a signal to it waits: they would swallow it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)

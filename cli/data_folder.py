@@ -46,9 +46,14 @@ class DataFolder:
                 f"FLOWFORGE_DATA_DIR={self.path} is in use by another `up` (pid {holder}, {url}). "
                 "Stop that one, or name another folder by --data-dir."
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+        except OSError as error:
+            raise SettingError(
+                f"FLOWFORGE_DATA_DIR={self.path} cannot be written to: {error.strerror}. Make room, or name another."
+            ) from None
         self._claim = file
         self._end_leftovers()
 

@@ -88,6 +88,8 @@ class Supervisor:
         self._on_change, self._probe = on_change, probe
         self._started_at = time.monotonic()
         self._watches = [*map(_Watch, servers), *map(_Watch, children)]
+        # When to tell of new process ids; None where all are known.
+        self._tell_at: float | None = None
         self._is_ready = False
         self._stops = 0
 
@@ -101,7 +103,7 @@ class Supervisor:
             try:
                 for watch in self._watches[len(self._servers) :]:
                     watch.start()
-                self._on_change()
+                self._tell()
                 while not self._stops:
                     if any(child.poll() == BAD_SETTING for child in self._children) and not self._is_ready:
                         code = BAD_SETTING
@@ -146,8 +148,8 @@ class Supervisor:
                     logger.warning("process died", **_identity(watch), **_outcome(code), restart_in=delay)
             elif watch.start_at <= now:
                 changed = self._start(watch) or changed
-        if changed:
-            self._on_change()
+        if changed or (self._tell_at is not None and self._tell_at <= now):
+            self._tell()
 
     def _start(self, watch: _Watch) -> bool:
         try:
@@ -159,9 +161,20 @@ class Supervisor:
         logger.warning("process started again", **_identity(watch))
         return True
 
+    def _tell(self) -> None:
+        """Say which processes there are; where that cannot be written down, as on a full disk, again a little later."""
+        try:
+            self._on_change()
+        except OSError as error:
+            if self._tell_at is None:
+                logger.warning("process ids cannot be noted", error=str(error))
+            self._tell_at = time.monotonic() + LONGEST_DELAY_SECONDS
+        else:
+            self._tell_at = None
+
     def _until_next(self) -> float:
-        """Seconds until something is due: a start, or a look whether all is ready."""
-        due = [watch.start_at for watch in self._watches if watch.start_at is not None]
+        """Seconds until something is due: a start, a note of process ids, or a look whether all is ready."""
+        due = [at for at in (self._tell_at, *(watch.start_at for watch in self._watches)) if at is not None]
         seconds = min(due) - time.monotonic() if due else 60.0
         if not self._is_ready:
             is_early = time.monotonic() - self._started_at < EARLY_SECONDS

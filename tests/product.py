@@ -91,6 +91,8 @@ class Product:
         self._workers = workers
         self._settings = dict(settings or {})
         self.process: subprocess.Popen[bytes] | None = None
+        # What runs `./flowforge`: the arguments of `up` follow.
+        self.command = [sys.executable, "-m", "cli.main"]
 
     @property
     def run(self) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Product:
         with self.log.open("ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", *arguments],
+                [*self.command, *arguments],
                 env=clean_environment(**self._settings),
                 stdout=log,
                 stderr=log,
