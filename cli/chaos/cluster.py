@@ -34,7 +34,7 @@ SUSPEND_SECONDS = 1.0
 class Cluster:
     """Started by `async with`; nothing of it is left afterwards but, on request, its folder with logs and ledger."""
 
-    def __init__(self, seed: int, *, keep: bool) -> None:
+    def __init__(self, seed: int, *, keep: bool, has_small_disks: bool = False) -> None:
         self._seed = seed
         self._keep = keep
         self.folder = Path(tempfile.mkdtemp(prefix="flowforge-chaos-"))
@@ -42,7 +42,7 @@ class Cluster:
         self.folder.chmod(0o711)
         self.logs = self.folder / "logs"
         self.ledger = self.folder / "ledger.jsonl"
-        self.servers = Servers(self.folder)
+        self.servers = Servers(self.folder, has_small_disks=has_small_disks)
         self.processes: list[Process] = []
         self.target = ""
         self.token = ""
@@ -89,8 +89,14 @@ class Cluster:
         if not (self._keep or self.is_broken):
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        for name in ("postgres/data", "redis/data"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for data in self.folder.glob("*/data"):
+            shutil.rmtree(data, ignore_errors=True)
+
+    def follow_postgres(self) -> None:
+        """Lead all processes to the PostgreSQL that is the primary now; what they have open is cut."""
+        for process in self.processes:
+            process.postgres.move(self.servers.postgres.url)
+            process.postgres.cut()
 
     async def connect(self) -> asyncpg.Connection:
         """A connection to PostgreSQL itself, not through any proxy."""

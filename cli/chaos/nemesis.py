@@ -5,13 +5,14 @@ import random
 import time
 from collections.abc import Sequence
 
-from cli.chaos import network_faults, process_faults, server_faults
+from cli.chaos import machine_faults, network_faults, process_faults, server_faults
 from cli.chaos.cluster import Cluster
 from cli.chaos.faults import Fault, Scene, Shot
 from cli.report import progress
 
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for fault in (*process_faults.FAULTS, *server_faults.FAULTS, *network_faults.FAULTS)
+    fault.name: fault
+    for fault in (*process_faults.FAULTS, *server_faults.FAULTS, *machine_faults.FAULTS, *network_faults.FAULTS)
 }
 # Of each kind, those that show the most in the least time.
 SHORT = (

@@ -68,6 +68,11 @@ class FaultyProxy:
         """The ports by which the server knows the open connections, with their application names."""
         return {connection.port: connection.name for connection in self._open}
 
+    def move(self, url: str) -> None:
+        """Carry new connections to another server, under the same credentials."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 0)
+
     async def __aenter__(self) -> Self:
         await self.restore()
         return self

@@ -18,6 +18,7 @@ from cli.chaos.checks import check_all, count_queue
 from cli.chaos.cluster import Cluster
 from cli.chaos.facts import Facts
 from cli.chaos.load import Load
+from cli.chaos.machine_faults import prepare_disk
 from cli.chaos.nemesis import Nemesis, choose_faults
 from cli.chaos.report import Report, count_effects, measure, quantile
 from cli.chaos.watching import Watcher, count_loud_lines
@@ -42,6 +43,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def run_chaos(options: Options) -> Report:
     """Break a product for so long, and give the report; its text is left to the caller."""
+    if "fill_disk" in options.faults:
+        prepare_disk()
     try:
         report, folder = uvloop.run(_run(options))
     except asyncio.CancelledError:
@@ -59,7 +62,8 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
     if (task := asyncio.current_task()) is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     faults, obstacles = choose_faults(options.faults)
-    async with Cluster(options.seed, keep=options.keep) as cluster:
+    has_small_disks = any(fault.name == "fill_disk" for fault in faults)
+    async with Cluster(options.seed, keep=options.keep, has_small_disks=has_small_disks) as cluster:
         load = Load(cluster, rate=options.rate, seed=options.seed)
         watcher = Watcher(cluster)
         nemesis = Nemesis(cluster, faults, seed=options.seed, is_long=options.seconds >= LONG_SECONDS)

@@ -1,11 +1,12 @@
 """The PostgreSQL and the Redis of a chaos run: started, broken and started again beside a running event loop."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -13,23 +14,33 @@ from typing import TypeVar
 import asyncpg
 from redis.asyncio import Redis
 
+from cli.chaos.disk import SmallDisk
+from cli.chaos.standby import copy_server, destroy
 from cli.servers.postgres import Postgres
 from cli.servers.valkey import Valkey
 
 Result = TypeVar("Result")
+# More than a chaos run ever writes; it takes as much memory as is written.
+DISK_MIB = 2048
 
 
 class Servers:
     """Both servers. Their commits carry times, so that what was committed after what can be told for certain."""
 
-    def __init__(self, folder: Path) -> None:
-        self.postgres = Postgres(folder / "postgres", sync=False)
+    def __init__(self, folder: Path, *, has_small_disks: bool = False) -> None:
+        """With small disks, each PostgreSQL has one of its own, which can be filled."""
+        self._folder = folder
+        self._has_small_disks = has_small_disks
+        self._disks: dict[Path, SmallDisk] = {}
+        self._replaced: list[Postgres] = []
+        self.postgres = Postgres(folder / "postgres", sync=False, options=self._options)
         self.valkey = Valkey(folder / "redis")
         # One thread for all starts: the kernel ends a server together with the thread that started it.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="servers")
 
     async def start(self) -> None:
         """Start both; PostgreSQL twice, as commit times are only recorded from a start on."""
+        self._mount_disk(self.postgres.folder)
         await self.do(self.postgres.start)
         connection = await asyncpg.connect(self.postgres.url)
         try:
@@ -41,10 +52,14 @@ class Servers:
         await self.do(self.valkey.start)
 
     async def stop(self) -> None:
-        """Stop both."""
+        """Stop both, and keep nothing of disks but the servers' logs."""
         await self.do(self.valkey.stop)
         await self.do(self.postgres.stop)
         self._thread.shutdown()
+        for folder, disk in self._disks.items():
+            with contextlib.suppress(OSError):
+                shutil.copy(folder / "server.log", self._folder / "logs" / f"{folder.name}.server.log")
+            disk.unmount()
 
     async def do(self, work: Callable[[], Result]) -> Result:
         """Do something that blocks."""
@@ -54,6 +69,38 @@ class Servers:
         """Shut PostgreSQL down by a signal (SIGINT: fast, SIGQUIT: immediate) and start it; returns when it is back."""
         await self.do(lambda: _end(self.postgres.pid, self.postgres.poll, number))
         await self.do(self.postgres.start)
+
+    @property
+    def disk(self) -> SmallDisk:
+        """The disk of PostgreSQL, where it has one of its own."""
+        return self._disks[self.postgres.folder]
+
+    async def add_standby(self) -> Postgres:
+        """A standby of PostgreSQL, started and streaming."""
+        folder = self._folder / f"postgres-{len(self._replaced) + 2}"
+        self._mount_disk(folder)
+        standby = await self.do(lambda: copy_server(self.postgres, folder, options=self._options))
+        await self.do(standby.start)
+        return standby
+
+    async def lose_postgres(self) -> None:
+        """Let PostgreSQL end as with its machine."""
+        await self.do(lambda: destroy(self.postgres))
+
+    def replace_postgres(self, standby: Postgres) -> None:
+        """Take a promoted standby for PostgreSQL from now on."""
+        self._replaced.append(self.postgres)
+        self.postgres = standby
+
+    @property
+    def _options(self) -> Mapping[str, str]:
+        # What lies on a small disk lies in memory.
+        return {"max_wal_size": "256MB"} if self._has_small_disks else {}
+
+    def _mount_disk(self, folder: Path) -> None:
+        if self._has_small_disks:
+            disk = self._disks[folder] = SmallDisk(folder, DISK_MIB)
+            disk.mount()
 
     async def kill_redis(self) -> None:
         """Kill Redis and lose all that it held; it stays down."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -56,12 +57,13 @@ class Postgres:
 
     name = "postgres"
 
-    def __init__(self, folder: Path, *, sync: bool = True) -> None:
-        """`sync=False` skips the flush after initdb: for throw-away servers."""
+    def __init__(self, folder: Path, *, sync: bool = True, options: Mapping[str, str] | None = None) -> None:
+        """`sync=False` skips the flush after initdb: for throw-away servers. `options` go before our own."""
         self.folder = folder.resolve()
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self._sync = sync
+        self._own_options = dict(options or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self._password = ""
@@ -113,6 +115,7 @@ class Postgres:
             **(_SINCE_18 if major >= 18 else {}),  # noqa: PLR2004 - a version
             "port": str(self._port),
             "unix_socket_directories": str(self._socket_folder(account)),
+            **self._own_options,
         }
 
     def _initialise(self, binaries: Path, prefix: tuple[str, ...], account: int | None) -> None:

@@ -82,6 +82,23 @@ def test_nothing_is_lost_while_processes_die_and_servers_crash(folder: Path) -> 
     assert [path.name for path in folder.iterdir()] == ["report.json"]
 
 
+@pytest.mark.timeout(2 * BUDGET_SECONDS + 10)
+def test_nothing_is_lost_when_the_disk_is_full_or_the_primary_is_gone(folder: Path) -> None:
+    code, output, report = run_chaos(
+        folder, "--seconds", "1", "--faults", "failover,fill_disk", "--seed", "5", seconds=2 * BUDGET_SECONDS
+    )
+    assert code == 0, output
+    fired = {recovery["name"]: recovery["fired"] for recovery in report["recoveries"]}
+    assert fired == dict.fromkeys({"failover", "fill_disk"} - report["obstacles"].keys(), 1)
+    assert [verdict for verdict in report["verdicts"] if verdict["count"]] == []
+    assert report["queue"]["acked"] > 50
+    assert report["answers"]["503 database_unavailable"] > 0
+    assert processes_of(folder) == []
+    assert [path.name for path in folder.iterdir()] == ["report.json"]
+    if report["obstacles"]:
+        pytest.skip("; ".join(f"{name}: {why}" for name, why in report["obstacles"].items()))
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)], ids=["ctrl_c", "sigterm"]
 )

@@ -1,0 +1,137 @@
+"""Faults of the machine below PostgreSQL: its disk is full, or it is gone and a standby takes its place."""
+
+import asyncio
+import os
+import signal
+import time
+
+import asyncpg
+
+from cli.chaos.disk import leave_shared_mounts
+from cli.chaos.faults import Fault, Scene, Shot, begin
+from cli.chaos.standby import deafen, make_synchronous, needs_base_backup, promote
+from cli.servers.process import ServerError
+from engine.infra.database import DATABASE_ERRORS
+
+# So long the server refuses what needs room, and then does not run at all.
+REFUSING_SECONDS, DOWN_SECONDS = 3.0, 2.0
+# So long every commit waits for the standby, and is then not answered, before the primary is lost.
+STREAMING_SECONDS, DEAF_SECONDS = 2.0, 1.0
+SWITCHES = 200
+
+_GROW = "CREATE TABLE chaos_growth AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 1000)"
+
+
+class _Mounts:
+    """Whether this process may mount: tried once, and before it has any other thread."""
+
+    obstacle: str | None = "was not asked for"
+
+
+def prepare_disk() -> None:
+    """Make ready for `fill_disk`; to be called before there is an event loop."""
+    _Mounts.obstacle = leave_shared_mounts()
+
+
+async def _fill_disk(scene: Scene) -> Shot:
+    """First there is no room for tables, then none for the log, at which PostgreSQL stops; then there is some again."""
+    servers = scene.cluster.servers
+    shot = begin("fill_disk", "postgres")
+    servers.disk.fill()
+    try:
+        shot.complaint = await _find_room(scene)
+        await asyncio.sleep(REFUSING_SECONDS)
+        await _use_up_log(scene)
+        await asyncio.sleep(DOWN_SECONDS)
+        is_down = servers.postgres.poll() is not None
+        if is_down:
+            await _start_in_vain(scene)
+    finally:
+        servers.disk.free()
+    if servers.postgres.poll() is not None:
+        await servers.do(servers.postgres.start)
+    shot.counts_from = time.time()
+    shot.note = f"full for {shot.counts_from - shot.at:.1f} s, {'and stopped by it' if is_down else 'and went on'}"
+    await asyncio.sleep(1.5)
+    return shot
+
+
+async def _find_room(scene: Scene) -> str:
+    """What is wrong where the disk is not full."""
+    connection = await scene.database()
+    try:
+        await connection.execute(_GROW)
+    except asyncpg.DiskFullError:
+        return ""
+    except DATABASE_ERRORS as error:
+        return f"a full disk was answered by {error!r}"
+    await connection.execute("DROP TABLE chaos_growth")
+    return "the disk was not full"
+
+
+async def _use_up_log(scene: Scene) -> None:
+    """Begin one file of the log after the other, until there is none left and no room for another."""
+    try:
+        for _ in range(SWITCHES):
+            connection = await scene.cluster.connect()
+            try:
+                await connection.execute("SELECT pg_logical_emit_message(true, 'chaos', 'x')")
+                await connection.execute("SELECT pg_switch_wal()")
+            finally:
+                connection.terminate()
+    except DATABASE_ERRORS:
+        return
+
+
+async def _start_in_vain(scene: Scene) -> None:
+    """As whoever looks after servers does: they do not know that there is no room."""
+    servers = scene.cluster.servers
+    try:
+        await servers.do(servers.postgres.start)
+    except (ServerError, OSError):
+        return
+
+
+async def _fail_over(scene: Scene) -> Shot:
+    """What the primary acknowledged without the standby would be lost: in its last second, that is all there is."""
+    servers = scene.cluster.servers
+    standby = await servers.add_standby()
+    await make_synchronous(await scene.database())
+    await asyncio.sleep(STREAMING_SECONDS)
+    connection = await asyncpg.connect(standby.url, timeout=5)
+    try:
+        receiver = await deafen(connection)
+        await asyncio.sleep(DEAF_SECONDS)
+        shot = begin("failover", "postgres")
+        await servers.lose_postgres()
+        os.kill(receiver, signal.SIGCONT)
+        await promote(connection)
+    finally:
+        connection.terminate()
+    servers.replace_postgres(standby)
+    scene.cluster.follow_postgres()
+    shot.note = f"no primary for {time.time() - shot.at:.1f} s"
+    await asyncio.sleep(1.5)
+    return shot
+
+
+FAULTS = (
+    Fault(
+        name="fill_disk",
+        number="F15",
+        text="PostgreSQL's disk is full: no room for tables, then none for its log, at which it stops",
+        measure="first_commit",
+        goal=10,
+        inject=_fill_disk,
+        obstacle=lambda: _Mounts.obstacle,
+    ),
+    Fault(
+        name="failover",
+        number="F16",
+        text="PostgreSQL is lost with its machine, and a synchronous standby takes its place",
+        measure="first_commit",
+        goal=10,
+        inject=_fail_over,
+        obstacle=needs_base_backup,
+    ),
+)
