@@ -27,7 +27,7 @@ class Shell:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
             cwd=self.folder,
         )

@@ -19,7 +19,7 @@ def install_package(project: Path, target: Path, work: Path) -> None:
     uv = shutil.which("uv") or str(Path(sys.prefix) / "bin" / "uv")
     # An environment that uv has made holds no pip.
     command = [sys.executable, "-m", "pip"] if find_spec("pip") else [uv, "pip"]
-    answer = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200, check=False)
     assert answer.returncode == 0, answer.stderr
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.product import ROOT, clean_environment, free_port
 
-SECONDS = 100
+SECONDS = 300
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from tests.product import ROOT, wait_for
 
-pytestmark = pytest.mark.timeout(180)
+# Each of them makes Python environments, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def flowforge(clone: Path, *arguments: str, **settings: str) -> subprocess.Compl
         env=environment(settings.pop("PATH", None), **settings),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
 
@@ -113,7 +114,7 @@ def test_two_at_once_make_one_environment(clone: Path) -> None:
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in processes]
+    outputs = [process.communicate(timeout=400) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert [output for output, _ in outputs] == [f"{clone / '.venv'}|up\n".encode()] * 2
     assert sum(b"first use" in errors for _, errors in outputs) == 1

@@ -209,7 +209,7 @@ def test_the_examples_own_tests_pass() -> None:
         env=clean_environment(PYTHONPATH=f"{ROOT}{os.pathsep}{EXAMPLE}"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert answer.returncode == 0, answer.stdout

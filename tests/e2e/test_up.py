@@ -15,7 +15,7 @@ import pytest
 
 from tests.product import Product, clean_environment, free_port, in_time, is_gone, run_command, wait_for
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def all_pids(run: dict[str, object]) -> list[int]:
