@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,9 +15,20 @@ import structlog
 from msgspec import Struct
 
 from app.bodies import check_depth
-from app.errors import InvalidRequest, InvalidSignature, NotFound, WorkflowChanged
+from app.errors import (
+    ApiError,
+    InvalidRequest,
+    InvalidSignature,
+    MalformedBody,
+    NotFound,
+    PayloadTooLarge,
+    TooManyRequests,
+    WorkflowChanged,
+)
 from app.runs.starter import RunStarter
 from app.triggers.answers import Answer, Answers
+from app.triggers.gate import Gate
+from app.triggers.rejections import Rejections
 from app.triggers.schemas import Ingested
 from app.triggers.service import TriggerService
 from engine.core.problems import Problem
@@ -41,14 +52,17 @@ from engine.triggers.webhook import (
 )
 
 CACHED_TRIGGERS: Final = 10_000
-# A refusal by a cached copy older than this is checked against the database: the trigger may have changed.
-FRESH_SECONDS: Final = 1.0
+# A cached copy refuses nobody: the trigger may have changed, so that it is read anew, at most once in this time.
+REST_SECONDS: Final = 0.05
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 _OUTCOMES = {name: metrics.INGEST_EVENTS.labels(name) for name in ("started", "duplicate", "filtered", "pending")}
-_REJECTED = metrics.INGEST_EVENTS.labels("rejected")
 _CREATED = metrics.RUNS_CREATED.labels("webhook")
 _log = structlog.get_logger()
+
+
+# What is noted as rejected. That the server is busy, or its database away, is nobody's fault who sends it again.
+_REJECTIONS = (NotFound, InvalidSignature, InvalidRequest, MalformedBody, TooManyRequests)
 
 
 class InboundRequest(Struct, frozen=True, kw_only=True):
@@ -58,16 +72,21 @@ class InboundRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     query: Mapping[str, Any]
     body: bytes
+    address: str
     hang_up: Callable[[], Awaitable[Any]]
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """What became of a request. `has_waited`: its caller was kept for the run's answer, which may not have come."""
+    """What became of a request, with `headers` for its answer.
+
+    `has_waited`: its caller was kept for the run's answer, which may not have come.
+    """
 
     ingested: Ingested
     is_repeat: bool = False
     has_waited: bool = False
     answer: Answer | None = None
+    headers: dict[str, str] = {}
 
 
 class _Live(Struct, frozen=True, kw_only=True):
@@ -87,21 +106,63 @@ class _Live(Struct, frozen=True, kw_only=True):
 class Ingest:
     """Takes webhooks. Triggers are cached; what is committed is checked against the database in the same statement."""
 
-    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, triggers: TriggerService, answers: Answers) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        starter: RunStarter,
+        triggers: TriggerService,
+        *,
+        answers: Answers,
+        gate: Gate,
+        rejections: Rejections,
+    ) -> None:
         self._pool = pool
         self._starter = starter
         self._answers = answers
+        self._gate = gate
+        self._rejections = rejections
         self._triggers = triggers
         self._cache: dict[str, _Live] = {}
+        self._upcoming: dict[str, asyncio.Task[_Live]] = {}
 
     async def take(self, token: str, request: InboundRequest) -> Taken:
         """Accept the event; where its trigger says so, wait for what the run answers.
 
-        Raises NotFound, InvalidSignature, InvalidRequest, WorkflowChanged, Busy.
+        Raises NotFound, InvalidSignature, InvalidRequest, TooManyRequests, WorkflowChanged, Busy.
         """
-        if not _TOKEN.fullmatch(token):
-            raise _unknown()
-        live = await self._resolve(token, request)
+        live: _Live | None = None
+        try:
+            live = await self._find(token, request)
+            headers = await self._gate.admit(live.origin, live.config, request.address)
+            return await self._accept(live, token, request, headers)
+        except _REJECTIONS as error:
+            self._note(live, token, error)
+            raise
+
+    async def refuse_large(self, token: str) -> None:
+        """Note that a body for this address was too large to be read."""
+        if _TOKEN.fullmatch(token):
+            with suppress(NotFound):
+                self._note(self._cache.get(token) or await self._read(token), token, PayloadTooLarge())
+
+    async def _find(self, token: str, request: InboundRequest) -> _Live:
+        try:
+            if not _TOKEN.fullmatch(token):
+                raise _unknown()
+            return await self._resolve(token, request)
+        except (NotFound, InvalidSignature) as error:
+            try:
+                await self._gate.admit_stranger(request.address)
+            except TooManyRequests as limited:
+                raise limited from error
+            raise
+
+    def _note(self, live: _Live | None, token: str, error: ApiError) -> None:
+        known = live or self._cache.get(token)
+        reason = error.errors[0].code if isinstance(error, InvalidRequest) and error.errors else error.code
+        self._rejections.note(None if known is None else known.origin, reason)
+
+    async def _accept(self, live: _Live, token: str, request: InboundRequest, headers: dict[str, str]) -> Taken:
         check_depth(request.body)
         for _ in range(3):
             start = _make_start(live, request, self._starter.clock.now())
@@ -110,9 +171,9 @@ class Ingest:
                 if accepted.outcome != "stale":
                     ingested = _count(start, accepted)
                     if answer is None or accepted.is_duplicate:
-                        return Taken(ingested=ingested, is_repeat=accepted.is_duplicate)
+                        return Taken(ingested=ingested, is_repeat=accepted.is_duplicate, headers=headers)
                     found = await self._answers.wait(answer, live.config.respond_timeout, request.hang_up)
-                    return Taken(ingested=ingested, has_waited=True, answer=found)
+                    return Taken(ingested=ingested, has_waited=True, answer=found, headers=headers)
             live = await self._authenticated(await self._read(token), request)
         raise WorkflowChanged
 
@@ -131,9 +192,26 @@ class Ingest:
             return await self._authenticated(await self._read(token), request)
         if self._is_authentic(known, request):
             return known
-        if time.monotonic() - known.read_at > FRESH_SECONDS:
-            return await self._authenticated(await self._read(token), request)
-        raise _refused(known)
+        return await self._authenticated(await self._read_soon(token, known), request)
+
+    async def _read_soon(self, token: str, known: _Live) -> _Live:
+        """The trigger as it is after this moment; a flood of refusals shares a few looks."""
+        task = self._upcoming.get(token)
+        if task is None:
+            task = self._upcoming[token] = asyncio.create_task(
+                self._read_later(token, known.read_at + REST_SECONDS - time.monotonic())
+            )
+            # Whoever waits has the exception; asking for it keeps asyncio from reporting it again.
+            task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return await asyncio.shield(task)
+
+    async def _read_later(self, token: str, seconds: float) -> _Live:
+        try:
+            await asyncio.sleep(max(seconds, 0.0))
+        finally:
+            # Whoever comes from now on may know of a change that this look does not see.
+            del self._upcoming[token]
+        return await self._read(token)
 
     async def _authenticated(self, live: _Live, request: InboundRequest) -> _Live:
         if not self._is_authentic(live, request):
@@ -148,6 +226,7 @@ class Ingest:
         return is_authentic(auth, live.secrets_at(now), request.headers, request.body, now=now.timestamp())
 
     async def _read(self, token: str) -> _Live:
+        read_at = time.monotonic()
         origin = await find_webhook(self._pool, token)
         if origin is None:
             self._cache.pop(token, None)
@@ -156,7 +235,7 @@ class Ingest:
             origin=origin,
             config=msgspec.json.decode(origin.config, type=WebhookConfig),
             secrets=self._triggers.open_secrets(origin.trigger_id, origin.secret),
-            read_at=time.monotonic(),
+            read_at=read_at,
         )
         if len(self._cache) >= CACHED_TRIGGERS:
             self._cache.pop(next(iter(self._cache)))
@@ -169,7 +248,6 @@ def _unknown() -> NotFound:
 
 
 def _refused(live: _Live) -> InvalidSignature:
-    _REJECTED.inc()
     asked = None if isinstance(live.config.auth, str) else challenge(live.config.auth)
     return InvalidSignature(headers={"www-authenticate": asked} if asked else None)
 

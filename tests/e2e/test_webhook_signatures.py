@@ -196,6 +196,19 @@ def test_two_secrets_are_good_while_rotating_and_never_three(
     assert_problem(deliver(published.hook, BODY, x_signature=sign(SECRET)), 401, "invalid_signature")
 
 
+def test_a_new_secret_is_good_from_the_first_request_on(
+    client: Client, publish_workflow: Publish, deliver: Deliver
+) -> None:
+    published = publish_workflow(NOTHING_MUCH, config={"auth": {"type": "hmac", "secret": SECRET}})
+    assert deliver(published.hook, BODY, x_signature=digest("sha256").hex()).status_code == 202
+    for _ in range(5):
+        # Each time the copy in memory is a moment old, and knows the secret before.
+        rotate = f"/v1/triggers/{published.trigger_id}/rotate"
+        secret = client.http.post(rotate, json={"what": "secret"}).json()["secret"]
+        signature = hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
+        assert deliver(published.hook, BODY, x_signature=signature).status_code == 202
+
+
 def test_a_secret_that_leaked_is_void_at_once(client: Client, publish_workflow: Publish, deliver: Deliver) -> None:
     published = publish_workflow(NOTHING_MUCH, config={"auth": {"type": "hmac", "secret": SECRET}})
     signature = digest("sha256").hex()
