@@ -12,7 +12,8 @@ from app.health.controllers import HealthController, get_metrics
 from app.openapi import get_openapi
 from app.receipts.controllers import ReceiptController
 from app.runs.controllers import RunController, RunStartController, stream_workspace
-from app.stats.controllers import get_stats
+from app.stats.controllers import get_limits, get_stats
+from app.step_types.controllers import list_step_types
 from app.transfer.controllers import TransferController
 from app.trials.controllers import TrialController, evaluate_expression
 from app.triggers.controllers import TriggerController, WorkflowTriggerController, take_webhook
@@ -33,6 +34,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 ApiKeyController,
                 WorkflowController,
                 TransferController,
+                list_step_types,
                 RunStartController,
                 RunController,
                 ControlController,
@@ -47,6 +49,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 ReceiptController,
                 VariableController,
                 get_stats,
+                get_limits,
             ],
         ),
         HealthController,

@@ -25,9 +25,13 @@ class ApiKeyController(Controller):
 
     path = "/api-keys"
     tags = ("api keys",)
-    guards = (requires(Permission.API_KEYS_WRITE),)
 
-    @get(operation_id="listApiKeys", summary="List API keys", responses=problems(400))
+    @get(
+        operation_id="listApiKeys",
+        summary="List API keys",
+        guards=[requires(Permission.API_KEYS_WRITE)],
+        responses=problems(400),
+    )
     async def list_api_keys(
         self,
         principal: NamedDependency[Principal],
@@ -44,6 +48,7 @@ class ApiKeyController(Controller):
         summary="Make an API key",
         status_code=HTTP_201_CREATED,
         idempotent=True,
+        guards=[requires(Permission.API_KEYS_WRITE)],
         responses=problems(400, 403),
     )
     async def create_api_key(
@@ -61,7 +66,13 @@ class ApiKeyController(Controller):
 
         return await answer_once(request, transaction, principal, create, box=api_keys.box)
 
-    @delete("/{key_id:uuid}", operation_id="revokeApiKey", summary="Revoke an API key", responses=problems(404))
+    @delete(
+        "/{key_id:uuid}",
+        operation_id="revokeApiKey",
+        summary="Revoke an API key",
+        guards=[requires(Permission.API_KEYS_WRITE)],
+        responses=problems(404),
+    )
     async def revoke_api_key(
         self,
         key_id: FromPath[UUID],

@@ -2,6 +2,7 @@
 
 from litestar import Controller, delete, get, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
@@ -46,6 +47,7 @@ class VariableController(Controller):
         operation_id="putVariable",
         summary="Set a variable",
         guards=[requires(Permission.VARIABLES_WRITE)],
+        responses={HTTP_201_CREATED: ResponseSpec(VariableView, generate_examples=False, description="it is new")},
     )
     async def put_variable(
         self,

@@ -1,0 +1,1 @@
+"""The step types that definitions may use, described for whoever edits them."""
