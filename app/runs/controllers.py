@@ -50,7 +50,7 @@ Parent = Annotated[
     str,
     QueryParameter(min_length=1, max_length=1000, description="path of a `foreach`, like `each` or `outer[2].inner`"),
 ]
-Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large output")]
+Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large value")]
 AS_PUBLISHED = StartRunRequest()
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
 
@@ -163,7 +163,7 @@ class RunController(Controller):
         limit: FromQuery[EventLimit] = 200,
         cursor: FromQuery[Cursor] = None,
     ) -> Page[RunEventView]:
-        """The run's journal in order. The cursor is the seq of the last event that was read."""
+        """The run's journal in order. Large values are `{preview, size, ref}`; the cursor is the last seq read."""
         start = after if cursor is None else read_number(cursor)
         events = await runs.read_events(principal, run_id, after=start, limit=limit + 1)
         more = len(events) > limit
@@ -192,7 +192,7 @@ class RunController(Controller):
     @get(
         "/{run_id:uuid}/payloads/{ref:str}",
         operation_id="readPayload",
-        summary="Read a large output",
+        summary="Read a large value",
         media_type=MediaType.JSON,
         guards=[requires(Permission.RUNS_READ)],
         responses={
@@ -208,7 +208,7 @@ class RunController(Controller):
         principal: NamedDependency[Principal],
         runs: NamedDependency[RunService],
     ) -> Stream:
-        """The whole output that a `{preview, size, ref}` stands for. It never changes."""
+        """The whole value that a `{preview, size, ref}` stands for. It never changes."""
         data = await runs.read_payload(principal, run_id, ref)
         etag = f'"{ref}"'
         headers = {"etag": etag, "cache-control": "private, max-age=31536000, immutable"}

@@ -11,12 +11,14 @@ import msgspec
 
 from app.errors import InvalidRequest, NotFound
 from app.runs.iterations import Iterations
+from app.runs.previews import GIVEN_FIELDS
 from app.runs.schemas import IterationView, RunDetail
 from app.runs.telling import Level
 from app.runs.views import Events, Surroundings, describe_run, find_children
 from engine.core.accounting import Timing
 from engine.core.definition import Definition
 from engine.core.events import (
+    RunQueued,
     RunSignalled,
     RunSucceeded,
     StepStarted,
@@ -38,6 +40,7 @@ from engine.store.runs import load_definition
 _CACHED_VERSIONS: Final = 128
 _MOST_HOLDERS: Final = 10
 _LARGEST_SEQ: Final = 2_147_483_647
+_INLINE = re.compile(rf"(?P<seq>[0-9]{{1,10}})(?:\.(?P<field>{'|'.join(sorted(GIVEN_FIELDS))}))?")
 _PAYLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _Version = tuple[Definition, Graph]
 
@@ -91,23 +94,28 @@ class RunReader:
         return await asyncio.to_thread(iterations.describe, outcomes, approvals)
 
     async def read_payload(self, row: RunRow, ref: str) -> bytes:
-        """The JSON of a large output: of a payload, or of the event whose seq it is. Raises NotFound."""
+        """The JSON of a large value: of a payload, of the event whose seq it is, or of a field that this one names.
+
+        Raises NotFound.
+        """
         data: bytes | None = None
-        if ref.isascii() and ref.isdigit():
-            data = await self._read_inline(row.id, int(ref))
+        if inline := _INLINE.fullmatch(ref):
+            data = await self._read_inline(row.id, int(inline["seq"]), inline["field"])
         elif _PAYLOAD_ID.fullmatch(ref):
             data = await read_payload(self._pool, row.id, ref)
         if data is None:
             raise NotFound
         return data
 
-    async def _read_inline(self, run_id: UUID, seq: int) -> bytes | None:
+    async def _read_inline(self, run_id: UUID, seq: int, field: str | None) -> bytes | None:
         if not 0 < seq <= _LARGEST_SEQ:
             return None
         for entry in await read_journal(self._pool, run_id, after=seq - 1, limit=1):
             event = decode_event(entry["payload"])
             if entry["seq"] != seq:
                 return None
+            if field is not None:
+                return msgspec.json.encode(getattr(event, field)) if isinstance(event, RunQueued) else None
             if isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
                 return msgspec.json.encode(event.output)
             if isinstance(event, RunSignalled):

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from app.runs.items import continues_after_failures, count_items
-from app.runs.previews import present, present_output
+from app.runs.previews import GIVEN_FIELDS, present, present_output
 from app.runs.schemas import ChildView, ConcurrencyView, ParentView, RunDetail, RunEventView, RunSummary
 from app.runs.telling import Level, tell_run
 from engine.core.accounting import Timing, account_run
@@ -128,6 +128,9 @@ def describe_event(run_id: object, seq: int, event: RunEvent) -> RunEventView:
             document["output"] = present_output(event, seq)
     elif isinstance(event, RunSignalled):
         document["payload"] = present(event.payload, str(seq))
+    elif isinstance(event, RunQueued):
+        for field in GIVEN_FIELDS & document.keys():
+            document[field] = present(document[field], f"{seq}.{field}")
     return RunEventView(id=f"{run_id}:{seq}", seq=seq, type=kind, at=at, data=document)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from engine.core.events import PayloadRef, RunEvent, RunSucceeded
+from engine.core.events import PayloadRef, RunEvent, RunQueued, RunSucceeded
 from engine.infra.ids import new_id
 from tests.integration.api.callers import Caller
 from tests.integration.api.histories import Histories, at, queued, started, succeeded
@@ -72,7 +72,26 @@ async def test_a_large_output_is_given_whole_and_for_good(histories: Histories, 
     assert other.status_code == 200
 
 
-@pytest.mark.parametrize("ref", ["0", "1", "2", "5", "99", "99999999999999999999", "x", "%EF%BC%91", str(new_id())])
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "0",
+        "1",
+        "2",
+        "5",
+        "99",
+        "2.input",
+        "3.input",
+        "99.input",
+        "1.at",
+        "1.",
+        "1.input.0",
+        "99999999999999999999",
+        "x",
+        "%EF%BC%91",
+        str(new_id()),
+    ],
+)
 async def test_what_is_no_large_output_is_not_found(histories: Histories, owner: Caller, ref: str) -> None:
     run_id, _ = await keep_large(histories)
     answer = await owner.client.get(f"/v1/runs/{run_id}/payloads/{ref}")
@@ -96,6 +115,26 @@ async def test_a_large_output_within_the_journal_has_a_preview_too(histories: Hi
     # What was made of it is cut as well.
     assert run["steps"][1]["input"]["ref"] is None
     assert (await histories.read(f"/v1/runs/{run_id}/events"))["items"][2]["data"]["output"] == output
+
+
+async def test_what_a_run_was_given_has_a_preview_in_its_events(histories: Histories, owner: Caller) -> None:
+    given: dict[str, Any] = {
+        "trigger": {"type": "webhook", "body": LARGE},
+        "input": [LARGE, 1],
+        "mocks": {"fetch": LARGE},
+    }
+    queued_large = RunQueued(at=at(0), workflow={}, reason="accepted", preset={"vars": {"a": 1}}, **given)
+    run_id = await histories.keep(DEFINITION, [queued_large, started()])
+    (event, _) = (await histories.read(f"/v1/runs/{run_id}/events"))["items"]
+    assert event["data"]["preset"] == {"vars": {"a": 1}}, "small values are shown whole"
+    for field, value in given.items():
+        shown = event["data"][field]
+        assert (set(shown), shown["ref"]) == ({"preview", "size", "ref"}, f"1.{field}")
+        answer = await owner.client.get(f"/v1/runs/{run_id}/payloads/{shown['ref']}")
+        assert (answer.status_code, len(answer.content), answer.json()) == (200, shown["size"], value)
+        assert answer.text.startswith(shown["preview"])
+    # The run itself is read one at a time, and shows what it was given.
+    assert (await histories.read(f"/v1/runs/{run_id}"))["input"] == given["input"]
 
 
 async def test_lists_hold_no_payloads(histories: Histories) -> None:
