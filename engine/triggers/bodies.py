@@ -48,10 +48,11 @@ def read_body(content_type: str, body: bytes) -> Body:
     if not body:
         return Body(None)
     kind, parameters = _read_type(content_type)
-    text = partial(body.decode, _charset(parameters), errors="replace")
+    charset = _charset(parameters)
+    text = partial(body.decode, charset, errors="replace")
     try:
         if kind == FORM:
-            return Body(_read_form(text()))
+            return Body(_read_form(text(), charset))
         if kind == MULTIPART:
             return Body(_read_multipart(parameters.get("boundary", ""), body))
         return Body(msgspec.json.decode(body), is_json=True)
@@ -73,8 +74,8 @@ def _charset(parameters: Mapping[str, str]) -> str:
     return charset if charset in CHARSETS else "utf-8"
 
 
-def _read_form(text: str) -> dict[str, Any]:
-    fields = parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+def _read_form(text: str, charset: str) -> dict[str, Any]:
+    fields = parse_qs(text, keep_blank_values=True, encoding=charset, max_num_fields=MOST_FIELDS)
     return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
 
 

@@ -117,6 +117,54 @@ def test_the_query_and_the_method_are_kept_and_credentials_are_not(
     assert not {"authorization", "cookie"} & trigger["headers"].keys()
 
 
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", {"id": 7}), ("POST", {"id": 7})])
+def test_each_method_delivers_an_event(
+    client: Client, echo: Published, method: str, body: dict[str, Any] | None
+) -> None:
+    answer = client.http.request(method, echo.hook + "?page=2", json=body)
+    assert answer.status_code == 202, answer.text
+    run = client.wait_for_end(answer.json()["run_id"])
+    assert (run["trigger"]["method"], run["trigger"]["query"]) == (method, {"page": "2"})
+    assert (run["status"], run["output"]) == ("succeeded", body)
+
+
+def test_other_methods_are_refused(client: Client, echo: Published) -> None:
+    for method in ("PATCH", "DELETE"):
+        answer = client.http.request(method, echo.hook, json={})
+        assert_problem(answer, 405, "method_not_allowed")
+        assert {"GET", "POST", "PUT"} <= set(answer.headers["allow"].split(", "))
+
+
+def test_fields_and_files_of_a_multipart_form_are_kept_as_an_object(client: Client, echo: Published) -> None:
+    answer = client.http.post(
+        echo.hook,
+        data={"title": "Größe", "tags": ["a", "b"]},
+        files={"note": ("note.txt", "Grüße".encode(), "text/plain"), "raw": ("raw.bin", b"\xff", "a/b")},
+    )
+    assert answer.status_code == 202, answer.text
+    run = client.wait_for_end(answer.json()["run_id"])
+    assert (run["status"], run["output"]) == ("succeeded", run["trigger"]["body"])
+    assert run["output"] == {
+        "title": "Größe",
+        "tags": ["a", "b"],
+        "note": {
+            "filename": "note.txt",
+            "content_type": "text/plain",
+            "size": 7,
+            "encoding": "text",
+            "content": "Grüße",
+        },
+        "raw": {"filename": "raw.bin", "content_type": "a/b", "size": 1, "encoding": "base64", "content": "/w=="},
+    }
+
+
+def test_a_form_with_too_many_fields_is_kept_as_text(client: Client, echo: Published, deliver: Deliver) -> None:
+    body = "a=1&" * 10_001
+    answer = deliver(echo.hook, body, content_type=FORM)
+    assert answer.status_code == 202, answer.text
+    assert client.run(answer.json()["run_id"])["trigger"]["body"] == body
+
+
 @pytest.mark.parametrize("header", ["webhook_id", "X_GitHub_Delivery", "Idempotency_Key"])
 def test_each_default_header_names_the_delivery(echo: Published, deliver: Deliver, header: str) -> None:
     first, second, other = (
@@ -165,14 +213,14 @@ def test_any_name_of_a_delivery_works(echo: Published, deliver: Deliver, name: s
 
 def test_concurrent_duplicates_start_one_run(echo: Published, deliver: Deliver, database: Database) -> None:
     delivery = uuid.uuid4().hex
-    with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda _: deliver(echo.hook, "{}", webhook_id=delivery), range(48)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 47 + [202]
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(lambda _: deliver(echo.hook, "{}", webhook_id=delivery), range(50)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [202]
     assert len({answer.json()["run_id"] for answer in answers}) == 1
     rows = database.fetch(
         "SELECT outcome, count(*) AS count FROM inbound_event WHERE dedup_key = $1 GROUP BY 1 ORDER BY 1", delivery
     )
-    assert rows == [{"outcome": "duplicate", "count": 47}, {"outcome": "started", "count": 1}]
+    assert rows == [{"outcome": "duplicate", "count": 49}, {"outcome": "started", "count": 1}]
 
 
 def test_an_event_of_another_workspace_or_none_is_not_found(client: Client) -> None:

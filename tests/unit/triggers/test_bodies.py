@@ -1,0 +1,94 @@
+"""What bodies of every kind become."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from engine.triggers.bodies import MOST_FIELDS, Body, read_body
+
+BOUNDARY = "----b0undary"
+TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def part(disposition: str, content: bytes, *headers: str) -> bytes:
+    head = "\r\n".join([f"Content-Disposition: form-data; {disposition}", *headers])
+    return f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n"
+
+
+def multipart(*parts: bytes) -> bytes:
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        pytest.param("application/json; charset=utf-8", b' {"a": 1} ', {"a": 1}, id="json"),
+        pytest.param("", b'"text"', "text", id="json without a type"),
+        pytest.param("text/plain; charset=ISO-8859-1", b"Gr\xfc\xdfe", "Grüße", id="text of another charset"),
+        pytest.param('text/plain; charset="utf-8"', "Grüße".encode(), "Grüße", id="a charset in quotes"),
+        pytest.param("text/plain; charset=rot13", b"abc", "abc", id="a charset that is none"),
+        pytest.param("text/plain; charset=idna", b"xn--a", "xn--a", id="a codec that is no charset"),
+        pytest.param("application/x-www-form-urlencoded; charset=latin1", b"a=%FC", {"a": "ü"}, id="form"),
+        pytest.param("application/xml", b"<a/>", "<a/>", id="xml"),
+    ],
+)
+def test_a_body_becomes_what_its_type_says(content_type: str, body: bytes, expected: Any) -> None:
+    assert read_body(content_type, body).value == expected
+
+
+def test_only_json_is_kept_as_its_bytes() -> None:
+    assert read_body("application/json", b"[1]") == Body([1], is_json=True)
+    for content_type, body in (("text/plain", b'"half'), ("", b""), (TYPE, multipart()), ("a/b", b"\xff")):
+        assert not read_body(content_type, body).is_json
+
+
+def test_fields_and_files_of_a_multipart_form_become_an_object() -> None:
+    body = multipart(
+        part('name="title"', "Größe".encode()),
+        part('name="tag"', b"a"),
+        part('name="tag"', b"b"),
+        part('name="empty"', b""),
+        part('name="note"; filename="note.txt"', "Größe".encode(), "Content-Type: text/plain"),
+        part('name="picture"; filename="p.png"', b"\x89PNG\xff\x00", "Content-Type: image/png"),
+    )
+    assert read_body(TYPE.replace("multipart", "Multipart"), body).value == {
+        "title": "Größe",
+        "tag": ["a", "b"],
+        "empty": "",
+        "note": {
+            "filename": "note.txt",
+            "content_type": "text/plain",
+            "size": 7,
+            "encoding": "text",
+            "content": "Größe",
+        },
+        "picture": {
+            "filename": "p.png",
+            "content_type": "image/png",
+            "size": 6,
+            "encoding": "base64",
+            "content": base64.b64encode(b"\x89PNG\xff\x00").decode(),
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        pytest.param(TYPE, b"no parts", id="no parts"),
+        pytest.param(TYPE, multipart(part('name="a"', b"1"))[:-10], id="cut off"),
+        pytest.param("multipart/form-data", multipart(part('name="a"', b"1")), id="no boundary"),
+        pytest.param('multipart/form-data; boundary=""', multipart(), id="an empty boundary"),
+        pytest.param(TYPE, multipart(*[part('name="a"', b"")] * (MOST_FIELDS + 1)), id="too many parts"),
+        pytest.param("application/x-www-form-urlencoded", b"a=1&" * (MOST_FIELDS + 1), id="too many fields"),
+    ],
+)
+def test_a_form_that_is_none_is_kept_as_text(content_type: str, body: bytes) -> None:
+    assert read_body(content_type, body).value == body.decode()
+
+
+@pytest.mark.parametrize("size", range(0, 400, 7))
+def test_no_prefix_of_a_multipart_form_is_an_error(size: int) -> None:
+    body = multipart(part('name="a"', b"1"), part('name="f"; filename="x"', b"\xff", "Content-Type: a/b"))
+    assert isinstance(read_body(TYPE, body[:size]).value, str | dict | None)
