@@ -91,7 +91,9 @@ def test_running_and_delayed_runs_go_on_after_a_restore(
         # Made once, and its answer was kept; the step in flight was made again, under the same key.
         assert len(target.received("/before")) == 1
         assert len({request.key for request in target.received("/held")}) == 1
-        assert len(target.received("/after")) == len(target.received("/b")) == 1
+        assert len(target.received("/after")) == 1
+        # On a busy machine this was due while the first product lived on after its backup, and then comes again.
+        assert len({request.key for request in target.received("/b")}) == 1
         # The trigger's secret opens: what is signed by it is taken, and nothing else.
         address = hook.hook.replace(lost.url, found.url)
         signature = "sha256=" + hmac.digest(secret.encode(), b"{}", "sha256").hex()
