@@ -5,19 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final
 
 from msgspec import Struct
 
-from loadtests.api import Api, Receipt, RunRow
+from loadtests.api import Api, Ingest, Receipt, RunRow
 from loadtests.place import Prepared
 from loadtests.plan import Sent
 
 LOOK_SECONDS: Final = 0.25
 # The clocks of sender and product are those of one machine.
 MARGIN_SECONDS: Final = 5.0
-# Runs are looked up all together; a receipt is a call of its own.
-RECEIPTS: Final = 50
 OPEN: Final = "queued,running,waiting"
 ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
@@ -37,6 +36,8 @@ class Account(Struct, kw_only=True):
     ended_otherwise: list[str]
     receipts: int
     receipts_that_disagree: list[str]
+    unexplained_receipts: list[str]
+    ingest: Ingest
     runs: list[RunRow]
 
     @property
@@ -67,33 +68,37 @@ async def list_runs(api: Api, prepared: Sequence[Prepared], began_at: float) -> 
     return [row async for row in api.runs(since=_since(began_at)) if row.workflow_id in ours]
 
 
-async def look_up_receipts(api: Api, sent: Sequence[Sent]) -> list[Receipt]:
-    """The receipts of some of the accepted events, spread evenly over all of them."""
-    accepted = [one.event_id for one in sent if one.is_accepted and one.event_id is not None]
-    step = max(len(accepted) // RECEIPTS, 1)
-    return [await api.receipt(event_id) for event_id in accepted[::step][:RECEIPTS]]
+async def list_receipts(api: Api, prepared: Sequence[Prepared], began_at: float) -> list[Receipt]:
+    """Every receipt of ours, likewise; rejected ones never promised anything."""
+    ours = {workflow.trigger_id for workflow in prepared}
+    query = {"since": _since(began_at), "outcome": "started,duplicate,filtered,pending"}
+    return [receipt async for receipt in api.receipts(**query) if receipt.trigger_id in ours]
 
 
 def settle(
-    prepared: Sequence[Prepared], sent: Sequence[Sent], runs: Sequence[RunRow], receipts: Sequence[Receipt]
+    prepared: Sequence[Prepared],
+    sent: Sequence[Sent],
+    runs: Sequence[RunRow],
+    receipts: Sequence[Receipt],
+    ingest: Ingest,
 ) -> Account:
     """Hold what was promised against what is there."""
-    accepted = {one.run_id: one for one in sent if one.is_accepted and one.run_id is not None}
-    count = sum(one.is_accepted for one in sent)
-    uses = Counter(one.run_id for one in sent if one.is_accepted)
+    promises = [one for one in sent if one.is_accepted]
+    accepted = {one.run_id: one for one in promises if one.run_id is not None}
+    uses = Counter(one.run_id for one in promises)
     found = {row.id: row for row in runs}
     ends = {workflow.workflow_id: workflow.ends for workflow in prepared}
-    unanswered = len(sent) - count
-    # An event without an answer may have started a run, and no more than one.
-    extra = sorted(found.keys() - accepted.keys())
-    by_event = {one.event_id: one.run_id for one in sent if one.is_accepted}
+    written = {receipt.id: receipt for receipt in receipts}
+    # An event without an answer may have started a run, and no more than one; one that was sent again has two receipts.
+    unanswered = len(sent) - len(promises)
+    repeats = sum(one.tries - 1 for one in sent)
     return Account(
         sent=len(sent),
-        accepted=count,
+        accepted=len(promises),
         unanswered=unanswered,
         ended=sum(run_id in found and found[run_id].status in ENDED for run_id in accepted),
         not_found=sorted(accepted.keys() - found.keys()),
-        unexplained=extra[unanswered:],
+        unexplained=sorted(found.keys() - accepted.keys())[unanswered:],
         shared=sorted(run_id for run_id, times in uses.items() if run_id is not None and times > 1),
         not_ended=[row.id for row in runs if row.status not in ENDED],
         ended_otherwise=[
@@ -101,10 +106,18 @@ def settle(
         ],
         receipts=len(receipts),
         receipts_that_disagree=[
-            one.id for one in receipts if one.outcome != "started" or one.run_id != by_event.get(one.id)
+            f"{one.event_id}" for one in promises if not _agrees(one, written.get(one.event_id or ""))
         ],
+        unexplained_receipts=sorted(written.keys() - {one.event_id for one in promises})[unanswered + repeats :],
+        ingest=ingest,
         runs=list(runs),
     )
+
+
+def _agrees(event: Sent, receipt: Receipt | None) -> bool:
+    """Whether a receipt says of an accepted event what its answer said."""
+    outcome = "started" if event.status == HTTPStatus.ACCEPTED else "duplicate"
+    return receipt is not None and receipt.outcome == outcome and receipt.run_id == event.run_id
 
 
 def _expected(row: RunRow, prepared: Sequence[Prepared], accepted: dict[str, Sent], ends: dict[str, str]) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self, TypeVar
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
 PAGE: Final = 200
+Item = TypeVar("Item")
 
 
 class RefusedCall(Exception):
@@ -31,12 +32,24 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """What became of an event, as the product remembers it."""
 
     id: str
+    trigger_id: str
     outcome: str
     run_id: str | None
 
 
-class _Page(Struct, frozen=True, kw_only=True):
-    items: list[RunRow]
+class Ingest(Struct, frozen=True, kw_only=True):
+    """The product's own accounts of a workspace."""
+
+    accepted: int
+    drift: int
+
+
+class _Stats(Struct, frozen=True):
+    ingest: Ingest
+
+
+class _Page(Struct, Generic[Item], frozen=True, kw_only=True):
+    items: list[Item]
     next_cursor: str | None
 
 
@@ -60,18 +73,25 @@ class Api:
         content = await self._send(method, path, None, body)
         return msgspec.json.decode(content) if content else None
 
-    async def receipt(self, event_id: str) -> Receipt:
-        """The receipt of an event; raises RefusedCall."""
-        return msgspec.json.decode(await self._send("GET", f"/v1/events/{event_id}"), type=Receipt)
+    async def ingest(self) -> Ingest:
+        """The product's own accounts of the day."""
+        return msgspec.json.decode(await self._send("GET", "/v1/stats", {"window": "24h"}), type=_Stats).ingest
 
-    async def runs(self, **query: str) -> AsyncIterator[RunRow]:
+    def runs(self, **query: str) -> AsyncIterator[RunRow]:
         """Every run that a list holds, in pages of 200."""
+        return self._list("/v1/runs", RunRow, query)
+
+    def receipts(self, **query: str) -> AsyncIterator[Receipt]:
+        """Every receipt that a list holds, in pages of 200."""
+        return self._list("/v1/events", Receipt, query)
+
+    async def _list(self, path: str, kind: type[Item], query: dict[str, str]) -> AsyncIterator[Item]:
         cursor: str | None = None
         while True:
             chosen = {**query, "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-            page = msgspec.json.decode(await self._send("GET", "/v1/runs", chosen), type=_Page)
-            for row in page.items:
-                yield row
+            page = msgspec.json.decode(await self._send("GET", path, chosen), type=_Page[kind])  # type: ignore[valid-type]
+            for item in page.items:
+                yield item
             cursor = page.next_cursor
             if cursor is None:
                 return

@@ -30,9 +30,10 @@ class Place:
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """A published workflow: its id, the path of its hook, and the status in which its runs must end."""
+    """A published workflow: its id, its trigger, the path of its hook, and the status in which its runs must end."""
 
     workflow_id: str
+    trigger_id: str
     hook: str
     ends: str
 
@@ -71,7 +72,8 @@ async def publish(api: Api, shape: Shape) -> Prepared:
     await api.call("POST", f"{path}/publish")
     trigger = await api.call("POST", f"{path}/triggers", {"type": "webhook", "config": {}})
     token = trigger["url"].rpartition("/")[2]
-    return Prepared(workflow_id=created["id"], hook=f"/v1/hooks/{token}", ends=shape.ends)
+    hook = f"/v1/hooks/{token}"
+    return Prepared(workflow_id=created["id"], trigger_id=trigger["id"], hook=hook, ends=shape.ends)
 
 
 async def remove(api: Api, prepared: list[Prepared]) -> None:

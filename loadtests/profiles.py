@@ -59,6 +59,8 @@ def _accounted(rate_share: float) -> tuple[Bound, ...]:
         Bound(figure="runs nobody sent", at_most=0),
         Bound(figure="events that share a run", at_most=0),
         Bound(figure="receipts that disagree", at_most=0),
+        Bound(figure="receipts of nothing", at_most=0),
+        Bound(figure="drift of the product's own accounts", at_most=0),
         Bound(figure="not ended", at_most=0),
         Bound(figure="ended otherwise than they should", at_most=0),
     )

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from cli.bench.report import Machine, describe_machine, now
 from cli.report import progress
-from loadtests.accounting import Account, list_runs, look_up_receipts, settle, wait_for_ends
+from loadtests.accounting import Account, list_receipts, list_runs, settle, wait_for_ends
 from loadtests.api import Api
 from loadtests.figures import Result, find_errors, make_figures
 from loadtests.locust_process import LocustProcess
@@ -118,7 +118,8 @@ async def _load(options: Options, place: Place) -> _Loaded:
         progress(f"{len(sent)} events sent: waiting for the ends of their runs")
         await wait_for_ends(api, prepared, seen.began_at, seconds=END_SECONDS)
         runs = await list_runs(api, prepared, seen.began_at)
-        account = settle(prepared, sent, runs, await look_up_receipts(api, sent))
+        receipts = await list_receipts(api, prepared, seen.began_at)
+        account = settle(prepared, sent, runs, receipts, await api.ingest())
         return _Loaded(
             sent=sent,
             seen=seen,
@@ -177,6 +178,7 @@ def _summarise(options: Options, result: Result, machine: Machine | None) -> Sum
         "not ended": account.not_ended,
         "ended otherwise than they should": account.ended_otherwise,
         "receipts that disagree": account.receipts_that_disagree,
+        "receipts of nothing": account.unexplained_receipts,
         "gaps in streams": result.seen.gaps,
         "left out by a stream": [run for runs in result.seen.left_out.values() for run in runs],
     }

@@ -23,7 +23,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class StandIn:
-    """One product. Tests replace `take` (what a hook answers, by the delivery), `list_runs` and `stream`."""
+    """One product. Tests replace `take` (what a hook answers), `list_runs`, `list_receipts`, `drift` and `stream`."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
@@ -34,6 +34,8 @@ class StandIn:
         self.is_over = threading.Event()
         self.take: Callable[[Delivery], tuple[int, bytes] | None] = self.accept
         self.list_runs: Callable[[], list[Document]] = lambda: list(self.runs.values())
+        self.list_receipts: Callable[[], list[Document]] = self.make_receipts
+        self.drift = 0
         self.stream: Callable[[str], Iterator[bytes]] = lambda _path: iter(())
         self.port = 0
 
@@ -51,6 +53,11 @@ class StandIn:
                 run = self.runs[delivery.number] = self._make_run()
             self.changed.notify_all()
         return status, json.dumps({"event_id": str(uuid.UUID(run["id"])), "run_id": run["id"]}).encode()
+
+    def make_receipts(self) -> list[Document]:
+        """A receipt for every run, under the id that the answer gave the event."""
+        ids = [run["id"] for run in self.runs.values()]
+        return [{"id": one, "trigger_id": "t", "outcome": "started", "run_id": one} for one in ids]
 
     def ends(self, left_out: Callable[[int], bool] = lambda _: False) -> Iterator[bytes]:
         """The workspace's stream: an end of every run, until the stand-in goes."""
@@ -92,15 +99,17 @@ class StandIn:
                 self.workflow_ids.append(str(uuid.uuid4()))
                 return 201, {"id": self.workflow_ids[-1]}
             case "POST", ["workflows", _, "triggers"]:
-                return 201, {"url": f"{self.url}/v1/hooks/token"}
+                return 201, {"id": "t", "url": f"{self.url}/v1/hooks/token"}
             case "DELETE", ["workflows", workflow_id]:
                 self.deleted.append(workflow_id)
                 return 204, None
             case "GET", ["runs"]:
                 ended = "status=" not in path
                 return 200, {"items": self.list_runs() if ended else [], "next_cursor": None}
-            case "GET", ["events", event_id]:
-                return 200, {"id": event_id, "outcome": "started", "run_id": event_id}
+            case "GET", ["events"]:
+                return 200, {"items": self.list_receipts(), "next_cursor": None}
+            case "GET", ["stats"]:
+                return 200, {"ingest": {"accepted": len(self.runs), "drift": self.drift}}
             case _:
                 return 200, {}
 

@@ -53,6 +53,14 @@ def refuse_one(stand_in: StandIn) -> None:
     stand_in.take = take
 
 
+def forget_one(stand_in: StandIn) -> None:
+    stand_in.list_receipts = lambda: stand_in.make_receipts()[1:]
+
+
+def drift(stand_in: StandIn) -> None:
+    stand_in.drift = 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "figure"),
     [
@@ -60,6 +68,8 @@ def refuse_one(stand_in: StandIn) -> None:
         (fail_one, "ended otherwise than they should"),
         (double_one, "runs nobody sent"),
         (refuse_one, "errors"),
+        (forget_one, "receipts that disagree"),
+        (drift, "drift of the product's own accounts"),
     ],
 )
 def test_what_goes_wrong_makes_it_fail_and_is_named(

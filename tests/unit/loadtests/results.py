@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from loadtests.accounting import settle
-from loadtests.api import Receipt, RunRow
+from loadtests.api import Ingest, Receipt, RunRow
 from loadtests.figures import Figure, Result, make_figures
 from loadtests.place import Prepared
 from loadtests.plan import Seen, Sent, due_at
@@ -16,9 +16,10 @@ from loadtests.sampling import LOCUST, Sample
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 PREPARED = [
-    Prepared(workflow_id="w0", hook="/v1/hooks/a", ends="succeeded"),
-    Prepared(workflow_id="w1", hook="/v1/hooks/b", ends="failed"),
+    Prepared(workflow_id="w0", trigger_id="t0", hook="/v1/hooks/a", ends="succeeded"),
+    Prepared(workflow_id="w1", trigger_id="t1", hook="/v1/hooks/b", ends="failed"),
 ]
+INGEST = Ingest(accepted=100, drift=0)
 
 
 def make_sent(count: int, rate: float = 10.0) -> list[Sent]:
@@ -55,7 +56,10 @@ def make_runs(count: int, rate: float = 10.0, seconds: float = 2.0) -> list[RunR
 
 def make_receipts(count: int) -> list[Receipt]:
     """Their receipts."""
-    return [Receipt(id=f"e{number}", outcome="started", run_id=f"r{number}") for number in range(count)]
+    return [
+        Receipt(id=f"e{number}", trigger_id=f"t{number % 2}", outcome="started", run_id=f"r{number}")
+        for number in range(count)
+    ]
 
 
 def make_samples(seconds: int) -> list[Sample]:
@@ -83,7 +87,7 @@ def make_result(name: str = "events", **changes: Any) -> Result:
         profile=profile,
         sent=sent,
         seen=seen,
-        account=settle(PREPARED, sent, make_runs(100), make_receipts(100)),
+        account=settle(PREPARED, sent, make_runs(100), make_receipts(100), INGEST),
         samples=make_samples(10),
         is_busy=False,
         is_own=True,

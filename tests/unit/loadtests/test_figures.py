@@ -9,6 +9,7 @@ from loadtests.plan import Sent
 from loadtests.profiles import PROFILES, Bound
 from tests.unit.loadtests.results import (
     BEGAN,
+    INGEST,
     PREPARED,
     bounds_of,
     figure_of,
@@ -37,7 +38,15 @@ def test_a_bound_of_no_figure_is_refused() -> None:
 def test_a_faultless_load_test_misses_nothing() -> None:
     # Its runs take two seconds, which only this profile allows.
     assert missed(make_result("events")) == ["accepted to ended p99"]
-    assert missed(make_result("soak", account=settle(PREPARED, make_sent(100), make_runs(100, seconds=0.1), []))) == []
+    assert (
+        missed(
+            make_result(
+                "soak",
+                account=settle(PREPARED, make_sent(100), make_runs(100, seconds=0.1), make_receipts(100), INGEST),
+            )
+        )
+        == []
+    )
 
 
 def delay(sent: list[Sent], seconds: float, first: int, last: int) -> list[Sent]:
@@ -123,7 +132,7 @@ def test_memory_that_grows_is_missed_by_the_soak() -> None:
 @pytest.mark.parametrize(("seconds", "at_once"), [(2.0, 2), (0.05, 1)])
 def test_workflows_at_once_are_those_whose_runs_overlap(seconds: float, at_once: int) -> None:
     # An event every 100 ms, for two workflows in turn.
-    account = settle(PREPARED, make_sent(10), make_runs(10, seconds=seconds), make_receipts(10))
+    account = settle(PREPARED, make_sent(10), make_runs(10, seconds=seconds), make_receipts(10), INGEST)
     assert figure_of(make_result(account=account), "distinct workflows at once").value == at_once
 
 
@@ -138,3 +147,9 @@ def test_a_stream_that_was_reset_is_an_error() -> None:
     result = make_result("mixed")
     seen = structs.replace(result.seen, began_at=BEGAN.timestamp(), resets=1)
     assert "errors" in missed(structs.replace(result, seen=seen))
+
+
+def test_a_drift_of_the_products_accounts_is_missed() -> None:
+    result = make_result()
+    drifted = structs.replace(result.account, ingest=structs.replace(INGEST, drift=1))
+    assert "drift of the product's own accounts" in missed(structs.replace(result, account=drifted, is_busy=True))
