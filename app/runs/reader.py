@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +32,14 @@ from engine.core.problems import Problem
 from engine.core.statuses import TERMINAL_RUN, RunStatus
 from engine.infra.clock import Clock
 from engine.steps.compilation import compile_definition
-from engine.store.histories import TopLevel, read_iterations, read_outcomes, read_timings, read_top_level
+from engine.store.histories import (
+    TopLevel,
+    read_children,
+    read_iterations,
+    read_outcomes,
+    read_timings,
+    read_top_level,
+)
 from engine.store.journal import read_journal
 from engine.store.payloads import read_payload
 from engine.store.reads import RunRow, find_approvals, find_run, find_statuses, list_holders
@@ -39,6 +47,7 @@ from engine.store.runs import load_definition
 
 _CACHED_VERSIONS: Final = 128
 _MOST_HOLDERS: Final = 10
+_MOST_CHILDREN: Final = 1_000
 _LARGEST_SEQ: Final = 2_147_483_647
 _INLINE = re.compile(rf"(?P<seq>[0-9]{{1,10}})(?:\.(?P<field>{'|'.join(sorted(GIVEN_FIELDS))}))?")
 _PAYLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -65,7 +74,7 @@ class RunReader:
             row = await find_run(reader, row.id, row.workspace_id) or row
             history = await read_top_level(reader, row.id)
             events = await _decode(history)
-            surroundings = await self._survey(reader, row, history, events)
+            surroundings = await self._survey(reader, row, graph, history, events)
         return await asyncio.to_thread(describe_run, row, definition, graph, events, surroundings)
 
     async def list_iterations(self, row: RunRow, parent: str, *, first: int, limit: int) -> Sequence[IterationView]:
@@ -122,20 +131,27 @@ class RunReader:
                 return msgspec.json.encode(event.payload)
         return None
 
-    async def _survey(self, reader: asyncpg.Connection, row: RunRow, history: TopLevel, events: Events) -> Surroundings:
+    async def _survey(
+        self, reader: asyncpg.Connection, row: RunRow, graph: Graph, history: TopLevel, events: Events
+    ) -> Surroundings:
         loops = {event.step for _, event in events if isinstance(event, StepStarted) and event.items}
         timings: list[Timing] = await read_timings(reader, row.id) if loops else []
         waiting = {event.step for _, event in events if isinstance(event, StepWaiting) and event.reason == "approval"}
         is_open = RunStatus(row.status) not in TERMINAL_RUN
         is_held = is_open and row.concurrency_key is not None and row.slot_at is None
-        children = [run_id for _, run_id in find_children(events)]
+        within = await read_children(reader, row.id, _MOST_CHILDREN) if loops and _starts_runs_in_loops(graph) else []
+        started = sorted([*events, *((seq, decode_event(payload)) for seq, payload in within)], key=itemgetter(0))
+        children = find_children(started)[:_MOST_CHILDREN]
         return Surroundings(
             last_seq=history.last_seq,
             now=self._clock.now(),
             outcomes=await read_outcomes(reader, row.id, sorted(loops)),
             timings=timings,
             approvals=await find_approvals(reader, row.id, sorted(waiting)) if waiting and is_open else {},
-            statuses=await find_statuses(reader, children, row.workspace_id) if children else {},
+            children=children,
+            statuses=await find_statuses(reader, [run_id for _, run_id in children], row.workspace_id)
+            if children
+            else {},
             holders=await list_holders(reader, row, _MOST_HOLDERS) if is_held else (),
         )
 
@@ -172,6 +188,15 @@ class RunReader:
             self._versions.pop(next(iter(self._versions)))
         self._versions[version_id] = known
         return known
+
+
+def _starts_runs_in_loops(graph: Graph, *, is_within: bool = False) -> bool:
+    """Whether a step within a `foreach` runs a workflow."""
+    return any(
+        (is_within and node.type == "workflow")
+        or (node.body is not None and _starts_runs_in_loops(node.body.graph, is_within=True))
+        for node in graph.nodes
+    )
 
 
 def split_path(path: str) -> list[tuple[str, int]]:

@@ -118,7 +118,7 @@ class ParentView(Struct, frozen=True, kw_only=True):
 
 
 class ChildView(Struct, frozen=True, kw_only=True):
-    """A run that a step started as its own; `status` is null once it is kept no more."""
+    """A run that a step started as its own, `step` being its path; `status` is null once it is kept no more."""
 
     run_id: UUID
     step: str
@@ -135,7 +135,7 @@ class ConcurrencyView(Struct, frozen=True, kw_only=True):
 
 
 class RunDetail(Struct, frozen=True, kw_only=True):
-    """A run with all that happened in it."""
+    """A run with all that happened in it. `children` are the first 1,000 of the runs that its steps started."""
 
     id: UUID
     workflow_id: UUID

@@ -40,7 +40,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """What is known of a run beside the events of its top level, which end with the seq `last_seq` or before.
 
     `outcomes` are those of its `foreach` steps by path, `timings` those of their iterations, `approvals` the pending
-    ones by step, `statuses` those of its children, `holders` the runs that hold the slots it waits for.
+    ones by step, `children` the runs that its steps started with the steps' paths, `statuses` theirs, `holders` the
+    runs that hold the slots it waits for.
     """
 
     last_seq: int
@@ -48,6 +49,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     outcomes: Mapping[str, Sequence[Outcome]] = {}
     timings: Sequence[Timing] = ()
     approvals: Mapping[str, UUID] = {}
+    children: Sequence[tuple[str, UUID]] = ()
     statuses: Mapping[UUID, str] = {}
     holders: Sequence[UUID] = ()
 
@@ -108,7 +110,7 @@ def describe_run(
         parent=_describe_parent(row),
         children=[
             ChildView(run_id=run_id, step=step, status=_read_status(surroundings.statuses.get(run_id)))
-            for step, run_id in find_children(events)
+            for step, run_id in surroundings.children
         ],
         origin_run_id=row.origin_run_id,
         concurrency=_describe_concurrency(row, surroundings.holders),
@@ -135,7 +137,7 @@ def describe_event(run_id: object, seq: int, event: RunEvent) -> RunEventView:
 
 
 def find_children(events: Events) -> list[tuple[str, UUID]]:
-    """The runs that top-level steps started as their own, with the steps, in order."""
+    """The runs that steps started as their own, with the steps' paths, in order."""
     return [
         (event.step, UUID(event.child_run_id))
         for _, event in events

@@ -85,6 +85,16 @@ _QUEUED_MS = re.compile(rb'"queued_ms":(\d+)')
 _HAS_ITEMS = re.compile(rb'"items":\d')
 
 
+# An event that names a child names it at its end, after texts in which quotes are escaped.
+_CHILDREN = f"""
+SELECT seq, payload FROM (
+    SELECT seq, payload, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind = 'step.waiting'
+) AS event
+WHERE strpos(path, '[') > 0 AND position(convert_to('"reason":"child"', 'UTF8') IN payload) > 0
+ORDER BY seq LIMIT $2
+"""  # noqa: S608 - the path is a constant of this module
+
+
 class TopLevel(Struct, frozen=True, kw_only=True):
     """A run's own events but signals, and those of its top-level steps, (seq, JSON) in order; `last_seq` is of all."""
 
@@ -107,6 +117,11 @@ async def read_top_level(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID
     """The run's journal without signals and what happened in iterations."""
     rows = await reader.fetch(_TOP_LEVEL, run_id)
     return TopLevel(rows=[(row["seq"], row["payload"]) for row in rows], last_seq=rows[0]["last_seq"] if rows else 0)
+
+
+async def read_children(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, limit: int) -> list[tuple[int, bytes]]:
+    """The first events, (seq, JSON) in order, by which steps of iterations began to wait for runs of their own."""
+    return [(row["seq"], row["payload"]) for row in await reader.fetch(_CHILDREN, run_id, limit)]
 
 
 async def read_iterations(

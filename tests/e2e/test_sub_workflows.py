@@ -175,6 +175,22 @@ def test_a_run_that_cannot_be_started_fails_the_step_with_the_reason(
     assert run["children"] == []
 
 
+def test_runs_that_the_items_of_loops_started_are_children_too(
+    client: Client, publish_workflow: Publish, echo: str
+) -> None:
+    inner = foreach("inner", "[1, 2]", call("deep", echo))
+    loop = foreach("each", "[1, 2]", call("sub", echo), inner, concurrency=1)
+    run = client.finish(publish_workflow(define(call("first", echo), {**loop, "after": ["first"]})).id)
+    assert run["status"] == "succeeded", run["error"]
+    steps = [child["step"] for child in run["children"]]
+    assert steps[0] == "first", "they are told in the order in which they were started"
+    within = [[f"each[{n}].sub", f"each[{n}].inner[0].deep", f"each[{n}].inner[1].deep"] for n in range(2)]
+    assert [sorted(steps[1:4]), sorted(steps[4:])] == [sorted(paths) for paths in within]
+    for child in run["children"]:
+        assert child["status"] == "succeeded"
+        assert client.run(child["run_id"])["parent"] == {"run_id": run["id"], "step": child["step"]}
+
+
 def descend(levels: str) -> Document:
     """A workflow that starts itself, `levels` times."""
     return define(

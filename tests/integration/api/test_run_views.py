@@ -357,3 +357,17 @@ async def test_runs_of_other_workspaces_are_not_found(histories: Histories, api:
     stranger = await api.sign_in()
     for path in ("", "/steps?parent=a", "/events", f"/payloads/{new_id()}"):
         assert (await stranger.client.get(f"/v1/runs/{run_id}{path}")).status_code == 404
+
+
+async def test_of_many_children_of_a_loop_the_first_thousand_are_told(histories: Histories) -> None:
+    call = {"id": "call", "type": "workflow", "with": {"workflow_id": str(new_id())}}
+    definition = {"steps": [{"id": "each", "type": "foreach", "with": {"items": "input"}, "steps": [call]}]}
+    ids = [str(new_id()) for _ in range(1005)]
+    waits = [
+        StepWaiting(at=at(2), step=f"each[{n}].call", due_at=None, reason="child", child_run_id=child)
+        for n, child in enumerate(ids)
+    ]
+    run_id = await histories.keep(definition, [queued(), started(), items("each", len(ids)), *waits])
+    run = await histories.read(f"/v1/runs/{run_id}")
+    assert [child["run_id"] for child in run["children"]] == ids[:1000]
+    assert run["children"][999] == {"run_id": ids[999], "step": "each[999].call", "status": None}
