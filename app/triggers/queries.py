@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.triggers.tables import listener_revision, schedule, workflow_trigger
+from app.triggers.tables import listener_revision, schedule
 from engine.store.schedules import SCHEDULE_CHANNEL
 
 
@@ -68,14 +67,3 @@ async def change_listeners(connection: AsyncConnection) -> None:
             index_elements=[listener_revision.c.id], set_={"revision": listener_revision.c.revision + 1}
         )
     )
-
-
-async def count_listeners(connection: AsyncConnection, workspace_id: UUID) -> int:
-    """How many event triggers of a workspace are switched on."""
-    query: Any = select(func.count()).where(
-        workflow_trigger.c.workspace_id == workspace_id,
-        workflow_trigger.c.type == "event",
-        workflow_trigger.c.enabled,
-    )
-    count: int = (await connection.execute(query)).scalar_one()
-    return count

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.principal import Principal
 from app.bodies import decode_body
+from app.dependencies import driver_connection
 from app.errors import InvalidRequest, NotFound
 from app.triggers import queries
 from app.triggers.queries import ScheduleState
 from app.triggers.schemas import ScheduleView
 from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
+from engine.store.listeners import count_listeners
 from engine.triggers import event, schedule
 from engine.triggers.event import EventConfig
 from engine.triggers.schedule import ScheduleConfig
@@ -50,7 +52,8 @@ async def settle(connection: AsyncConnection, row: Row[Any], config: UnattendedC
     """
     if isinstance(config, EventConfig):
         await queries.change_listeners(connection)
-        if is_new and row.enabled and await queries.count_listeners(connection, row.workspace_id) > MAX_LISTENERS:
+        driver = await driver_connection(connection)
+        if is_new and row.enabled and await count_listeners(driver, row.workspace_id) > MAX_LISTENERS:
             message = f"a workspace has at most {MAX_LISTENERS} event triggers that are switched on"
             raise InvalidRequest(errors=[Problem("/enabled", "too_many_triggers", message)])
     elif not row.enabled:

@@ -204,7 +204,7 @@ def _make_move(row: DueSchedule, plan: Plan, outcomes: Sequence[Accepted]) -> Mo
     return Move(
         trigger_id=row.trigger_id,
         trigger_updated_at=row.updated_at,
-        next_due_at=plan.next_due_at,
+        next_due_at=None if row.is_gone else plan.next_due_at,
         last_due_at=plan.due[-1].at if outcomes else None,
         last_run_id=outcomes[-1].run_id if outcomes else None,
         skip_reason=skip_reason,

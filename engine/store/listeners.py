@@ -12,7 +12,15 @@ from msgspec import Struct
 _LISTENERS = """
 SELECT coalesce((SELECT revision FROM listener_revision), 0) AS revision, origin.id AS trigger_id, origin.workspace_id,
        origin.config
-FROM (SELECT 1) AS one LEFT JOIN workflow_trigger AS origin ON origin.type = 'event' AND origin.enabled
+FROM (SELECT 1) AS one LEFT JOIN (
+    workflow_trigger AS origin JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL
+) ON origin.type = 'event' AND origin.enabled
+"""
+
+_COUNT = """
+SELECT count(*) FROM workflow_trigger AS origin
+JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL
+WHERE origin.workspace_id = $1 AND origin.type = 'event' AND origin.enabled
 """
 
 # A run that a step started stands for the one at the root: that one tells what the whole line came from.
@@ -75,6 +83,12 @@ async def list_listeners(connection: asyncpg.Connection, timeout: float) -> tupl
         if row["trigger_id"] is not None
     ]
     return rows[0]["revision"], listeners
+
+
+async def count_listeners(connection: asyncpg.Connection, workspace_id: UUID) -> int:
+    """How many event triggers of a workspace are switched on, but for those of deleted workflows."""
+    count: int = await connection.fetchval(_COUNT, workspace_id)
+    return count
 
 
 async def find_causes(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -> dict[UUID, CauseRow]:

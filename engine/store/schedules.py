@@ -26,13 +26,14 @@ WITH due AS MATERIALIZED (
     ORDER BY next_due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 SELECT due.trigger_id, due.next_due_at, origin.workspace_id, origin.workflow_id, origin.config, origin.updated_at,
-       workflow.name AS workflow_name, version.id AS version_id, version.version, clock_timestamp() AS now
+       workflow.name AS workflow_name, workflow.deleted_at IS NOT NULL AS is_gone, version.id AS version_id,
+       version.version, clock_timestamp() AS now
 FROM due
 JOIN workflow_trigger AS origin ON origin.id = due.trigger_id
-LEFT JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL AND workflow.enabled
-    AND origin.enabled
+JOIN workflow ON workflow.id = origin.workflow_id
 LEFT JOIN workflow_version AS version
     ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
+    AND workflow.deleted_at IS NULL AND workflow.enabled AND origin.enabled
 ORDER BY due.next_due_at
 """
 
@@ -57,13 +58,17 @@ WHERE next_due_at IS NOT NULL AND trigger_id <> ALL ($1::uuid[]) ORDER BY next_d
 
 
 class DueSchedule(Struct, frozen=True, kw_only=True):
-    """A schedule that is due; without `origin`, its workflow is not published or one of them is switched off."""
+    """A schedule that is due; without `origin`, its workflow is not published or one of them is switched off.
+
+    `is_gone`: the workflow was deleted.
+    """
 
     trigger_id: UUID
     updated_at: datetime
     next_due_at: datetime
     config: bytes
     now: datetime
+    is_gone: bool
     origin: TriggerOrigin | None
 
 
@@ -96,6 +101,7 @@ async def take_due(
             next_due_at=row["next_due_at"],
             config=row["config"],
             now=row["now"],
+            is_gone=row["is_gone"],
             origin=None if row["version_id"] is None else read_origin(row),
         )
         for row in rows

@@ -8,7 +8,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from engine.infra.database import connect
 from engine.infra.settings import Settings
 from engine.relay.scheduler import BATCH_SCHEDULES, Scheduler
 from engine.store.schedules import Move, move_schedules, take_due
@@ -18,8 +17,8 @@ HOURLY = {"every_seconds": 3600}
 
 
 @pytest.fixture
-async def connection(relay_settings: Settings) -> AsyncIterator[asyncpg.Connection]:
-    opened = await connect(relay_settings, name="test")
+async def connection(clean_database: str) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(clean_database)
     yield opened
     await opened.close()
 
@@ -67,7 +66,7 @@ async def test_many_schedulers_at_once_start_one_run_a_due_time(workspace: Works
 
     async def fire_all() -> int:
         # None of them asks for the lock that makes one the leader.
-        fired, mine = 0, await connect(relay_settings, name="test")
+        fired, mine = 0, await asyncpg.connect(relay_settings.database_url)
         try:
             while taken := await Scheduler(relay_settings).fire(mine):
                 fired += taken
@@ -97,7 +96,7 @@ async def test_one_that_dies_in_the_middle_loses_and_doubles_nothing(
 ) -> None:
     workflow_id = await workspace.publish()
     trigger_ids = [await workspace.add_schedule(workflow_id, HOURLY) for _ in range(20)]
-    dying = await connect(relay_settings, name="test")
+    dying = await asyncpg.connect(relay_settings.database_url)
     pid = dying.get_server_pid()
     transaction = dying.transaction()
     await transaction.start()
@@ -153,6 +152,15 @@ async def test_a_schedule_of_an_unpublished_workflow_passes_over_its_due_times(
     assert await workspace.skip_reason(trigger_id) == "not_published"
     await workspace.connection.execute("UPDATE workflow SET published_version = 1")
     assert await scheduler.fire(workspace.connection) == 0, "what went by before is not made up for"
+
+
+async def test_the_schedule_of_a_deleted_workflow_is_never_due_again(
+    workspace: Workspace, scheduler: Scheduler
+) -> None:
+    trigger_id = await workspace.add_schedule(await workspace.publish(), HOURLY)
+    await workspace.connection.execute("UPDATE workflow SET deleted_at = now()")
+    assert await scheduler.fire(workspace.connection) == 1
+    assert (await workspace.runs(), await workspace.next_due(trigger_id)) == ([], None)
 
 
 async def test_whoever_changes_a_schedule_has_the_last_word(workspace: Workspace) -> None:
