@@ -36,13 +36,16 @@ from app.trials.service import TrialService
 from app.triggers.answers import Answers
 from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
+from app.triggers.gate import Gate
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
+from app.triggers.rejections import Rejections
 from engine.infra.database import create_engine, create_pool
 from engine.infra.garbage import collect_garbage
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox
+from engine.infra.rate_limiter import RateLimiter
 from engine.infra.settings import Settings, load_secret_key
 
 # A definition of 1 MiB, and what stands around it in the body.
@@ -136,7 +139,6 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
             bell.run(),
             starter.run(),
             hub.run(),
-            held_bell.run(),
             answers.run(),
             publish_metrics(state.redis, "api"),
             collect_garbage(),
@@ -151,21 +153,31 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
     state.received = ReceivedEvents(state.pool, hub, state.draining)
-    state.ingest = Ingest(state.pool, starter, state.triggers, answers)
+    state.ingest = Ingest(
+        state.pool,
+        starter,
+        state.triggers,
+        answers=answers,
+        gate=Gate(RateLimiter(state.redis), settings),
+        rejections=rejections,
+    )
     state.file_reader = FileReader()
 
 
 async def _end_duties(duties: list[asyncio.Task[None]]) -> None:
     for duty in duties:
         duty.cancel()
+    rejections = Rejections(state.pool, starter.clock)
     await asyncio.gather(*duties, return_exceptions=True)
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:
+            held_bell.run(),
     try:
         await asyncio.wait_for(pool.close(), _POOL_CLOSE_SECONDS)
     except TimeoutError:
         pool.terminate()
+            rejections.run(),
 
 
 def _provide_principal(request: Request[Any, Any, Any]) -> Principal:

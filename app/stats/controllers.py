@@ -13,7 +13,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.errors import InvalidRequest
 from app.openapi import problems
-from app.stats.schemas import Stats
+from app.stats.schemas import HookLimits, Limits, Stats
 from engine.core.problems import Problem
 from engine.infra.settings import Settings
 from engine.store.accounts import sum_ingest
@@ -38,6 +38,25 @@ async def get_stats(state: State, principal: NamedDependency[Principal], window:
     """What came in within the window, counted at this moment from two sides."""
     since, ingest = await sum_ingest(state.pool, principal.workspace_id, read_window(window, state.settings))
     return Stats(window=window, since=since, ingest=ingest)
+
+
+@get(
+    "/limits",
+    operation_id="getLimits",
+    summary="Limits of this installation",
+    tags=["operations"],
+    guards=[requires(Permission.RUNS_READ)],
+)
+async def get_limits(state: State) -> Limits:
+    """Limits that settings of the installation give; those of a trigger are shown with it."""
+    settings: Settings = state.settings
+    return Limits(
+        hooks=HookLimits(
+            workspace_per_minute=settings.hook_workspace_per_minute or None,
+            address_per_minute=settings.hook_address_per_minute or None,
+            max_body_bytes=settings.hook_max_body,
+        )
+    )
 
 
 def read_window(window: str, settings: Settings) -> timedelta:

@@ -7,6 +7,20 @@ from msgspec import Struct
 from engine.store.accounts import IngestSum
 
 
+class HookLimits(Struct, frozen=True, kw_only=True):
+    """Calls a minute that are taken, null where there is no limit, and the largest body. A trigger may have less."""
+
+    workspace_per_minute: int | None
+    address_per_minute: int | None
+    max_body_bytes: int
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What this installation holds everybody to."""
+
+    hooks: HookLimits
+
+
 class Stats(Struct, frozen=True, kw_only=True):
     """Figures of the time from `since` on. In `ingest`, accepted = started + duplicate + filtered + pending.
 

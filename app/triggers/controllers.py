@@ -181,7 +181,7 @@ class TriggerController(Controller):
     tags=["triggers"],
     public=True,
     request_max_body_size=None,  # its limit is a setting of its own
-    responses=problems(400, 401, 404, 409, 413, 502, 503, 504),
+    responses=problems(400, 401, 404, 409, 413, 429, 502, 503, 504),
 )
 async def take_webhook(
     request: Request[Any, Any, Any], state: State, token: FromPath[Token], ingest: NamedDependency[Ingest]
@@ -190,17 +190,26 @@ async def take_webhook(
 
     Where the trigger says `respond: sync`: what the run's `respond` step answers, else 200 with the run's output.
     """
+    try:
+        body = await _read_body(request, state.settings.hook_max_body)
+    except PayloadTooLarge:
+        await ingest.refuse_large(token)
+        raise
     inbound = InboundRequest(
         method=request.method,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
         query={name: values[0] if len(values) == 1 else values for name, values in request.query_params.dict().items()},
-        body=await _read_body(request, state.settings.hook_max_body),
+        body=body,
+        address=request.client.host if request.client else "unknown",
         hang_up=partial(_hang_up, request),
     )
     taken = await ingest.take(token, inbound)
     if taken.has_waited:
-        return make_response(taken.ingested, taken.answer)
-    return Response(taken.ingested, status_code=HTTP_200_OK if taken.is_repeat else HTTP_202_ACCEPTED)
+        response = make_response(taken.ingested, taken.answer)
+    else:
+        response = Response(taken.ingested, status_code=HTTP_200_OK if taken.is_repeat else HTTP_202_ACCEPTED)
+    response.headers.update(taken.headers)
+    return response
 
 
 async def _hang_up(request: Request[Any, Any, Any]) -> None:

@@ -34,6 +34,7 @@ HTTP_REQUEST_SECONDS = _histogram("http_request_seconds", "Time to answer a requ
 INGEST_EVENTS = _counter("ingest_events", "Inbound events by what became of them", "outcome")
 INGEST_BATCH_ROWS = _histogram("ingest_batch_rows", "Inbound events committed together", buckets=_SIZES)
 INGEST_WAITING = _gauge("ingest_waiting", "Inbound events that wait for their commit")
+INGEST_REJECTED = _counter("ingest_rejected", "Calls of hooks that were refused, by the code of the answer", "reason")
 INGEST_DRIFT = _gauge("ingest_drift", "Events by which acceptance and receipts differ, as the reconciler counts them")
 HELD_RELEASED = _counter("held_released", "Runs started for events that were held back, by the rule", "kind")
 HELD_LATE_SECONDS = _histogram("held_late_seconds", "Time by which held events started late", buckets=_LONG)

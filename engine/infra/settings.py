@@ -43,6 +43,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         1_048_576
     )
     hook_max_body: Annotated[int, Meta(ge=1024, description="bytes of a webhook body that is accepted")] = 1_048_576
+    hook_workspace_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="webhook calls a minute that one workspace takes; 0: no limit")
+    ] = 0
+    hook_address_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="webhook calls a minute from one address; 0: no limit")
+    ] = 0
     http_max_in_flight: Annotated[int, Meta(ge=1, description="requests in flight in one worker")] = 12_500
     http_limit_per_host: Annotated[
         int, Meta(ge=0, description="connections of one worker to one host and port; 0: no limit")
