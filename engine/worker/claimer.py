@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice, zip_longest
+from math import inf
 from uuid import UUID
 
 import asyncpg
@@ -62,7 +63,7 @@ class Claimer:
         take: Callable[[asyncpg.Connection, list[ClaimedRun]], Awaitable[None]],
         look_after: Callable[[asyncpg.Connection], Awaitable[int]],
         reconcile: Callable[[asyncpg.Connection], Awaitable[None]],
-        on_reconnect: Callable[[], None],
+        on_reconnect: Callable[[float], None],
         sweep_seconds: float,
     ) -> None:
         self._connect = connect
@@ -86,7 +87,7 @@ class Claimer:
         self._ended = self._ended_before_sweep = 0
         self._reconciled_at = time.monotonic()
         self._connection: asyncpg.Connection | None = None
-        self._was_connected = False
+        self._lost_at: float | None = None
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
         """These runs may be runnable. What does not fit is dropped: the sweep finds it when there is room."""
@@ -138,6 +139,7 @@ class Claimer:
                 except DATABASE_ERRORS as error:
                     _log.warning("claiming_interrupted", error=repr(error))
                     self._disconnect()
+                    self._lost_at = self._lost_at or time.monotonic()
                     # A claim may have been made whose answer is lost.
                     self.reconcile_soon()
                     await asyncio.sleep(0.2)
@@ -257,10 +259,12 @@ class Claimer:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
+            is_first = self._connection is None and self._lost_at is None
             self._connection = await self._connect()
-            if self._was_connected:
-                self._on_reconnect()
-            self._was_connected = True
+            if not is_first:
+                # One that was closed while it was idle may have been so for long.
+                self._on_reconnect(inf if self._lost_at is None else time.monotonic() - self._lost_at)
+                self._lost_at = None
         return self._connection
 
     def _disconnect(self) -> None:

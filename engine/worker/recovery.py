@@ -1,5 +1,6 @@
 """Recovery: find workers that died or hang, fence them, and free their runs for everybody."""
 
+import math
 import time
 
 import asyncpg
@@ -11,31 +12,40 @@ from engine.store.leases import declare_dead, find_suspects, is_session_gone, se
 INTERVAL_SECONDS = 1.0
 # Three missed beats: enough when the session lock is gone as well.
 SILENCE_SECONDS = 1.5
+# Who has a new connection so soon was not cut off for long enough to make others look dead.
+QUICK_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
 
 class Recovery:
-    """Looks after other workers. After the database was away it waits one TTL, so that all can beat again."""
+    """Looks after other workers. After the database was away, those get one TTL that have not beaten again since."""
 
     def __init__(self, *, worker_id: int, ttl_seconds: float) -> None:
         self._worker_id = worker_id
         self._ttl_seconds = ttl_seconds
-        self._not_before = 0.0
+        self._reconnected_at = -math.inf
 
-    def note_reconnect(self) -> None:
-        """The database was away: nobody is declared dead for one TTL."""
-        self._not_before = time.monotonic() + self._ttl_seconds
+    def note_reconnect(self, away_seconds: float) -> None:
+        """The database was away: a silence from before now proves nothing for one TTL.
+
+        Where the connection alone is lost, and again and again, there is time to look between one wait and the next.
+        """
+        now = time.monotonic()
+        if away_seconds > QUICK_SECONDS or now - self._reconnected_at > 2 * self._ttl_seconds:
+            self._reconnected_at = now
 
     async def look(self, connection: asyncpg.Connection) -> int:
         """Declare dead whoever is; the number of runs that were freed."""
-        if time.monotonic() < self._not_before:
-            return 0
         suspects = await find_suspects(connection, self._worker_id, SILENCE_SECONDS)
-        if not suspects or await seconds_up(connection) < self._ttl_seconds:
+        if not suspects:
             return 0
+        # For so long everybody has been able to beat again, as far as is known here.
+        seconds_back = min(time.monotonic() - self._reconnected_at, await seconds_up(connection))
         freed = 0
         for suspect in suspects:
+            if seconds_back < self._ttl_seconds and suspect.silence > seconds_back:
+                continue
             is_overdue = suspect.silence > self._ttl_seconds
             if not is_overdue and not await is_session_gone(connection, suspect.worker_id):
                 continue
