@@ -34,18 +34,18 @@ from app.transfer.documents import FileReader
 from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
 from app.triggers.answers import Answers
+from app.triggers.gate import Gate
 from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
-from app.triggers.gate import Gate
+from app.triggers.rejections import Rejections
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
-from app.triggers.rejections import Rejections
 from engine.infra.database import create_engine, create_pool
 from engine.infra.garbage import collect_garbage
 from engine.infra.metrics_exchange import publish_metrics
+from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox
-from engine.infra.rate_limiter import RateLimiter
 from engine.infra.settings import Settings, load_secret_key
 
 # A definition of 1 MiB, and what stands around it in the body.
@@ -133,13 +133,16 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     starter = RunStarter(settings, bell, held_bell)
     hub = Hub(state.redis)
     answers = Answers(state.pool, hub, state.draining)
+    rejections = Rejections(state.pool, starter.clock)
     duties = [
         asyncio.create_task(duty)
         for duty in (
             bell.run(),
+            held_bell.run(),
             starter.run(),
             hub.run(),
             answers.run(),
+            rejections.run(),
             publish_metrics(state.redis, "api"),
             collect_garbage(),
         )
@@ -167,17 +170,14 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
 async def _end_duties(duties: list[asyncio.Task[None]]) -> None:
     for duty in duties:
         duty.cancel()
-    rejections = Rejections(state.pool, starter.clock)
     await asyncio.gather(*duties, return_exceptions=True)
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:
-            held_bell.run(),
     try:
         await asyncio.wait_for(pool.close(), _POOL_CLOSE_SECONDS)
     except TimeoutError:
         pool.terminate()
-            rejections.run(),
 
 
 def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
