@@ -28,10 +28,10 @@ DEDUP_HEADERS = ("webhook-id", "svix-id", "x-github-delivery", "idempotency-key"
 # Providers whose id of a delivery stands in the body, under the signature, rather than in a header.
 _PROVIDER_IDS: dict[type, str] = {StripeAuth: "id", SlackAuth: "event_id"}
 LONGEST_KEY = 512
-# Credentials that came with a request are no business of its run.
-SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 # Proxies on the way seldom keep an idle request open for longer.
 LONGEST_RESPONSE_SECONDS = 300
+# Credentials that came with a request are no business of its run.
+SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
 Source = Annotated[str, Meta(max_length=10_000)]
