@@ -64,6 +64,13 @@ class Shot(Struct, kw_only=True):
     complaint: str = ""
 
 
+class Kill(Struct, frozen=True, kw_only=True):
+    """A process that was killed beside a fault, and when by the machine's clock."""
+
+    role: str
+    at: float
+
+
 class Scene:
     """What faults act on. `random` is seeded; `is_long` asks for the full length of outages."""
 

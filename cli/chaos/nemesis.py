@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cli.chaos import machine_faults, network_faults, process_faults, server_faults
 from cli.chaos.cluster import Cluster
-from cli.chaos.faults import Fault, Scene, Shot
+from cli.chaos.faults import Fault, Kill, Scene, Shot
 from cli.report import progress
 
 FAULTS: dict[str, Fault] = {
@@ -40,7 +40,7 @@ class Nemesis:
         self._random = random.Random(seed)  # noqa: S311 - one seed, one run: chance that nobody has to guess
         self._scene = Scene(cluster, self._random, is_long=is_long)
         self._began = 0.0
-        self.kills = 0
+        self.kills: list[Kill] = []
         self.shots: list[Shot] = []
         self.complaints: list[str] = []
 
@@ -66,7 +66,7 @@ class Nemesis:
             await asyncio.sleep(seconds)
             victim = self._random.choice([process for process in self._cluster.processes if process.pid])
             victim.kill()
-            self.kills += 1
+            self.kills.append(Kill(role=victim.role, at=time.time()))
 
     async def _do(self, fault: Fault) -> None:
         for _ in range(TRIES):

@@ -10,13 +10,20 @@ from msgspec import Struct
 from cli.bench.report import Machine
 from cli.chaos.checks import Verdict
 from cli.chaos.facts import Facts
-from cli.chaos.faults import Fault, Shot
+from cli.chaos.faults import Fault, Kill, Measure, Shot
 
 _MEASURES = {
     "hand_over": "until its runs go on elsewhere",
     "first_commit": "until the next commit",
     "late_start": "longest wait for a start",
     "late_answer": "longest wait for an answer",
+}
+# Who has to live for it: where one of them is killed meanwhile, recovery counts from that kill.
+_RELIES_ON: dict[Measure, tuple[str, ...]] = {
+    "hand_over": ("worker",),
+    "first_commit": ("worker",),
+    "late_start": ("relay", "worker"),
+    "late_answer": ("api",),
 }
 
 
@@ -57,6 +64,9 @@ class Report(Struct, kw_only=True):
     retried_effects: int
     repeated_effects: int
     kills: int
+    # The share of the machine that others had meanwhile, and whether a missed goal fails the run.
+    others_share: float
+    do_goals_count: bool
     fenced_workers: int
     fenced_writes: int
     rest_seconds: float
@@ -72,10 +82,11 @@ class Report(Struct, kw_only=True):
         return not self.failures and not any(verdict.count for verdict in self.verdicts)
 
 
-def measure(fault: Fault, shots: Sequence[Shot], facts: Facts) -> Recovery:
+def measure(fault: Fault, shots: Sequence[Shot], facts: Facts, kills: Sequence[Kill] = ()) -> Recovery:
     """What this kind of fault cost."""
     own = [shot for shot in shots if shot.fault == fault.name]
-    samples = sorted(seconds for shot in own if (seconds := _sample(fault, shot, facts)) is not None)
+    deaths = [kill.at for kill in kills if kill.role in _RELIES_ON[fault.measure]]
+    samples = sorted(seconds for shot in own if (seconds := _sample(fault, shot, facts, deaths)) is not None)
     found = Recovery(
         name=fault.name,
         number=fault.number,
@@ -123,6 +134,7 @@ def write_text(report: Report) -> str:
         f"           {report.retried_effects} further attempts, {report.repeated_effects} repeats of an attempt",
         f"fenced:    {report.fenced_workers} workers, {report.fenced_writes} writes",
         *([f"killed:    {report.kills} processes beside these faults"] if report.kills else []),
+        f"machine:   others had {report.others_share:.0%} of it; {'' if report.do_goals_count else 'no '}goals count",
         f"at rest:   {report.rest_seconds:.1f} s after the last fault",
         f"bounds:    {max(report.memory_mib.values()):.0f} MiB a process, {report.connections} connections",
         f"logged:    {logged or 'no errors'}",
@@ -149,10 +161,10 @@ def _write_recovery(recovery: Recovery) -> str:
     )
 
 
-def _sample(fault: Fault, shot: Shot, facts: Facts) -> float | None:
+def _sample(fault: Fault, shot: Shot, facts: Facts, deaths: Sequence[float]) -> float | None:
     match fault.measure:
         case "hand_over":
-            return shot.seconds
+            return None if shot.seconds is None else _since(shot.counts_from, shot.counts_from + shot.seconds, deaths)
         case "first_commit":
             later = (
                 event.committed_at
@@ -160,18 +172,23 @@ def _sample(fault: Fault, shot: Shot, facts: Facts) -> float | None:
                 if event.worker_id is not None and event.committed_at > shot.counts_from
             )
             first = min(later, default=None)
-            return None if first is None else first - shot.counts_from
+            return None if first is None else _since(shot.counts_from, first, deaths)
         case "late_start":
             waits = (
-                run.started_at - run.created_at
+                _since(run.created_at, run.started_at, deaths)
                 for run in facts.runs
                 if run.started_at is not None and shot.at <= run.created_at <= shot.until
             )
             return max(waits, default=None)
         case "late_answer":
             answers = (
-                delivery.acked_at - delivery.sent_at
+                _since(delivery.sent_at, delivery.acked_at, deaths)
                 for delivery in facts.deliveries
                 if delivery.acked_at is not None and shot.at <= delivery.sent_at <= shot.until
             )
             return max(answers, default=None)
+
+
+def _since(began: float, done: float, deaths: Sequence[float]) -> float:
+    """The seconds that something took, or that it took after the last death in between."""
+    return done - max((death for death in deaths if began < death < done), default=began)

@@ -12,6 +12,11 @@ import click
 @click.option("--faults", metavar="NAME,…", help="Only these kinds, or `short` for a quick choice; default: all.")
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=10.0, help="Runs started a second (10).")
 @click.option("--kill-every", type=click.FloatRange(0.5), help="Also kill any process every so many seconds.")
+@click.option(
+    "--strict/--no-strict",
+    default=None,
+    help="Whether a missed goal of recovery fails; default: from 300 seconds on, on a machine that others leave alone.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Also write JSON there.")
 @click.option("--keep", is_flag=True, help="Keep logs and ledger; they are kept as well where something is wrong.")
 def command(
@@ -20,6 +25,7 @@ def command(
     faults: str | None,
     rate: float,
     kill_every: float | None,
+    strict: bool | None,
     json_file: Path | None,
     keep: bool,
 ) -> int:
@@ -45,6 +51,7 @@ def command(
             faults=names,
             rate=rate,
             kill_every=kill_every,
+            strict=strict,
             keep=keep,
             json_file=json_file,
         )
