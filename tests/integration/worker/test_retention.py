@@ -302,11 +302,7 @@ AGED = {
         "INSERT INTO filtered_payload (event_id, trigger_id, payload) SELECT $1, $1, '' WHERE $2::timestamptz < now()",
         30.0,
     ),
-    "account of a minute": (
-        "ingest_minute",
-        "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)",
-        30.0,
-    ),
+    "account of a minute": ("ingest_minute", "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)", 30.0),
     "answer to a repeated request": (
         "idempotency_key",
         """
