@@ -12,11 +12,15 @@ from engine.core.events import ErrorInfo
 
 
 class FullSlots(Struct, frozen=True, kw_only=True):
-    """Every slot of the run's concurrency key is taken, by `holders` (run ids, the oldest first)."""
+    """Every slot of the run's concurrency key is taken, by `holders` (run ids, the oldest first).
+
+    `is_stuck`: they wait for this run, so that none will ever be free for it.
+    """
 
     key: str
     limit: int
     holders: list[str]
+    is_stuck: bool = False
 
 
 class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):

@@ -15,6 +15,7 @@ from engine.core.statuses import RunStatus, StepStatus
 from engine.core.turn import Turn
 
 LONGEST_RUN_SECONDS = 10 * 365 * 86_400
+DEADLOCK = "concurrency_deadlock"
 
 
 def claim_run(turn: Turn, claimed: RunClaimed) -> None:
@@ -40,6 +41,15 @@ def _hold(turn: Turn, full: FullSlots) -> None:
     rule = turn.graph.concurrency
     if rule is not None and rule.when_full == "drop":
         end_run(turn, RunCancelled(at=turn.at, reason="concurrency_dropped"), "run_cancelled")
+        return
+    if full.is_stuck:
+        message = (
+            f"it needs a slot of the concurrency key {show_value(full.key)}, and all {full.limit} are held by runs "
+            "that wait for this one, or for others that wait for a slot as well; give runs that start each other keys "
+            "of their own, or more slots"
+        )
+        error = ErrorInfo(code=DEADLOCK, message=message, details={"holders": full.holders})
+        end_run(turn, RunFailed(at=turn.at, error=error, reason=DEADLOCK), "run_failed")
         return
     if turn.state.is_held:
         turn.ignore("the run is held already")

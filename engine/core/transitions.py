@@ -83,6 +83,7 @@ REASONS: dict[str, dict[str, str]] = {
         "step_failed": "a step failed and nothing handled it",
         "output_error": "the run's output could not be made",
         "invalid_settings": "the run's settings could not be made",
+        "concurrency_deadlock": "all slots of its concurrency key are held by runs that wait for it",
         "run_too_large": "its large outputs exceed the limit of a run together",
         "internal_error": "FlowForge could not go on with the run",
         "worker_crashed": "three workers died while they had the run",

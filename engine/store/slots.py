@@ -89,6 +89,26 @@ WITH waiting AS (
 SELECT count(*) FROM granted
 """
 
+# Who waits for a slot of the key, and so keeps all those waiting who started it. One that was retried by hand goes on
+# for itself. $3: those who are about to wait, and $4 the one of them that it is asked for.
+_IS_STUCK = """
+WITH RECURSIVE waiting AS (
+    SELECT id, parent_run_id FROM run WHERE id = ANY ($3::uuid[])
+    UNION
+    (SELECT id, parent_run_id FROM run
+     WHERE workflow_id = $1 AND concurrency_key = $2 AND concurrency_key IS NOT NULL AND slot_at IS NULL
+       AND finished_at IS NULL AND parent_run_id IS NOT NULL AND attempt = 1
+     ORDER BY id LIMIT $6)
+), kept AS (
+    SELECT parent_run_id AS id, id = $4 AS is_own FROM waiting WHERE parent_run_id IS NOT NULL
+    UNION
+    SELECT run.parent_run_id, kept.is_own FROM kept JOIN run ON run.id = kept.id WHERE run.parent_run_id IS NOT NULL
+)
+SELECT bool_and(EXISTS (SELECT FROM kept WHERE kept.id = holder.id))
+    AND bool_or(EXISTS (SELECT FROM kept WHERE kept.id = holder.id AND kept.is_own))
+FROM unnest($5::uuid[]) AS holder (id)
+"""
+
 _WAITED_FOR = """
 SELECT DISTINCT workflow_id, concurrency_key FROM run
 WHERE concurrency_key IS NOT NULL AND slot_at IS NULL AND finished_at IS NULL LIMIT $1
@@ -99,13 +119,17 @@ SlotKey = tuple[UUID, str]
 
 
 class SlotRequest(Struct, frozen=True, kw_only=True):
-    """A run that needs one of `limit` slots; `when_full` is `queue`, `drop` or `cancel_running`."""
+    """A run that needs one of `limit` slots; `when_full` is `queue`, `drop` or `cancel_running`.
+
+    `is_awaited`: another run waits for its end.
+    """
 
     run_id: UUID
     workflow_id: UUID
     key: str
     limit: int
     when_full: str
+    is_awaited: bool = False
 
     @property
     def slot_key(self) -> SlotKey:
@@ -113,10 +137,20 @@ class SlotRequest(Struct, frozen=True, kw_only=True):
         return self.workflow_id, self.key
 
 
+class Full(Struct, frozen=True, kw_only=True):
+    """All slots of a key are taken, by `holders`; `is_stuck` where each of these waits for a run that waits for one."""
+
+    holders: list[UUID]
+    is_stuck: bool = False
+
+
 async def take_slots(
     connection: asyncpg.Connection, worker_id: int, requests: Sequence[SlotRequest]
-) -> dict[UUID, list[UUID]]:
-    """Give these runs of the worker their slots, the oldest first; who got none, with the runs that hold them."""
+) -> dict[UUID, Full]:
+    """Give these runs of the worker their slots, the oldest first; who got none, with the runs that hold them.
+
+    A run that could only wait for itself to end does not enter: with it, all who hold a slot would wait for good.
+    """
     ordered = sorted(requests, key=lambda request: request.run_id)
     keys = {request.slot_key: request.limit for request in ordered}
     async with connection.transaction():
@@ -131,14 +165,16 @@ async def take_slots(
         holders: dict[SlotKey, list[UUID]] = {(row["workflow_id"], row["key"]): row["holders"] for row in rows}
         # Nobody overtakes those that wait: a slot that is free nevertheless is about to be granted to them.
         crowded = {(row["workflow_id"], row["key"]) for row in rows if row["has_others_waiting"]}
-        full: dict[UUID, list[UUID]] = {}
+        full: dict[UUID, Full] = {}
         for request in ordered:
             known = holders[request.slot_key]
             if len(known) >= request.limit or request.slot_key in crowded:
-                full[request.run_id] = list(known)
+                full[request.run_id] = Full(holders=list(known))
             else:
                 known.append(request.run_id)
-        entering = [request for request in ordered if request.run_id not in full or request.when_full != "drop"]
+        for run_id in await _find_stuck(connection, ordered, full):
+            full[run_id] = Full(holders=full[run_id].holders, is_stuck=True)
+        entering = [request for request in ordered if _enters(request, full.get(request.run_id))]
         await connection.execute(
             _ENTER,
             worker_id,
@@ -156,6 +192,30 @@ async def take_slots(
                 list(replacing.values()),
             )
     return full
+
+
+def _enters(request: SlotRequest, full: Full | None) -> bool:
+    return full is None or not (full.is_stuck or request.when_full == "drop")
+
+
+async def _find_stuck(
+    connection: asyncpg.Connection, requests: Sequence[SlotRequest], full: dict[UUID, Full]
+) -> list[UUID]:
+    """Those that must not wait: the newest first, for when one gives up, its elders may go on.
+
+    Only a run that enters can close such a ring, as those that are granted a slot later have started nothing yet.
+    """
+    stuck: list[UUID] = []
+    asking = [r for r in requests if r.run_id in full and r.is_awaited and r.when_full == "queue"]
+    for request in reversed(asking):
+        holders = full[request.run_id].holders
+        if len(holders) < request.limit:
+            continue
+        beside = [r.run_id for r in asking if r.slot_key == request.slot_key and r.run_id not in stuck]
+        arguments = (*request.slot_key, beside, request.run_id, holders, KEYS_AT_ONCE)
+        if await connection.fetchval(_IS_STUCK, *arguments):
+            stuck.append(request.run_id)
+    return stuck
 
 
 async def grant_slots(connection: asyncpg.Connection, keys: Sequence[SlotKey]) -> int:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from engine.core.events import ErrorInfo, PayloadRef
 from engine.core.observations import ApprovalDecided, CancelRequested, ChildEnded, Observation, SignalReceived
+from engine.core.starting import DEADLOCK
 from engine.core.statuses import RunStatus
 
 _log = structlog.get_logger()
@@ -81,8 +82,12 @@ async def _read_child(child: _Child, at: datetime, read_payload: ReadPayload) ->
     details: dict[str, Any] = {"run_id": run_id, "status": child.status.value}
     if child.error is not None:
         details["error"] = msgspec.to_builtins(child.error)
+    # Said by its own name: nothing is wrong with what the run does, but with having started it from here.
+    is_deadlock = child.error is not None and child.error.code == DEADLOCK
     error = ErrorInfo(
-        code="child_failed", message=f"the run that it started {_SAY[child.status]}{said}", details=details
+        code=DEADLOCK if is_deadlock else "child_failed",
+        message=f"the run that it started {_SAY[child.status]}{said}",
+        details=details,
     )
     return ChildEnded(at=at, step=child.step, run_id=run_id, error=error)
 

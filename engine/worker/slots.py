@@ -56,7 +56,13 @@ class SlotKeeper:
             return None
         self._keys[run.id] = run.workflow_id, claim.key
         return SlotRequest(
-            run_id=run.id, workflow_id=run.workflow_id, key=claim.key, limit=claim.limit, when_full=claim.when_full
+            run_id=run.id,
+            workflow_id=run.workflow_id,
+            key=claim.key,
+            limit=claim.limit,
+            when_full=claim.when_full,
+            # One that somebody retried goes on for itself: the step that started it waits for it no more.
+            is_awaited=run.parent_run_id is not None and run.attempt == 1,
         )
 
     async def take(
@@ -72,7 +78,8 @@ class SlotKeeper:
             request.run_id: FullSlots(
                 key=request.key,
                 limit=request.limit,
-                holders=[str(run_id) for run_id in full[request.run_id][:NAMED_HOLDERS]],
+                holders=[str(run_id) for run_id in full[request.run_id].holders[:NAMED_HOLDERS]],
+                is_stuck=full[request.run_id].is_stuck,
             )
             for request in requests
             if request.run_id in full
