@@ -4,6 +4,7 @@ The worker's statements are those of the release before: none of them names a pa
 """
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 
@@ -14,8 +15,9 @@ from cli.migrations import current_revision, head, migrate
 from engine.infra.database import create_pool
 from engine.infra.settings import Settings
 from tests.integration.worker.conftest import Workshop
+from tests.product import PATIENCE_SECONDS
 
-# What a person at the API would call an outage.
+# What a person at the API would call an outage, on a machine that has nothing else to do.
 LONGEST_SECONDS = 3.0
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 STEPS = [
@@ -60,9 +62,10 @@ async def test_runs_go_on_while_the_database_is_migrated(workshop: Workshop) -> 
     stop.set()
     await starting
     assert len(started) > 10
-    assert longest < LONGEST_SECONDS
+    # As many times more as programs wait for a processor.
+    assert longest < LONGEST_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     unfinished = "SELECT count(*) FROM run WHERE id = ANY ($1) AND status <> 'succeeded'"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while await workshop.pool.fetchval(unfinished, started):
         assert time.monotonic() < deadline, "runs are stuck"
         await asyncio.sleep(0.05)

@@ -35,7 +35,7 @@ async def test_answer_that_comes_before_the_body_is_heard_ends_the_connection(cl
     async with await asyncio.start_server(refuse, "127.0.0.1", 0, limit=65_536) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         for _ in range(2):
-            response = await client.request("POST", url, body=b"x" * 20_000_000, timeout=5)
+            response = await client.request("POST", url, body=b"x" * 20_000_000, timeout=30)
             assert response.status == 413
         closed.set()
     assert len(heads) == 2, "each request had a connection of its own"
@@ -46,7 +46,7 @@ async def test_bodies_of_every_size_arrive_and_leave_the_connection_usable(clien
     body = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
     async with serve(answer_ok) as target:
         for _ in range(2):
-            await client.request("POST", target.url, body=body, timeout=5)
+            await client.request("POST", target.url, body=body, timeout=30)
         assert [received.body == body for received in target.received] == [True, True]
         assert target.received[0].header("content-length") == str(size)
         assert target.connections == 1
@@ -56,7 +56,7 @@ async def test_bodies_of_every_size_arrive_and_leave_the_connection_usable(clien
 async def test_request_carries_what_the_library_itself_would_send(client: HttpClient, method: str) -> None:
     given = [("X-One", "1"), ("Accept", "text/plain")]
     async with serve(answer_nothing) as target:
-        await client.request(method, target.url + "/a%20b?c=%C3%BC&d", headers=given, timeout=5)
+        await client.request(method, target.url + "/a%20b?c=%C3%BC&d", headers=given, timeout=30)
         async with aiohttp.ClientSession() as session:
             agent = target.received[0].header("user-agent") or ""
             await session.request(
@@ -81,14 +81,14 @@ async def test_interim_answers_are_passed_over(client: HttpClient) -> None:
         write_answer(writer, 201, body=b"done")
 
     async with serve(hint) as target:
-        response = await client.request("GET", target.url, timeout=5)
+        response = await client.request("GET", target.url, timeout=30)
     assert (response.status, response.body) == (201, b"done")
 
 
 async def test_answers_of_many_origins_are_kept_apart(client: HttpClient) -> None:
     async with serve(answer_echo) as one, serve(answer_echo) as two:
         for target in (one, two, one, two):
-            response = await client.request("GET", f"{target.url}/{target.port}", timeout=5)
+            response = await client.request("GET", f"{target.url}/{target.port}", timeout=30)
             assert f"/{target.port}".encode() in response.body
         assert [target.connections for target in (one, two)] == [1, 1]
         hosts = {received.header("host") for received in one.received}

@@ -35,6 +35,7 @@ from tests.integration.http.targets import (
     serve,
     write_answer,
 )
+from tests.product import TRIES
 
 OPEN = Settings(http_allow_private="127.0.0.1")
 
@@ -63,7 +64,7 @@ async def test_bomb_is_refused_without_being_unpacked(client: HttpClient, encodi
         tracemalloc.start()
         try:
             with pytest.raises(ResponseTooLargeError):
-                await client.request("GET", target.url, timeout=10)
+                await client.request("GET", target.url, timeout=30)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -79,10 +80,10 @@ async def test_limit_counts_decompressed_bytes(client: HttpClient, size: int, is
 
     async with serve(answer) as target:
         if is_taken:
-            assert len((await client.request("GET", target.url, timeout=3, max_body=2_048)).body) == size
+            assert len((await client.request("GET", target.url, timeout=30, max_body=2_048)).body) == size
         else:
             with pytest.raises(ResponseTooLargeError, match="2048 bytes"):
-                await client.request("GET", target.url, timeout=3, max_body=2_048)
+                await client.request("GET", target.url, timeout=30, max_body=2_048)
 
 
 async def test_endless_body_is_cut_at_the_limit(client: HttpClient) -> None:
@@ -94,7 +95,7 @@ async def test_endless_body_is_cut_at_the_limit(client: HttpClient) -> None:
 
     async with serve(answer) as target:
         with pytest.raises(ResponseTooLargeError):
-            await client.request("GET", target.url, timeout=10)
+            await client.request("GET", target.url, timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -109,12 +110,15 @@ async def test_target_that_drips_is_left_in_time(client: HttpClient, start: byte
             await writer.drain()
 
     loop = asyncio.get_running_loop()
+    taken: list[float] = []
     async with serve(answer) as target:
-        started = loop.time()
-        with pytest.raises(RequestTimeoutError, match=r"0\.3 s"):
-            await client.request("GET", target.url, timeout=0.3)
-        assert loop.time() - started < 1
-    assert len(target.received) == 1
+        while not taken or taken[-1] >= 1:
+            assert len(taken) < TRIES, taken
+            started = loop.time()
+            with pytest.raises(RequestTimeoutError, match=r"0\.3 s"):
+                await client.request("GET", target.url, timeout=0.3)
+            taken.append(loop.time() - started)
+    assert len(target.received) == len(taken)
 
 
 async def test_endless_interim_answers_are_left_in_time(client: HttpClient) -> None:
@@ -144,7 +148,7 @@ async def test_target_that_never_answers_does_not_hold_up_others(monkeypatch: py
             for number in range(10)
         ]
         await asyncio.sleep(0)
-        response = await client.request("GET", f"http://busy.example:{target.port}/", timeout=2)
+        response = await client.request("GET", f"http://busy.example:{target.port}/", timeout=20)
         for task in silent:
             task.cancel()
         await asyncio.gather(*silent, return_exceptions=True)
@@ -181,7 +185,7 @@ LOST = {
 async def test_lost_connection_is_one_attempt(client: HttpClient, answer: Answer, method: str) -> None:
     async with serve(answer) as target:
         with pytest.raises(ConnectionLostError) as raised:
-            await client.request(method, target.url, timeout=3, body=b"x")
+            await client.request(method, target.url, timeout=30, body=b"x")
     assert raised.value.is_retryable
     assert len(target.received) == 1
 
@@ -195,9 +199,9 @@ async def test_request_on_a_kept_connection_is_never_repeated(client: HttpClient
             writer.close()
 
     async with serve(answer_the_first) as target:
-        await client.request("GET", f"{target.url}/first", timeout=3)
+        await client.request("GET", f"{target.url}/first", timeout=30)
         with pytest.raises(ConnectionLostError):
-            await client.request(method, f"{target.url}/second", timeout=3)
+            await client.request(method, f"{target.url}/second", timeout=30)
     assert [received.path for received in target.received] == ["/first", "/second"]
     assert target.connections == 1
 
@@ -219,7 +223,7 @@ RUBBISH = {
 async def test_rubbish_is_an_error_that_may_go_away(client: HttpClient, raw: bytes) -> None:
     async with serve(answering(raw)) as target:
         with pytest.raises((InvalidResponseError, ConnectionLostError)) as raised:
-            await client.request("GET", target.url, timeout=3)
+            await client.request("GET", target.url, timeout=30)
     assert raised.value.cause == "connection"
     assert len(target.received) == 1
 
@@ -231,16 +235,16 @@ async def test_body_that_is_not_what_its_encoding_says(client: HttpClient, encod
 
     async with serve(answer) as target:
         with pytest.raises(InvalidEncodingError):
-            await client.request("GET", target.url, timeout=3)
+            await client.request("GET", target.url, timeout=30)
 
 
 async def test_refused_connection_and_unknown_name(client: HttpClient) -> None:
     async with serve(answer_ok) as target:
         url = target.url
     with pytest.raises(ConnectionFailedError) as refused:
-        await client.request("GET", url, timeout=3)
+        await client.request("GET", url, timeout=30)
     with pytest.raises(DnsFailedError) as unknown:
-        await client.request("GET", "http://unknown.invalid/", timeout=10)
+        await client.request("GET", "http://unknown.invalid/", timeout=30)
     assert refused.value.is_retryable
     assert unknown.value.is_retryable
 
@@ -274,13 +278,13 @@ async def test_certificate_that_proves_nothing_is_refused(
 ) -> None:
     async with secure_target(tmp_path, name, days=days, is_trusted=is_trusted) as (client, url):
         with pytest.raises(TlsError, match=reason) as raised:
-            await client.request("GET", url, timeout=3)
+            await client.request("GET", url, timeout=30)
     assert not raised.value.is_retryable
 
 
 async def test_certificate_that_is_trusted_is_accepted(tmp_path: Path) -> None:
     async with secure_target(tmp_path, "target.example", days=1, is_trusted=True) as (client, url):
-        assert (await client.request("GET", url, timeout=3)).body == b"ok"
+        assert (await client.request("GET", url, timeout=30)).body == b"ok"
 
 
 async def test_tls_to_a_plain_target_is_refused(client: HttpClient) -> None:
@@ -294,7 +298,7 @@ async def test_tls_to_a_plain_target_is_refused(client: HttpClient) -> None:
     server = await asyncio.start_server(answer_plainly, "127.0.0.1", 0)
     async with server:
         with pytest.raises(TlsError):
-            await client.request("GET", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout=3)
+            await client.request("GET", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout=30)
     assert len(seen) == 1
     assert b"HTTP" not in seen[0]
 
@@ -306,7 +310,7 @@ async def test_redirect_from_https_to_http_is_refused(tmp_path: Path) -> None:
         )
         async with secure as (client, url):
             with pytest.raises(InvalidRedirectError, match="https to http"):
-                await client.request("GET", url, timeout=3, max_redirects=3)
+                await client.request("GET", url, timeout=30, max_redirects=3)
     assert plain.connections == 0
 
 
@@ -316,7 +320,7 @@ async def test_answer_that_nobody_asked_for_is_given_to_nobody(client: HttpClien
         write_answer(writer, body=b"smuggled")
 
     async with serve(answer) as target:
-        bodies = [(await client.request("GET", target.url, timeout=3)).body for _ in range(3)]
+        bodies = [(await client.request("GET", target.url, timeout=30)).body for _ in range(3)]
     assert bodies == [b"asked"] * 3
 
 
@@ -325,7 +329,7 @@ async def test_upgrade_that_nobody_asked_for_ends(client: HttpClient) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nframes")
 
     async with serve(answer) as target:
-        first = await client.request("GET", target.url, timeout=3)
-        second = await client.request("GET", target.url, timeout=3)
+        first = await client.request("GET", target.url, timeout=30)
+        second = await client.request("GET", target.url, timeout=30)
     assert (first.status, second.status) == (101, 101)
     assert target.connections == 2

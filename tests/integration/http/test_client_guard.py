@@ -37,7 +37,7 @@ async def test_no_spelling_of_a_private_address_is_connected_to() -> None:
         for spelling in SPELLINGS:
             url = f"http://{spelling.replace('PORT', str(target.port))}:{target.port}/"
             try:
-                await client.request("GET", url, timeout=3, max_redirects=3)
+                await client.request("GET", url, timeout=30, max_redirects=3)
             except (EgressBlockedError, InvalidUrlError, DnsFailedError):
                 # Some systems know `localhost` by more spellings than others.
                 continue
@@ -55,7 +55,7 @@ async def test_operator_opens_a_target(allowed: str) -> None:
     async with serve(answer_ok) as target:
         settings = Settings(http_allow_private=allowed.format(port=target.port))
         async with HttpClient(settings) as client:
-            response = await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+            response = await client.request("GET", f"http://localhost:{target.port}/", timeout=30)
     assert response.body == b"ok"
     assert target.connections == 1
 
@@ -64,9 +64,9 @@ async def test_host_entry_opens_its_own_name_only() -> None:
     async with serve(answer_ok) as target:
         settings = Settings(http_allow_private=f"localhost:{target.port}")
         async with HttpClient(settings) as client:
-            await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+            await client.request("GET", f"http://localhost:{target.port}/", timeout=30)
             with pytest.raises(EgressBlockedError):
-                await client.request("GET", f"http://127.0.0.1:{target.port}/", timeout=3)
+                await client.request("GET", f"http://127.0.0.1:{target.port}/", timeout=30)
     assert len(target.received) == 1
 
 
@@ -75,7 +75,7 @@ async def test_refusal_reads_the_same_whether_something_listens_or_not() -> None
     async with serve(answer_ok) as target, HttpClient(Settings()) as client:
         for port in (target.port, 65_533):
             with pytest.raises(EgressBlockedError) as raised:
-                await client.request("GET", f"http://127.0.0.1:{port}/", timeout=3)
+                await client.request("GET", f"http://127.0.0.1:{port}/", timeout=30)
             messages.add(raised.value.message.replace(str(port), "PORT"))
     assert len(messages) == 1
     assert "FLOWFORGE_HTTP_ALLOW_PRIVATE" in messages.pop()
@@ -89,7 +89,7 @@ async def test_redirect_to_a_private_address_is_not_followed(status: int) -> Non
         settings = Settings(http_allow_private=f"127.0.0.1:{open_target.port}")
         client = await stack.enter_async_context(HttpClient(settings))
         with pytest.raises(EgressBlockedError):
-            await client.request("GET", f"{open_target.url}/", timeout=3, max_redirects=3)
+            await client.request("GET", f"{open_target.url}/", timeout=30, max_redirects=3)
     assert len(open_target.received) == 1
     assert private.connections == 0
 
@@ -101,7 +101,7 @@ async def test_mixed_answer_of_a_name_server_is_reduced_to_the_allowed_addresses
     async with serve(answer_ok) as target:
         settings = Settings(http_allow_private="127.0.0.1")
         async with HttpClient(settings, lookup=look_up) as client:
-            response = await client.request("GET", f"http://mixed.example:{target.port}/", timeout=3)
+            response = await client.request("GET", f"http://mixed.example:{target.port}/", timeout=30)
     assert response.status == 200
 
 
@@ -119,11 +119,11 @@ async def test_name_that_turns_private_is_refused_from_then_on() -> None:
         settings = Settings(http_allow_private="127.0.0.2/32")
         url = f"http://rebinding.example:{private.port}/"
         async with HttpClient(settings, lookup=look_up) as client:
-            await client.request("GET", url, timeout=3)
+            await client.request("GET", url, timeout=30)
             assert asked == 1, "the address that is checked is the one that is used"
             await drop_connections(client)
             with pytest.raises(EgressBlockedError):
-                await client.request("GET", url, timeout=3)
+                await client.request("GET", url, timeout=30)
     assert asked == 2
     assert len(harmless.received) == 1
     assert private.connections == 0
@@ -134,7 +134,7 @@ async def test_socket_is_guarded_even_where_the_resolver_is_not() -> None:
         connector = client._connector
         vars(connector)["_resolver"] = DefaultResolver()
         with pytest.raises(EgressBlockedError):
-            await client.request("GET", f"http://localhost:{target.port}/", timeout=3)
+            await client.request("GET", f"http://localhost:{target.port}/", timeout=30)
     assert target.connections == 0
 
 

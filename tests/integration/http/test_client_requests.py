@@ -27,7 +27,7 @@ async def test_request_arrives_as_given(client: HttpClient) -> None:
             f"{target.url}/orders/17?a=1&b=%2F",
             headers=[("X-One", "1"), ("x-many", "a"), ("X-Many", "b"), ("X-Text", "Grüße")],
             body=b"\x00\xff",
-            timeout=3,
+            timeout=30,
         )
     received = target.received[0]
     assert (received.method, received.path, received.body) == ("PUT", "/orders/17?a=1&b=/", b"\x00\xff")
@@ -50,7 +50,7 @@ async def test_every_method_keeps_its_connection(client: HttpClient, method: str
 
     async with serve(answer) as target:
         for _ in range(3):
-            response = await client.request(method, target.url, timeout=3)
+            response = await client.request(method, target.url, timeout=30)
     assert response.body == (b"" if method == "HEAD" else b"ok")
     assert [received.method for received in target.received] == [method] * 3
     assert target.connections == 1
@@ -59,7 +59,7 @@ async def test_every_method_keeps_its_connection(client: HttpClient, method: str
 async def test_large_body_arrives_whole(client: HttpClient) -> None:
     body = bytes(range(256)) * 20_000
     async with serve(answer_ok) as target:
-        await client.request("POST", target.url, body=body, timeout=10)
+        await client.request("POST", target.url, body=body, timeout=30)
     assert target.received[0].body == body
     assert target.received[0].header("content-length") == str(len(body))
 
@@ -72,7 +72,7 @@ async def test_headers_of_an_answer_are_joined_and_readable(client: HttpClient) 
         )
 
     async with serve(answer) as target:
-        response = await client.request("GET", target.url, timeout=3)
+        response = await client.request("GET", target.url, timeout=30)
     assert response.headers == {"x-many": "a, b", "x-utf": "Grüße", "x-latin": "Grüße"}
     assert response.body == b""
 
@@ -83,7 +83,7 @@ async def test_cookies_are_not_kept(client: HttpClient) -> None:
 
     async with serve(answer) as target:
         for _ in range(2):
-            response = await client.request("GET", target.url, timeout=3)
+            response = await client.request("GET", target.url, timeout=30)
     assert response.headers["set-cookie"] == "session=of-another-run"
     assert [received.header("cookie") for received in target.received] == [None, None]
 
@@ -100,7 +100,7 @@ async def test_limit_per_host_holds_requests_back() -> None:
         await answer_ok(received, writer)
 
     async with serve(answer) as target, HttpClient(OPEN, limit_per_host=2) as client:
-        await asyncio.gather(*(client.request("GET", target.url, timeout=3) for _ in range(8)))
+        await asyncio.gather(*(client.request("GET", target.url, timeout=30) for _ in range(8)))
     assert most == 2
 
 
@@ -112,7 +112,7 @@ async def test_many_requests_at_once_are_not_held_back(client: HttpClient) -> No
         await answer_ok(received, writer)
 
     async with serve(answer) as target:
-        responses = await asyncio.gather(*(client.request("GET", target.url, timeout=10) for _ in range(300)))
+        responses = await asyncio.gather(*(client.request("GET", target.url, timeout=30) for _ in range(300)))
     assert {response.status for response in responses} == {200}
 
 
@@ -120,7 +120,7 @@ async def test_closed_client_fails_in_a_way_that_may_go_away() -> None:
     client = HttpClient(OPEN)
     await client.close()
     with pytest.raises(ConnectionFailedError):
-        await client.request("GET", "http://127.0.0.1:9/", timeout=3)
+        await client.request("GET", "http://127.0.0.1:9/", timeout=30)
 
 
 async def test_cancelled_request_closes_its_connection(client: HttpClient) -> None:
@@ -156,9 +156,9 @@ async def test_redirects_are_followed_to_the_end(client: HttpClient) -> None:
             write_answer(writer, 307, {"Location": str(number - 1)}, body=b"moved")
 
     async with serve(answer) as target:
-        response = await client.request("POST", f"{target.url}/hop/3", body=b"x", timeout=3, max_redirects=3)
+        response = await client.request("POST", f"{target.url}/hop/3", body=b"x", timeout=30, max_redirects=3)
         with pytest.raises(TooManyRedirectsError):
-            await client.request("POST", f"{target.url}/hop/4", body=b"x", timeout=3, max_redirects=3)
+            await client.request("POST", f"{target.url}/hop/4", body=b"x", timeout=30, max_redirects=3)
     assert response.url == f"{target.url}/hop/0"
     assert [received.method for received in target.received[:4]] == ["POST"] * 4
     assert target.received[3].body == b"x"
@@ -167,7 +167,7 @@ async def test_redirects_are_followed_to_the_end(client: HttpClient) -> None:
 
 async def test_redirect_is_the_answer_where_none_is_followed(client: HttpClient) -> None:
     async with serve(redirecting("/elsewhere")) as target:
-        response = await client.request("GET", target.url, timeout=3)
+        response = await client.request("GET", target.url, timeout=30)
     assert (response.status, response.headers["location"]) == (302, "/elsewhere")
     assert len(target.received) == 1
 
@@ -177,14 +177,14 @@ async def test_redirect_without_a_place_is_the_answer(client: HttpClient) -> Non
         write_answer(writer, 304)
 
     async with serve(answer) as target:
-        assert (await client.request("GET", target.url, timeout=3, max_redirects=3)).status == 304
+        assert (await client.request("GET", target.url, timeout=30, max_redirects=3)).status == 304
 
 
 @pytest.mark.parametrize("location", ["ftp://127.0.0.1/", "file:///etc/passwd", "http://[::1", "http://a:b@127.0.0.1/"])
 async def test_redirect_to_what_cannot_be_called_is_an_error(client: HttpClient, location: str) -> None:
     async with serve(redirecting(location)) as target:
         with pytest.raises(InvalidRedirectError):
-            await client.request("GET", target.url, timeout=3, max_redirects=3)
+            await client.request("GET", target.url, timeout=30, max_redirects=3)
 
 
 async def test_credentials_do_not_follow_a_redirect_to_another_origin(client: HttpClient) -> None:
@@ -198,7 +198,9 @@ async def test_credentials_do_not_follow_a_redirect_to_another_origin(client: Ht
     }
     harmless = {"Accept": "text/plain", "Idempotency-Key": "run:step", "X-FlowForge-Attempt": "2"}
     async with serve(answer_ok) as other, serve(redirecting(f"{other.url}/there", 307)) as target:
-        await client.request("POST", target.url, headers={**secrets, **harmless}, body=b"x", timeout=3, max_redirects=3)
+        await client.request(
+            "POST", target.url, headers={**secrets, **harmless}, body=b"x", timeout=30, max_redirects=3
+        )
     first, second = target.received[0], other.received[0]
     for name, value in secrets.items():
         assert first.header(name.lower()) == value
@@ -216,5 +218,5 @@ async def test_credentials_follow_a_redirect_within_the_origin(client: HttpClien
             await answer_ok(received, writer)
 
     async with serve(answer) as target:
-        await client.request("GET", f"{target.url}/", headers={"X-Api-Key": "k"}, timeout=3, max_redirects=1)
+        await client.request("GET", f"{target.url}/", headers={"X-Api-Key": "k"}, timeout=30, max_redirects=1)
     assert [received.header("x-api-key") for received in target.received] == ["k", "k"]

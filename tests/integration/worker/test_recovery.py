@@ -121,7 +121,7 @@ async def test_a_stopping_worker_finishes_what_is_in_flight_and_hands_the_rest_o
 ) -> None:
     target.gate.clear()
     busy = await workshop.publish([call("a", target), call("b", target, "a")])
-    resting = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 1}}])
+    resting = await workshop.publish([{"id": "pause", "type": "delay", "with": {"seconds": 5}}])
     engine, life = await workshop.engine()
     (calling,) = await workshop.start(busy)
     (waiting,) = await workshop.start(resting)

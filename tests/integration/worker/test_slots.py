@@ -27,7 +27,7 @@ async def start(workshop: Workshop, workflow: UUID, customer: Any = "ada", count
 async def settle(workshop: Workshop, runs: list[UUID], started: int) -> None:
     """Wait until as many of the runs have started as may, and the others are held."""
     query = "SELECT count(*) FROM run WHERE id = ANY ($1) AND owner IS NULL AND status = 'queued' AND slot_at IS NULL"
-    for _ in range(500):
+    for _ in range(6000):
         held = await workshop.pool.fetchval(query + " AND concurrency_key IS NOT NULL", runs)
         if held == len(runs) - started:
             return

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from engine.infra.deadlines import Deadlines
+from tests.product import TRIES
 
 
 async def test_block_within_its_limit_goes_on() -> None:
@@ -14,10 +15,14 @@ async def test_block_within_its_limit_goes_on() -> None:
 
 
 async def test_block_over_its_limit_raises_timeout() -> None:
-    started = asyncio.get_running_loop().time()
-    with pytest.raises(TimeoutError), Deadlines().within(0.1):
-        await asyncio.Event().wait()
-    assert 0.1 <= asyncio.get_running_loop().time() - started < 1
+    taken: list[float] = []
+    while not taken or taken[-1] >= 1:
+        assert len(taken) < TRIES, taken
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError), Deadlines().within(0.1):
+            await asyncio.Event().wait()
+        taken.append(asyncio.get_running_loop().time() - started)
+        assert taken[-1] >= 0.1
 
 
 async def test_task_is_not_left_cancelled_after_a_timeout() -> None:
@@ -55,7 +60,7 @@ async def test_shorter_limit_ends_first() -> None:
     async def wait(seconds: float) -> str:
         try:
             with deadlines.within(seconds):
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(2)
         except TimeoutError:
             return "over"
         return "done"

@@ -55,7 +55,7 @@ async def test_who_gives_up_waiting_leaves_its_turn_to_the_next(moment: str) -> 
         if moment == "waiting":
             await asyncio.sleep(0)
         slots.give_back(1)
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 60)
     assert first.cancelled() or first.done()
     slots.give_back(3)
     assert slots.take_now(4)
@@ -68,7 +68,7 @@ async def test_a_share_is_waited_for_even_where_slots_are_free() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     slots.give_back(1)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)
 
 
 async def test_what_another_workspace_gives_back_widens_the_share_of_those_who_wait() -> None:
@@ -80,4 +80,4 @@ async def test_what_another_workspace_gives_back_widens_the_share_of_those_who_w
     assert not any(one.done() for one in waiting)
     for _ in range(3):
         slots.give_back(2)
-    await asyncio.wait_for(asyncio.gather(*waiting), 1)
+    await asyncio.wait_for(asyncio.gather(*waiting), 60)
