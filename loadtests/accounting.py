@@ -91,7 +91,7 @@ def settle(
     written = {receipt.id: receipt for receipt in receipts}
     # An event without an answer may have started a run, and no more than one; one that was sent again has two receipts.
     unanswered = len(sent) - len(promises)
-    repeats = sum(one.tries - 1 for one in sent)
+    repeats = sum(one.tries - 1 + one.told_back for one in sent)
     return Account(
         sent=len(sent),
         accepted=len(promises),

@@ -1,5 +1,6 @@
 """The API of the product under load, as the load test uses it before and afterwards."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -10,6 +11,8 @@ import msgspec
 from msgspec import Struct
 
 PAGE: Final = 200
+TRIES: Final = 30
+COME_BACK_SECONDS: Final = 1.0
 Item = TypeVar("Item")
 
 
@@ -97,17 +100,20 @@ class Api:
                 return
 
     async def _send(self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None) -> bytes:
-        for is_last in (False, True):
+        for number in range(TRIES):
             headers = {"authorization": f"Bearer {self._token}"}
             try:
                 async with self._session.request(method, path, params=query, json=body, headers=headers) as response:
                     content = await response.read()
             except aiohttp.ClientError as error:
                 raise RefusedCall(f"{method} {path}: {error}") from None
-            if response.status == HTTPStatus.UNAUTHORIZED and not is_last:
+            if response.status == HTTPStatus.UNAUTHORIZED and not number:
                 self._token = self._find_token()
-                continue
-            break
+            elif response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                # The load has been too much for this machine; that is in the figures, and no reason to give up.
+                await asyncio.sleep(COME_BACK_SECONDS)
+            else:
+                break
         if not response.ok:
             raise RefusedCall(f"{method} {path} answered {response.status}: {content.decode(errors='replace')}")
         return content

@@ -113,6 +113,7 @@ def _of_sending(result: Result) -> Values:
         "errors": (len(find_errors(sent, result.seen)), ""),
         "sent late, by more than 50 ms": (sum(one > LATE_SECONDS for one in late), "events"),
         "sent late p99": (_at(late, 0.99, 1000), "ms"),
+        "told to come back later": (sum(one.told_back for one in sent) + result.seen.told_back, "times"),
         "sent twice, for a closed connection": (sum(one.tries > 1 for one in sent), "events"),
     }
     for share in (0.5, 0.95, 0.99, 1.0):

@@ -4,6 +4,7 @@ Both import this, and only one of them is Locust's: nothing here knows of either
 """
 
 import ipaddress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,7 +39,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event, as one line of `sent.jsonl`. Times: seconds since the first was due, on the sender's clock.
 
-    `status` is 0 where there was no answer. `tries` is above 1 where a kept connection had been closed.
+    `status` is 0 where there was no answer. `tries` is above 1 where a kept connection had been closed, `told_back`
+    above 0 where the product asked to come back later (503 with Retry-After): the event was then sent again.
     """
 
     number: int
@@ -50,12 +52,16 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_id: str | None = None
     run_id: str | None = None
     tries: int = 1
+    told_back: int = 0
     error: str | None = None
 
     @property
     def is_accepted(self) -> bool:
         """Whether a run was promised: also by the answer to a repeat of what had arrived before."""
-        return self.run_id is not None and (self.status == 202 or (self.status == 200 and self.tries > 1))  # noqa: PLR2004 - HTTP
+        may_repeat = self.tries > 1 or self.told_back > 0
+        return self.run_id is not None and (
+            self.status == HTTPStatus.ACCEPTED or (self.status == HTTPStatus.OK and may_repeat)
+        )
 
 
 class Seen(Struct, kw_only=True):
@@ -65,6 +71,8 @@ class Seen(Struct, kw_only=True):
     began_at: float = 0.0
     read_ms: list[float] = []
     read_errors: list[str] = []
+    # Reads that were answered by 503 with Retry-After.
+    told_back: int = 0
     # By the number of the workspace's stream: the runs whose end it did not show.
     left_out: dict[int, list[str]] = {}
     resets: int = 0

@@ -6,7 +6,8 @@ kept everybody waiting who would have come in that second, not as one slow answe
 """
 
 import time
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import gevent
@@ -30,6 +31,16 @@ TEXT: Final = "an order of three things, to be sent before the week is over"
 class _Answer(msgspec.Struct, frozen=True):
     event_id: str
     run_id: str | None
+
+
+class _Outcome(msgspec.Struct):
+    """What came of one event: the last answer, or what went wrong."""
+
+    status: int = 0
+    content: bytes = b""
+    tries: int = 1
+    told_back: int = 0
+    error: str | None = None
 
 
 class Sender:
@@ -61,47 +72,66 @@ class Sender:
     def _send(self, number: int) -> None:
         workflow = number % len(self._plan.hooks)
         due, sent = due_at(number, self._plan.rate), self._ledger.elapsed()
-        status, content, tries, error = self._post(workflow, number)
-        answered = self._ledger.elapsed()
-        event_id, run_id = None, None
-        if error is None:
-            try:
-                answer = msgspec.json.decode(content, type=_Answer)
-                event_id, run_id = answer.event_id, answer.run_id
-            except msgspec.DecodeError:
-                error = f"{status} {content[:200].decode(errors='replace')}"
+        outcome = self._post(workflow, number)
         record = Sent(
             number=number,
             workflow=workflow,
             due=due,
             sent=sent,
-            answered=answered,
-            status=status,
-            event_id=event_id,
-            run_id=run_id,
-            tries=tries,
-            error=error,
+            answered=self._ledger.elapsed(),
+            status=outcome.status,
+            tries=outcome.tries,
+            told_back=outcome.told_back,
+            error=outcome.error,
         )
-        if error is None and not record.is_accepted:
-            record = msgspec.structs.replace(record, error=f"answered {status}")
+        if outcome.error is None:
+            record = _read_answer(record, outcome.content)
         self._ledger.record(record)
-        milliseconds = (answered - due) * 1000
-        tell(self._environment, "POST", NAME, milliseconds, size=len(content), error=record.error or "")
+        milliseconds = (record.answered - due) * 1000
+        tell(self._environment, "POST", NAME, milliseconds, size=len(outcome.content), error=record.error or "")
 
-    def _post(self, workflow: int, number: int) -> tuple[int, bytes, int, str | None]:
-        """Status, body, tries, and what went wrong."""
+    def _post(self, workflow: int, number: int) -> "_Outcome":
+        """Send an event as its sender would: again over a new connection, and again when told to come back."""
         body = msgspec.json.encode({"n": number, "text": TEXT, "items": list(range(10))})
         headers = {"content-type": "application/json", "webhook-id": f"{self._ledger.seen.began_at:.6f}-{number}"}
-        for tries in range(1, TRIES + 1):
+        outcome = _Outcome()
+        deadline = time.perf_counter() + self._plan.answer_seconds
+        while True:
             try:
                 response = self._client.request("POST", self._plan.hooks[workflow], body, headers)
-                return response.status_code, bytes(response.read()), tries, None
+                outcome.status, outcome.content = response.status_code, bytes(response.read())
             except (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError) as closed:
-                # The server may close a kept connection at the moment of its use: any sender sends it again.
-                error = closed
+                # The server may close a kept connection at the moment of its use.
+                if outcome.tries == TRIES:
+                    outcome.error = f"{type(closed).__name__}: {closed}"
+                    return outcome
+                outcome.tries += 1
+                continue
             except Exception as failed:
-                return 0, b"", tries, f"{type(failed).__name__}: {failed}"
-        return 0, b"", TRIES, f"{type(error).__name__}: {error}"
+                outcome.error = f"{type(failed).__name__}: {failed}"
+                return outcome
+            wait = find_patience(response)
+            if wait is None or time.perf_counter() + wait > deadline:
+                return outcome
+            outcome.told_back += 1
+            gevent.sleep(wait)
+
+
+def find_patience(response: Any) -> float | None:
+    """How many seconds an answer asks to wait before the next try; None where it asks for nothing."""
+    wait = response.get("retry-after") if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return float(wait) if isinstance(wait, str) and wait.isdigit() else None
+
+
+def _read_answer(record: Sent, content: bytes) -> Sent:
+    """The record with what the answer promises, or with what is wrong about it."""
+    try:
+        answer = msgspec.json.decode(content, type=_Answer)
+    except msgspec.DecodeError:
+        shown = content[:200].decode(errors="replace")
+        return msgspec.structs.replace(record, error=f"{record.status} {shown}")
+    record = msgspec.structs.replace(record, event_id=answer.event_id, run_id=answer.run_id)
+    return record if record.is_accepted else msgspec.structs.replace(record, error=f"answered {record.status}")
 
 
 def read(ledger: Ledger, user: object, path: str, name: str, check: str) -> None:
@@ -110,7 +140,11 @@ def read(ledger: Ledger, user: object, path: str, name: str, check: str) -> None
     with ledger.waiting():
         with user.client.get(path, name=name, catch_response=True) as response:  # type: ignore[attr-defined]  # FastHttpUser
             error = None
-            if response.status_code != 200:  # noqa: PLR2004 - HTTP
+            if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in response.headers:
+                # People press the key again.
+                ledger.seen.told_back += 1
+                response.success()
+            elif response.status_code != HTTPStatus.OK:
                 error = f"GET {name} answered {response.status_code}"
             elif check not in msgspec.json.decode(response.content or b"{}"):
                 error = f"GET {name} answered without {check}"

@@ -3,7 +3,7 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +36,8 @@ class StandIn:
         self.list_runs: Callable[[], list[Document]] = lambda: list(self.runs.values())
         self.list_receipts: Callable[[], list[Document]] = self.make_receipts
         self.drift = 0
+        # Headers of the hook's answers beside its length, by status.
+        self.headers: dict[int, dict[str, str]] = {}
         self.stream: Callable[[str], Iterator[bytes]] = lambda _path: iter(())
         self.port = 0
 
@@ -151,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.close_connection = True
             return
-        self._send(*answer)
+        self._send(*answer, self.stand_in.headers.get(answer[0]))
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -160,8 +162,10 @@ class Handler(BaseHTTPRequestHandler):
         status, document = self.stand_in.answer(method, self.path)
         self._send(status, b"" if document is None else json.dumps(document).encode())
 
-    def _send(self, status: int, content: bytes) -> None:
+    def _send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -87,6 +87,22 @@ async def test_a_closed_connection_is_tried_again_as_the_same_event(stand_in: St
     assert len(stand_in.deliveries) == COUNT + 1
 
 
+async def test_who_is_told_to_come_back_does_so_as_the_same_event(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.headers[503] = {"retry-after": "1"}
+
+    def take(delivery: Delivery) -> tuple[int, bytes]:
+        times = [one.number for one in stand_in.deliveries].count(delivery.number)
+        return (503, b"{}") if delivery.number == 3 and times < 3 else stand_in.accept(delivery)
+
+    stand_in.take = take
+    sent, _ = await run_locust(stand_in, tmp_path, count=5)
+    assert [one.told_back for one in sent] == [0, 0, 0, 2, 0]
+    assert all(one.is_accepted and one.error is None for one in sent)
+    assert len({one.webhook_id for one in stand_in.deliveries if one.number == 3}) == 1
+    # Two seconds of waiting are part of its time.
+    assert sent[3].answered - sent[3].due >= 2
+
+
 async def test_every_other_answer_is_an_error(stand_in: StandIn, tmp_path: Path) -> None:
     def take(delivery: Delivery) -> tuple[int, bytes]:
         accepted = stand_in.accept(delivery)

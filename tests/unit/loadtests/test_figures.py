@@ -153,3 +153,11 @@ def test_a_drift_of_the_products_accounts_is_missed() -> None:
     result = make_result()
     drifted = structs.replace(result.account, ingest=structs.replace(INGEST, drift=1))
     assert "drift of the product's own accounts" in missed(structs.replace(result, account=drifted, is_busy=True))
+
+
+def test_being_told_to_come_back_is_missed_on_a_quiet_machine_alone() -> None:
+    sent = [structs.replace(one, told_back=2) if one.number == 7 else one for one in make_sent(100)]
+    assert figure_of(make_result(sent=sent), "told to come back later").value == 2
+    assert "told to come back later" in missed(make_result(sent=sent))
+    busy = make_result(sent=sent, is_busy=True)
+    assert figure_of(busy, "told to come back later").verdict == "goal missed"
