@@ -1,18 +1,23 @@
 """Code that was started before a migration goes on while it is made, and after it.
 
-The worker's statements are those of the release before: none of them names a partition.
+Runs are started as that code does it. The worker's statements are those of the release before: none of them names a
+partition, or a column that came later.
 """
 
 import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from cli.migrations import current_revision, head, migrate
+from engine.core.queueing import make_queued_event
 from engine.infra.database import create_pool
+from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from tests.integration.worker.conftest import Workshop
 from tests.product import PATIENCE_SECONDS
@@ -25,6 +30,32 @@ STEPS = [
     {"id": "pause", "type": "delay", "with": {"seconds": 0.2}, "after": ["first"]},
     {"id": "second", "type": "transform", "with": {"values": {"number": 2}}, "after": ["pause"]},
 ]
+
+
+START = """
+WITH started AS (
+    INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status)
+    SELECT id, $2, $3, $3, 1, 'api', 'queued' FROM unnest($1::uuid[]) AS id RETURNING id
+)
+INSERT INTO journal (run_id, seq, kind, at, payload) SELECT id, 1, 'run.queued', $4, $5 FROM started
+"""
+
+
+async def start(workshop: Workshop, workflow: UUID, count: int = 1) -> list[UUID]:
+    """Accept runs as the release before the migration did."""
+    at = datetime.now(UTC)
+    queued = make_queued_event(
+        at=at,
+        trigger={"type": "api"},
+        run_input={},
+        workflow_id=workflow,
+        workflow_name="w",
+        version=1,
+        traceparent=None,
+    )
+    run_ids = [new_id() for _ in range(count)]
+    await workshop.pool.execute(START, run_ids, workshop.workspace_id, workflow, at, queued)
+    return run_ids
 
 
 @pytest.fixture
@@ -50,15 +81,15 @@ async def test_runs_go_on_while_the_database_is_migrated(workshop: Workshop) -> 
         nonlocal longest
         while not stop.is_set():
             moment = time.monotonic()
-            started.extend(await workshop.start(workflow, 3))
+            started.extend(await start(workshop, workflow, 3))
             longest = max(longest, time.monotonic() - moment)
             await asyncio.sleep(0.01)
 
     starting = asyncio.create_task(keep_starting())
-    await workshop.wait((await workshop.start(workflow))[0], "succeeded")
+    await workshop.wait((await start(workshop, workflow))[0], "succeeded")
     assert await asyncio.to_thread(migrate, workshop.settings)
     assert await current_revision(workshop.settings) == head()
-    await workshop.wait((await workshop.start(workflow))[0], "succeeded")
+    await workshop.wait((await start(workshop, workflow))[0], "succeeded")
     stop.set()
     await starting
     assert len(started) > 10
