@@ -41,6 +41,10 @@ class OutboxBell:
         except DATABASE_ERRORS as error:
             _log.warning("bell_not_rung", error=repr(error))
 
+    def close(self) -> None:
+        """Give the connection up; who rings now or runs opens another one."""
+        self._disconnect()
+
     async def run(self) -> None:
         """Ring until cancelled: at most one NOTIFY is under way, and another one follows what came meanwhile."""
         backoff = Backoff()

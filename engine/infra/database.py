@@ -26,6 +26,9 @@ metadata = MetaData(
 # ends just as a statement is sent. A TimeoutError is an OSError.
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
+# SQLSTATE classes that say nothing of the data: connection, resources, operator, system, lock and serialisation.
+_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58", "25")
+
 # Deltas from PostgreSQL's defaults that every connection of ours wants.
 _SERVER_SETTINGS = {
     "timezone": "UTC",
@@ -46,6 +49,14 @@ BY_KEY = {
 # For those that change many rows by their keys at once and read nothing in order. To the planner, a look into one of
 # many partitions is one into all of them, so that it would rather go through a whole index of some 10,000 runs.
 BY_KEYS_ALONE = {**BY_KEY, "enable_indexscan": "off"}
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same statement may succeed another time: the error, one of DATABASE_ERRORS, is not of its data."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES
+    # asyncpg refuses to encode a value with an error that is a ValueError too; all else is the connection's.
+    return isinstance(error, DATABASE_ERRORS) and not isinstance(error, ValueError)
 
 
 def _dsn(settings: Settings) -> str:

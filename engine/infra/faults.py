@@ -28,8 +28,8 @@ _CALLS = ("query", "bind_execute", "bind_execute_many", "execute", "copy_in", "c
 # What was done in this process, so that a test knows that it has tested something.
 FIRED: Counter[str] = Counter()
 
-# Chooses one of the faults that are possible now, or none.
-Draw = Callable[[tuple[str, ...]], str | None]
+# Chooses one of the faults that are possible now, or none, for a statement (empty: for a connection).
+Draw = Callable[[tuple[str, ...], str], str | None]
 
 
 class Seam(NamedTuple):
@@ -57,7 +57,7 @@ def make_plan(rate: float, seed: str) -> Draw:
     """Faults at this rate, the same ones in the same order for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated is what is wanted
 
-    def draw(faults: tuple[str, ...]) -> str | None:
+    def draw(faults: tuple[str, ...], _statement: str) -> str | None:
         if chance.random() >= rate:
             return None
         fault = chance.choice(faults)
@@ -80,7 +80,7 @@ def make_seam(draw: Draw) -> Seam:
             super().__init__(_FaultyProtocol(protocol, transport, draw), transport, *rest)
 
     async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
-        match draw(CONNECT_FAULTS):
+        match draw(CONNECT_FAULTS, ""):
             case "refused":
                 raise ConnectionRefusedError("injected: nobody listens")
             case "timeout_connecting":
@@ -104,14 +104,16 @@ class _FaultyProtocol:
         return getattr(self._protocol, name)
 
     async def _carry_out(self, call: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+        given = arguments[0] if arguments else options.get("state")
+        statement = str(getattr(given, "query", given))
         # On a connection that has gone there is nothing left to break.
-        fault = self._draw(STATEMENT_FAULTS) if self._protocol.is_connected() else None
+        fault = self._draw(STATEMENT_FAULTS, statement) if self._protocol.is_connected() else None
         if fault is None:
             return await call(*arguments, **options)
         if fault == "lost_before":
             raise await self._lose("before the statement arrived")
         if fault == "timeout_before":
-            await self._cancel(arguments[0] if arguments else options.get("state"))
+            await self._cancel(statement)
             raise TimeoutError("injected: the statement was cancelled after its time")
         await call(*arguments, **options)
         if fault == "lost_after":
@@ -126,11 +128,11 @@ class _FaultyProtocol:
         error: Exception = asyncpg.ConnectionDoesNotExistError(f"injected: connection was lost {when}")
         return error
 
-    async def _cancel(self, statement: Any) -> None:
+    async def _cancel(self, statement: str) -> None:
         """Leave the transaction, if there is one, as the server leaves it when it cancels a statement."""
         if not self._protocol.is_in_transaction():
             return
-        query = str(getattr(statement, "query", statement)).lstrip().upper()
+        query = statement.lstrip().upper()
         if query.startswith(("COMMIT", "ROLLBACK", "END", "ABORT")) and " TO " not in query:
             # It ends in any case.
             await self._protocol.query("ROLLBACK", None)

@@ -19,13 +19,11 @@ from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.broker import Doorbell
 from engine.infra.clock import Clock, DatabaseClock
-from engine.infra.database import connect
+from engine.infra.database import DATABASE_ERRORS, connect, is_transient
 from engine.infra.http_client import HttpClient
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
-from engine.store.extras import close_approvals
-from engine.store.inbox import cancel_orphans, drop_late_messages, drop_messages, put_message
-from engine.store.leases import hand_back, hand_back_all, put_to_rest
+from engine.store.leases import hand_back, put_to_rest
 from engine.store.runs import ClaimedRun, list_owned
 from engine.store.slots import SlotRequest
 from engine.worker.admission import Admission
@@ -34,8 +32,11 @@ from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
 from engine.worker.connections import connect_for_journal, connect_lazily
 from engine.worker.driver import Driver, Message, RefusedResult, Work
+from engine.worker.errands import Errands
 from engine.worker.fair_slots import FairSlots
 from engine.worker.flusher import Entry, Flusher, RejectedEntry, RunLost, WorkerFenced
+from engine.worker.handover import HandOver, until_committed
+from engine.worker.housekeeping import keep_house
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
 from engine.worker.loading import BrokenRun, RunLoader
@@ -45,8 +46,6 @@ from engine.worker.slots import SlotKeeper
 from engine.worker.targets import TargetSlots
 from engine.worker.timekeeper import Timekeeper
 from engine.worker.turns import Turns
-
-PENDING_LOOK_SECONDS = 0.005
 
 _log = structlog.get_logger()
 
@@ -88,6 +87,7 @@ class Engine:
         self._claimer: Claimer
         self._loader: RunLoader
         self._children: ChildStarter
+        self._errands: Errands
         self._mail: Mailroom
         self._slots: SlotKeeper
         self._timekeeper = Timekeeper(lambda: connect_lazily(settings, "worker-timers"), self._ring)
@@ -100,6 +100,7 @@ class Engine:
         self._flusher = Flusher(worker_id, partial(connect_for_journal, self._settings), on_commit=self._on_commit)
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
+        self._errands = Errands(self._loader.connected)
         self._children = ChildStarter(self._loader.connected, self.clock)
         self._mail = Mailroom(self._drivers, self._loader, self.clock, spawn=self.spawn)
         self._slots = SlotKeeper(self._loader.connected, ring=self._bell.ring)
@@ -153,27 +154,17 @@ class Engine:
     async def drain(self, seconds: float) -> None:
         """Take nothing more, let attempts in flight end within `seconds`, and hand every run on."""
         self.is_draining = True
-        deadline = asyncio.get_running_loop().time() + seconds
-        connection = await connect(self._settings, name="worker-drain")
+        connecting = partial(connect, self._settings, name="worker-drain")
+        hand_over = HandOver(connecting, self._lease.worker_id, self._bell)
         try:
-            while self._drivers and asyncio.get_running_loop().time() < deadline:
-                idle = [driver for driver in self._drivers.values() if driver.is_idle]
-                for driver in idle:
-                    driver.close()
-                if idle:
-                    ids = [driver.run.id for driver in idle]
-                    await hand_back(connection, self._lease.worker_id, ids)
-                    self._owned.difference_update(ids)
-                    self._bell.ring()
-                await asyncio.sleep(0.02)
+            await hand_over.hand_back_idle(self._drivers, self._owned, seconds)
             left = len(self._drivers)
             self._abandon_all()
             await self._flusher.drain()
-            freed = await hand_back_all(connection, self._lease.worker_id)
-            await self._bell.ring_now()
+            freed = await hand_over.hand_back_all()
             _log.info("worker_drained", broken_off=left, handed_back=freed)
         finally:
-            await connection.close()
+            hand_over.close()
 
     # What drivers ask of their host.
 
@@ -202,12 +193,9 @@ class Engine:
 
     def reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         """Load the run anew from its journal, failing those attempts whose results were refused."""
-        if driver.is_abandoned:
-            return
-        driver.abandon()
-        task = asyncio.get_running_loop().create_task(self._reload(driver, refused))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if not driver.is_abandoned:
+            driver.abandon()
+            self.spawn(driver, partial(self._reload, driver, refused))
 
     def announce_start(self, driver: Driver, start: StartAttempt) -> None:
         """Tell whoever watches the run that an attempt starts."""
@@ -221,21 +209,25 @@ class Engine:
 
     async def cancel_child(self, driver: Driver, run_id: str) -> None:
         """Cancel a run that was started for a step which has ended meanwhile."""
-        pool = await self._loader.connected()
-        payload = {"by": None, "reason": "parent_ended"}
-        await put_message(pool, UUID(run_id), driver.run.workspace_id, "cancel", payload)
+        await self._errands.cancel_child(UUID(run_id), driver.run.workspace_id)
         self._bell.ring()
 
     async def drop_messages(self, inbox_ids: Sequence[int]) -> None:
         """Throw away messages that have no effect."""
-        await drop_messages(await self._loader.connected(), list(inbox_ids))
+        await self._errands.drop_messages(inbox_ids)
 
     async def put_to_rest(self, driver: Driver, wake_at: datetime) -> None:
         """Give up a run that only waits, without anything to journal."""
-        # Unknown here before it is free: should this fail, the next reconciliation gives it back.
+        # Unknown here before it is free: should this fail, it is given back instead.
         self._owned.discard(driver.run.id)
-        pool = await self._loader.connected()
-        await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at)
+        try:
+            pool = await self._loader.connected()
+            await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at)
+        except DATABASE_ERRORS as error:
+            if not is_transient(error):
+                raise
+            _log.warning("rest_interrupted", run_id=driver.run_id, error=repr(error))
+            self._give_up(driver.run.id)
 
     # The life of runs.
 
@@ -279,11 +271,8 @@ class Engine:
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
         """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
-        await drop_late_messages(connection)
-        if await cancel_orphans(connection):
+        if await keep_house(connection, self._slots):
             self._bell.ring()
-        await close_approvals(connection)
-        await self._slots.grant_forgotten(connection)
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:
             _log.warning("runs_given_back", runs=len(unknown))
@@ -319,8 +308,7 @@ class Engine:
 
     async def _read_anew(self, driver: Driver) -> ClaimedRun:
         """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
-        while driver.pending_commits:  # noqa: ASYNC110 - a rare path; an event in every driver would cost every run
-            await asyncio.sleep(PENDING_LOOK_SECONDS)
+        await until_committed(driver)
         return msgspec.structs.replace(driver.run, journal=await self._loader.read_journal(driver.run.id))
 
     async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
@@ -340,6 +328,18 @@ class Engine:
 
     async def _guard(self, driver: Driver, work: Work) -> None:
         try:
+            await self._settle(driver, work)
+        except DATABASE_ERRORS as error:
+            # The journal has all that counts: whoever claims the run next goes on from there.
+            _log.warning("run_given_back", run_id=driver.run_id, error=repr(error))
+            driver.abandon()
+            await until_committed(driver)
+            self._give_up(driver.run.id)
+
+    async def _settle(self, driver: Driver, work: Work) -> None:
+        """Do the work, and see to its failures; raises DATABASE_ERRORS of a database that is away."""
+        was_abandoned = driver.is_abandoned
+        try:
             await work()
         except (WorkerFenced, RunLost):
             driver.abandon()
@@ -350,9 +350,11 @@ class Engine:
             reason = "run_too_large" if refusal.error.code == "run_too_large" else "internal_error"
             await self._fail(await self._read_anew(driver), BrokenRun(reason, refusal.error))
         except Exception as error:
-            if driver.is_abandoned:
+            if driver.is_abandoned and not was_abandoned:
                 return
-            _log.exception("driver_failed", run_id=str(driver.run.id))
+            if is_transient(error):
+                raise
+            _log.exception("driver_failed", run_id=driver.run_id)
             driver.abandon()
             info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
             await self._fail(await self._read_anew(driver), BrokenRun("internal_error", info))
@@ -385,10 +387,9 @@ class Engine:
         self._live.publish(entries)
         self._claimer.note_commit()
 
-    def _note_ongoing(self, driver: Driver, start: StartAttempt, started_at: datetime | None) -> None:
+    def _note_ongoing(self, driver: Driver, observation: AttemptOngoing) -> None:
         if driver.is_closed or self.is_draining:
             return
-        observation = AttemptOngoing(at=self.clock.now(), step=start.step, attempt=start.attempt, started_at=started_at)
         self.spawn(driver, partial(driver.take_in, observation))
 
     async def _ring(self, run_ids: Sequence[UUID]) -> None:

@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 
 from engine.infra import metrics
-from engine.infra.database import DATABASE_ERRORS
+from engine.infra.database import DATABASE_ERRORS, is_transient
 from engine.infra.fair_queue import FairQueue
 from engine.store.extras import Extras, merge_extras
 from engine.store.journal import (
@@ -30,9 +30,6 @@ SHARED_ROWS = 100
 SHARED_SECONDS = 5.0
 MAX_BYTES = 4_194_304
 LONGEST_PAUSE_SECONDS = 1.0
-
-# SQLSTATE classes that say nothing of the data: connection, resources, operator, system, lock and serialisation.
-_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58", "25")
 
 _log = structlog.get_logger()
 
@@ -177,19 +174,21 @@ class Flusher:
         """Write the batch, over as many connections as that takes; a lost answer is looked up, never guessed."""
         pause = 0.05
         in_doubt = False
+        lost: OwnedByOther | None = None
         while True:
             try:
                 connection = await self._connected()
                 if in_doubt and await is_committed(connection, self._worker_id, batch):
                     return
+                if lost is not None:
+                    raise RunLost(str(lost)) from lost
                 committed = await commit_batch(connection, self._worker_id, batch)
             except OwnedByOther as error:
-                # The first try may have committed after it was looked up.
-                if in_doubt and await is_committed(await self._connected(), self._worker_id, batch):
-                    return
-                raise RunLost(str(error)) from error
+                # The first try may have committed after it was looked up: look again.
+                lost = error
+                continue
             except DATABASE_ERRORS as error:
-                if not _is_transient(error):
+                if not is_transient(error):
                     raise RejectedEntry(str(error)) from error
                 _log.warning("commit_retried", error=repr(error), pause_seconds=pause)
                 self._disconnect()
@@ -271,10 +270,3 @@ def _merge(entries: Sequence[Entry]) -> Batch:
         inbox_ids=[inbox_id for entry in entries for inbox_id in entry.inbox_ids],
         extras=merge_extras(extras) if extras else None,
     )
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES
-    # asyncpg refuses to encode a value with an error that is a ValueError too; all else is the connection's.
-    return not isinstance(error, ValueError)

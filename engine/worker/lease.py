@@ -44,6 +44,7 @@ class Lease:
         self._fresh = asyncio.Event()
         self._hurry = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._is_locked = False
         self.worker_id = 0
 
     @property
@@ -54,10 +55,17 @@ class Lease:
     async def acquire(self) -> None:
         """Make this incarnation; raises what connecting raises."""
         connection = self._connection = await self._connect()
-        self.worker_id = await register_worker(connection, name="worker", host=socket.gethostname(), pid=os.getpid())
-        await self._beat(connection)
-        for _ in range(CLOCK_READINGS):
-            self._clock.synchronise(await read_clock(connection))
+        try:
+            host, pid = socket.gethostname(), os.getpid()
+            self.worker_id = await register_worker(connection, name="worker", host=host, pid=pid)
+            self._is_locked = True
+            await self._beat(connection)
+            for _ in range(CLOCK_READINGS):
+                self._clock.synchronise(await read_clock(connection))
+        except BaseException:
+            # Or its session lock would say that this incarnation lives.
+            self._disconnect()
+            raise
 
     async def hold(self) -> None:
         """Return at once while the lease is fresh, else wait until it is."""
@@ -72,6 +80,9 @@ class Lease:
                 connection = await self._connected()
                 # Slower than this is as good as lost: a new connection may be quicker.
                 async with asyncio.timeout(self._ttl_seconds / 2):
+                    if not self._is_locked:
+                        # The session before may hold it until the server has noticed that it is gone.
+                        self._is_locked = await hold_session_lock(connection, self.worker_id)
                     await self._beat(connection)
                     await on_beat(connection)
             except DATABASE_ERRORS as error:
@@ -103,7 +114,7 @@ class Lease:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
             # Others take its absence for the first sign of death.
-            await hold_session_lock(self._connection, self.worker_id)
+            self._is_locked = False
         return self._connection
 
     def _disconnect(self) -> None:

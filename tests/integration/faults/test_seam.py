@@ -11,21 +11,10 @@ from sqlalchemy import text
 from engine.infra.database import DATABASE_ERRORS, connect, create_engine, create_pool
 from engine.infra.faults import CONNECT_FAULTS, STATEMENT_FAULTS, make_plan, make_seam
 from engine.infra.settings import Settings
+from tests.integration.faults.script import Script
 
 LOST = ("lost_before", "lost_after")
 DONE = ("lost_after", "timeout_after")
-
-
-class Script:
-    """Fails the next statement alone, once `fault` is set."""
-
-    def __init__(self) -> None:
-        self.fault: str | None = None
-
-    def draw(self, faults: tuple[str, ...]) -> str | None:
-        fault, self.fault = self.fault, None
-        assert fault is None or fault in faults
-        return fault
 
 
 @pytest.fixture
@@ -35,11 +24,6 @@ async def witness(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     yield connection
     await connection.execute("DROP TABLE fault_seen")
     await connection.close()
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
 
 
 @pytest.fixture
@@ -54,7 +38,7 @@ async def victim(database_url: str, script: Script, witness: asyncpg.Connection)
 async def test_a_statement_is_carried_out_or_not_and_its_connection_lives_or_not(
     victim: asyncpg.Connection, script: Script, witness: asyncpg.Connection, fault: str
 ) -> None:
-    script.fault = fault
+    script.fail_next(fault)
     with pytest.raises(DATABASE_ERRORS):
         await victim.execute("INSERT INTO fault_seen VALUES ($1)", 1)
     assert await witness.fetchval("SELECT count(*) FROM fault_seen") == (fault in DONE)
@@ -68,7 +52,7 @@ async def test_a_transaction_whose_commit_fails_is_there_or_not(
     transaction = victim.transaction()
     await transaction.start()
     await victim.execute("INSERT INTO fault_seen VALUES (1)")
-    script.fault = fault
+    script.fail_next(fault)
     with pytest.raises(DATABASE_ERRORS):
         await transaction.commit()
     assert await witness.fetchval("SELECT count(*) FROM fault_seen") == (fault in DONE)
@@ -82,7 +66,7 @@ async def test_a_statement_that_is_cancelled_in_a_transaction_sinks_it(
     transaction = victim.transaction()
     await transaction.start()
     await victim.execute("INSERT INTO fault_seen VALUES (1)")
-    script.fault = "timeout_before"
+    script.fail_next("timeout_before")
     with pytest.raises(TimeoutError):
         await victim.execute("INSERT INTO fault_seen VALUES (2)")
     with pytest.raises(asyncpg.InFailedSQLTransactionError):
@@ -95,7 +79,7 @@ async def test_a_statement_that_is_cancelled_in_a_transaction_sinks_it(
 @pytest.mark.parametrize("fault", CONNECT_FAULTS)
 async def test_a_connection_that_fails_is_none(database_url: str, script: Script, fault: str) -> None:
     seam = make_seam(script.draw)
-    script.fault = fault
+    script.fail_next(fault)
     with pytest.raises(DATABASE_ERRORS):
         await seam.connect(database_url, connection_class=seam.connection_class)
 
@@ -112,11 +96,11 @@ async def test_no_way_to_carry_a_statement_out_leads_past_the_seam(
                 return await victim.executemany("SELECT $1::int", [(1,), (2,)])
             case "cursor":
                 await victim.transaction().start()
-                script.fault = "lost_before"
+                script.fail_next("lost_before")
                 return [row async for row in victim.cursor("SELECT 1")]
             case "prepared":
                 statement = await victim.prepare("SELECT 1")
-                script.fault = "lost_before"
+                script.fail_next("lost_before")
                 return await statement.fetch()
             case "copy":
                 return await victim.copy_records_to_table("fault_seen", records=[(1,)])
@@ -124,7 +108,7 @@ async def test_no_way_to_carry_a_statement_out_leads_past_the_seam(
                 return await getattr(victim, call)("SELECT 1")
 
     if call not in ("cursor", "prepared"):
-        script.fault = "lost_before"
+        script.fail_next("lost_before")
     with pytest.raises(asyncpg.ConnectionDoesNotExistError, match="injected"):
         await carry_out()
 
@@ -132,7 +116,7 @@ async def test_no_way_to_carry_a_statement_out_leads_past_the_seam(
 def test_the_same_seed_gives_the_same_faults_in_the_same_order() -> None:
     def drawn(seed: str) -> list[str | None]:
         draw = make_plan(0.1, seed)
-        return [draw(STATEMENT_FAULTS) for _ in range(500)]
+        return [draw(STATEMENT_FAULTS, "") for _ in range(500)]
 
     assert drawn("1:api") == drawn("1:api")
     assert drawn("1:api") != drawn("2:api")

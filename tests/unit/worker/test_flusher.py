@@ -2,13 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from engine.infra.ids import new_id
-from engine.store.journal import JournalRow
-from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher
+from engine.store.journal import JournalRow, OwnedByOther
+from engine.worker import flusher as flusher_module
+from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher, RunLost
 
 
 async def never_connect() -> Any:
@@ -60,3 +62,50 @@ async def test_a_workspace_alone_gets_large_batches_in_its_order(flusher: Flushe
 async def test_an_entry_stays_whole_however_large(flusher: Flusher) -> None:
     submit(flusher, 1, 2, rows=2 * MAX_ROWS)
     assert [len(entry.rows) for entry in flusher._gather()] == [2 * MAX_ROWS]
+
+
+class Journal:
+    """Answers the flusher's statements by a script, of which each value is given once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, commits: list[Any], looks: list[Any]) -> None:
+        self.answers = {"commit_batch": commits, "is_committed": looks}
+        for name in self.answers:
+            monkeypatch.setattr(flusher_module, name, partial(self._answer, name))
+
+    async def _answer(self, name: str, *_: Any) -> Any:
+        answer = self.answers[name].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Connection:
+    def is_closed(self) -> bool:
+        return False
+
+    def terminate(self) -> None:
+        pass
+
+
+async def connect() -> Any:
+    return Connection()
+
+
+@pytest.mark.parametrize("is_written", [True, False], ids=["written", "another's"])
+async def test_a_look_after_a_commit_in_doubt_may_fail_too_and_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    lost, owned = TimeoutError("lost"), OwnedByOther("written by somebody")
+    journal = Journal(monkeypatch, commits=[lost, owned], looks=[False, lost, is_written])
+    flusher = Flusher(1, connect, on_commit=lambda _: None)
+    life = asyncio.create_task(flusher.run())
+    (entry,) = submit(flusher, 1, 1)
+    async with asyncio.timeout(60):
+        if is_written:
+            await entry.future
+        else:
+            with pytest.raises(RunLost):
+                await entry.future
+    assert journal.answers == {"commit_batch": [], "is_committed": []}
+    life.cancel()
+    await asyncio.gather(life, return_exceptions=True)
