@@ -46,6 +46,11 @@ def in_time(measure: Callable[[], float], bound: float) -> None:
         measured.append(measure())
 
 
+def on_this_machine(seconds: float) -> float:
+    """So long on a machine that has nothing else to do; as many times longer as programs wait for a processor."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process has ended, be it reaped or not."""
     try:

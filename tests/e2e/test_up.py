@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Product, clean_environment, free_port, in_time, is_gone, run_command, wait_for
+from tests.product import (
+    Product,
+    clean_environment,
+    free_port,
+    in_time,
+    is_gone,
+    on_this_machine,
+    run_command,
+    wait_for,
+)
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -104,14 +113,11 @@ def test_after_a_kill_of_everything_up_works_again(up: Product) -> None:
 
 
 def test_a_second_start_is_ready_within_five_seconds(up: Product) -> None:
-    # Five seconds of a machine that has nothing else to do: as many times more as programs wait for a processor.
-    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
     def measure() -> float:
         assert up.stop() == 0
         return up.start()
 
-    in_time(measure, 5 * share)
+    in_time(measure, on_this_machine(5))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
