@@ -20,7 +20,9 @@
     ├── Conflict 409
     │   ├── SetupDone                 setup_done
     │   ├── NotPublished              not_published
-    │   ├── NoSession                 no_session: an API key cannot sign out
+    │   ├── NoSession                 no_session: an API key has no sign-ins
+    │   ├── AlreadyMember             already_member
+    │   ├── LastOwner                 last_owner
     │   ├── RunFinished               run_finished
     │   ├── RunUnfinished             run_unfinished
     │   ├── RunNotRetryable           run_not_retryable
@@ -30,6 +32,7 @@
     │   ├── AmbiguousName             ambiguous_name
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
+    ├── InvitationGone 410            invitation_gone
     ├── PreconditionFailed 412        stale_etag
     ├── PayloadTooLarge 413           payload_too_large
     ├── UnsupportedMediaType 415      unsupported_media_type
@@ -203,6 +206,18 @@ class NoSession(Conflict):
     code = "no_session"
 
 
+class AlreadyMember(Conflict):
+    """Who has this email is a member already. Change their role instead."""
+
+    code = "already_member"
+
+
+class LastOwner(Conflict):
+    """A workspace has an owner at all times. Make another member an owner first."""
+
+    code = "last_owner"
+
+
 class RunFinished(Conflict):
     """The run has ended."""
 
@@ -275,6 +290,13 @@ class AnswerTimeout(ApiError):
 
     status = 504
     code = "answer_timeout"
+
+
+class InvitationGone(ApiError):
+    """The invitation is unknown, expired, used up or was taken back. Ask for another one."""
+
+    status = 410
+    code = "invitation_gone"
 
 
 class PreconditionFailed(ApiError):

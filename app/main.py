@@ -16,12 +16,14 @@ from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal, read_principal
 from app.auth.service import IdentityService
+from app.auth.sessions import SessionService
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
 from app.control.bulk import BulkService
 from app.control.service import ControlService
 from app.dependencies import begin_transaction
+from app.members.service import InvitationService, MemberService
 from app.middleware.edge import serve_request
 from app.openapi import StructSchemas, make_openapi_config
 from app.problems import EXCEPTION_HANDLERS
@@ -76,6 +78,9 @@ def create_app(settings: Settings) -> Application:
             "principal": Provide(_provide_principal, sync_to_thread=False),
             "identity": Provide(_provide_identity, sync_to_thread=False),
             "api_keys": Provide(_provide_api_keys, sync_to_thread=False),
+            "sessions": Provide(_provide_sessions, sync_to_thread=False),
+            "members": Provide(_provide_members, sync_to_thread=False),
+            "invitations": Provide(_provide_invitations, sync_to_thread=False),
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
@@ -108,21 +113,44 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
         stack.push_async_callback(_close_pool, state.pool)
         state.redis = create_redis(settings, name="api", timeout=_REDIS_SECONDS, retries=1)
         stack.push_async_callback(state.redis.aclose)
-        passwords = Passwords()
-        stack.callback(passwords.close)
-        state.signing_keys = SigningKeys(state.database, load_secret_key(settings))
-        state.authenticator = Authenticator(state.database, state.signing_keys)
-        state.identity = IdentityService(
-            settings=settings,
-            database=state.database,
-            keys=state.signing_keys,
-            authenticator=state.authenticator,
-            passwords=passwords,
-            throttle=LoginThrottle(state.redis),
-        )
-        state.api_keys = ApiKeyService(state.authenticator, SecretBox(load_secret_key(settings), "idempotent-api-keys"))
+        _open_identity(state, stack)
         await _open_runs(state, stack)
         yield
+
+
+def _open_identity(state: State, stack: AsyncExitStack) -> None:
+    """Who callers are, and what they belong to."""
+    settings: Settings = state.settings
+    secret_key = load_secret_key(settings)
+    passwords, throttle = Passwords(), LoginThrottle(state.redis)
+    stack.callback(passwords.close)
+    state.signing_keys = SigningKeys(state.database, secret_key)
+    state.authenticator = Authenticator(state.database, state.signing_keys)
+    state.identity = IdentityService(
+        settings=settings,
+        database=state.database,
+        keys=state.signing_keys,
+        authenticator=state.authenticator,
+        passwords=passwords,
+        throttle=throttle,
+    )
+    state.sessions = SessionService(
+        database=state.database,
+        identity=state.identity,
+        authenticator=state.authenticator,
+        passwords=passwords,
+        throttle=throttle,
+    )
+    state.api_keys = ApiKeyService(state.authenticator, SecretBox(secret_key, "idempotent-api-keys"))
+    state.members = MemberService(state.authenticator)
+    state.invitations = InvitationService(
+        database=state.database,
+        identity=state.identity,
+        passwords=passwords,
+        throttle=throttle,
+        base_url=settings.base_url,
+        box=SecretBox(secret_key, "idempotent-invitations"),
+    )
 
 
 async def _open_runs(state: State, stack: AsyncExitStack) -> None:
@@ -187,6 +215,21 @@ def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
 def _provide_identity(state: State) -> IdentityService:
     identity: IdentityService = state.identity
     return identity
+
+
+def _provide_sessions(state: State) -> SessionService:
+    sessions: SessionService = state.sessions
+    return sessions
+
+
+def _provide_members(state: State) -> MemberService:
+    members: MemberService = state.members
+    return members
+
+
+def _provide_invitations(state: State) -> InvitationService:
+    invitations: InvitationService = state.invitations
+    return invitations
 
 
 def _provide_api_keys(state: State) -> ApiKeyService:

@@ -9,6 +9,7 @@ from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
 from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
+from app.members.controllers import InvitationController, MemberController
 from app.openapi import get_openapi
 from app.receipts.controllers import ReceiptController
 from app.runs.controllers import RunController, RunStartController, stream_workspace
@@ -20,6 +21,7 @@ from app.triggers.controllers import TriggerController, WorkflowTriggerControlle
 from app.triggers.previews import preview_schedule
 from app.variables.controllers import VariableController
 from app.workflows.controllers import WorkflowController
+from app.workspaces.controllers import WorkspaceController
 
 
 def make_routes() -> list[ControllerRouterHandler]:
@@ -32,6 +34,9 @@ def make_routes() -> list[ControllerRouterHandler]:
                 SetupController,
                 AuthController,
                 ApiKeyController,
+                WorkspaceController,
+                MemberController,
+                InvitationController,
                 WorkflowController,
                 TransferController,
                 list_step_types,

@@ -55,6 +55,11 @@ class Authenticator:
         for digest in [key for key, entry in self._entries.items() if entry.principal.session_id == session_id]:
             del self._entries[digest]
 
+    def forget_user(self, user_id: UUID) -> None:
+        """Let nothing of this user's pass on what was found before."""
+        for digest in [key for key, entry in self._entries.items() if entry.principal.user_id == user_id]:
+            del self._entries[digest]
+
     def forget_api_key(self, key_id: UUID) -> None:
         """Let this key not pass on what was found before."""
         for digest in [key for key, entry in self._entries.items() if entry.principal.api_key_id == key_id]:

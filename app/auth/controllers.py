@@ -1,18 +1,30 @@
 """`/v1/setup` and `/v1/auth`."""
 
 from typing import Any
+from uuid import UUID
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
-from app.auth.schemas import LoginRequest, Me, RefreshRequest, SetupRequest, SetupState, Tokens
+from app.auth.schemas import (
+    LoginRequest,
+    Me,
+    PasswordChange,
+    RefreshRequest,
+    SessionList,
+    SetupRequest,
+    SetupState,
+    Switch,
+    Tokens,
+)
 from app.auth.service import IdentityService
+from app.auth.sessions import SessionService
 from app.bodies import NOTHING_SAID, NoFields
 from app.openapi import problems
 
@@ -88,6 +100,80 @@ class AuthController(Controller):
         """End the session of this token, with all its tokens."""
         del data
         await identity.log_out(principal)
+
+    @post(
+        "/switch",
+        operation_id="switchWorkspace",
+        summary="Act in another workspace",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(404, 409),
+    )
+    async def switch_workspace(
+        self, data: JSONBody[Switch], principal: NamedDependency[Principal], sessions: NamedDependency[SessionService]
+    ) -> Tokens:
+        """Tokens for a workspace that you are a member of; those that you have stay good for theirs."""
+        return await sessions.switch(principal, data.workspace_id)
+
+    @get(
+        "/sessions",
+        operation_id="listSessions",
+        summary="Where am I signed in?",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(409),
+    )
+    async def list_sessions(
+        self, principal: NamedDependency[Principal], sessions: NamedDependency[SessionService]
+    ) -> SessionList:
+        """Your sign-ins in all workspaces, the newest first."""
+        return await sessions.list_all(principal)
+
+    @delete(
+        "/sessions",
+        operation_id="endOtherSessions",
+        summary="Sign out everywhere else",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(409),
+    )
+    async def end_other_sessions(
+        self, principal: NamedDependency[Principal], sessions: NamedDependency[SessionService]
+    ) -> None:
+        """All of your sign-ins but this one end, within 5 seconds everywhere."""
+        await sessions.end_others(principal)
+
+    @delete(
+        "/sessions/{session_id:uuid}",
+        operation_id="endSession",
+        summary="Sign out one sign-in",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(404, 409),
+    )
+    async def end_session(
+        self,
+        session_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+    ) -> None:
+        """One of your own sign-ins ends, within 5 seconds everywhere."""
+        await sessions.end(principal, session_id)
+
+    @post(
+        "/password",
+        operation_id="changePassword",
+        summary="Change your password",
+        status_code=HTTP_204_NO_CONTENT,
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(409, 429),
+    )
+    async def change_password(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[PasswordChange],
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+    ) -> None:
+        """All of your other sign-ins end with it."""
+        await sessions.change_password(principal, data, request.client.host if request.client else "unknown")
 
     @get("/me", operation_id="getMe", summary="Who am I?", guards=[requires(Permission.ACCOUNT_READ)])
     async def get_me(

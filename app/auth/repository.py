@@ -179,3 +179,50 @@ async def find_user_name(connection: AsyncConnection, user_id: UUID) -> str | No
     """The name of a user, or None."""
     name: str | None = await connection.scalar(select(user_account.c.name).where(user_account.c.id == user_id))
     return name
+
+
+async def has_membership(connection: AsyncConnection, user_id: UUID, workspace_id: UUID) -> bool:
+    """Whether the user is a member of the workspace."""
+    query = select(exists().where(membership.c.user_id == user_id, membership.c.workspace_id == workspace_id))
+    return bool(await connection.scalar(query))
+
+
+async def find_password_hash(connection: AsyncConnection, user_id: UUID) -> str | None:
+    """The hash of a user's password; None for one who has none."""
+    password_hash: str | None = await connection.scalar(
+        select(user_account.c.password_hash).where(user_account.c.id == user_id)
+    )
+    return password_hash
+
+
+async def list_sessions(connection: AsyncConnection, user_id: UUID) -> list[AnyRow]:
+    """A user's sessions that go on, in every workspace, the newest first."""
+    query = (
+        select(user_session.c.id, user_session.c.workspace_id, user_session.c.created_at, user_session.c.expires_at)
+        .where(
+            user_session.c.user_id == user_id,
+            user_session.c.revoked_at.is_(None),
+            user_session.c.expires_at > func.now(),
+        )
+        .order_by(user_session.c.id.desc())
+    )
+    return list((await connection.execute(query)).all())
+
+
+async def revoke_own_session(connection: AsyncConnection, user_id: UUID, session_id: UUID) -> bool:
+    """End one of a user's sessions; False where it is not theirs or has ended."""
+    query = (
+        update(user_session)
+        .where(user_session.c.id == session_id, user_session.c.user_id == user_id, user_session.c.revoked_at.is_(None))
+        .values(revoked_at=func.now(), revoked_reason="signed_out")
+    )
+    return bool((await connection.execute(query)).rowcount)
+
+
+async def revoke_other_sessions(connection: AsyncConnection, user_id: UUID, session_id: UUID, reason: str) -> None:
+    """End all of a user's sessions but this one."""
+    await connection.execute(
+        update(user_session)
+        .where(user_session.c.user_id == user_id, user_session.c.id != session_id, user_session.c.revoked_at.is_(None))
+        .values(revoked_at=func.now(), revoked_reason=reason)
+    )

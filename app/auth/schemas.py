@@ -1,5 +1,6 @@
 """Bodies of the identity calls."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -76,3 +77,33 @@ class Me(Struct, frozen=True, kw_only=True):
     workspace: WorkspaceView
     role: Role
     permissions: list[Permission]
+
+
+class Switch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The workspace to act in."""
+
+    workspace_id: UUID
+
+
+class SessionView(Struct, frozen=True, kw_only=True):
+    """A sign-in that goes on. `is_current`: the one that this token belongs to."""
+
+    id: UUID
+    workspace_id: UUID
+    created_at: datetime
+    expires_at: datetime
+    is_current: bool
+
+
+class SessionList(Struct, frozen=True, kw_only=True):
+    """All of a user's sign-ins, the newest first."""
+
+    items: list[SessionView]
+    next_cursor: None = None
+
+
+class PasswordChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The password as it is, and as it is to be."""
+
+    current_password: Annotated[str, Meta(min_length=1, max_length=1024)]
+    new_password: NewPassword

@@ -122,6 +122,12 @@ class IdentityService:
             raise InvalidRefreshToken
         return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
 
+    async def begin(self, user_id: UUID, workspace_id: UUID) -> Tokens:
+        """Sign a user in to a workspace of theirs; who they are is known by now."""
+        async with self._database.begin() as connection:
+            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id)
+        return await self._make_tokens(user_id, workspace_id, session_id, refresh_token)
+
     async def log_out(self, principal: Principal) -> None:
         """End the session: its refresh token and its access tokens are worth nothing any more. Raises NoSession."""
         if principal.session_id is None:

@@ -74,6 +74,7 @@ PUBLIC = {
     "GET /openapi.json",
     "GET /v1/setup",
     "POST /v1/setup",
+    "POST /v1/invitations/accept",
     "POST /v1/auth/login",
     "POST /v1/auth/refresh",
     "GET /v1/hooks/{token}",

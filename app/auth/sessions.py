@@ -1,0 +1,89 @@
+"""A user's own sign-ins: other workspaces, what is signed in where, sign-out of others, another password."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth import repository
+from app.auth.authenticator import Authenticator
+from app.auth.passwords import Passwords
+from app.auth.principal import Principal
+from app.auth.schemas import PasswordChange, SessionList, SessionView, Tokens
+from app.auth.service import IdentityService
+from app.auth.throttle import LoginThrottle
+from app.errors import InvalidCredentials, NoSession, NotFound
+
+_log = structlog.get_logger()
+
+
+class SessionService:
+    """Each call opens short transactions of its own: hashing takes long. None of them is for API keys."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        identity: IdentityService,
+        authenticator: Authenticator,
+        passwords: Passwords,
+        throttle: LoginThrottle,
+    ) -> None:
+        self._database = database
+        self._identity = identity
+        self._authenticator = authenticator
+        self._passwords = passwords
+        self._throttle = throttle
+
+    async def switch(self, principal: Principal, workspace_id: UUID) -> Tokens:
+        """Tokens for another workspace of the user's. Raises NoSession, NotFound."""
+        _require_session(principal)
+        async with self._database.begin() as connection:
+            if not await repository.has_membership(connection, principal.user_id, workspace_id):
+                raise NotFound
+        return await self._identity.begin(principal.user_id, workspace_id)
+
+    async def list_all(self, principal: Principal) -> SessionList:
+        """The user's sign-ins that go on, in all workspaces, the newest first. Raises NoSession."""
+        current = _require_session(principal)
+        async with self._database.begin() as connection:
+            rows = await repository.list_sessions(connection, principal.user_id)
+        return SessionList(items=[SessionView(**row._mapping, is_current=row.id == current) for row in rows])  # noqa: SLF001
+
+    async def end(self, principal: Principal, session_id: UUID) -> None:
+        """Sign out one of the user's sign-ins. Raises NoSession, NotFound."""
+        _require_session(principal)
+        async with self._database.begin() as connection:
+            if not await repository.revoke_own_session(connection, principal.user_id, session_id):
+                raise NotFound
+        self._authenticator.forget_session(session_id)
+
+    async def end_others(self, principal: Principal) -> None:
+        """Sign out everywhere else. Raises NoSession."""
+        current = _require_session(principal)
+        async with self._database.begin() as connection:
+            await repository.revoke_other_sessions(connection, principal.user_id, current, "signed_out_elsewhere")
+        self._authenticator.forget_user(principal.user_id)
+
+    async def change_password(self, principal: Principal, change: PasswordChange, address: str) -> None:
+        """Another password, and sign-out everywhere else. Raises NoSession, InvalidCredentials, TooManyRequests."""
+        current = _require_session(principal)
+        async with self._database.begin() as connection:
+            me = await repository.find_me(connection, principal.user_id, principal.workspace_id)
+            password_hash = await repository.find_password_hash(connection, principal.user_id)
+        await self._throttle.admit(me.email, address)
+        if not await self._passwords.verify(password_hash, change.current_password):
+            raise InvalidCredentials("The current password is wrong.")
+        await self._throttle.forgive(me.email, address)
+        renewed = await self._passwords.hash(change.new_password)
+        async with self._database.begin() as connection:
+            await repository.update_password_hash(connection, principal.user_id, renewed)
+            await repository.revoke_other_sessions(connection, principal.user_id, current, "password_changed")
+        self._authenticator.forget_user(principal.user_id)
+        _log.info("password changed", user_id=str(principal.user_id))
+
+
+def _require_session(principal: Principal) -> UUID:
+    if principal.session_id is None:
+        raise NoSession("An API key has no sign-ins and no password. Sign in instead.")
+    return principal.session_id

@@ -1,0 +1,209 @@
+"""What the member and invitation calls do."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.auth import repository as identities
+from app.auth.authenticator import Authenticator
+from app.auth.passwords import Passwords
+from app.auth.permissions import Role, is_above
+from app.auth.principal import Principal
+from app.auth.schemas import Tokens
+from app.auth.service import IdentityService
+from app.auth.throttle import LoginThrottle
+from app.bodies import decode_body
+from app.errors import (
+    AlreadyMember,
+    InvalidCredentials,
+    InvitationGone,
+    LastOwner,
+    MissingPermission,
+    NotFound,
+)
+from app.members import repository
+from app.members.schemas import (
+    Acceptance,
+    InvitationView,
+    MadeInvitation,
+    MemberChange,
+    MemberView,
+    Newcomer,
+    NewInvitation,
+)
+from app.pagination import Page, decode_cursor, make_page
+from engine.infra.ids import new_id
+from engine.infra.secrets import SecretBox
+
+LIFETIME: Final = timedelta(days=7)
+_TOKEN_BYTES: Final = 32
+
+_log = structlog.get_logger()
+
+
+class MemberService:
+    """Members and their roles, in the request's transaction."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def list_all(
+        self, connection: AsyncConnection, principal: Principal, *, limit: int, cursor: str | None
+    ) -> Page[MemberView]:
+        """The workspace's members; raises InvalidCursor."""
+        rows = await repository.list_members(
+            connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
+        )
+        return make_page(rows, limit, lambda row: MemberView(**row._mapping), lambda row: row.id)  # noqa: SLF001
+
+    async def change(
+        self, connection: AsyncConnection, principal: Principal, user_id: UUID, change: MemberChange
+    ) -> MemberView:
+        """Give a member another role. Raises NotFound, LastOwner."""
+        row = await self._lock(connection, principal, user_id)
+        if row.role == Role.OWNER.value and change.role is not Role.OWNER:
+            await self._keep_an_owner(connection, principal)
+        await repository.update_role(connection, principal.workspace_id, user_id, change.role.value)
+        self._authenticator.forget_user(user_id)
+        _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
+        return MemberView(**{**row._mapping, "role": change.role})  # noqa: SLF001
+
+    async def remove(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> None:
+        """Remove a member, or oneself. Raises NotFound, MissingPermission, LastOwner."""
+        row = await self._lock(connection, principal, user_id)
+        if is_above(Role(row.role), principal.role):
+            raise MissingPermission(f"Your role is {principal.role}: you cannot remove an {row.role}.")
+        if row.role == Role.OWNER.value:
+            await self._keep_an_owner(connection, principal)
+        await repository.delete_member(connection, principal.workspace_id, user_id)
+        self._authenticator.forget_user(user_id)
+        _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
+
+    async def _lock(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> Any:
+        row = await repository.lock_member(connection, principal.workspace_id, user_id)
+        if row is None:
+            raise NotFound
+        return row
+
+    async def _keep_an_owner(self, connection: AsyncConnection, principal: Principal) -> None:
+        if await repository.count_owners(connection, principal.workspace_id) < 2:  # noqa: PLR2004 - this one and another
+            raise LastOwner
+
+
+class InvitationService:
+    """Makes invitations and lets them be accepted, in short transactions of its own: hashing takes long."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        identity: IdentityService,
+        passwords: Passwords,
+        throttle: LoginThrottle,
+        base_url: str,
+        box: SecretBox,
+    ) -> None:
+        """`box` seals answers that are kept for their repetition: an invitation's token is in them."""
+        self._database = database
+        self._identity = identity
+        self._passwords = passwords
+        self._throttle = throttle
+        self._base_url = base_url
+        self.box = box
+
+    async def create(self, connection: AsyncConnection, principal: Principal, new: NewInvitation) -> MadeInvitation:
+        """Invite somebody, as at most what one is oneself. Raises MissingPermission, AlreadyMember."""
+        if is_above(new.role, principal.role):
+            raise MissingPermission(f"Your role is {principal.role}: you cannot invite an {new.role}.")
+        email = new.email.lower()
+        if await repository.is_member(connection, principal.workspace_id, email):
+            raise AlreadyMember
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        row = await repository.insert_invitation(
+            connection,
+            LIFETIME,
+            id=new_id(),
+            workspace_id=principal.workspace_id,
+            email=email,
+            role=new.role.value,
+            token_hash=_hash(token),
+            invited_by=principal.user_id,
+        )
+        # Behind the '#' it is sent to nobody: no log of a server or proxy has it.
+        url = f"{self._base_url}/invitation#{token}"
+        return MadeInvitation(**msgspec.structs.asdict(_show(row)), token=token, url=url)
+
+    async def list_all(
+        self, connection: AsyncConnection, principal: Principal, *, limit: int, cursor: str | None
+    ) -> Page[InvitationView]:
+        """Open invitations, the newest first; raises InvalidCursor."""
+        rows = await repository.list_invitations(
+            connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
+        )
+        return make_page(rows, limit, _show, lambda row: row.id)
+
+    async def revoke(self, connection: AsyncConnection, principal: Principal, invitation_id: UUID) -> None:
+        """Take an open invitation back; raises NotFound."""
+        if not await repository.revoke_invitation(connection, principal.workspace_id, invitation_id):
+            raise NotFound
+
+    async def accept(self, acceptance: Acceptance, address: str) -> Tokens:
+        """Join the workspace, and be signed in to it.
+
+        Raises InvitationGone, InvalidRequest (a newcomer's name or password), InvalidCredentials, TooManyRequests.
+        """
+        token_hash = _hash(acceptance.token)
+        async with self._database.begin() as connection:
+            invited = await repository.find_invited(connection, token_hash)
+        if invited is None:
+            raise InvitationGone
+        newcomer = None
+        if invited.user_id is None:
+            newcomer = await self._read_newcomer(acceptance)
+        else:
+            await self._throttle.admit(invited.email, address)
+            if not await self._passwords.verify(invited.password_hash, acceptance.password):
+                raise InvalidCredentials("You have an account already: give its password.")
+            await self._throttle.forgive(invited.email, address)
+        user_id = invited.user_id or new_id()
+        workspace_id = await self._join(token_hash, user_id, invited.email, newcomer)
+        _log.info("invitation accepted", user_id=str(user_id), workspace_id=str(workspace_id))
+        return await self._identity.begin(user_id, workspace_id)
+
+    async def _read_newcomer(self, acceptance: Acceptance) -> tuple[str, str]:
+        """The name, and the hash of the password."""
+        given = {name: value for name, value in msgspec.structs.asdict(acceptance).items() if value is not None}
+        given.pop("token")
+        newcomer: Newcomer = decode_body(msgspec.json.encode(given), Newcomer)
+        return newcomer.name, await self._passwords.hash(newcomer.password)
+
+    async def _join(self, token_hash: bytes, user_id: UUID, email: str, newcomer: tuple[str, str] | None) -> UUID:
+        try:
+            async with self._database.begin() as connection:
+                used = await repository.use_invitation(connection, token_hash)
+                if used is None:
+                    raise InvitationGone
+                if newcomer is not None:
+                    await identities.insert_user(connection, user_id, email, *newcomer)
+                await repository.add_member(connection, used.workspace_id, user_id, used.role)
+                workspace_id: UUID = used.workspace_id
+                return workspace_id
+        except IntegrityError:
+            # Another invitation to the same address was accepted at this moment.
+            raise InvalidCredentials("You have an account already: give its password.") from None
+
+
+def _show(row: Any) -> InvitationView:
+    return InvitationView(**{name: getattr(row, name) for name in InvitationView.__struct_fields__})
+
+
+def _hash(token: str) -> bytes:
+    # 256 random bits need no salt and no slow hash.
+    return hashlib.sha256(token.encode()).digest()

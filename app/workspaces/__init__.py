@@ -1,0 +1,1 @@
+"""Workspaces: what a user belongs to, and how another one is made."""

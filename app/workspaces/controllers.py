@@ -1,0 +1,55 @@
+"""`/v1/workspaces`."""
+
+from typing import Any
+
+from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response import Response
+from litestar.status_codes import HTTP_201_CREATED
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.idempotency.service import Answer, answer_once
+from app.openapi import problems
+from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace
+from app.workspaces.service import WorkspaceService
+
+
+class WorkspaceController(Controller):
+    """What one belongs to."""
+
+    path = "/workspaces"
+    tags = ("workspaces",)
+
+    @get(operation_id="listWorkspaces", summary="List your workspaces", guards=[requires(Permission.ACCOUNT_READ)])
+    async def list_workspaces(
+        self, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+    ) -> MyWorkspaces:
+        """Those that you are a member of, with your role, by name."""
+        return await WorkspaceService(transaction, principal).list_all()
+
+    @post(
+        operation_id="createWorkspace",
+        summary="Make a workspace",
+        status_code=HTTP_201_CREATED,
+        idempotent=True,
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(400, 403),
+    )
+    async def create_workspace(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[NewWorkspace],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+    ) -> Response[MyWorkspace]:
+        """You own it. `POST /v1/auth/switch` gives tokens for it."""
+
+        async def create() -> Answer:
+            body = await WorkspaceService(transaction, principal).create(data)
+            return Answer(status=HTTP_201_CREATED, body=body)
+
+        return await answer_once(request, transaction, principal, create)

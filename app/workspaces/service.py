@@ -1,0 +1,48 @@
+"""What the workspace calls do."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth import repository as identities
+from app.auth.permissions import Role
+from app.auth.principal import Principal
+from app.errors import MissingPermission
+from app.workspaces import repository
+from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace
+from engine.infra.ids import new_id
+
+
+class WorkspaceService:
+    """The workspaces of a user, in the request's transaction. An API key sees the one that it was made in."""
+
+    def __init__(self, connection: AsyncConnection, principal: Principal) -> None:
+        self._connection = connection
+        self._principal = principal
+
+    async def list_all(self) -> MyWorkspaces:
+        """Those that the caller can act in."""
+        rows = await repository.list_workspaces(self._connection, self._principal.user_id)
+        mine = [self._show(row) for row in rows]
+        if self._principal.api_key_id is not None:
+            mine = [item for item in mine if item.is_current]
+        return MyWorkspaces(items=mine)
+
+    async def create(self, new: NewWorkspace) -> MyWorkspace:
+        """Make a workspace, whose owner the caller is. Raises MissingPermission for API keys."""
+        if self._principal.api_key_id is not None:
+            raise MissingPermission("An API key belongs to one workspace and makes no other. Sign in instead.")
+        workspace_id = new_id()
+        await identities.insert_workspace(self._connection, workspace_id, new.name)
+        await identities.insert_membership(self._connection, workspace_id, self._principal.user_id, Role.OWNER.value)
+        rows = await repository.list_workspaces(self._connection, self._principal.user_id)
+        return next(self._show(row) for row in rows if row.id == workspace_id)
+
+    def _show(self, row: Any) -> MyWorkspace:
+        return MyWorkspace(
+            id=row.id,
+            name=row.name,
+            role=Role(row.role),
+            created_at=row.created_at,
+            is_current=row.id == self._principal.workspace_id,
+        )
