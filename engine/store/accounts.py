@@ -67,7 +67,8 @@ SELECT workspace_id, minute, sum(accepted), sum(rejected) FROM gone GROUP BY wor
 ON CONFLICT (workspace_id, minute) DO UPDATE SET
     accepted = ingest_minute.accepted + excluded.accepted,
     rejected = ingest_minute.rejected + excluded.rejected,
-    is_settled = ingest_minute.is_settled AND excluded.accepted = 0
+    is_settled = ingest_minute.is_settled AND excluded.accepted = 0,
+    counted_at = CASE excluded.accepted WHEN 0 THEN ingest_minute.counted_at ELSE '-infinity' END
 """
 
 # The longest uncounted first, as many as have about $3 events together.
