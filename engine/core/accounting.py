@@ -177,7 +177,7 @@ def _split_attempts(timings: Sequence[Timing], end: datetime) -> Iterator[_Span]
         if timing.has_items:
             yield timing.at, until, _Layer.ITEMS
         elif timing.kind == "step.started" and started_at is None:
-            yield timing.at, until, _Layer.HELD_BACK
+            yield timing.at - timing.queued_ms * _MILLISECOND, until, _Layer.HELD_BACK
         elif timing.kind == "step.waiting":
             yield timing.at, until, _Layer.STEP_WAITING
         if started_at is not None and not timing.has_items:
@@ -191,9 +191,7 @@ def _split_attempts(timings: Sequence[Timing], end: datetime) -> Iterator[_Span]
 
 def _begin(timing: Timing) -> datetime:
     """When that of which the event tells began."""
-    if timing.started_at is None:
-        return timing.at
-    return min(timing.at, timing.started_at - timing.queued_ms * _MILLISECOND)
+    return min(timing.at, (timing.started_at or timing.at) - timing.queued_ms * _MILLISECOND)
 
 
 def _find_first(timings: Sequence[Timing]) -> datetime:

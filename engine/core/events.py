@@ -147,8 +147,8 @@ class RunTimedOut(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.
 class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.started"):
     """An attempt takes over a second: short ones are journalled by their end alone.
 
-    Without `started_at` it is held back by a limit of its worker. A `foreach` makes no attempt (0); it starts with
-    this many `items`.
+    Without `started_at` it is held back by a limit of its worker, for `queued_ms` so far. A `foreach` makes no attempt
+    (0); it starts with this many `items`.
     """
 
     at: datetime
@@ -157,6 +157,7 @@ class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step
     started_at: datetime | None
     reason: str
     items: int | None = None
+    queued_ms: int = 0
 
 
 class StepWaiting(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="step.waiting"):

@@ -35,12 +35,16 @@ class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class AttemptOngoing(Struct, frozen=True, kw_only=True, tag=True):
-    """An attempt goes on, or is held back (no `started_at`), for so long that readers shall see it in the journal."""
+    """An attempt goes on, or is held back (no `started_at`), for so long that readers shall see it in the journal.
+
+    `queued_ms`: from being decided to being started, or so far.
+    """
 
     at: datetime
     step: str
     attempt: int
     started_at: datetime | None
+    queued_ms: int = 0
 
 
 class AttemptSucceeded(Struct, frozen=True, kw_only=True, tag=True):

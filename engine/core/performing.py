@@ -60,7 +60,7 @@ def observe_attempt(turn: Turn, observation: AttemptOngoing | AttemptSucceeded |
             turn.record_step(frame, node, event)
         case AttemptFailed():
             turn.record_step(frame, node, _fail_attempt(turn, node, observation, step.base))
-        case AttemptOngoing(started_at=started_at):
+        case AttemptOngoing(started_at=started_at, queued_ms=queued_ms):
             turn.record_step(
                 frame,
                 node,
@@ -70,6 +70,7 @@ def observe_attempt(turn: Turn, observation: AttemptOngoing | AttemptSucceeded |
                     attempt=observation.attempt,
                     started_at=started_at,
                     reason="long_running" if started_at else "held_back",
+                    queued_ms=queued_ms,
                 ),
             )
         case _:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.core.decisions import StartAttempt
 from engine.core.events import ErrorInfo
-from engine.core.observations import AttemptFailed, AttemptSucceeded, Observation
+from engine.core.observations import AttemptFailed, AttemptOngoing, AttemptSucceeded, Observation
 from engine.infra import metrics
 from engine.infra.clock import Clock
 from engine.infra.deadlines import Deadlines
@@ -65,7 +65,7 @@ class AttemptRunner:
         slots: FairSlots,
         targets: TargetSlots | None,
         lease: LeaseHold,
-        on_ongoing: Callable[[Driver, StartAttempt, datetime | None], None],
+        on_ongoing: Callable[[Driver, AttemptOngoing], None],
         on_start: Callable[[Driver, StartAttempt], None],
     ) -> None:
         self._clock = clock
@@ -170,7 +170,15 @@ class AttemptRunner:
         )
 
     def _notify(self, attempt: _Attempt) -> None:
-        self._on_ongoing(attempt.driver, attempt.start, attempt.started_at)
+        start, started_at, now = attempt.start, attempt.started_at, self._clock.now()
+        observation = AttemptOngoing(
+            at=now,
+            step=start.step,
+            attempt=start.attempt,
+            started_at=started_at,
+            queued_ms=_queued_ms(start, started_at or now),
+        )
+        self._on_ongoing(attempt.driver, observation)
 
 
 def _failed(start: StartAttempt, started_at: datetime, error: ErrorInfo, now: datetime) -> AttemptFailed:

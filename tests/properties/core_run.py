@@ -236,7 +236,11 @@ class CoreRun:
         """An attempt takes long enough for the journal to tell."""
         start = self.attempts[self.random.choice(sorted(self.attempts))]
         started_at = self.random.choice([None, self.now])
-        self.feed(AttemptOngoing(at=self.now, step=start.step, attempt=start.attempt, started_at=started_at))
+        queued_ms = (self.now - start.decided_at) // timedelta(milliseconds=1)
+        ongoing = AttemptOngoing(
+            at=self.now, step=start.step, attempt=start.attempt, started_at=started_at, queued_ms=queued_ms
+        )
+        self.feed(ongoing)
 
     def cancel(self) -> None:
         """Somebody cancels the run."""

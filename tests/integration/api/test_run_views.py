@@ -18,6 +18,7 @@ from engine.core.events import (
     RunWaiting,
     StepCancelled,
     StepSkipped,
+    StepStarted,
     StepWaiting,
 )
 from engine.infra.ids import new_id
@@ -371,3 +372,18 @@ async def test_of_many_children_of_a_loop_the_first_thousand_are_told(histories:
     run = await histories.read(f"/v1/runs/{run_id}")
     assert [child["run_id"] for child in run["children"]] == ids[:1000]
     assert run["children"][999] == {"run_id": ids[999], "step": "each[999].call", "status": None}
+
+
+async def test_what_is_held_back_has_been_so_since_its_turn_came(histories: Histories) -> None:
+    held = StepStarted(at=at(4), step="a", attempt=1, started_at=None, reason="held_back", queued_ms=1500)
+    long = StepStarted(at=at(9), step="a", attempt=1, started_at=at(8), reason="long_running", queued_ms=5500)
+    end = succeeded("a", 10, begin=8, queued_ms=5500)
+    run_ids = [
+        await histories.keep({"steps": [http("a")]}, [queued(), started(), *events])
+        for events in ([held], [held, long], [held, long, end], [end])
+    ]
+    goes_on, runs, *ended = [(await histories.read(f"/v1/runs/{run_id}"))["steps"][0]["time"] for run_id in run_ids]
+    # Up to now, which is long before the times of this history.
+    assert (goes_on["total_ms"], goes_on["limited_ms"]) == (1500, 1500)
+    assert (runs["limited_ms"], runs["running_ms"], runs["total_ms"]) == (5500, 1000, 6500)
+    assert [(time["limited_ms"], time["running_ms"], time["total_ms"]) for time in ended] == [(5500, 2000, 7500)] * 2
