@@ -106,7 +106,9 @@ class Answers:
         async with self._hub.listen(ANSWER_CHANNEL, is_channel=True) as hints:
             looked_at = time.monotonic()
             while True:
-                await self._is_awaited.wait()
+                if not self._waiting:
+                    await self._is_awaited.wait()
+                    looked_at = time.monotonic()
                 pause = max(LOOK_SECONDS, len(self._waiting) / LOOKS_A_SECOND)
                 told = await hints.wait(max(looked_at + pause - time.monotonic(), 0.0))
                 try:

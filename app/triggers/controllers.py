@@ -181,7 +181,7 @@ class TriggerController(Controller):
     tags=["triggers"],
     public=True,
     request_max_body_size=None,  # its limit is a setting of its own
-    responses=problems(400, 401, 404, 409, 413, 429, 502, 503, 504),
+    responses=problems(400, 401, 404, 413, 429, 502, 503, 504),
 )
 async def take_webhook(
     request: Request[Any, Any, Any], state: State, token: FromPath[Token], ingest: NamedDependency[Ingest]

@@ -17,13 +17,13 @@ from msgspec import Struct
 from app.bodies import check_depth
 from app.errors import (
     ApiError,
+    Busy,
     InvalidRequest,
     InvalidSignature,
     MalformedBody,
     NotFound,
     PayloadTooLarge,
     TooManyRequests,
-    WorkflowChanged,
 )
 from app.runs.starter import RunStarter
 from app.triggers.answers import Answer, Answers
@@ -39,6 +39,7 @@ from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.keeping import Hold, Kept
 from engine.store.origins import WebhookOrigin, find_webhook
 from engine.store.starts import Accepted, Start
+from engine.triggers.bodies import may_be_json, says_json
 from engine.triggers.flow import FlowKeyError, make_hold
 from engine.triggers.signatures import challenge, is_authentic
 from engine.triggers.webhook import (
@@ -128,7 +129,7 @@ class Ingest:
     async def take(self, token: str, request: InboundRequest) -> Taken:
         """Accept the event; where its trigger says so, wait for what the run answers.
 
-        Raises NotFound, InvalidSignature, InvalidRequest, TooManyRequests, WorkflowChanged, Busy.
+        Raises NotFound, InvalidSignature, InvalidRequest, TooManyRequests, Busy.
         """
         live: _Live | None = None
         try:
@@ -163,9 +164,9 @@ class Ingest:
         self._rejections.note(None if known is None else known.origin, reason)
 
     async def _accept(self, live: _Live, token: str, request: InboundRequest, headers: dict[str, str]) -> Taken:
-        check_depth(request.body)
+        is_text = _is_text(request)
         for _ in range(3):
-            start = _make_start(live, request, self._starter.clock.now())
+            start = _make_start(live, request, self._starter.clock.now(), is_text=is_text)
             with self._expect(live, start) as answer:
                 accepted = await self._starter.accept(start)
                 if accepted.outcome != "stale":
@@ -175,7 +176,8 @@ class Ingest:
                     found = await self._answers.wait(answer, live.config.respond_timeout, request.hang_up)
                     return Taken(ingested=ingested, has_waited=True, answer=found, headers=headers)
             live = await self._authenticated(await self._read(token), request)
-        raise WorkflowChanged
+        # It changes faster than it can be read: the sender shall come again, for it cannot know why.
+        raise Busy
 
     @contextmanager
     def _expect(self, live: _Live, start: Start | Kept) -> Iterator[asyncio.Future[Answer] | None]:
@@ -252,10 +254,29 @@ def _refused(live: _Live) -> InvalidSignature:
     return InvalidSignature(headers={"www-authenticate": asked} if asked else None)
 
 
-def _make_start(live: _Live, request: InboundRequest, at: datetime) -> Start | Kept:
+def _is_text(request: InboundRequest) -> bool:
+    """Whether the body is too deep to be JSON; raises MalformedBody where it says that it is."""
+    content_type = request.headers.get("content-type", "")
+    if not may_be_json(content_type):
+        return False
+    try:
+        check_depth(request.body)
+    except MalformedBody:
+        if says_json(content_type):
+            raise
+        return True
+    return False
+
+
+def _make_start(live: _Live, request: InboundRequest, at: datetime, *, is_text: bool) -> Start | Kept:
     origin, run_id = live.origin, new_id(at)
     described = describe_request(
-        method=request.method, headers=request.headers, query=request.query, body=request.body, received_at=at
+        method=request.method,
+        headers=request.headers,
+        query=request.query,
+        body=request.body,
+        received_at=at,
+        is_text=is_text,
     )
     try:
         if not is_let_through(live.config, described.seen):

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -33,6 +33,7 @@ CHARSETS = frozenset(
         "euc-kr",
     }
 )
+_JSON_TYPE = re.compile(r"|application/(?:[\w.+-]+\+)?json")
 _PARAMETER = re.compile(r';\s*([\w-]{1,40})\s*=\s*(?:"([^"]{0,200})"|([^\s;"]{1,200}))')
 
 
@@ -43,8 +44,21 @@ class Body(NamedTuple):
     is_json: bool = False
 
 
-def read_body(content_type: str, body: bytes) -> Body:
-    """JSON as its value, a form as an object, anything else as text; null where there is none."""
+def may_be_json(content_type: str) -> bool:
+    """Whether a body of this type is read as JSON, where it is that."""
+    return _read_type(content_type)[0] not in (FORM, MULTIPART)
+
+
+def says_json(content_type: str) -> bool:
+    """Whether the sender says that it is JSON, or nothing at all."""
+    return bool(_JSON_TYPE.fullmatch(_read_type(content_type)[0]))
+
+
+def read_body(content_type: str, body: bytes, *, is_text: bool = False) -> Body:
+    """JSON as its value, a form as an object, anything else as text; null where there is none.
+
+    `is_text`: it shall not be read as JSON.
+    """
     if not body:
         return Body(None)
     kind, parameters = _read_type(content_type)
@@ -55,13 +69,14 @@ def read_body(content_type: str, body: bytes) -> Body:
             return Body(_read_form(text(), charset))
         if kind == MULTIPART:
             return Body(_read_multipart(parameters.get("boundary", ""), body))
-        return Body(msgspec.json.decode(body), is_json=True)
+        return Body(text()) if is_text else Body(msgspec.json.decode(body), is_json=True)
     except (msgspec.DecodeError, MultipartError, ValueError):
         # Not what it says that it is, or with too many fields.
         return Body(text())
 
 
-def _read_type(content_type: str) -> tuple[str, dict[str, str]]:
+@lru_cache(maxsize=256)
+def _read_type(content_type: str) -> tuple[str, Mapping[str, str]]:
     """The media type in lower case, and its parameters by names in lower case."""
     kind, _, _ = content_type.partition(";")
     return kind.strip().lower(), {

@@ -106,10 +106,19 @@ def split_secret(config: WebhookConfig) -> tuple[WebhookConfig, str | None]:
 
 
 def describe_request(
-    *, method: str, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes, received_at: datetime
+    *,
+    method: str,
+    headers: Mapping[str, str],
+    query: Mapping[str, Any],
+    body: bytes,
+    received_at: datetime,
+    is_text: bool = False,
 ) -> Described:
-    """The request as `trigger` shows it to expressions. Header names are lower case."""
-    read = read_body(headers.get("content-type", ""), body)
+    """The request as `trigger` shows it to expressions. Header names are lower case.
+
+    `is_text`: its body shall not be read as JSON.
+    """
+    read = read_body(headers.get("content-type", ""), body, is_text=is_text)
     seen = {
         "type": "webhook",
         "method": method,

@@ -94,6 +94,16 @@ def test_a_body_that_is_nested_too_deeply_is_refused(echo: Published, deliver: D
     assert_problem(deliver(echo.hook, body.encode()), 400, "malformed_body")
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", FORM, "multipart/form-data; boundary=x"])
+def test_a_text_with_many_brackets_is_a_text(
+    client: Client, echo: Published, deliver: Deliver, content_type: str
+) -> None:
+    answer = deliver(echo.hook, nested(1000), content_type=content_type)
+    assert answer.status_code == 202, answer.text
+    run = client.wait_for_end(answer.json()["run_id"])
+    assert (run["status"], run["output"]) == ("succeeded", {nested(1000): ""} if content_type == FORM else nested(1000))
+
+
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["with its length", "in chunks"])
 def test_a_body_above_the_limit_is_refused(client: Client, echo: Published, is_chunked: bool) -> None:
     largest, larger = json.dumps("x" * (LIMIT - 2)).encode(), json.dumps("x" * (LIMIT - 1)).encode()
