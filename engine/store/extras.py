@@ -70,7 +70,8 @@ class Extras(Struct, kw_only=True):
         return not (self.payloads or self.approvals or self.approval_ends or self.mail)
 
 
-# The numbers go on from the journal's own statement. A run has one open approval a step at most: the latest.
+# The numbers go on from the journal's own statement. A run has one open approval a step at most: the latest. What
+# somebody decided just before the run was cancelled stays decided: they were told so.
 EXTRA_PARTS = """, stored AS (
     INSERT INTO payload (run_id, id, data)
     SELECT row.* FROM unnest($21::uuid[], $22::uuid[], $23::bytea[]) AS row (run_id, id, data), me
@@ -91,6 +92,7 @@ EXTRA_PARTS = """, stored AS (
     WHERE approval.id = (
         SELECT latest.id FROM approval AS latest
         WHERE latest.run_id = answer.run_id AND latest.step = answer.step ORDER BY latest.id DESC LIMIT 1)
+      AND (answer.status <> 'cancelled' OR approval.status = 'pending')
 ), posted AS (
     INSERT INTO inbox (run_id, kind, payload)
     SELECT mail.* FROM unnest($41::uuid[], $42::text[], $43::bytea[]) AS mail (run_id, kind, payload), me

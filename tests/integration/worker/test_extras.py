@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from engine.core.events import StepFailed, StepSucceeded
+from engine.core.events import StepCancelled, StepFailed, StepSucceeded
+from engine.store.approvals import decide_approval
 from engine.store.inbox import put_message
 from engine.worker import driver as driver_module
 from engine.worker import extras as extras_module
@@ -63,6 +64,23 @@ async def test_a_rejection_a_timeout_and_a_cancel_close_their_approvals(workshop
     assert {rows[run_id]["status"] for run_id in (rejected,)} == {"rejected"}
     assert rows[cancelled]["status"] == "cancelled"
     assert rows[late]["status"] == "timed_out"
+
+
+async def test_what_was_decided_as_the_run_was_cancelled_stays_decided(workshop: Workshop) -> None:
+    workflow = await workshop.publish([APPROVAL])
+    await workshop.engine()
+    (run_id,) = await workshop.start(workflow, run_input={"n": 17})
+    await workshop.wait(run_id, "waiting")
+    (row,) = await approvals(workshop)
+    user = workshop.workspace_id
+    # Both are there at once, the request to cancel before the decision.
+    async with workshop.pool.acquire() as connection, connection.transaction():
+        await put_message(connection, run_id, user, "cancel", {"by": None})
+        assert await decide_approval(connection, row["id"], user, decision="approved", comment="yes", by=user)
+    await workshop.wait(run_id, "cancelled")
+    assert any(isinstance(event, StepCancelled) for event in await workshop.journal(run_id))
+    (row,) = await approvals(workshop)
+    assert (row["status"], row["comment"], row["decided_by"]) == ("approved", "yes", user)
 
 
 async def test_an_approval_that_opens_and_ends_in_one_commit_is_written_as_ended(workshop: Workshop) -> None:
