@@ -17,7 +17,10 @@ Revision = Annotated[int, Meta(description="counts the changes of the draft; the
 
 
 class NewWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A workflow to make. Its definition may still have faults: they come back as `problems`."""
+    """A workflow to make. Its definition may still have faults: they come back as `problems`.
+
+    Where it is not `enabled`, its triggers start nothing; it can still be started by hand.
+    """
 
     name: Name
     definition: Definition
