@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -50,6 +51,9 @@ async def open_place(url: str | None, token: str | None) -> AsyncIterator[Place]
 
 def _find_running(url: str, token: str | None) -> Place:
     url = normalise_url(url)
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.path:
+        raise ClientError(f"{url}: load tests speak plain HTTP, to an address without a path.", UNUSABLE)
     try:
         require_loopback(url)
     except ValueError as error:

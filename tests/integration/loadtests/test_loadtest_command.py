@@ -95,6 +95,8 @@ def test_what_goes_wrong_makes_it_fail_and_is_named(
     ("arguments", "reason"),
     [
         (("--url", "http://192.0.2.1:8000", "--token", "t"), "127.0.0.1 alone"),
+        (("--url", "https://127.0.0.1:8000", "--token", "t"), "plain HTTP"),
+        (("--url", "http://127.0.0.1:8000/flows", "--token", "t"), "without a path"),
         (("--rate", "100000"), "at most 1000 events a second"),
         (("--seconds", "100000"), "at most 3000 seconds"),
         (("mixed", "--seconds", "700"), "at most 600 seconds"),
