@@ -14,7 +14,7 @@ depends_on = None
 INDEXES = {
     "inbound_event_workspace_idx": "(workspace_id, id)",
     # The few that are asked for by what became of them.
-    "inbound_event_pending_idx": "(workspace_id, id) WHERE outcome = 'pending'",
+    "inbound_event_unstarted_idx": "(workspace_id, id) WHERE outcome <> 'started'",
     "inbound_event_rejected_idx": "(trigger_id, id) WHERE outcome = 'rejected'",
 }
 
