@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.auth import repository
 from app.auth.permissions import Role
 from app.main import Application, create_app
+from engine.infra.database import create_engine
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
+from tests.patience import Patience
 
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
@@ -38,16 +40,21 @@ class Api:
 
     def __init__(self, app: Application) -> None:
         self.app = app
+        self.settings: Settings = app.state.settings
         self._clients: list[httpx.AsyncClient] = []
+        # What a test itself looks up and puts there is spared faults.
+        usual = msgspec.structs.replace(self.settings, test_database_faults="")
+        self._own = create_engine(usual, name="test") if self.settings.test_database_faults else None
 
     @property
     def database(self) -> AsyncEngine:
-        database: AsyncEngine = self.app.state.database
+        database: AsyncEngine = self._own or self.app.state.database
         return database
 
     def client(self, token: str | None = None, address: str = "127.0.0.1") -> httpx.AsyncClient:
         """A client, anonymous without a token, calling from `address`."""
         client = httpx.AsyncClient(
+            auth=Patience() if self.settings.test_database_faults else None,
             transport=httpx.ASGITransport(self.app, client=(address, 40_000)),
             base_url="http://flowforge.test",
             headers={"authorization": f"Bearer {token}"} if token else {},
@@ -73,6 +80,8 @@ class Api:
     async def close(self) -> None:
         for client in self._clients:
             await client.aclose()
+        if self._own is not None:
+            await self._own.dispose()
 
 
 @cache
@@ -84,7 +93,9 @@ def _application(settings: Settings) -> Application:
 @asynccontextmanager
 async def running(settings: Settings, *, beside_another: bool = False) -> AsyncIterator[Api]:
     """The API from start to stop, in a task of its own: a fixture's end runs in another task than its beginning."""
-    app = create_app(settings) if beside_another else _application(msgspec.structs.replace(settings, data_dir=""))
+    # With faults each test has a plan of its own.
+    is_own = beside_another or bool(settings.test_database_faults)
+    app = create_app(settings) if is_own else _application(msgspec.structs.replace(settings, data_dir=""))
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
