@@ -34,6 +34,7 @@ from app.triggers.service import TriggerService
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.infra import metrics
+from engine.infra.database import DATABASE_ERRORS
 from engine.infra.ids import new_id
 from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.keeping import Hold, Kept
@@ -143,7 +144,8 @@ class Ingest:
     async def refuse_large(self, token: str) -> None:
         """Note that a body for this address was too large to be read."""
         if _TOKEN.fullmatch(token):
-            with suppress(NotFound):
+            # Whatever the database says, the body is too large.
+            with suppress(NotFound, *DATABASE_ERRORS):
                 self._note(self._cache.get(token) or await self._read(token), token, PayloadTooLarge())
 
     async def _find(self, token: str, request: InboundRequest) -> _Live:
