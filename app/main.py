@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -36,6 +37,7 @@ from app.transfer.documents import FileReader
 from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
 from app.triggers.answers import Answers
+from app.triggers.door import is_call_of_hook, serve_hook
 from app.triggers.gate import Gate
 from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
@@ -62,7 +64,8 @@ class Application(Litestar):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection, or start and stop."""
         if scope["type"] == "http":
-            await serve_request(super().__call__, scope, receive, send)
+            serve = partial(serve_hook, self) if is_call_of_hook(scope) else super().__call__
+            await serve_request(serve, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

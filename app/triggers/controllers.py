@@ -1,6 +1,5 @@
 """`/v1/workflows/{id}/triggers`, `/v1/triggers` and `/v1/hooks`."""
 
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,13 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
-from app.errors import PayloadTooLarge
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Page
-from app.triggers.ingest import InboundRequest, Ingest
+from app.triggers.door import respond, take_hook
+from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
-from app.triggers.responses import make_response
 from app.triggers.schemas import (
     Ingested,
     NewTrigger,
@@ -190,41 +188,6 @@ async def take_webhook(
 
     Where the trigger says `respond: sync`: what the run's `respond` step answers, else 200 with the run's output.
     """
-    try:
-        body = await _read_body(request, state.settings.hook_max_body)
-    except PayloadTooLarge:
-        await ingest.refuse_large(token)
-        raise
-    inbound = InboundRequest(
-        method=request.method,
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
-        query={name: values[0] if len(values) == 1 else values for name, values in request.query_params.dict().items()},
-        body=body,
-        address=request.client.host if request.client else "unknown",
-        hang_up=partial(_hang_up, request),
-    )
-    taken = await ingest.take(token, inbound)
-    if taken.has_waited:
-        response = make_response(taken.ingested, taken.answer)
-    else:
-        response = Response(taken.ingested, status_code=HTTP_200_OK if taken.is_repeat else HTTP_202_ACCEPTED)
-    response.headers.update(taken.headers)
-    return response
-
-
-async def _hang_up(request: Request[Any, Any, Any]) -> None:
-    """Until the caller is gone. For after the body: nothing else comes then."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
-    """The body of at most `limit` bytes, however it is sent; raises PayloadTooLarge as soon as it is longer."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise PayloadTooLarge(f"The body of a hook has at most {limit:,} bytes.")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    # Plain calls do not come here: see `app/triggers/door.py`.
+    limit = state.settings.hook_max_body
+    return respond(await take_hook(ingest, token, request.scope, request.receive, limit=limit))

@@ -1,0 +1,123 @@
+"""The way in for webhooks: from the server straight to `Ingest`, past what the framework does around a handler.
+
+Matching parameters, resolving dependencies and making a response cost more than taking the event. Whatever is no plain
+call of a hook goes to the framework. Errors are answered as everywhere.
+"""
+
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
+from litestar.types import HTTPScope, Receive, Send
+
+from app.errors import BadRequest, PayloadTooLarge
+from app.problems import EXCEPTION_HANDLERS
+from app.triggers.ingest import InboundRequest, Ingest, Taken
+from app.triggers.responses import make_response
+
+PREFIX: Final = "/v1/hooks/"
+_TEMPLATE: Final = PREFIX + "{token}"
+_METHODS: Final = frozenset({"POST", "PUT", "GET"})
+
+
+def is_call_of_hook(scope: HTTPScope) -> bool:
+    """Whether this is a plain call of a hook's address."""
+    path = scope["path"]
+    return path.startswith(PREFIX) and path.find("/", len(PREFIX)) < 0 and scope["method"] in _METHODS
+
+
+async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    """Serve a request for which `is_call_of_hook` holds."""
+    more: Any = scope
+    token = scope["path"][len(PREFIX) :]
+    more.update(app=app, litestar_app=app, path_template=_TEMPLATE, path_params={"token": token})
+    state = app.state
+    try:
+        taken = await take_hook(state.ingest, token, scope, receive, limit=state.settings.hook_max_body)
+        if not taken.has_waited:
+            await _answer(taken, send)
+            return
+        response = respond(taken)
+    except Exception as error:
+        handlers: Any = EXCEPTION_HANDLERS
+        answer_error = next(answer for kind, answer in handlers.items() if isinstance(error, kind))
+        response = answer_error(Request(scope, receive, send), error)
+    answer = response.to_asgi_response(app=None, request=Request(scope, receive, send))
+    await answer(scope, receive, send)
+
+
+async def take_hook(ingest: Ingest, token: str, scope: HTTPScope, receive: Receive, *, limit: int) -> Taken:
+    """Read the request with a body of at most `limit` bytes and take it. Raises what `Ingest.take` does, and 413."""
+    try:
+        body = await _read_body(scope, receive, limit)
+    except PayloadTooLarge:
+        await ingest.refuse_large(token)
+        raise
+    client = scope["client"]
+    inbound = InboundRequest(
+        method=scope["method"],
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        query=_read_query(scope) if scope["query_string"] else {},
+        body=body,
+        address=client[0] if client else "unknown",
+        hang_up=partial(_hang_up, receive),
+    )
+    return await ingest.take(token, inbound)
+
+
+def respond(taken: Taken) -> Response[Any]:
+    """The answer: the run's where the caller has waited for it. Raises RunNotSucceeded, AnswerTimeout."""
+    if taken.has_waited:
+        response = make_response(taken.ingested, taken.answer)
+    else:
+        response = Response(taken.ingested, status_code=_status(taken))
+    response.headers.update(taken.headers)
+    return response
+
+
+def _status(taken: Taken) -> int:
+    return HTTP_200_OK if taken.is_repeat else HTTP_202_ACCEPTED
+
+
+async def _answer(taken: Taken, send: Send) -> None:
+    """What `respond` would send, sooner."""
+    body = msgspec.json.encode(taken.ingested)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), text.encode("latin-1")) for name, text in taken.headers.items()]
+    start: Any = {"type": "http.response.start", "status": _status(taken), "headers": headers}
+    end: Any = {"type": "http.response.body", "body": body, "more_body": False}
+    await send(start)
+    await send(end)
+
+
+async def _read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
+    """The body, however it is sent; raises PayloadTooLarge as soon as it is known to be longer."""
+    too_large = PayloadTooLarge(f"The body of a hook has at most {limit:,} bytes.")
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message: Any = await receive()
+        if message["type"] != "http.request":
+            raise BadRequest("The client went away while it was sending the body.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise too_large
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _read_query(scope: HTTPScope) -> dict[str, Any]:
+    parameters = Request[Any, Any, Any](scope).query_params.dict()
+    return {name: values[0] if len(values) == 1 else values for name, values in parameters.items()}
+
+
+async def _hang_up(receive: Receive) -> None:
+    """Until the caller is gone. For after the body: nothing else comes then."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
