@@ -28,6 +28,8 @@ from engine.triggers.starting import make_start
 
 # A trigger or a version may be changed between being looked up and being started.
 TRIES = 5
+# All that a batch starts is written while nobody else's events are published.
+MOST_HITS = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ class _Listener(Struct, frozen=True):
     config: EventConfig
 
 
-class _Hit(Struct, frozen=True):
+class Hit(Struct, frozen=True):
     """An event that a trigger hears."""
 
     listener: _Listener
@@ -63,6 +65,13 @@ class _Hit(Struct, frozen=True):
 
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_beginning = msgspec.json.Decoder(_Beginning).decode
+
+
+def count_fitting(rows: Sequence[OutboxRow], hits: Sequence[Hit]) -> int:
+    """How many of the first rows may be taken at once, so that few enough runs start with them; one at least."""
+    if len(hits) <= MOST_HITS:
+        return len(rows)
+    return max(next(place for place, row in enumerate(rows) if row is hits[MOST_HITS].row), 1)
 
 
 class EventMatcher:
@@ -76,24 +85,23 @@ class EventMatcher:
         """Read anew who listens, with the next batch: the database may be another one."""
         self._revision = None
 
-    async def match(self, connection: asyncpg.Connection, rows: Sequence[OutboxRow]) -> int:
-        """Start the runs of those that listen, within the transaction that took the rows; how many."""
+    async def find(self, connection: asyncpg.Connection, rows: Sequence[OutboxRow]) -> list[Hit]:
+        """Who hears the events of the rows, in their order; within the transaction that took them."""
         if rows[0].revision != self._revision:
             await self._reload(connection)
-        if not self._listeners:
-            return 0
-        hits = self._find_hits(rows)
-        if not hits:
-            return 0
+        return self._find_hits(rows) if self._listeners else []
+
+    async def start(self, connection: asyncpg.Connection, hits: Sequence[Hit]) -> int:
+        """Start the runs of those that hear something, within the same transaction; how many."""
         made = await self._attempt(connection, hits)
-        if made is None:
-            made = 0
-            for hit in hits:
-                alone = await self._attempt(connection, [hit])
-                if alone is None:
-                    EVENT_TRIGGERS.labels("failed").inc()
-                made += alone or 0
-        return made
+        if made is not None:
+            return made
+        if len(hits) == 1:
+            EVENT_TRIGGERS.labels("failed").inc()
+            return 0
+        # One of them cannot be started: it must not sink the others.
+        middle = len(hits) // 2
+        return await self.start(connection, hits[:middle]) + await self.start(connection, hits[middle:])
 
     async def _reload(self, connection: asyncpg.Connection) -> None:
         revision, found = await list_listeners(connection, ANSWER_SECONDS)
@@ -102,13 +110,13 @@ class EventMatcher:
             try:
                 config = msgspec.json.decode(row.config, type=EventConfig)
             except msgspec.MsgspecError as error:
-                _log.exception("event_trigger_unreadable", trigger_id=str(row.trigger_id), error=str(error))
+                _log.error("event_trigger_unreadable", trigger_id=str(row.trigger_id), error=str(error))
                 continue
             heard = self._listeners.setdefault(row.workspace_id, {})
             heard.setdefault(config.event, []).append(_Listener(row.trigger_id, config))
         self._revision = revision
 
-    def _find_hits(self, rows: Sequence[OutboxRow]) -> list[_Hit]:
+    def _find_hits(self, rows: Sequence[OutboxRow]) -> list[Hit]:
         hits = []
         for row in rows:
             heard = self._listeners.get(row.workspace_id)
@@ -120,13 +128,13 @@ class EventMatcher:
                 # The publisher has passed it on as it is; nobody can tell what it says.
                 continue
             hits += [
-                _Hit(listener, row)
+                Hit(listener, row)
                 for listener in heard.get(head.type, ())
                 if listener.config.workflow_id in (msgspec.UNSET, head.workflow_id)
             ]
         return hits
 
-    async def _attempt(self, connection: asyncpg.Connection, hits: Sequence[_Hit]) -> int | None:
+    async def _attempt(self, connection: asyncpg.Connection, hits: Sequence[Hit]) -> int | None:
         """Start them, or leave no trace; None where one of them cannot be started for what it holds."""
         await connection.execute("SAVEPOINT events")
         try:
@@ -134,21 +142,22 @@ class EventMatcher:
         except OWN_FAULTS as error:
             if connection.is_closed() or not is_own_fault(error):
                 raise
-            _log.exception("event_triggers_failed", triggers=[str(hit.listener.trigger_id) for hit in hits[:10]])
+            if len(hits) == 1:
+                _log.exception("event_not_started", trigger_id=str(hits[0].listener.trigger_id))
             await connection.execute("ROLLBACK TO SAVEPOINT events")
             return None
         await connection.execute("RELEASE SAVEPOINT events")
         return made
 
 
-async def _start_all(connection: asyncpg.Connection, hits: Sequence[_Hit]) -> int:
+async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit]) -> int:
     """Start what the hits are to start, and keep receipts of what is cut off; how many runs were started."""
     causes = await find_causes(connection, list({hit.row.run_id for hit in hits}))
     made = 0
     for _ in range(TRIES):
         origins = await find_live_origins(connection, list({hit.listener.trigger_id for hit in hits}))
-        starts: list[tuple[_Hit, Start]] = []
-        kept: list[tuple[_Hit, Kept]] = []
+        starts: list[tuple[Hit, Start]] = []
+        kept: list[tuple[Hit, Kept]] = []
         for hit in hits:
             origin, cause = origins.get(hit.listener.trigger_id), causes.get(hit.row.run_id)
             if origin is None or cause is None or cause.is_test:
@@ -174,7 +183,7 @@ async def _start_all(connection: asyncpg.Connection, hits: Sequence[_Hit]) -> in
     raise ListenersChanged
 
 
-def _decide(hit: _Hit, origin: TriggerOrigin, row: CauseRow) -> Start | Kept | None:
+def _decide(hit: Hit, origin: TriggerOrigin, row: CauseRow) -> Start | Kept | None:
     """The run that a hit starts, or the receipt of why it does not; None where the filter is false."""
     event: dict[str, Any] = msgspec.json.decode(hit.row.payload)
     cause = Cause(run_id=row.id, chain=_read_chain(row), details=_describe_run(row))

@@ -16,10 +16,10 @@ from engine.infra.database import DATABASE_ERRORS
 from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
-from engine.relay.events import EventMatcher
+from engine.relay.events import EventMatcher, Hit, count_fitting
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
-from engine.store.outbox import find_newest, has_rows, measure, take
+from engine.store.outbox import OutboxRow, find_newest, has_rows, measure, take
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
@@ -122,7 +122,7 @@ class Relay:
         """Publish the first rows, start what listens, and delete them if Redis took them; how many there were."""
         async with asyncio.timeout(2 * ANSWER_SECONDS):
             await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
-            rows = await take(session.connection, BATCH_ROWS, ANSWER_SECONDS)
+            rows, hits = await self._take(session)
             if rows:
                 try:
                     await self._publisher.publish(rows)
@@ -130,13 +130,28 @@ class Relay:
                     RELAY_FAILURES.labels("redis").inc()
                     await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
                     raise RedisUnavailable(repr(error)) from error
-                if await self._events.match(session.connection, rows):
+                if hits and await self._events.start(session.connection, hits):
                     # What was started waits in the outbox already.
                     session.alarm.set()
             await session.connection.execute("COMMIT", timeout=ANSWER_SECONDS)
         if rows:
             RELAY_BATCH_ROWS.observe(len(rows))
         return len(rows)
+
+    async def _take(self, session: Session) -> tuple[list[OutboxRow], list[Hit]]:
+        """The first rows and who hears their events; fewer rows where too many do."""
+        rows = await take(session.connection, BATCH_ROWS, ANSWER_SECONDS)
+        if not rows:
+            return rows, []
+        hits = await self._events.find(session.connection, rows)
+        fitting = count_fitting(rows, hits)
+        if fitting < len(rows):
+            await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
+            await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
+            rows = await take(session.connection, fitting, ANSWER_SECONDS)
+            hits = await self._events.find(session.connection, rows) if rows else []
+            session.alarm.set()
+        return rows, hits
 
     async def _ring_ahead(self, session: Session) -> None:
         """Ring for the newest runs, a few of each workspace: they ring again when it is their rows' turn."""

@@ -5,6 +5,7 @@ is one for the sake of economy: rows are locked and due times are dedup keys, so
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -35,6 +36,9 @@ from engine.triggers.starting import make_start
 
 BATCH_SCHEDULES = 200
 BATCH_STARTS = 500
+# What one transaction computes and starts, so that it is over long before anybody takes its session for a dead one.
+PLAN_SECONDS = 1.0
+PLAN_STARTS = 1000
 LOOK_SECONDS = 1.0
 STANDBY_SECONDS = 0.5
 LOCKED_SECONDS = 0.02
@@ -145,10 +149,9 @@ class Scheduler:
             now = rows[0].now
             # Beside the event loop, which has the outbox to publish: cron times cost a fifth of a millisecond each.
             plans = await asyncio.to_thread(_make_plans, rows, now)
-            starts = [
-                _make_starts(row, plan, now) if row.origin is not None else []
-                for row, plan in zip(rows, plans, strict=True)
-            ]
+            # The others stay due, for the next transaction.
+            del rows[len(plans) :]
+            starts = [_make_starts(row, plan, now) for row, plan in zip(rows, plans, strict=True)]
             accepted = await _accept(connection, [start for part in starts for start in part])
             moves = []
             for row, plan, part in zip(rows, plans, starts, strict=True):
@@ -181,7 +184,15 @@ class Scheduler:
 
 
 def _make_plans(rows: Sequence[DueSchedule], now: datetime) -> list[Plan]:
-    return [make_plan(decode_config(row.config), row.next_due_at, now) for row in rows]
+    """The plans of the first rows: of all of them, unless they come to a lot."""
+    plans: list[Plan] = []
+    began, starts = time.monotonic(), 0
+    for row in rows:
+        plans.append(make_plan(decode_config(row.config), row.next_due_at, now))
+        starts += len(plans[-1].due)
+        if starts >= PLAN_STARTS or time.monotonic() - began > PLAN_SECONDS:
+            break
+    return plans
 
 
 def _make_starts(row: DueSchedule, plan: Plan, now: datetime) -> list[Start]:

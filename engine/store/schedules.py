@@ -23,7 +23,7 @@ _TAKE = """
 WITH due AS MATERIALIZED (
     SELECT trigger_id, next_due_at FROM schedule
     WHERE next_due_at <= now() AND trigger_id <> ALL ($2::uuid[]) AND ($3::uuid IS NULL OR trigger_id = $3)
-    ORDER BY next_due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    ORDER BY next_due_at DESC LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 SELECT due.trigger_id, due.next_due_at, origin.workspace_id, origin.workflow_id, origin.config, origin.updated_at,
        workflow.name AS workflow_name, workflow.deleted_at IS NOT NULL AS is_gone, version.id AS version_id,
@@ -34,7 +34,7 @@ JOIN workflow ON workflow.id = origin.workflow_id
 LEFT JOIN workflow_version AS version
     ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
     AND workflow.deleted_at IS NULL AND workflow.enabled AND origin.enabled
-ORDER BY due.next_due_at
+ORDER BY due.next_due_at DESC
 """
 
 # Whoever changed the trigger since it was read has said anew when it is due.
@@ -92,7 +92,10 @@ async def try_scheduling(connection: asyncpg.Connection, timeout: float) -> bool
 async def take_due(
     connection: asyncpg.Connection, limit: int, *, without: Sequence[UUID] = (), alone: UUID | None = None
 ) -> list[DueSchedule]:
-    """Schedules that are due, the longest due first, locked until the end of the transaction; `alone`: this one."""
+    """Schedules that are due, locked until the end of the transaction; `alone`: this one.
+
+    The last due come first: who has much to make up for keeps nobody up who is on time.
+    """
     rows = await connection.fetch(_TAKE, limit, without, alone)
     return [
         DueSchedule(

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from engine.infra.ids import new_id
-from engine.relay.events import EventMatcher
+from engine.relay.events import MOST_HITS, EventMatcher, Hit, count_fitting
 from engine.store.outbox import OutboxRow, take
 from engine.store.starts import Start
 from engine.triggers.event import MAX_DEPTH
@@ -95,7 +95,7 @@ async def match(matcher: EventMatcher, connection: asyncpg.Connection) -> int:
     """Take one batch and start what listens, as the relay does."""
     await connection.execute("BEGIN")
     rows = await take(connection, 500, 10)
-    made = await matcher.match(connection, rows) if rows else 0
+    made = await matcher.start(connection, await matcher.find(connection, rows)) if rows else 0
     await connection.execute("COMMIT")
     return made
 
@@ -282,7 +282,7 @@ async def test_nothing_more_is_asked_of_the_database_where_nobody_listens(
     await match(matcher, workspace.connection)
     row = OutboxRow("event", workspace.id, new_id(), None, b'{"type": "run.failed"}', 0.0, 0)
     # With no connection at all: any query would fail.
-    assert await matcher.match(None, [row]) == 0
+    assert await matcher.find(None, [row]) == []
 
 
 async def test_the_relay_starts_what_listens_and_publishes_it(
@@ -317,3 +317,30 @@ async def test_without_redis_an_event_waits_and_then_starts_one_run(
     async with start_relay():
         await outbox.until_empty(60)
     assert len(await workspace.runs(trigger_id)) == 1
+
+
+async def test_a_batch_that_would_start_too_much_is_cut_short_and_loses_nothing(
+    workspace: Workspace, stage: Stage, outbox: Outbox, start_relay: StartRelay
+) -> None:
+    listeners = [await listen(workspace, await workspace.publish()) for _ in range(30)]
+    watched = await workspace.publish()
+    failed = [await stage.fail(watched) for _ in range(40)]
+    assert len(listeners) * len(failed) > 2 * MOST_HITS
+    async with start_relay():
+        async with asyncio.timeout(120):
+            while len(await workspace.runs()) < len(listeners) * len(failed):
+                await asyncio.sleep(0.1)
+        await outbox.until_empty(60)
+    rows = await workspace.connection.fetch(
+        "SELECT trigger_id, count(*) FROM run WHERE trigger_type = 'event' GROUP BY 1"
+    )
+    assert {row["trigger_id"]: row["count"] for row in rows} == dict.fromkeys(listeners, len(failed))
+
+
+def test_as_many_rows_are_taken_as_start_few_enough_runs() -> None:
+    rows = [OutboxRow("event", new_id(), new_id(), None, b"{}", 0.0) for _ in range(5)]
+    listener: Any = None
+    few = [Hit(listener, row) for row in rows for _ in range(MOST_HITS // 5)]
+    many = [Hit(listener, row) for row in rows for _ in range(MOST_HITS // 2)]
+    huge = [Hit(listener, rows[0])] * (MOST_HITS + 1)
+    assert [count_fitting(rows, hits) for hits in ([], few, many, huge)] == [5, 5, 2, 1]

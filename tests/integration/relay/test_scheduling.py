@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import asyncpg
@@ -100,14 +101,17 @@ async def test_one_that_dies_in_the_middle_loses_and_doubles_nothing(
     pid = dying.get_server_pid()
     transaction = dying.transaction()
     await transaction.start()
-    # It has started runs and moved its schedules on, and is killed before its commit.
-    assert len(await take_due(dying, 10)) == 10
-    await dying.execute(
-        "UPDATE schedule SET next_due_at = now() + interval '1 day' WHERE trigger_id = $1", trigger_ids[0]
-    )
-    assert await scheduler.fire(workspace.connection) == 10, "the others are not kept up"
-    await workspace.connection.execute("SELECT pg_terminate_backend($1)", pid)
-    dying.terminate()
+    try:
+        # It has started runs and moved its schedules on, and is killed before its commit.
+        taken = await take_due(dying, 10)
+        assert len(taken) == 10
+        await dying.execute(
+            "UPDATE schedule SET next_due_at = now() + interval '1 day' WHERE trigger_id = $1", taken[0].trigger_id
+        )
+        assert await scheduler.fire(workspace.connection) == 10, "the others are not kept up"
+        await workspace.connection.execute("SELECT pg_terminate_backend($1)", pid)
+    finally:
+        dying.terminate()
     fired = 10
     async with asyncio.timeout(60):
         while fired < len(trigger_ids):
@@ -222,3 +226,27 @@ async def test_a_deleted_trigger_takes_its_schedule_along(workspace: Workspace, 
     await workspace.connection.execute("DELETE FROM workflow_trigger WHERE id = $1", trigger_id)
     assert await scheduler.fire(workspace.connection) == 0
     assert await workspace.connection.fetchval("SELECT count(*) FROM schedule") == 0
+
+
+async def test_who_has_much_to_make_up_for_comes_in_turns_and_behind_those_on_time(
+    workspace: Workspace, scheduler: Scheduler
+) -> None:
+    workflow_id = await workspace.publish()
+    config = {"every_seconds": 60, "missed": "run_all", "missed_limit": 1000}
+    late = [await workspace.add_schedule(workflow_id, config, due_ago=timedelta(hours=2)) for _ in range(60)]
+    await workspace.connection.execute(
+        "UPDATE schedule SET next_due_at = date_trunc('hour', now()) - interval '2 hours'"
+    )
+    punctual = await workspace.add_schedule(workflow_id, HOURLY)
+    await scheduler.fire(workspace.connection)
+    assert len(await workspace.runs(punctual)) == 1
+    assert len(await workspace.runs()) < 1200, "not all at once"
+    async with asyncio.timeout(120):
+        while await scheduler.fire(workspace.connection):
+            pass
+    seen = [sorted(run["due_at"] for run in await workspace.runs(trigger_id)) for trigger_id in late]
+    assert all(len(set(due)) == len(due) for due in seen)
+    for due in seen:
+        moments = [datetime.fromisoformat(text) for text in due]
+        assert all(later - earlier == timedelta(minutes=1) for earlier, later in pairwise(moments))
+        assert len(moments) >= 120
