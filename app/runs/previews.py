@@ -8,8 +8,8 @@ from engine.core.events import PayloadRef, RunSucceeded, StepSucceeded
 
 INLINE_BYTES = 65_536
 PREVIEW_CHARACTERS = 1_000
-GIVEN_FIELDS = frozenset({"trigger", "input", "mocks", "preset"})
-"""What a run was given when it was queued; as a payload each is named by the event and itself, like `1.input`."""
+GIVEN_FIELDS = frozenset({"trigger", "input", "mocks", "preset", "vars"})
+"""What a run was given when it was queued or started; as a payload each is named by event and field, as `1.input`."""
 
 _encoder = msgspec.json.Encoder()
 

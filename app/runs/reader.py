@@ -21,6 +21,7 @@ from engine.core.definition import Definition
 from engine.core.events import (
     RunQueued,
     RunSignalled,
+    RunStarted,
     RunSucceeded,
     StepStarted,
     StepSucceeded,
@@ -124,7 +125,8 @@ class RunReader:
             if entry["seq"] != seq:
                 return None
             if field is not None:
-                return msgspec.json.encode(getattr(event, field)) if isinstance(event, RunQueued) else None
+                is_given = isinstance(event, RunQueued | RunStarted) and hasattr(event, field)
+                return msgspec.json.encode(getattr(event, field)) if is_given else None
             if isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
                 return msgspec.json.encode(event.output)
             if isinstance(event, RunSignalled):

@@ -130,7 +130,7 @@ def describe_event(run_id: object, seq: int, event: RunEvent) -> RunEventView:
             document["output"] = present_output(event, seq)
     elif isinstance(event, RunSignalled):
         document["payload"] = present(event.payload, str(seq))
-    elif isinstance(event, RunQueued):
+    elif isinstance(event, RunQueued | RunStarted):
         for field in GIVEN_FIELDS & document.keys():
             document[field] = present(document[field], f"{seq}.{field}")
     return RunEventView(id=f"{run_id}:{seq}", seq=seq, type=kind, at=at, data=document)

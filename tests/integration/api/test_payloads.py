@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from engine.core.events import PayloadRef, RunEvent, RunQueued, RunSucceeded
+from engine.core.events import PayloadRef, RunEvent, RunQueued, RunStarted, RunSucceeded
 from engine.infra.ids import new_id
 from tests.integration.api.callers import Caller
 from tests.integration.api.histories import Histories, at, queued, started, succeeded
@@ -84,6 +84,7 @@ async def test_a_large_output_is_given_whole_and_for_good(histories: Histories, 
         "3.input",
         "99.input",
         "1.at",
+        "1.vars",
         "1.",
         "1.input.0",
         "99999999999999999999",
@@ -124,8 +125,13 @@ async def test_what_a_run_was_given_has_a_preview_in_its_events(histories: Histo
         "mocks": {"fetch": LARGE},
     }
     queued_large = RunQueued(at=at(0), workflow={}, reason="accepted", preset={"vars": {"a": 1}}, **given)
-    run_id = await histories.keep(DEFINITION, [queued_large, started()])
-    (event, _) = (await histories.read(f"/v1/runs/{run_id}/events"))["items"]
+    variables = {"text": LARGE}
+    started_large = RunStarted(at=at(1), deadline_at=at(100), vars=variables)
+    run_id = await histories.keep(DEFINITION, [queued_large, started_large])
+    (event, start) = (await histories.read(f"/v1/runs/{run_id}/events"))["items"]
+    assert (start["data"]["vars"]["ref"], start["data"]["vars"]["size"]) == ("2.vars", len(LARGE_JSON) + 9)
+    answer = await owner.client.get(f"/v1/runs/{run_id}/payloads/2.vars")
+    assert (answer.status_code, answer.json()) == (200, variables)
     assert event["data"]["preset"] == {"vars": {"a": 1}}, "small values are shown whole"
     for field, value in given.items():
         shown = event["data"][field]
