@@ -157,8 +157,11 @@ async def delete_minutes(connection: asyncpg.Connection, before: datetime, limit
 
 
 async def delete_filtered_payloads(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
-    """Delete the payloads of filtered events that came before that moment."""
-    return _count(await connection.execute(_FILTERED_PAYLOADS, floor_id(before), limit))
+    """Delete the payloads of filtered events that came before that moment; none while there is no room for them yet."""
+    try:
+        return _count(await connection.execute(_FILTERED_PAYLOADS, floor_id(before), limit))
+    except asyncpg.UndefinedTableError:
+        return 0
 
 
 async def delete_dedup_keys(connection: asyncpg.Connection, before: datetime, limit: int) -> int:

@@ -299,7 +299,7 @@ AGED = {
     ),
     "payload of a filtered event": (
         "filtered_payload",
-        "INSERT INTO filtered_payload (event_id, trigger_id, payload) SELECT $1, $1, '' WHERE $2::timestamptz < now()",
+        "INSERT INTO filtered_payload (event_id, trigger_id, payload) VALUES ($1, $1, timestamptz_send($2))",
         30.0,
     ),
     "account of a minute": ("ingest_minute", "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)", 30.0),
