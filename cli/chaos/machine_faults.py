@@ -1,6 +1,7 @@
 """Faults of the machine below PostgreSQL: its disk is full, or it is gone and a standby takes its place."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ import asyncpg
 from cli.chaos.disk import leave_shared_mounts
 from cli.chaos.faults import Fault, Scene, Shot, begin
 from cli.chaos.standby import deafen, make_synchronous, needs_base_backup, promote
+from cli.chaos.waiting import wait_until
 from cli.servers.process import ServerError
 from engine.infra.database import DATABASE_ERRORS
 
@@ -17,7 +19,8 @@ from engine.infra.database import DATABASE_ERRORS
 REFUSING_SECONDS, DOWN_SECONDS = 3.0, 2.0
 # So long every commit waits for the standby, and is then not answered, before the primary is lost.
 STREAMING_SECONDS, DEAF_SECONDS = 2.0, 1.0
-SWITCHES = 200
+# Long enough for it to stop on a busy machine; where it does not, that is told.
+STOP_SECONDS = 60.0
 
 _GROW = "CREATE TABLE chaos_growth AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 1000)"
 
@@ -48,8 +51,7 @@ async def _fill_disk(scene: Scene) -> Shot:
             await _start_in_vain(scene)
     finally:
         servers.disk.free()
-    if servers.postgres.poll() is not None:
-        await servers.do(servers.postgres.start)
+    await _come_back(scene)
     shot.counts_from = time.time()
     shot.note = f"full for {shot.counts_from - shot.at:.1f} s, {'and stopped by it' if is_down else 'and went on'}"
     await asyncio.sleep(1.5)
@@ -70,17 +72,20 @@ async def _find_room(scene: Scene) -> str:
 
 
 async def _use_up_log(scene: Scene) -> None:
-    """Begin one file of the log after the other, until there is none left and no room for another."""
-    try:
-        for _ in range(SWITCHES):
+    """Begin one file of the log after the other, until there is none left, no room for another, and no server."""
+    servers = scene.cluster.servers
+
+    async def has_stopped() -> bool:
+        with contextlib.suppress(*DATABASE_ERRORS):
             connection = await scene.cluster.connect()
             try:
                 await connection.execute("SELECT pg_logical_emit_message(true, 'chaos', 'x')")
                 await connection.execute("SELECT pg_switch_wal()")
             finally:
                 connection.terminate()
-    except DATABASE_ERRORS:
-        return
+        return servers.postgres.poll() is not None
+
+    await wait_until(has_stopped, seconds=STOP_SECONDS)
 
 
 async def _start_in_vain(scene: Scene) -> None:
@@ -90,6 +95,22 @@ async def _start_in_vain(scene: Scene) -> None:
         await servers.do(servers.postgres.start)
     except (ServerError, OSError):
         return
+
+
+async def _come_back(scene: Scene) -> None:
+    """Start the server, also where it is only now about to stop; returns once it answers."""
+    servers = scene.cluster.servers
+
+    async def does_answer() -> bool:
+        with contextlib.suppress(ServerError, *DATABASE_ERRORS):
+            if servers.postgres.poll() is not None:
+                await servers.do(servers.postgres.start)
+            connection = await scene.cluster.connect()
+            connection.terminate()
+            return True
+        return False
+
+    await wait_until(does_answer)
 
 
 async def _fail_over(scene: Scene) -> Shot:
