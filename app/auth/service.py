@@ -9,7 +9,7 @@ import hmac
 import secrets
 import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -24,7 +24,7 @@ from app.auth.schemas import LoginRequest, Me, SetupRequest, Tokens, UserView, W
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.auth.tokens import AccessClaims, sign_token
-from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
+from app.errors import ApiError, InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 
@@ -85,22 +85,33 @@ class IdentityService:
         """Exchange credentials for tokens; raises InvalidCredentials alike for unknown users, or TooManyRequests."""
         email = request.email.lower()
         await self._throttle.admit(email, address)
+        try:
+            user, session_id, refresh_token = await self._verify(email, request.password, address)
+        except ApiError:
+            raise
+        except Exception:
+            # A dependency failed: that says nothing of the password.
+            await self._throttle.take_back(email, address)
+            raise
+        await self._throttle.forgive(email, address)
+        return await self._make_tokens(user.id, user.workspace_id, session_id, refresh_token)
+
+    async def _verify(self, email: str, password: str, address: str) -> tuple[Any, UUID, str]:
+        """Whoever has these credentials, and a session for them. Raises InvalidCredentials."""
         async with self._database.begin() as connection:
             user = await repository.find_login(connection, email)
         password_hash = user.password_hash if user is not None else None
-        if not await self._passwords.verify(password_hash, request.password) or user is None:
+        if not await self._passwords.verify(password_hash, password) or user is None:
             logger.info("sign-in refused", address=address)
             raise InvalidCredentials
         renewed = None
         if self._passwords.needs_rehash(user.password_hash):
-            renewed = await self._passwords.hash(request.password)
+            renewed = await self._passwords.hash(password)
         async with self._database.begin() as connection:
             if renewed is not None:
                 await repository.update_password_hash(connection, user.id, renewed)
             await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
-            session_id, refresh_token = await self._begin_session(connection, user.id, user.workspace_id)
-        await self._throttle.forgive(email, address)
-        return await self._make_tokens(user.id, user.workspace_id, session_id, refresh_token)
+            return user, *await self._begin_session(connection, user.id, user.workspace_id)
 
     async def refresh(self, token: str) -> Tokens:
         """Exchange a refresh token for new tokens, once; one that comes again ends its session for everybody."""

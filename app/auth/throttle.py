@@ -62,6 +62,22 @@ class LoginThrottle:
         except REDIS_ERRORS as error:
             logger.warning("login throttle cannot take a success back", error=str(error))
 
+    async def take_back(self, email: str, address: str) -> None:
+        """Uncount an attempt of which nothing was learnt, because a dependency failed."""
+        windows = _windows(email, address)
+        for window in windows:
+            if window.key in self._local:
+                count, until = self._local[window.key]
+                self._local[window.key] = (max(0, count - 1), until)
+        try:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                for window in windows:
+                    pipeline.decr(window.key)
+                    pipeline.expire(window.key, window.seconds, nx=True)
+                await pipeline.execute()
+        except REDIS_ERRORS as error:
+            logger.warning("login throttle cannot take an attempt back", error=str(error))
+
     async def _count(self, windows: Sequence[_Window]) -> list[tuple[int, int]]:
         async with self._redis.pipeline(transaction=True) as pipeline:
             for window in windows:

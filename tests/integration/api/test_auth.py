@@ -86,6 +86,7 @@ async def test_failures_of_one_account_are_throttled_and_others_are_not(api: Api
     assert (await _log_in(api.client(address="192.0.2.7"), owner.email, PASSWORD)).status_code == 200
 
 
+@pytest.mark.without_faults("a try that the database failed leaves its place in the burst to nobody")
 async def test_a_burst_of_failures_gets_no_more_tries_than_a_row(api: Api, owner: Caller) -> None:
     answers = await asyncio.gather(*(_log_in(api.client(), owner.email, "wrong password") for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 7
