@@ -61,7 +61,7 @@ def run_load_test(options: Options) -> int:
     try:
         summary = asyncio.run(_run(options))
     except asyncio.CancelledError:
-        # By SIGTERM, which is to tidy up as Ctrl-C does.
+        # By Ctrl-C or SIGTERM, after everything was tidied up.
         raise click.Abort from None
     click.echo(write_table(summary))
     return 1 if summary.missed else 0
@@ -69,7 +69,9 @@ def run_load_test(options: Options) -> int:
 
 async def _run(options: Options) -> Summary:
     if (task := asyncio.current_task()) is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        # Ctrl-C as well: a script that starts us in the background has it ignored otherwise.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     if options.url is None:
         progress("starting the product to put under load")
     async with open_place(options.url, options.token) as place:

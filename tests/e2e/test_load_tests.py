@@ -112,7 +112,8 @@ def test_ctrl_c_leaves_no_process_and_no_token(folder: Path) -> None:
         assert any("events/s for" in line for line in output)
         wait_for((folder / "report" / "sent.jsonl").exists, what="Locust at work", seconds=60)
         running.send_signal(signal.SIGINT)
-        assert running.wait(100) == 130
+        told = running.stdout.read()
+        assert running.wait(100) == 130, told
     wait_for(lambda: processes_of(folder) == [], what="end of all processes", seconds=60)
     assert [path.name for path in folder.iterdir()] == ["report"]
     assert not (folder / "report" / "plan.json").exists()
