@@ -132,30 +132,48 @@ class Answers:
                 await asyncio.Event().wait()
 
     async def _take_hints(self, told: list[bytes]) -> None:
-        found = []
+        first: dict[UUID, int] = {}
         for hint in told:
             run, _, seq = hint.decode().partition(":")
-            waiting = self._waiting.get(UUID(run)) if seq else None
-            if waiting is not None:
-                found.append(self._settle(UUID(run), waiting, int(seq)))
-        await asyncio.gather(*found)
+            if seq and UUID(run) in self._waiting:
+                first[UUID(run)] = min(int(seq), first.get(UUID(run), int(seq)))
+        await asyncio.gather(*(self._take_hint(run_id, self._waiting[run_id], seq) for run_id, seq in first.items()))
+
+    async def _take_hint(self, run_id: UUID, waiting: _Waiting, seq: int) -> None:
+        payload = await read_event(self._pool, run_id, seq)
+        if payload is None:
+            return
+        if isinstance(decode_event(payload), StepSucceeded):
+            await self._settle(run_id, waiting, payload)
+        else:
+            # The run has ended. Had a step responded, and were the hint of that lost, its answer would be the one.
+            await self._look_into(run_id, waiting)
 
     async def _look(self) -> None:
         for run_id, waiting in list(self._waiting.items()):
-            if waiting.future.done():
-                continue
-            responding = await self._find_responding(waiting.version_id)
-            found = await find_answer(self._pool, run_id, responding, after=waiting.looked_to)
-            waiting.looked_to = found.looked_to
-            if found.seq is not None:
-                await self._settle(run_id, waiting, found.seq)
+            await self._look_into(run_id, waiting)
 
-    async def _settle(self, run_id: UUID, waiting: _Waiting, seq: int) -> None:
+    async def _look_into(self, run_id: UUID, waiting: _Waiting) -> None:
         if waiting.future.done():
             return
-        payload = await read_event(self._pool, run_id, seq)
-        answer = None if payload is None else await self._read_answer(run_id, payload)
-        if answer is not None and not waiting.future.done():
+        responding = await self._find_responding(waiting.version_id)
+        found = await find_answer(self._pool, run_id, responding, after=waiting.looked_to)
+        waiting.looked_to = found.looked_to
+        payload = None if found.seq is None else await read_event(self._pool, run_id, found.seq)
+        if payload is not None:
+            await self._settle(run_id, waiting, payload)
+
+    async def _settle(self, run_id: UUID, waiting: _Waiting, payload: bytes) -> None:
+        if waiting.future.done():
+            return
+        try:
+            answer = await self._read_answer(run_id, payload)
+        except (msgspec.MsgspecError, KeyError) as error:
+            # It must not keep the others from their answers.
+            if not waiting.future.done():
+                waiting.future.set_exception(error)
+            return
+        if not waiting.future.done():
             waiting.future.set_result(answer)
 
     async def _read_answer(self, run_id: UUID, payload: bytes) -> Answer:
