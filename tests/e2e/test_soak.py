@@ -26,6 +26,10 @@ NAP_SECONDS = 1
 # has looked, has cleaned up, for which it may wait 5 s to give the end of an emptied table back, and has told them too.
 SECONDS_OF_DEAD_ROWS = 8.0
 DEEPEST = 5 * RATE
+DEAD_ROWS = """
+SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS alive, n_tup_upd + n_tup_del AS changed
+FROM pg_stat_user_tables
+"""
 MEGABYTE = 1024 * 1024
 # Of the short test, on a machine that keeps to the rate.
 SECONDS = 24.0
@@ -112,3 +116,6 @@ def test_half_an_hour_of_five_times_the_load_leaves_nothing_behind(start_product
     before, after = mean([one.memory for one in later[:half]]), mean([one.memory for one in later[half:]])
     assert after <= before * 1.1 + 16 * MEGABYTE
     assert_all_ended(soak, database)
+    for row in database.fetch(DEAD_ROWS):
+        # By PostgreSQL's own settings a fifth of what lives may lie about dead, and what died in the last minute.
+        assert row["dead"] <= THRESHOLD + 0.2 * row["alive"] + 90 * row["changed"] / 1800, row
