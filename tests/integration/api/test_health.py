@@ -16,6 +16,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.without_faults("readiness tells of the very statement that failed")
 async def test_the_process_is_alive_and_ready(api: Api) -> None:
     client = api.client()
     assert (await client.get("/health/live")).json() == {"status": "ok"}
