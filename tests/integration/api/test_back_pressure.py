@@ -49,6 +49,7 @@ def is_busy(answer: httpx.Response) -> bool:
     return True
 
 
+@pytest.mark.without_faults("its callers are told to come back, and do not, as those do who live with faults")
 async def test_a_flood_is_told_to_come_back_and_the_others_are_accepted(api: Api, settings: Settings) -> None:
     flooder, other = await api.sign_in(), await api.sign_in()
     flooded, quiet = await publish(flooder), await publish(other)
