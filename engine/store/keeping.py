@@ -18,7 +18,8 @@ HoldKind = Literal["throttle", "debounce", "batch"]
 
 # As with starts, what the event was made from is checked here, and a dedup key is taken by what is held back. What a
 # filter leaves out takes none: once the filter is mended, the same event may come again.
-# Everybody locks groups in the order of their keys, so that no two wait for each other.
+# Everybody takes keys and locks groups in their order, so that no two wait for each other. Of two events with one key,
+# the one that came first is kept.
 _KEEP = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
@@ -38,6 +39,7 @@ WITH given AS MATERIALIZED (
 ), fresh AS (
     INSERT INTO dedup_key (scope, key, event_id)
     SELECT trigger_id, dedup_key, event_id FROM current WHERE dedup_key IS NOT NULL AND outcome = 'pending'
+    ORDER BY trigger_id, dedup_key, place
     ON CONFLICT (scope, key) DO NOTHING RETURNING event_id
 ), accepted AS MATERIALIZED (
     SELECT current.* FROM current LEFT JOIN fresh USING (event_id)

@@ -9,16 +9,17 @@ import asyncpg
 from msgspec import Struct
 
 # Callers work from cached versions and triggers, so that what they saw is checked here: a start that is not current
-# inserts nothing. Nor does one whose dedup key is taken; of two in one batch under one key the first wins.
+# inserts nothing. Nor does one whose dedup key is taken; of two in one batch under one key the first wins. Everybody
+# takes keys in their order, so that no two wait for each other.
 _ACCEPT = """
 WITH start AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
                          $8::timestamptz[], $9::bytea[], $10::bytea[], $11::text[], $12::uuid[], $13::uuid[],
                          $14::text[], $15::bytea[], $16::timestamptz[], $17::bool[], $18::uuid[], $19::text[],
-                         $20::smallint[], $21::uuid[], $22::bool[])
+                         $20::smallint[], $21::uuid[], $22::bool[]) WITH ORDINALITY
         AS start (run_id, workspace_id, workflow_id, version_id, version, trigger_id, trigger_type, at, queued,
                   message, traceparent, event_id, scope, key, fingerprint, trigger_updated_at, is_pinned,
-                  parent_run_id, parent_step, depth, origin_run_id, is_test)
+                  parent_run_id, parent_step, depth, origin_run_id, is_test, place)
 ), current AS MATERIALIZED (
     SELECT start.* FROM start
     JOIN workflow ON workflow.id = start.workflow_id AND workflow.deleted_at IS NULL
@@ -29,6 +30,7 @@ WITH start AS MATERIALIZED (
 ), fresh AS (
     INSERT INTO dedup_key (scope, key, fingerprint, event_id, run_id)
     SELECT scope, key, fingerprint, event_id, run_id FROM current WHERE key IS NOT NULL
+    ORDER BY scope, key, place
     ON CONFLICT (scope, key) DO NOTHING RETURNING run_id
 ), accepted AS MATERIALIZED (
     SELECT current.* FROM current LEFT JOIN fresh USING (run_id)
