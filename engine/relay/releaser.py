@@ -40,14 +40,17 @@ from engine.triggers.flow import (
 )
 
 BATCH_GROUPS = 50
-# Of one group in one transaction; the rest follows in the next one.
-MOST_EVENTS = 500
+# In one transaction; the rest follows in the next one.
+MOST_EVENTS = 1000
+MOST_BATCHES = 10
 MOST_DISCARDED = 2000
+# Of one group.
 MOST_BYTES = 4 * 1024 * 1024
 LOOK_SECONDS = 1.0
 STANDBY_SECONDS = 0.5
 LOCKED_SECONDS = 0.02
 BATCH_SECONDS = 30.0
+EVENT_SECONDS = 0.001
 # A trigger that is switched off is looked at again after this, and one that cannot be released.
 PAUSED_SECONDS = 30.0
 
@@ -66,6 +69,7 @@ class _Release(Struct, kw_only=True):
     state: Group
     is_lifted: bool
     take: int
+    is_cut: bool = False
     events: list[HeldEvent] = []
     starts: list[Start] = []
 
@@ -177,10 +181,14 @@ async def _release_each(connection: asyncpg.Connection, groups: Sequence[HeldGro
 
 async def _release(connection: asyncpg.Connection, groups: list[HeldGroup], only: tuple[UUID, str, str] | None) -> int:
     """Start what is due, and say what is left and when, in one transaction; how many runs were started."""
-    async with asyncio.timeout(BATCH_SECONDS), connection.transaction():
+    async with asyncio.timeout(BATCH_SECONDS) as bound, connection.transaction():
         groups += await held.take_groups(connection, BATCH_GROUPS, only)
+        # A debounce ends for all of its events together, however many they are.
+        waiting = sum(group.waiting for group in groups if group.kind == "debounce")
+        bound.reschedule(asyncio.get_running_loop().time() + BATCH_SECONDS + waiting * EVENT_SECONDS)
         moves = [await _discard(connection, group) for group in groups if group.is_gone]
         releases = [_plan(group) for group in groups if group.is_live and not group.is_gone]
+        _bound(releases)
         await _read_events(connection, [release for release in releases if release.take])
         starts = [start for release in releases for start in release.starts]
         if starts and any(outcome.run_id is None for outcome in await accept_starts(connection, starts)):
@@ -213,8 +221,23 @@ def _plan(group: HeldGroup) -> _Release:
         group=group,
         state=state,
         is_lifted=is_lifted,
-        take=min(MOST_EVENTS if group.kind == "throttle" else 1000, count_due(state, group.now, is_lifted=is_lifted)),
+        take=count_due(state, group.now, is_lifted=is_lifted),
     )
+
+
+def _bound(releases: Sequence[_Release]) -> None:
+    """Take no more at once than a transaction should hold."""
+    events, batches = MOST_EVENTS, MOST_BATCHES
+    for release in releases:
+        if release.group.kind == "debounce":
+            continue
+        if release.group.kind == "batch" and release.take:
+            batches -= 1
+        # A batch is taken whole or not at all.
+        room = events if release.group.kind == "throttle" else release.take * (release.take <= events and batches >= 0)
+        release.is_cut = room < release.take
+        release.take = min(release.take, room)
+        events -= release.take
 
 
 async def _read_events(connection: asyncpg.Connection, releases: Sequence[_Release]) -> None:
@@ -299,7 +322,10 @@ def _move(release: _Release) -> GroupMove:
     group, state, now = release.group, release.state, release.group.now
     if group.kind == "throttle":
         state.starts = [*recent_starts(state, now), *(now for _ in release.starts)][-state.size :]
-    due_at = (now if state.waiting else None) if release.is_lifted else next_look(state, now)
+    if release.is_cut:
+        due_at: datetime | None = now
+    else:
+        due_at = (now if state.waiting else None) if release.is_lifted else next_look(state, now)
     return _describe(group, state, due_at)
 
 

@@ -275,6 +275,28 @@ async def test_many_that_release_at_once_while_events_come_start_every_event_onc
     assert runs == await yard.connection.fetchval("SELECT count(*) FROM run")
 
 
+async def test_more_than_a_transaction_should_hold_is_released_in_several(yard: Yard) -> None:
+    await yard.open(throttle={"limit": 1, "per": 3600, "key": "string(trigger.body % 60)"})
+    await yard.hold(*range(2400))
+    assert await yard.release() == 60
+    await yard.change("config = '{}'")
+    assert await release_due(yard.connection)
+    at_once = await yard.connection.fetchval("SELECT count(*) FROM run")
+    assert 60 < at_once <= 60 + 1000
+    assert await yard.release() == 2400
+    assert sorted(body for run in await yard.bodies() for body in run) == list(range(2400))
+    await yard.assert_accounted(accepted=2400, started=2400, pending=0)
+
+
+async def test_many_batches_that_are_due_at_once_are_all_released(yard: Yard) -> None:
+    await yard.open(batch={"size": 30, "period": 60, "key": "string(trigger.body % 25)"})
+    await yard.hold(*range(500))
+    await yard.pass_(61)
+    assert await yard.release() == 25
+    assert sorted(body for run in await yard.bodies() for body in run) == list(range(500))
+    assert await yard.left() == (0, 0)
+
+
 async def test_one_group_that_cannot_be_released_keeps_no_other_up(yard: Yard) -> None:
     await yard.open(batch={"size": 1, "period": 60, "key": "trigger.body"})
     await yard.hold("a", "broken", "c")
