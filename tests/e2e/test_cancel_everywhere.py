@@ -176,26 +176,29 @@ def test_runs_that_have_not_started_are_cancelled(client: Client, publish_workfl
 def test_a_cancel_at_any_moment_ends_the_run_one_way_and_once(
     client: Client, publish_workflow: Publish, target: Target
 ) -> None:
-    steps = [http("a", target.base + "/a"), delay("b", 0.02, after=["a"]), http("c", target.base + "/c", after=["b"])]
+    pause = delay("b", "{{ input }}", after=["a"])
+    steps = [http("a", target.base + "/a"), pause, http("c", target.base + "/c", after=["b"])]
     workflow = publish_workflow(define(*steps))
 
-    def race(count: int) -> str:
-        """Cancel a run as soon as so much has happened in it."""
-        run_id = client.start(workflow.id)
+    def race(count: int, seconds: float) -> str:
+        """Cancel a run that pauses for so long as soon as so much has happened in it."""
+        run_id = client.start(workflow.id, {"input": seconds})
         wait_for(lambda: len(client.events(run_id)) >= count, what=f"{count} events")
         assert client.http.post(f"/v1/runs/{run_id}/cancel").status_code in (202, 409)
         return run_id
 
     with ThreadPoolExecutor(4) as threads:
-        run_ids = list(threads.map(race, [*range(1, 9)] * 4))
-    endings = set()
-    for run_id in run_ids:
+        quick = list(threads.map(race, [*range(1, 9)] * 4, [0.02] * 32))
+        # These have not got beyond their pause by then, on whatever machine.
+        slow = list(threads.map(race, range(1, 4), [600] * 3))
+    endings = {}
+    for run_id in quick + slow:
         run = client.wait_for_end(run_id, seconds=on_this_machine(CANCEL_SECONDS))
-        endings.add(run["status"])
+        endings[run_id] = run["status"]
         events = client.events(run_id)
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert [event["type"] for event in events if event["type"] in ("run.cancelled", "run.succeeded")] == [
             f"run.{run['status']}"
         ]
         assert events[-1]["type"] == f"run.{run['status']}"
-    assert "cancelled" in endings
+    assert {endings[run_id] for run_id in slow} == {"cancelled"}
