@@ -200,7 +200,7 @@ def test_context_tells_what_is_left_of_its_time() -> None:
         step_id="a",
         attempt=1,
         idempotency_key="k",
-        timeout=200,
+        timeout=60,
         # Nothing is called.
         http=cast("HttpClient", None),
     )
