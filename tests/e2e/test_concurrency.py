@@ -76,10 +76,15 @@ def test_other_keys_and_other_workflows_are_not_held_up(
 
 
 def test_no_more_runs_go_on_at_once_than_the_limit(client: Client, publish_workflow: Publish, target: Target) -> None:
-    for n in range(9):
-        target.plan(f"/work/{n}", Reply(delay=0.3))
+    holds = [target.hold(f"/work/{n}") for n in range(9)]
     workflow = publish_workflow(work(target, limit=3))
     run_ids = [start(client, workflow, n) for n in range(9)]
+    wait_for(lambda: len(target.received()) == 3, what="three runs at work")
+    for run_id in run_ids[3:]:
+        wait_until_held(client, run_id, *run_ids[:3])
+    assert len(target.received()) == 3
+    for hold in holds:
+        hold.released.set()
     runs = [client.wait_for_end(run_id) for run_id in run_ids]
     spans = [(run["started_at"], run["finished_at"]) for run in runs]
     at_once = [sum(begin <= moment < end for begin, end in spans) for moment, _ in spans]
