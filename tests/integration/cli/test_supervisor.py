@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.servers.process import command_line
 from tests.product import PATIENCE_SECONDS, clean_environment, in_time, is_gone, wait_for
 
 PROGRAM = Path(__file__).with_name("supervised.py")
@@ -23,6 +24,7 @@ class Supervised:
     def __init__(self, marks: Path, roles: str, **environment: str) -> None:
         self.marks = marks
         self.changed_at = 0.0
+        self.pids: set[int] = set()
         self.process = subprocess.Popen(
             [sys.executable, PROGRAM],
             env=clean_environment(MARKS=str(marks), ROLES=roles, **environment),
@@ -39,6 +41,7 @@ class Supervised:
                 change = json.loads(line)
                 self.changed_at = change["at"]
                 pids: dict[str, int] = change["pids"]
+                self.pids.update(pids.values())
                 for name, pid in pids.items():
                     if name != "short" and are_handling:
                         wait_for((self.marks / str(pid)).exists, what=f"{name} that handles signals")
@@ -62,6 +65,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for supervised in running:
         supervised.process.kill()
         supervised.process.wait()
+        for pid in supervised.pids:
+            # A stubborn one lives on by itself; the number of one that ended may be somebody else's by now.
+            if PROGRAM.name in command_line(pid):
+                os.kill(pid, signal.SIGKILL)
         assert supervised.process.stdout is not None
         supervised.process.stdout.close()
 
