@@ -39,12 +39,14 @@ def prepare_disk() -> None:
 async def _fill_disk(scene: Scene) -> Shot:
     """First there is no room for tables, then none for the log, at which PostgreSQL stops; then there is some again."""
     servers = scene.cluster.servers
+    # Before: a session that begins may need room itself.
+    connection = await scene.database()
     shot = begin("fill_disk", "postgres")
     servers.disk.fill()
     try:
-        shot.complaint = await _find_room(scene)
+        shot.complaint = await _find_room(connection)
         await asyncio.sleep(REFUSING_SECONDS)
-        await _use_up_log(scene)
+        await _use_up_log(scene, connection)
         await asyncio.sleep(DOWN_SECONDS)
         is_down = servers.postgres.poll() is not None
         if is_down:
@@ -58,9 +60,8 @@ async def _fill_disk(scene: Scene) -> Shot:
     return shot
 
 
-async def _find_room(scene: Scene) -> str:
+async def _find_room(connection: asyncpg.Connection) -> str:
     """What is wrong where the disk is not full."""
-    connection = await scene.database()
     try:
         await connection.execute(_GROW)
     except asyncpg.DiskFullError:
@@ -71,18 +72,17 @@ async def _find_room(scene: Scene) -> str:
     return "the disk was not full"
 
 
-async def _use_up_log(scene: Scene) -> None:
+async def _use_up_log(scene: Scene, connection: asyncpg.Connection) -> None:
     """Begin one file of the log after the other, until there is none left, no room for another, and no server."""
     servers = scene.cluster.servers
 
     async def has_stopped() -> bool:
+        nonlocal connection
         with contextlib.suppress(*DATABASE_ERRORS):
-            connection = await scene.cluster.connect()
-            try:
-                await connection.execute("SELECT pg_logical_emit_message(true, 'chaos', 'x')")
-                await connection.execute("SELECT pg_switch_wal()")
-            finally:
-                connection.terminate()
+            if connection.is_closed():
+                connection = await scene.cluster.connect()
+            await connection.execute("SELECT pg_logical_emit_message(true, 'chaos', 'x')")
+            await connection.execute("SELECT pg_switch_wal()")
         return servers.postgres.poll() is not None
 
     await wait_until(has_stopped, seconds=STOP_SECONDS)
