@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.runs.schemas import RunDetail
 from app.runs.views import Surroundings, describe_run
 from engine.core.definition import Definition
-from engine.core.events import decode_event, encode_event, is_step_event
+from engine.core.events import StepStarted, decode_event, encode_event, is_step_event
 from engine.core.statuses import RunStatus, StepStatus
 from engine.store.reads import RunRow
 from tests.properties.core_run import START, CoreRun
@@ -73,7 +73,8 @@ def check(run: CoreRun) -> None:
     assert seen.time.total_ms >= sum(getattr(seen.time, part) for part in ("queued_ms", "running_ms", "waiting_ms"))
     attempts: dict[str, list[Any]] = {}
     for event in run.journal:
-        if getattr(event, "attempt", 0) and hasattr(event, "queued_ms"):
+        # Those that have ended: a started one is none yet.
+        if getattr(event, "attempt", 0) and hasattr(event, "queued_ms") and not isinstance(event, StepStarted):
             attempts.setdefault(event.step, []).append((event.attempt, event.at))
     for view in seen.steps:
         assert [(attempt.number, attempt.finished_at) for attempt in view.attempts] == attempts.get(view.path, [])
