@@ -194,7 +194,7 @@ class Driver:
     async def feed(self, observation: Observation, inbox_ids: Sequence[int] = ()) -> StartAttempt | None:
         """Take in what happened: decide, make it durable, act. Returns an attempt for the caller to go on with.
 
-        Raises WorkerFenced or RejectedEntry where the decision could not be made durable.
+        Raises WorkerFenced, RunLost or RejectedEntry where the decision could not be made durable.
         """
         while not self.is_closed:
             _, decisions = advance(self.graph, self.state, observation)
