@@ -41,7 +41,8 @@ def as_outage(error: BaseException) -> ApiError | None:
             return DatabaseNotMigrated(retry_after=5)
         if isinstance(cause, _CONTENDED):
             return Busy()
-        if isinstance(cause, _CONNECTION_LOST):
+        # asyncpg says by an InterfaceError that is a ValueError as well that a value cannot be sent: a fault of ours.
+        if isinstance(cause, _CONNECTION_LOST) and not isinstance(cause, ValueError):
             return DatabaseUnavailable()
         if isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated:
             return DatabaseUnavailable()

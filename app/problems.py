@@ -111,7 +111,8 @@ def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
     if isinstance(error, InternalServerException) and error.detail == _DISCONNECTED:
         # Nobody reads this answer.
         return problem_response(request, BadRequest("The client went away while it was sending the body."))
-    logger.error("request failed", method=request.method, path=request.scope["path"], exc_info=error)
+    # Its route and not its path: the path of a hook is a secret.
+    logger.error("request failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
     return problem_response(request, ApiError("Something went wrong on our side. The request id leads to the log."))
 
 

@@ -69,7 +69,11 @@ class ApiKeyService:
 async def _read_expiry(connection: AsyncConnection, expires_at: datetime | None) -> datetime | None:
     if expires_at is None:
         return None
-    moment = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
+    aware = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
+    try:
+        moment = aware.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(errors=[Problem("/expires_at", "range", "no key lives beyond the year 9999")]) from None
     if moment <= await repository.read_time(connection):
         raise InvalidRequest(errors=[Problem("/expires_at", "range", "a key must expire in the future")])
     return moment

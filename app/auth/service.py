@@ -24,7 +24,7 @@ from app.auth.schemas import LoginRequest, Me, SetupRequest, Tokens, UserView, W
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.auth.tokens import AccessClaims, sign_token
-from app.errors import ApiError, InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
+from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 
@@ -84,16 +84,8 @@ class IdentityService:
     async def log_in(self, request: LoginRequest, address: str) -> Tokens:
         """Exchange credentials for tokens; raises InvalidCredentials alike for unknown users, or TooManyRequests."""
         email = request.email.lower()
-        await self._throttle.admit(email, address)
-        try:
+        async with self._throttle.attempt(email, address):
             user, session_id, refresh_token = await self._verify(email, request.password, address)
-        except ApiError:
-            raise
-        except Exception:
-            # A dependency failed: that says nothing of the password.
-            await self._throttle.take_back(email, address)
-            raise
-        await self._throttle.forgive(email, address)
         return await self._make_tokens(user.id, user.workspace_id, session_id, refresh_token)
 
     async def _verify(self, email: str, password: str, address: str) -> tuple[Any, UUID, str]:

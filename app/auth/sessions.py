@@ -71,10 +71,9 @@ class SessionService:
         async with self._database.begin() as connection:
             me = await repository.find_me(connection, principal.user_id, principal.workspace_id)
             password_hash = await repository.find_password_hash(connection, principal.user_id)
-        await self._throttle.admit(me.email, address)
-        if not await self._passwords.verify(password_hash, change.current_password):
-            raise InvalidCredentials("The current password is wrong.")
-        await self._throttle.forgive(me.email, address)
+        async with self._throttle.attempt(me.email, address):
+            if not await self._passwords.verify(password_hash, change.current_password):
+                raise InvalidCredentials("The current password is wrong.")
         renewed = await self._passwords.hash(change.new_password)
         async with self._database.begin() as connection:
             await repository.update_password_hash(connection, principal.user_id, renewed)

@@ -2,14 +2,15 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from app.errors import TooManyRequests
+from app.errors import InvalidCredentials, TooManyRequests
 from engine.infra.redis import REDIS_ERRORS
 
 ACCOUNT_LIMIT: Final = 5
@@ -33,6 +34,20 @@ class LoginThrottle:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._local: dict[str, tuple[int, float]] = {}
+
+    @asynccontextmanager
+    async def attempt(self, email: str, address: str) -> AsyncGenerator[None]:
+        """Within it a password is tried; raises TooManyRequests. Only InvalidCredentials counts as a failure."""
+        await self.admit(email, address)
+        try:
+            yield
+        except InvalidCredentials:
+            raise
+        except Exception:
+            # A dependency failed, or too many try at once: that says nothing of the password.
+            await self.take_back(email, address)
+            raise
+        await self.forgive(email, address)
 
     async def admit(self, email: str, address: str) -> None:
         """Count one attempt; raises TooManyRequests with the seconds to wait once a window is full."""

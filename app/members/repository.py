@@ -8,6 +8,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api_keys.tables import api_key
 from app.auth.tables import membership, user_account, user_session
 from app.members.tables import invitation
 
@@ -70,8 +71,22 @@ async def update_role(connection: AsyncConnection, workspace_id: UUID, user_id: 
     )
 
 
+async def revoke_invitations_by(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> None:
+    """Take back what a member has invited to and nobody has accepted yet."""
+    await connection.execute(
+        update(invitation)
+        .where(invitation.c.workspace_id == workspace_id, invitation.c.invited_by == user_id, *_OPEN)
+        .values(revoked_at=func.now())
+    )
+
+
 async def delete_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> None:
-    """Remove a member, and end their sign-ins to the workspace."""
+    """Remove a member, and end their sign-ins to the workspace and their API keys."""
+    await connection.execute(
+        update(api_key)
+        .where(api_key.c.workspace_id == workspace_id, api_key.c.created_by == user_id, api_key.c.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
     await connection.execute(
         delete(membership).where(membership.c.workspace_id == workspace_id, membership.c.user_id == user_id)
     )

@@ -71,6 +71,8 @@ class MemberService:
         if row.role == Role.OWNER.value and change.role is not Role.OWNER:
             await self._keep_an_owner(connection, principal)
         await repository.update_role(connection, principal.workspace_id, user_id, change.role.value)
+        if is_above(Role(row.role), change.role):
+            await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         self._authenticator.forget_user(user_id)
         _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
         return MemberView(**{**row._mapping, "role": change.role})  # noqa: SLF001
@@ -82,6 +84,7 @@ class MemberService:
             raise MissingPermission(f"Your role is {principal.role}: you cannot remove an {row.role}.")
         if row.role == Role.OWNER.value:
             await self._keep_an_owner(connection, principal)
+        await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         await repository.delete_member(connection, principal.workspace_id, user_id)
         self._authenticator.forget_user(user_id)
         _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
@@ -168,10 +171,9 @@ class InvitationService:
         if invited.user_id is None:
             newcomer = await self._read_newcomer(acceptance)
         else:
-            await self._throttle.admit(invited.email, address)
-            if not await self._passwords.verify(invited.password_hash, acceptance.password):
-                raise InvalidCredentials("You have an account already: give its password.")
-            await self._throttle.forgive(invited.email, address)
+            async with self._throttle.attempt(invited.email, address):
+                if not await self._passwords.verify(invited.password_hash, acceptance.password):
+                    raise InvalidCredentials("You have an account already: give its password.")
         user_id = invited.user_id or new_id()
         workspace_id = await self._join(token_hash, user_id, invited.email, newcomer)
         _log.info("invitation accepted", user_id=str(user_id), workspace_id=str(workspace_id))

@@ -1,6 +1,5 @@
 """Exports workflows, and imports them: new ones, or as the next draft of those that have their name."""
 
-import base64
 import json
 import secrets
 from typing import Any, Final, Literal
@@ -21,6 +20,7 @@ from app.triggers.service import TriggerService
 from app.workflows.schemas import NewWorkflow, WorkflowChange, WorkflowDetail
 from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
+from engine.triggers.signatures import BasicAuth, GithubAuth, renew_secret
 
 Mode = Literal["create", "update"]
 _SECRET_BYTES: Final = 32
@@ -154,7 +154,9 @@ def _lacks_secret(config: msgspec.Raw) -> bool:
 
 def _with_secret(config: msgspec.Raw) -> msgspec.Raw:
     document = msgspec.json.decode(config)
-    document["auth"]["secret"] = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    # What is wrong with the kind is told once the trigger is made.
+    auth = BasicAuth() if document["auth"].get("type") == "basic" else GithubAuth()
+    document["auth"]["secret"] = renew_secret(auth, [], secrets.token_bytes(_SECRET_BYTES))
     return msgspec.Raw(msgspec.json.encode(document))
 
 

@@ -136,7 +136,15 @@ class Ingest:
         try:
             live = await self._find(token, request)
             headers = await self._gate.admit(live.origin, live.config, request.address)
-            return await self._accept(live, token, request, headers)
+            try:
+                return await self._accept(live, token, request, headers)
+            except InvalidRequest:
+                # By a copy's expressions, which may have been mended since.
+                changed = await self._read_soon(token, live)
+                if changed.origin.updated_at == live.origin.updated_at:
+                    raise
+                live = await self._authenticated(changed, request)
+                return await self._accept(live, token, request, headers)
         except _REJECTIONS as error:
             self._note(live, token, error)
             raise

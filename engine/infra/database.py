@@ -115,6 +115,8 @@ def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
         pool_pre_ping=False,
         json_serializer=_encode,
         json_deserializer=msgspec.json.decode,
+        # Its messages are logged, and hashes and tokens are among the parameters.
+        hide_parameters=True,
         connect_args={
             "server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"},
             "timeout": 5,

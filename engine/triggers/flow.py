@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from engine.core.expressions import Expression, ExpressionError, compile_expression
+from engine.core.expressions import Expression, ExpressionError, Fuel, compile_expression
 from engine.core.problems import Problem
 from engine.store.keeping import Hold, HoldKind
 from engine.triggers.limits import LimitedConfig
 
 LONGEST_KEY = 512
+# For each expression of a hook: it is evaluated within the request, in the process that takes everybody's.
+HOOK_FUEL = 50_000
 _WEEK = 7 * 86_400
 
 Count = Annotated[int, Meta(ge=1, le=1000)]
@@ -163,7 +165,7 @@ def join_events(documents: Sequence[bytes]) -> dict[str, Any]:
 
 def _make_key(what: str, source: str, trigger: Mapping[str, Any]) -> str:
     try:
-        value = _compile(source).evaluate({"trigger": trigger})
+        value = _compile(source).evaluate({"trigger": trigger}, fuel=Fuel(HOOK_FUEL))
     except ExpressionError as error:
         raise FlowKeyError(f"{what}: {error.message}") from error
     if value is None:

@@ -68,9 +68,17 @@ def find_config_problems(config: ScheduleConfig, *, now: datetime, is_new: bool)
         else:
             if rule.next_after(now) is None:
                 problems.append(Problem("/config/cron", "never_due", "there is no such day in the next 50 years"))
-    if isinstance(config.at, datetime) and is_new and config.at <= now:
-        problems.append(Problem("/config/at", "past", "this moment is over"))
+    if isinstance(config.at, datetime):
+        problems.extend(_moment_problems(config.at, now, is_new=is_new))
     return problems
+
+
+def _moment_problems(at: datetime, now: datetime, *, is_new: bool) -> list[Problem]:
+    try:
+        moment = at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return [Problem("/config/at", "range", "this moment is out of reach: the years 1 to 9999 are known, in UTC")]
+    return [Problem("/config/at", "past", "this moment is over")] if is_new and moment <= now else []
 
 
 def make_rule(config: ScheduleConfig) -> Rule:

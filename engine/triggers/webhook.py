@@ -10,10 +10,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from engine.core.control import name_type
-from engine.core.expressions import Expression, ExpressionError, compile_expression
+from engine.core.expressions import Expression, ExpressionError, Fuel, compile_expression
 from engine.core.problems import Problem
 from engine.triggers.bodies import read_body
-from engine.triggers.flow import FlowConfig, find_flow_problems
+from engine.triggers.flow import HOOK_FUEL, FlowConfig, find_flow_problems
 from engine.triggers.signatures import (
     InvalidSecret,
     SlackAuth,
@@ -137,7 +137,7 @@ def make_dedup_key(config: WebhookConfig, headers: Mapping[str, str], trigger: M
     """
     if isinstance(config.dedup_key, str):
         try:
-            value = _compile(config.dedup_key).evaluate({"trigger": trigger})
+            value = _compile(config.dedup_key).evaluate({"trigger": trigger}, fuel=Fuel(HOOK_FUEL))
         except ExpressionError as error:
             raise DedupError(f"dedup_key: {error.message}") from error
         if value is None:
@@ -161,7 +161,7 @@ def is_let_through(config: WebhookConfig, trigger: Mapping[str, Any]) -> bool:
     if not isinstance(config.filter, str):
         return True
     try:
-        value = _compile(config.filter).evaluate({"trigger": trigger})
+        value = _compile(config.filter).evaluate({"trigger": trigger}, fuel=Fuel(HOOK_FUEL))
     except ExpressionError as error:
         raise FilterError(f"filter: {error.message}") from error
     if not isinstance(value, bool):

@@ -121,6 +121,7 @@ async def test_an_expired_key_is_refused(api: Api, owner: Caller) -> None:
         ({"name": "ci", "role": "root"}, "/role", "choice"),
         ({"name": "ci", "role": "viewer", "expires_at": "2001-01-01T00:00:00Z"}, "/expires_at", "range"),
         ({"name": "ci", "role": "viewer", "expires_at": "soon"}, "/expires_at", "format"),
+        ({"name": "ci", "role": "viewer", "expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at", "range"),
         ({"name": "ci", "role": "viewer", "secret": "mine"}, "/secret", "unknown_field"),
     ],
 )

@@ -169,3 +169,32 @@ async def test_an_event_whose_key_cannot_be_made_is_refused_and_not_held(api: Ap
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert answer.json()["errors"][0]["code"] == "key_failed"
     assert (await read_ingest(owner))["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("faulty", "code", "mended"),
+    [
+        ({"dedup_key": "trigger.body.typo"}, "dedup_key_failed", {"dedup_key": "trigger.body.id"}),
+        ({"debounce": {"period": 60, "key": "trigger.body.typo"}}, "key_failed", {}),
+    ],
+    ids=["dedup_key", "debounce"],
+)
+async def test_a_mended_expression_holds_from_the_next_event_on(
+    api: Api, owner: Caller, faulty: dict[str, Any], code: str, mended: dict[str, Any]
+) -> None:
+    hook = await open_hook(api, owner, faulty)
+    refused = await hook.post({"id": 7})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (httpx.codes.BAD_REQUEST, code)
+    await hook.change(config=mended)
+    assert (await hook.post({"id": 7})).status_code == httpx.codes.ACCEPTED
+    await hook.change(config=faulty)
+    await hook.change(enabled=False)
+    assert (await hook.post({"id": 8})).status_code == httpx.codes.NOT_FOUND
+
+
+async def test_an_expression_of_a_hook_has_little_to_spend(api: Api, owner: Caller) -> None:
+    greedy = "trigger.body.all(a, trigger.body.all(b, trigger.body.all(c, a + b + c >= 0)))"
+    hook = await open_hook(api, owner, {"dedup_key": greedy})
+    answer = await hook.post(list(range(100)))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (httpx.codes.BAD_REQUEST, "dedup_key_failed")
+    assert (await hook.post([1, 2, 3])).status_code == httpx.codes.ACCEPTED

@@ -189,3 +189,22 @@ async def test_another_workspace_is_out_of_reach(api: Api, owner: Caller) -> Non
     assert (await other.client.patch(f"/v1/members/{owner.user_id}", json={"role": "viewer"})).status_code == 404
     assert (await other.client.delete(f"/v1/members/{owner.user_id}")).status_code == 404
     assert await members_of(other) == {other.email: "owner"}
+
+
+async def test_with_a_member_go_their_keys_and_their_open_invitations(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    key = (await admin.client.post("/v1/api-keys", json={"name": "ci", "role": "viewer"})).json()
+    made = await invite(admin)
+    assert (await owner.client.delete(f"/v1/members/{admin.user_id}")).status_code == 204
+    assert problem(await accept(api, made)) == (410, "invitation_gone")
+    back = await invite(owner, email=admin.email, role="admin")
+    assert (await accept(api, back, password=PASSWORD)).status_code == 200
+    assert problem(await api.client(key["secret"]).get("/v1/auth/me")) == (401, "invalid_token")
+
+
+async def test_a_demoted_members_invitations_are_taken_back(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    made = await invite(admin, role="admin")
+    changed = await owner.client.patch(f"/v1/members/{admin.user_id}", json={"role": "editor"})
+    assert changed.status_code == 200
+    assert problem(await accept(api, made)) == (410, "invitation_gone")

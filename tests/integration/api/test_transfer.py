@@ -101,6 +101,27 @@ async def test_a_triggers_secret_stays_when_its_file_says_nothing_of_it(owner: C
     assert (trigger["outcome"], trigger["needs_secret"], trigger["trigger"]["has_secret"]) == ("updated", False, True)
 
 
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"type": "basic", "secret": "shop:a password"},
+        {"type": "bearer", "secret": "a-long-random-text"},
+        {"type": "standard_webhooks", "secret": "whsec_" + "QUJD" * 10},
+        {"type": "hmac", "secret": "a long random text"},
+    ],
+    ids=lambda auth: auth["type"],
+)
+async def test_a_trigger_of_any_kind_comes_back_without_its_secret(owner: Caller, auth: dict[str, str]) -> None:
+    given = _file(triggers=[{"type": "webhook", "config": {"auth": auth}}])
+    (first,) = _items(await _import(owner, given), 201)
+    text = (await owner.client.get(f"/v1/workflows/{first['id']}/export")).text
+    assert auth["secret"] not in text
+    (copy,) = _items(await _import(owner, text), 201)
+    (trigger,) = copy["triggers"]
+    assert trigger["needs_secret"]
+    assert trigger["trigger"]["config"]["auth"]["type"] == auth["type"]
+
+
 async def test_an_import_without_a_mode_always_makes_a_new_workflow(owner: Caller) -> None:
     ids = {_items(await _import(owner, _file()), 201)[0]["id"] for _ in range(2)}
     assert len(ids) == 2

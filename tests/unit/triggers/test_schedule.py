@@ -198,6 +198,7 @@ def test_a_due_time_that_the_zone_has_no_more_is_still_the_latest() -> None:
             {"cron": "* * * * *", "timezone": "localtime"}, "/config/timezone", "unknown_timezone", id="this machine's"
         ),
         pytest.param({"at": "2026-01-01T00:00:00Z"}, "/config/at", "past", id="over"),
+        pytest.param({"at": "9999-12-31T23:59:59-12:00"}, "/config/at", "range", id="out of reach"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_told_with_its_place(config: dict[str, Any], pointer: str, code: str) -> None:
