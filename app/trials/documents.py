@@ -68,6 +68,15 @@ def _mock_problems(name: str, output: Any, steps: Mapping[Any, dict[str, Any]]) 
     elif step["type"] == "switch" and output not in (ports := ports_of("switch", step.get("with"))):
         known = ", ".join(f"'{port}'" for port in ports)
         yield Problem(f"/mocks/{name}", "choice", f"the output of this `switch` is the case it takes: {known}")
+    elif step["type"] == "approval" and not _is_decision(output, ports := ports_of("approval", step.get("with"))):
+        known = ", ".join(f"'{port}'" for port in ports)
+        yield Problem(
+            f"/mocks/{name}", "choice", f"the output of an `approval` is an object whose `decision` is one of {known}"
+        )
+
+
+def _is_decision(output: Any, known: tuple[str, ...]) -> bool:
+    return isinstance(output, dict) and output.get("decision") in known
 
 
 def _walk(holder: Mapping[str, Any], around: list[dict[str, Any]], pointer: str) -> Iterator[Chosen]:

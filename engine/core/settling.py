@@ -24,7 +24,7 @@ from engine.core.performing import start_step
 from engine.core.state import Frame, Loop, is_satisfied
 from engine.core.statuses import RunStatus, StepStatus
 from engine.core.turn import Turn
-from engine.core.waiting import give_signal
+from engine.core.waiting import give_signal, refuse_approval, time_out
 
 # Decisions of one turn: what is left is decided by the next one, so that a large `foreach` blocks nobody for long.
 MOST_DECISIONS = 500
@@ -133,16 +133,25 @@ def _skip(turn: Turn, frame: Frame, node: Node) -> StepSkipped:
     return StepSkipped(at=turn.at, step=frame.prefix + node.id, because=entry, reason=reason)
 
 
-def _mock(turn: Turn, frame: Frame, node: Node, output: Any) -> StepSucceeded:
-    """A step of a test whose output is given; the port follows from it where the step has ports."""
+def _mock(turn: Turn, frame: Frame, node: Node, output: Any) -> StepSucceeded | StepFailed:
+    """A step of a test whose output is given; the port follows from it where the step has ports.
+
+    A refusal that nobody waits for fails the step, as it does when the step is performed.
+    """
+    path = frame.prefix + node.id
     port: str | None = None
     if node.type == "if":
         port = "true" if output is True else "false"
     elif node.type == "switch":
         port = output if any(name == output for name, _ in node.cases) else "default"
-    elif node.type == "approval" and isinstance(output, dict) and output.get("decision") == "rejected":
-        port = "rejected"
-    return StepSucceeded(at=turn.at, step=frame.prefix + node.id, output=output, port=port, reason="mocked")
+    elif node.type == "approval":
+        decision = output.get("decision") if isinstance(output, dict) else None
+        port = next((refusal for refusal in node.refusing_ports if refusal == decision), "approved")
+        if port == "rejected" and port not in node.heard_ports:
+            return refuse_approval(path, turn.at, output)
+        if port == "timeout" and port not in node.heard_ports:
+            return time_out(path, turn.at, node)
+    return StepSucceeded(at=turn.at, step=path, output=output, port=port, reason="mocked")
 
 
 def _start_loop(turn: Turn, frame: Frame, node: Node) -> None:

@@ -1,5 +1,6 @@
 """Steps that wait: for a time, a signal, a decision, or another run; and what ends their wait."""
 
+from datetime import datetime
 from typing import Any, assert_never
 
 from engine.core.ending import end_run
@@ -65,10 +66,22 @@ def decide_approval(turn: Turn, decided: ApprovalDecided) -> None:
             at=turn.at, step=decided.step, output=output, port=decided.decision, reason=decided.decision
         )
     else:
-        said = f": {decided.comment}" if decided.comment else ""
-        error = ErrorInfo(code="approval_rejected", message=f"the approval was rejected{said}", details=output)
-        event = StepFailed(at=turn.at, step=decided.step, error=error, reason="approval_rejected")
+        event = refuse_approval(decided.step, turn.at, output)
     turn.record_step(frame, node, event)
+
+
+def refuse_approval(path: str, at: datetime, output: dict[str, Any]) -> StepFailed:
+    """The failure of an approval that was rejected while nobody waits for a rejection."""
+    said = f": {output['comment']}" if output.get("comment") else ""
+    error = ErrorInfo(code="approval_rejected", message=f"the approval was rejected{said}", details=output)
+    return StepFailed(at=at, step=path, error=error, reason="approval_rejected")
+
+
+def time_out(path: str, at: datetime, node: Node) -> StepFailed:
+    """The failure of a wait, for a decision or a signal, that timed out while nobody waits for that."""
+    what = "nobody decided" if node.type == "approval" else "the signal did not come"
+    error = ErrorInfo(code="wait_timeout", message=f"{what} in time")
+    return StepFailed(at=at, step=path, error=error, reason="wait_timeout")
 
 
 def observe_child(turn: Turn, observation: ChildStarted | ChildRefused | ChildEnded) -> None:
@@ -123,9 +136,7 @@ def _end_wait(turn: Turn, frame: Frame, node: Node) -> None:
             at=turn.at, step=path, output=output, port="timeout", reason="wait_timeout"
         )
     else:
-        what = "nobody decided" if node.type == "approval" else "the signal did not come"
-        error = ErrorInfo(code="wait_timeout", message=f"{what} in time")
-        event = StepFailed(at=turn.at, step=path, error=error, reason="wait_timeout")
+        event = time_out(path, turn.at, node)
     turn.record_step(frame, node, event)
 
 

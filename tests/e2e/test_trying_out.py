@@ -85,6 +85,20 @@ def test_steps_of_a_loop_are_mocked_by_their_ids(client: Client, target: Target)
     assert target.received() == []
 
 
+def test_a_mocked_decision_goes_the_way_that_it_goes_in_production(client: Client) -> None:
+    ask = {"id": "ask", "type": "approval", "with": {"message": "Go on?"}}
+    late = transform("late", {"said": "{{ steps.ask.output.decision }}"}, after=["ask.timeout"])
+    mocks = {"ask": {"decision": "timeout", "comment": None, "by": None, "at": None}}
+    run = run_draft(client, define(ask, late, output="{{ steps.late.output.said }}"), mocks=mocks)
+    assert (run["status"], run["output"], step_of(run, "ask")["port"]) == ("succeeded", "timeout", "timeout")
+    for decision, code in (("timeout", "wait_timeout"), ("rejected", "approval_rejected")):
+        run = run_draft(client, define(ask), mocks={"ask": {"decision": decision}})
+        assert (run["status"], run["error"]["code"], run["error"]["step"]) == ("failed", code, "ask")
+        failed = step_of(run, "ask")
+        assert (failed["status"], failed["reason"], failed["error"]["code"]) == ("failed", code, code)
+        assert client.read("/v1/approvals", run_id=run["id"])["items"] == []
+
+
 def test_the_draft_runs_and_not_what_was_published(client: Client, publish_workflow: Publish) -> None:
     workflow = publish_workflow(define(transform("say", {"what": "published"}), output="{{ steps.say.output.what }}"))
     url = f"/v1/workflows/{workflow.id}"

@@ -139,7 +139,7 @@ class CoreRun:
     def _note_answer(self, step: str, event: Any) -> None:
         node = find_node(self.plan.graph, step)
         assert node is not None
-        if node.type in ("http", "wait", "approval", "workflow") and event.reason != "mocked":
+        if node.type in ("http", "wait", "approval", "workflow") and node.id not in self.plan.mocks:
             output = getattr(event, "output", None)
             self.answers[step] = Answer(STATUSES[event_type(event)], getattr(event, "port", None), output)
 

@@ -24,6 +24,7 @@ SIMPLE_TYPES = ("http", "http", "http", "if", "delay", "transform", "switch", "w
 NO_LIST = "'no list'"
 ITEM_SOURCES = ("[]", "[10]", "[10, 20, 30]", "[1, 2]", NO_LIST)
 NESTED_ITEM_SOURCES = (*ITEM_SOURCES, "[item, index]")
+MOCKS = (None, True, "a", [1], *({"decision": decision} for decision in PORTS["approval"]))
 ITEM_OUTPUTS = (None, "{{ item }}", {"i": "{{ index }}", "fixed": True})
 
 
@@ -164,7 +165,7 @@ def plans(draw: st.DrawFn, *, max_steps: int = 9) -> Plan:
     mocks = {}
     if draw(st.integers(0, 4)) == 0:
         for step_id in draw(st.sets(st.sampled_from([f"s{number}" for number in range(draft.count)]), max_size=3)):
-            mocks[step_id] = draw(st.sampled_from([None, True, "a", {"decision": "rejected"}, [1]]))
+            mocks[step_id] = draw(st.sampled_from(MOCKS))
     return Plan(
         document=document,
         failures=draft.failures,

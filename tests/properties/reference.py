@@ -48,8 +48,10 @@ class _Level:
     verdict: Verdict
     run_id: str
     known: dict[str, Answer] = field(default_factory=dict)
+    awaited: set[str] = field(default_factory=set)
 
     def judge(self, steps: list[dict[str, Any]], prefix: str, item: tuple[Any, int] | None) -> str:
+        self.awaited = {entry for step in steps for entry in step["after"]}
         for step in sorted(steps, key=lambda step: int(step["id"][1:])):
             answer = self._step(step, prefix, item)
             self.known[step["id"]] = answer
@@ -75,7 +77,9 @@ class _Level:
         if satisfied and not (any(satisfied) if step["join"] == "any" else all(satisfied)):
             return Answer("skipped")
         if step["id"] in self.plan.mocks:
-            return _mocked(step["type"], self.plan.mocks[step["id"]])
+            answer = _mocked(step["type"], self.plan.mocks[step["id"]])
+            refused = answer.port in _REFUSALS and f"{step['id']}.{answer.port}" not in self.awaited
+            return Answer("failed") if refused else answer
         return self._perform(step, prefix, item)
 
     def _perform(self, step: dict[str, Any], prefix: str, item: tuple[Any, int] | None) -> Answer:
@@ -144,6 +148,6 @@ def _mocked(kind: str, output: Any) -> Answer:
         port = "true" if output is True else "false"
     elif kind == "switch":
         port = output if output in ("a", "b") else "default"
-    elif kind == "approval" and isinstance(output, dict):
-        port = "rejected"
+    elif kind == "approval":
+        port = output["decision"] if isinstance(output, dict) else "approved"
     return Answer("succeeded", port, output)

@@ -34,6 +34,7 @@ DEFINITION: dict[str, Any] = {
                 {"id": "sum", "type": "transform", "with": {"values": {"n": "{{ index }}"}}, "after": ["get"]},
             ],
         },
+        {"id": "ask", "type": "approval", "with": {"message": "Go on?"}},
     ],
 }
 FAULTY = {
@@ -179,6 +180,11 @@ async def test_a_faulty_draft_is_not_tested(owner: Caller) -> None:
         ({"mocks": {"fetch": 1, "gone": 2}}, 422, "/mocks/gone"),
         ({"mocks": {"large": "true"}}, 422, "/mocks/large"),
         ({"mocks": {"kind": "old"}}, 422, "/mocks/kind"),
+        ({"mocks": {"ask": {"decision": "who"}}}, 422, "/mocks/ask"),
+        ({"mocks": {"ask": {"decision": ["approved"]}}}, 422, "/mocks/ask"),
+        ({"mocks": {"ask": {"comment": "fine"}}}, 422, "/mocks/ask"),
+        ({"mocks": {"ask": 5}}, 422, "/mocks/ask"),
+        ({"mocks": {"ask": None}}, 422, "/mocks/ask"),
         ({"trigger": {"type": "moon"}}, 422, "/trigger/type"),
         ({"trigger": {"type": ["manual"]}}, 422, "/trigger/type"),
         ({"trigger": []}, 400, "/trigger"),
@@ -194,6 +200,14 @@ async def test_what_does_not_fit_the_draft_is_told_with_its_place(
     assert answer.status_code == status, answer.text
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert (await owner.client.get("/v1/runs?test=all")).json()["items"] == []
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected", "timeout"])
+async def test_an_approval_may_be_mocked_with_any_decision(owner: Caller, database_url: str, decision: str) -> None:
+    mocks = {"ask": {"decision": decision, "comment": None}}
+    answer = await run_draft(owner, await create(owner, DEFINITION), mocks=mocks)
+    assert answer.status_code == 202, answer.text
+    assert (await find_test(database_url, answer.json()["run_id"])).queued.mocks == mocks
 
 
 @pytest.mark.parametrize(
