@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 from collections.abc import Generator
@@ -54,6 +55,13 @@ def _check_settings(settings: Settings) -> None:
         )
     if not settings.redis_url:
         raise SettingError("FLOWFORGE_REDIS_URL is not set. Name a Redis 7+ server, or use `./flowforge up`.")
+    for proxy in filter(None, (part.strip() for part in settings.trusted_proxies.split(","))):
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise SettingError(
+                f"FLOWFORGE_TRUSTED_PROXIES: {error}. Name addresses or networks like 10.0.0.7,10.1.0.0/24."
+            ) from None
     decode_secret_key(load_secret_key(settings))
 
 
@@ -94,7 +102,8 @@ async def _run(app: Litestar, listener: socket.socket, settings: Settings) -> in
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,

@@ -26,6 +26,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="address that the API listens on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="port that the API listens on")] = 8000
     public_url: Annotated[str, Meta(description="address under which others reach the API; empty: host and port")] = ""
+    trusted_proxies: Annotated[
+        str, Meta(description="addresses or CIDRs of proxies whose X-Forwarded-For is believed, comma separated")
+    ] = ""
     data_dir: Annotated[str, Meta(description="folder of the embedded servers, the secret key and run.json")] = (
         ".flowforge"
     )

@@ -44,8 +44,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Served]:
-    """The API on a free port, until the end."""
+def serving(settings: Settings, **more: str) -> Iterator[Served]:
+    """The API on a free port, until the end; `more` are further variables of its environment."""
     port = free_port()
     environment = {
         **os.environ,
@@ -55,6 +55,7 @@ def serving(settings: Settings) -> Iterator[Served]:
         "FLOWFORGE_SECRET_KEY": settings.secret_key,
         "FLOWFORGE_PORT": str(port),
         "FLOWFORGE_LOG_LEVEL": "warning",
+        **more,
     }
     process = subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, cwd=_ROOT)
     try:

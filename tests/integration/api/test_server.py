@@ -70,6 +70,21 @@ def _wait_until_refused(port: int) -> None:
             continue
 
 
+@pytest.mark.parametrize(("trusted", "status"), [("127.0.0.0/8", 401), ("", 429), ("10.0.0.7", 429)])
+def test_callers_behind_a_trusted_proxy_are_told_apart(
+    settings: Settings, clean_database: str, clean_redis: str, trusted: str, status: int
+) -> None:
+    guess = {"email": "owner@example.com", "password": "a guess of mine"}
+    with serving(settings, FLOWFORGE_TRUSTED_PROXIES=trusted) as served:
+
+        def log_in(address: str) -> int:
+            headers = {"x-forwarded-for": address}
+            return httpx.post(f"{served.url}/v1/auth/login", json=guess, headers=headers, timeout=60).status_code
+
+        assert [log_in("198.51.100.1") for _ in range(6)] == [401] * 5 + [429]
+        assert log_in("198.51.100.2") == status
+
+
 def test_a_taken_port_is_told_with_the_cure(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -84,6 +99,7 @@ def test_a_taken_port_is_told_with_the_cure(settings: Settings) -> None:
         ({"database_url": ""}, "FLOWFORGE_DATABASE_URL"),
         ({"redis_url": ""}, "FLOWFORGE_REDIS_URL"),
         ({"secret_key": "short"}, "openssl rand"),
+        ({"trusted_proxies": "10.0.0.1/8, proxy"}, "FLOWFORGE_TRUSTED_PROXIES"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(settings: Settings, change: dict[str, str], words: str) -> None:
