@@ -65,7 +65,7 @@ class HttpStep(ActionStep):
         except HttpError as error:
             raise StepFailure(error.code, error.message, cause=error.cause, retryable=error.is_retryable) from error
         if not is_expected(config, response.status):
-            raise describe_status(response, urlsplit(response.url).hostname or "")
+            raise describe_status(response, urlsplit(response.url).hostname or "", config.expect_status)
         return {
             "status": response.status,
             "headers": response.headers,

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from engine.infra.http_client import HttpResponse
 from engine.steps.base import StepFailure
-from engine.steps.http_request import HttpConfig
+from engine.steps.http_request import HttpConfig, Status
 
 MAX_JSON_DEPTH = 64
 # A target may ask for any wait; a step that came back after years would serve nobody.
@@ -24,6 +24,8 @@ LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 EXCERPT_CHARACTERS = 2_000
 TOO_MANY_REQUESTS = 429
 FIRST_SERVER_ERROR = 500
+# A message is to be read: of a longer list of expected statuses it tells the beginning.
+MOST_EXPECTED_TOLD = 10
 
 _TEXT_TYPES = re.compile(
     r"text/.*|application/(.*\+)?xml|application/(x-)?(javascript|ndjson|yaml|www-form-urlencoded)"
@@ -47,8 +49,10 @@ def is_expected(config: HttpConfig, status: int) -> bool:
     return any(status == entry if isinstance(entry, int) else str(status)[0] == entry[0] for entry in entries)
 
 
-def describe_status(response: HttpResponse, host: str) -> StepFailure:
-    """The failure of an answer whose status is no success, with the beginning of its body."""
+def describe_status(
+    response: HttpResponse, host: str, expected: Status | list[Status] | UnsetType = UNSET
+) -> StepFailure:
+    """The failure of an answer whose status is no success, with what was `expected` and the beginning of its body."""
     status = response.status
     try:
         phrase = HTTPStatus(status).phrase
@@ -58,13 +62,24 @@ def describe_status(response: HttpResponse, host: str) -> StepFailure:
     excerpt = response.body[: EXCERPT_CHARACTERS * 4].decode(charset, "replace")[:EXCERPT_CHARACTERS]
     return StepFailure(
         "http_status",
-        f"{host} answered {status} {phrase}".rstrip(),
+        f"{host} answered {status} {phrase}".rstrip() + _tell_expected(expected),
         cause="status",
         status=status,
         retry_after=read_retry_after(response.headers),
         retryable=status == TOO_MANY_REQUESTS or status >= FIRST_SERVER_ERROR,
         details={"body": excerpt, "content_type": response.headers.get("content-type")},
     )
+
+
+def _tell_expected(expected: Status | list[Status] | UnsetType) -> str:
+    """What `expect_status` asks for, where the step has one: without it, the status speaks for itself."""
+    if expected is UNSET:
+        return ""
+    entries = [str(entry) for entry in (expected if isinstance(expected, list) else [expected])]
+    if len(entries) > MOST_EXPECTED_TOLD:
+        entries = [*entries[:MOST_EXPECTED_TOLD], "…"]
+    *first, last = entries or ["no status at all"]
+    return f"; expected {', '.join(first)} or {last}" if first else f"; expected {last}"
 
 
 def read_retry_after(headers: dict[str, str]) -> float | None:

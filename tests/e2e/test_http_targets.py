@@ -55,6 +55,8 @@ def test_a_status_is_a_success_or_not_as_expected(
         assert step["output"]["status"] == status
     else:
         assert (step["error"]["code"], step["error"]["status"]) == ("http_status", status)
+        if expect is not None:
+            assert step["error"]["message"].endswith(f"; expected {expect}")
 
 
 def test_the_request_is_sent_as_configured(call: Call, target: Target) -> None:

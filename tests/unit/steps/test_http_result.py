@@ -127,6 +127,26 @@ def test_status_that_may_go_away(status: int, is_retryable: bool) -> None:
     assert failure.details["body"] == "sorry"
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "shop.example answered 200 OK"),
+        ({"expect_status": 204}, "shop.example answered 200 OK; expected 204"),
+        ({"expect_status": "4xx"}, "shop.example answered 200 OK; expected 4xx"),
+        ({"expect_status": [201, "4xx", 500]}, "shop.example answered 200 OK; expected 201, 4xx or 500"),
+        ({"expect_status": []}, "shop.example answered 200 OK; expected no status at all"),
+        (
+            {"expect_status": list(range(301, 400))},
+            "shop.example answered 200 OK; expected 301, 302, 303, 304, 305, 306, 307, 308, 309, 310 or …",
+        ),
+    ],
+)
+def test_failure_tells_the_status_that_was_expected(given: dict[str, Any], message: str) -> None:
+    config = msgspec.convert({"method": "GET", "url": "https://shop.example/", **given}, HttpConfig)
+    assert not given or not is_expected(config, 200)
+    assert describe_status(answer(b""), "shop.example", config.expect_status).message == message
+
+
 def test_failure_keeps_the_beginning_of_the_body_only() -> None:
     failure = describe_status(answer("ü".encode() * 500_000, "text/plain", 500), "shop.example")
     assert failure.details["body"] == "ü" * 2_000
