@@ -1,10 +1,11 @@
 """Queries of API keys, each within one workspace but for the one that finds out whose a key is."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, RowMapping, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api_keys.tables import api_key
@@ -27,15 +28,14 @@ _SHOWN = (
 )
 
 
-async def insert_api_key(connection: AsyncConnection, **values: Any) -> AnyRow:
+async def insert_api_key(connection: AsyncConnection, **values: Any) -> RowMapping:
     """Add a key; what may be shown of it."""
-    row: AnyRow = (await connection.execute(insert(api_key).values(**values).returning(*_SHOWN))).one()
-    return row
+    return (await connection.execute(insert(api_key).values(**values).returning(*_SHOWN))).mappings().one()
 
 
 async def list_api_keys(
     connection: AsyncConnection, workspace_id: UUID, *, before: UUID | None, limit: int
-) -> list[AnyRow]:
+) -> Sequence[RowMapping]:
     """Keys that are not revoked, the newest first; expired ones are among them, so that one sees why they fail."""
     query = (
         select(*_SHOWN)
@@ -45,7 +45,7 @@ async def list_api_keys(
     )
     if before is not None:
         query = query.where(api_key.c.id < before)
-    return list((await connection.execute(query)).all())
+    return (await connection.execute(query)).mappings().all()
 
 
 async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> bool:

@@ -47,7 +47,7 @@ class ApiKeyService:
             expires_at=expires_at,
         )
         _log.info("api key made", key_id=str(key_id), role=new.role.value, by=str(principal.user_id))
-        return MadeApiKey(**row._mapping, secret=key.secret)  # noqa: SLF001 - SQLAlchemy's name for a public thing
+        return MadeApiKey(**row, secret=key.secret)
 
     async def list_all(
         self, connection: AsyncConnection, principal: Principal, *, limit: int, cursor: str | None
@@ -56,7 +56,7 @@ class ApiKeyService:
         rows = await repository.list_api_keys(
             connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
         )
-        return make_page(rows, limit, lambda row: ApiKeyView(**row._mapping), lambda row: row.id)  # noqa: SLF001
+        return make_page(rows, limit, lambda row: ApiKeyView(**row), lambda row: row["id"])
 
     async def revoke(self, connection: AsyncConnection, principal: Principal, key_id: UUID) -> None:
         """Revoke a key: here at once, everywhere within 5 seconds. Raises NotFound."""

@@ -1,10 +1,11 @@
 """Queries of identity. Sessions and users stand above workspaces; what belongs to one names it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, insert, select, text, update
+from sqlalchemy import Row, RowMapping, delete, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.tables import membership, refresh_token, user_account, user_session, workspace
@@ -195,7 +196,7 @@ async def find_password_hash(connection: AsyncConnection, user_id: UUID) -> str 
     return password_hash
 
 
-async def list_sessions(connection: AsyncConnection, user_id: UUID) -> list[AnyRow]:
+async def list_sessions(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
     """A user's sessions that go on, in every workspace, the newest first."""
     query = (
         select(user_session.c.id, user_session.c.workspace_id, user_session.c.created_at, user_session.c.expires_at)
@@ -206,7 +207,7 @@ async def list_sessions(connection: AsyncConnection, user_id: UUID) -> list[AnyR
         )
         .order_by(user_session.c.id.desc())
     )
-    return list((await connection.execute(query)).all())
+    return (await connection.execute(query)).mappings().all()
 
 
 async def revoke_own_session(connection: AsyncConnection, user_id: UUID, session_id: UUID) -> bool:

@@ -48,7 +48,7 @@ class SessionService:
         current = _require_session(principal)
         async with self._database.begin() as connection:
             rows = await repository.list_sessions(connection, principal.user_id)
-        return SessionList(items=[SessionView(**row._mapping, is_current=row.id == current) for row in rows])  # noqa: SLF001
+        return SessionList(items=[SessionView(**row, is_current=row["id"] == current) for row in rows])
 
     async def end(self, principal: Principal, session_id: UUID) -> None:
         """Sign out one of the user's sign-ins. Raises NoSession, NotFound."""

@@ -66,7 +66,7 @@ class ControlController(Controller):
 
     path = "/runs"
     tags = ("runs",)
-    dependencies = {"steering": Provide(_provide_steering, sync_to_thread=False)}  # noqa: RUF012 - Litestar's own form
+    dependencies = {"steering": Provide(_provide_steering, sync_to_thread=False)}  # noqa: RUF012 - Litestar reads the attribute of this class and changes nothing in it
 
     @post(
         "/{run_id:uuid}/retry",

@@ -1,10 +1,11 @@
 """Queries of members and invitations, each within one workspace but for the one that a secret token opens."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, RowMapping, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,7 +31,7 @@ _OPEN = (
 
 async def list_members(
     connection: AsyncConnection, workspace_id: UUID, *, before: UUID | None, limit: int
-) -> list[AnyRow]:
+) -> Sequence[RowMapping]:
     """Members, the newest users first."""
     query = (
         select(*_MEMBER)
@@ -41,10 +42,10 @@ async def list_members(
     )
     if before is not None:
         query = query.where(user_account.c.id < before)
-    return list((await connection.execute(query)).all())
+    return (await connection.execute(query)).mappings().all()
 
 
-async def lock_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> AnyRow | None:
+async def lock_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> RowMapping | None:
     """A member; nobody else changes or removes members of the workspace until this transaction ends."""
     everybody = select(membership.c.user_id).where(membership.c.workspace_id == workspace_id)
     await connection.execute(everybody.order_by(membership.c.user_id).with_for_update())
@@ -53,7 +54,7 @@ async def lock_member(connection: AsyncConnection, workspace_id: UUID, user_id: 
         .join(membership, membership.c.user_id == user_account.c.id)
         .where(membership.c.workspace_id == workspace_id, user_account.c.id == user_id)
     )
-    return (await connection.execute(query)).first()
+    return (await connection.execute(query)).mappings().first()
 
 
 async def count_owners(connection: AsyncConnection, workspace_id: UUID) -> int:

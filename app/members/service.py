@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -61,42 +62,42 @@ class MemberService:
         rows = await repository.list_members(
             connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
         )
-        return make_page(rows, limit, lambda row: MemberView(**row._mapping), lambda row: row.id)  # noqa: SLF001
+        return make_page(rows, limit, lambda row: MemberView(**row), lambda row: row["id"])
 
     async def change(
         self, connection: AsyncConnection, principal: Principal, user_id: UUID, change: MemberChange
     ) -> MemberView:
         """Give a member another role. Raises NotFound, LastOwner."""
         row = await self._lock(connection, principal, user_id)
-        if row.role == Role.OWNER.value and change.role is not Role.OWNER:
+        if row["role"] == Role.OWNER.value and change.role is not Role.OWNER:
             await self._keep_an_owner(connection, principal)
         await repository.update_role(connection, principal.workspace_id, user_id, change.role.value)
-        if is_above(Role(row.role), change.role):
+        if is_above(Role(row["role"]), change.role):
             await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         self._authenticator.forget_user(user_id)
         _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
-        return MemberView(**{**row._mapping, "role": change.role})  # noqa: SLF001
+        return MemberView(**{**row, "role": change.role})
 
     async def remove(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> None:
         """Remove a member, or oneself. Raises NotFound, MissingPermission, LastOwner."""
         row = await self._lock(connection, principal, user_id)
-        if is_above(Role(row.role), principal.role):
-            raise MissingPermission(f"Your role is {principal.role}: you cannot remove an {row.role}.")
-        if row.role == Role.OWNER.value:
+        if is_above(Role(row["role"]), principal.role):
+            raise MissingPermission(f"Your role is {principal.role}: you cannot remove an {row['role']}.")
+        if row["role"] == Role.OWNER.value:
             await self._keep_an_owner(connection, principal)
         await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         await repository.delete_member(connection, principal.workspace_id, user_id)
         self._authenticator.forget_user(user_id)
         _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
 
-    async def _lock(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> Any:
+    async def _lock(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> RowMapping:
         row = await repository.lock_member(connection, principal.workspace_id, user_id)
         if row is None:
             raise NotFound
         return row
 
     async def _keep_an_owner(self, connection: AsyncConnection, principal: Principal) -> None:
-        if await repository.count_owners(connection, principal.workspace_id) < 2:  # noqa: PLR2004 - this one and another
+        if await repository.count_owners(connection, principal.workspace_id) == 1:
             raise LastOwner
 
 

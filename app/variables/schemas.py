@@ -14,7 +14,7 @@ VariableName = Annotated[str, PathParameter(pattern=NAME_PATTERN, description="t
 
 
 class VariableValue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a variable is to be: any JSON."""
+    """The value that a variable gets: any JSON."""
 
     value: Annotated[Any, Meta(description="any JSON, of at most 64 KiB")]
 

@@ -206,7 +206,7 @@ class TargetProcess:
         """Wait until whoever has called it has closed its connections: a process has only so many."""
         deadline = time.monotonic() + SETTLE_SECONDS
         # Another process has them: there is no event to wait for, so that it is asked again and again.
-        while (await self.report()).connections and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
+        while (await self.report()).connections and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
     async def reset(self) -> None:

@@ -19,8 +19,8 @@ def command(names: tuple[str, ...], json_file: Path | None, quick: bool) -> int:
     if sys.platform != "linux":
         raise click.UsageError("bench reads CPU and memory from /proc, which only Linux has.")
     # Only here: what it loads is for Linux.
-    from cli.bench.benches import BENCHES  # noqa: PLC0415 - see above
-    from cli.bench.runner import run_benches  # noqa: PLC0415 - see above
+    from cli.bench.benches import BENCHES  # noqa: PLC0415 - for Linux only
+    from cli.bench.runner import run_benches  # noqa: PLC0415 - for Linux only
 
     if unknown := set(names) - BENCHES.keys():
         raise click.UsageError(f"There is no bench {', '.join(sorted(unknown))}. There are: {', '.join(BENCHES)}.")

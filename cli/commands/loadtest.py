@@ -35,10 +35,10 @@ def command(
         raise click.UsageError("loadtest reads CPU and memory from /proc, which only Linux has.")
     try:
         # Only here: a package of the product has no load tests, and Locust is no dependency of it.
-        from loadtests.api import RefusedCall  # noqa: PLC0415 - see above
-        from loadtests.locust_process import LocustFailed  # noqa: PLC0415 - see above
-        from loadtests.profiles import MOST_EVENTS, MOST_RATE, PROFILES  # noqa: PLC0415 - see above
-        from loadtests.runner import Options, adjust, run_load_test  # noqa: PLC0415 - see above
+        from loadtests.api import RefusedCall  # noqa: PLC0415 - not in packages
+        from loadtests.locust_process import LocustFailed  # noqa: PLC0415 - not in packages
+        from loadtests.profiles import MOST_EVENTS, MOST_RATE, PROFILES  # noqa: PLC0415 - not in packages
+        from loadtests.runner import Options, adjust, run_load_test  # noqa: PLC0415 - not in packages
     except ModuleNotFoundError as error:
         raise click.UsageError(f"loadtest runs from a clone of the repository: {error}.") from None
     if name not in PROFILES:

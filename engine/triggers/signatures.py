@@ -156,7 +156,7 @@ def _digest(secret: str, signed: bytes, algorithm: str) -> bytes:
 
 def _matches(given: str, expected: Sequence[str]) -> bool:
     # Every secret is compared, so that the time tells nothing of which one matched.
-    return any([hmac.compare_digest(given.encode(), text.encode()) for text in expected])  # noqa: C419 - see above
+    return any([hmac.compare_digest(given.encode(), text.encode()) for text in expected])  # noqa: C419 - all are compared
 
 
 def _any_matches(given: Iterable[str], expected: Sequence[str]) -> bool:
