@@ -1,6 +1,7 @@
 """Servers and settings that tests share. Nothing has to be set up by hand: servers are started where none are named."""
 
 import asyncio
+import gc
 import os
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
@@ -32,6 +33,12 @@ _PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.
 hypothesis.settings.register_profile("default", _PATIENT, derandomize=True)
 hypothesis.settings.register_profile("full", _PATIENT, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of every search for cycles: one among thousands of tests takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def _in_a_thread(work: Callable[[], Result]) -> Result:

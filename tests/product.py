@@ -1,5 +1,6 @@
 """A whole product for end-to-end tests: real processes of `up`, in a data folder of their own."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -44,6 +45,16 @@ def in_time(measure: Callable[[], float], bound: float) -> None:
     while not measured or measured[-1] >= bound:
         assert len(measured) < TRIES, f"{measured}, never less than {bound}"
         measured.append(measure())
+
+
+async def idle_in_time(seconds: float, bound: float) -> None:
+    """Assert that this process uses less than `bound` of the processor in some `seconds` out of a few tries."""
+    used: list[float] = []
+    while not used or used[-1] >= bound:
+        assert len(used) < TRIES, f"{used} of {seconds} s each, never less than {bound}"
+        before = time.process_time()
+        await asyncio.sleep(seconds)
+        used.append(time.process_time() - before)
 
 
 def on_this_machine(seconds: float) -> float:

