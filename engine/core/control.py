@@ -10,7 +10,12 @@ import msgspec
 
 from engine.core.events import ErrorInfo, StepFailed, StepSucceeded, StepWaiting
 from engine.core.expressions import ExpressionError
-from engine.core.failures import describe_expression_error, evaluate_field
+from engine.core.failures import (
+    InvalidConfig,
+    describe_expression_error,
+    describe_invalid_config,
+    evaluate_field,
+)
 from engine.core.graph import Node
 
 LONGEST_DELAY = timedelta(days=3650)
@@ -27,10 +32,6 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class InvalidConfig(ValueError):
-    """A step's configuration is wrong once its expressions are filled in; the message is a plain sentence."""
-
-
 def decide_control_step(path: str, node: Node, scope: Scope, at: datetime) -> ControlEvent:
     """What becomes of a control step whose turn has come (all but `foreach` and `workflow`)."""
     try:
@@ -38,14 +39,12 @@ def decide_control_step(path: str, node: Node, scope: Scope, at: datetime) -> Co
     except ExpressionError as error:
         return StepFailed(at=at, step=path, error=describe_expression_error(error), reason="expression_error")
     except InvalidConfig as error:
-        return refuse_config(path, at, str(error))
+        return refuse_config(path, node, at, error)
 
 
-def refuse_config(path: str, at: datetime, message: str) -> StepFailed:
+def refuse_config(path: str, node: Node, at: datetime, error: InvalidConfig) -> StepFailed:
     """The failure of a step whose configuration cannot be used."""
-    return StepFailed(
-        at=at, step=path, error=ErrorInfo(code="invalid_config", message=message), reason="invalid_config"
-    )
+    return StepFailed(at=at, step=path, error=describe_invalid_config(error, node), reason="invalid_config")
 
 
 def succeed_within_limit(path: str, at: datetime, output: Any, reason: str) -> StepSucceeded | StepFailed:
@@ -62,7 +61,7 @@ def _decide_if(path: str, node: Node, scope: Scope, at: datetime) -> ControlEven
     assert node.condition is not None
     value = evaluate_field(node.condition, scope, "/condition")
     if not isinstance(value, bool):
-        raise InvalidConfig(f"the condition gave {name_type(value)}; it must give true or false")
+        raise InvalidConfig(f"the condition gave {name_type(value)}; it must give true or false", "/condition")
     port = "true" if value else "false"
     return StepSucceeded(at=at, step=path, output=value, port=port, reason=f"condition_{port}")
 
@@ -71,7 +70,9 @@ def _decide_switch(path: str, node: Node, scope: Scope, at: datetime) -> Control
     for name, case in node.cases:
         value = evaluate_field(case, scope, f"/cases/{name}")
         if not isinstance(value, bool):
-            raise InvalidConfig(f"the case '{name}' gave {name_type(value)}; it must give true or false")
+            raise InvalidConfig(
+                f"the case '{name}' gave {name_type(value)}; it must give true or false", f"/cases/{name}"
+            )
         if value:
             return StepSucceeded(at=at, step=path, output=name, port=name, reason="case_matched")
     return StepSucceeded(at=at, step=path, output="default", port="default", reason="no_case_matched")
@@ -85,10 +86,10 @@ def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> Contro
     config = node.config.render(scope)
     status = config.get("status", 200)
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:  # noqa: PLR2004 - final HTTP statuses
-        raise InvalidConfig(f"`status` is {show_value(status)}; it must be an HTTP status from 200 to 599")
+        raise InvalidConfig(f"`status` is {show_value(status)}; it must be an HTTP status from 200 to 599", "/status")
     headers = config.get("headers", {})
     if not isinstance(headers, dict):
-        raise InvalidConfig(f"`headers` is {name_type(headers)}; it must be an object")
+        raise InvalidConfig(f"`headers` is {name_type(headers)}; it must be an object", "/headers")
     texts = {name: _write_header(name, value) for name, value in headers.items() if value is not None}
     answer = {"status": status, "headers": texts, "body": config.get("body")}
     return succeed_within_limit(path, at, answer, "completed")
@@ -96,11 +97,12 @@ def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> Contro
 
 def _write_header(name: str, value: Any) -> str:
     """A header's value as it is sent: an expression may have given a number."""
+    place = "/headers/" + name.replace("~", "~0").replace("/", "~1")
     if isinstance(value, dict | list):
-        raise InvalidConfig(f"the header '{name}' is {name_type(value)}; it must be a text")
+        raise InvalidConfig(f"the header '{name}' is {name_type(value)}; it must be a text", place)
     text = value if isinstance(value, str) else _encoder.encode(value).decode()
     if fault := find_header_fault(name, text):
-        raise InvalidConfig(fault)
+        raise InvalidConfig(fault, place)
     return text
 
 
@@ -121,7 +123,10 @@ def _decide_delay(path: str, node: Node, scope: Scope, at: datetime) -> ControlE
     config = node.config.render(scope)
     due_at = _until(config["until"]) if "until" in config else at + _span("seconds", config["seconds"])
     if due_at > at + LONGEST_DELAY:
-        raise InvalidConfig(f"the delay ends later than {LONGEST_DELAY.days} days from now")
+        raise InvalidConfig(
+            f"the delay ends later than {LONGEST_DELAY.days} days from now",
+            "/until" if "until" in config else "/seconds",
+        )
     if due_at <= at:
         return StepSucceeded(at=at, step=path, output=None, reason="delay_elapsed")
     return StepWaiting(at=at, step=path, due_at=due_at, reason="delay")
@@ -131,7 +136,7 @@ def _decide_wait(path: str, node: Node, scope: Scope, at: datetime) -> ControlEv
     config = node.config.render(scope)
     name = config["signal"]
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_SIGNAL_NAME:
-        raise InvalidConfig(f"`signal` must be a text of 1 to {LONGEST_SIGNAL_NAME} characters")
+        raise InvalidConfig(f"`signal` must be a text of 1 to {LONGEST_SIGNAL_NAME} characters", "/signal")
     return StepWaiting(at=at, step=path, due_at=_timeout_at(config, at), reason="signal", signal=name)
 
 
@@ -141,7 +146,9 @@ def _decide_approval(path: str, node: Node, scope: Scope, at: datetime) -> Contr
     text = message if isinstance(message, str) else _encoder.encode(message).decode()
     if len(text) > LONGEST_MESSAGE:
         # Not cut: whoever decides must not miss what stands behind the cut.
-        raise InvalidConfig(f"`message` has {len(text):,} characters; it may have at most {LONGEST_MESSAGE:,}")
+        raise InvalidConfig(
+            f"`message` has {len(text):,} characters; it may have at most {LONGEST_MESSAGE:,}", "/message"
+        )
     return StepWaiting(at=at, step=path, due_at=_timeout_at(config, at), reason="approval", message=text)
 
 
@@ -165,7 +172,9 @@ def _timeout_at(config: Mapping[str, Any], at: datetime) -> datetime | None:
 
 def _span(field: str, seconds: Any) -> timedelta:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise InvalidConfig(f"`{field}` is {show_value(seconds)}; it must be a number of seconds, 0 or more")
+        raise InvalidConfig(
+            f"`{field}` is {show_value(seconds)}; it must be a number of seconds, 0 or more", f"/{field}"
+        )
     return timedelta(seconds=min(seconds, 2 * LONGEST_DELAY.total_seconds()))
 
 
@@ -176,7 +185,8 @@ def _until(text: Any) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise InvalidConfig(
-            f"`until` is {show_value(text)}; it must be a time with its offset, like 2027-01-31T09:00:00Z"
+            f"`until` is {show_value(text)}; it must be a time with its offset, like 2027-01-31T09:00:00Z",
+            "/until",
         )
     return moment.astimezone(UTC)
 

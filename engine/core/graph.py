@@ -76,6 +76,17 @@ class Node(Struct, frozen=True, kw_only=True):
     heard_ports: frozenset[str]
     body: Body | None
 
+    def expression_at(self, pointer: str) -> str | None:
+        """The expression that alone makes what stands at this pointer of `with`; None where no expression does."""
+        _, field, *rest = pointer.split("/")
+        if field == "condition" and self.condition is not None:
+            return self.condition.source
+        if field == "items" and self.body is not None:
+            return self.body.items.source
+        if field == "cases" and rest:
+            return next((case.source for name, case in self.cases if name == rest[0]), None)
+        return self.config.expression_at(pointer)
+
 
 class Concurrency(Struct, frozen=True, kw_only=True):
     """The compiled `settings.concurrency`."""

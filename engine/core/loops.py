@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.core.control import name_type
+from engine.core.control import name_type, show_value
 from engine.core.events import ErrorInfo
 from engine.core.expressions import ExpressionError
-from engine.core.failures import describe_expression_error, evaluate_field
+from engine.core.failures import InvalidConfig, describe_expression_error, evaluate_field
 from engine.core.graph import Node
 from engine.core.rounds import reset_frame
 from engine.core.state import Frame, Loop, State, StepRun, create_frame
@@ -28,17 +28,19 @@ class PreparedLoop(Struct, frozen=True, kw_only=True):
 
 
 def prepare_loop(frame: Frame, node: Node) -> PreparedLoop:
-    """Evaluate the items and settings of a `foreach`; raises ExpressionError, or ValueError with a plain sentence."""
+    """Evaluate the items and settings of a `foreach`; raises ExpressionError or InvalidConfig."""
     assert node.body is not None
     items = evaluate_field(node.body.items, frame.scope, "/items")
     if not isinstance(items, list):
-        raise ValueError(f"`items` gave {name_type(items)}; it must give a list")  # noqa: TRY004 - the user's value
+        raise InvalidConfig(f"`items` gave {name_type(items)}; it must give a list", "/items")
     if len(items) > MAX_ITEMS:
-        raise ValueError(f"`items` gave {len(items):,} items; a `foreach` takes at most {MAX_ITEMS:,}")
+        raise InvalidConfig(f"`items` gave {len(items):,} items; a `foreach` takes at most {MAX_ITEMS:,}", "/items")
     config = node.config.render(frame.scope)
     concurrency = config.get("concurrency", MAX_ITEMS)
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise ValueError("`concurrency` must be a whole number, 1 or more")
+        raise InvalidConfig(
+            f"`concurrency` is {show_value(concurrency)}; it must be a whole number, 1 or more", "/concurrency"
+        )
     return PreparedLoop(
         items=items, concurrency=concurrency, continues=config.get("on_item_error", "fail") == "continue"
     )
@@ -56,7 +58,7 @@ def start_loop(state: State, frame: Frame, node: Node, count: int) -> None:
     if prepared is None and not is_past:
         try:
             prepared = prepare_loop(frame, node)
-        except (ExpressionError, ValueError):
+        except (ExpressionError, InvalidConfig):
             # Read without its large outputs, which only somebody does who wants to look at the steps.
             prepared = None
     state.prepared = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.core.control import decide_control_step, refuse_config, succeed_within_limit
+from engine.core.control import decide_control_step, name_type, refuse_config, succeed_within_limit
 from engine.core.decisions import StartChild
 from engine.core.ending import cancel_frame, end_run
 from engine.core.events import (
@@ -17,7 +17,7 @@ from engine.core.events import (
     StepSucceeded,
 )
 from engine.core.expressions import ExpressionError
-from engine.core.failures import describe_expression_error
+from engine.core.failures import InvalidConfig, describe_expression_error
 from engine.core.graph import ERROR_PORT, Node
 from engine.core.loops import prepare_loop
 from engine.core.performing import start_step
@@ -164,8 +164,8 @@ def _start_loop(turn: Turn, frame: Frame, node: Node) -> None:
             info = describe_expression_error(error)
             turn.record_step(frame, node, StepFailed(at=turn.at, step=path, error=info, reason="expression_error"))
             return
-        except ValueError as error:
-            turn.record_step(frame, node, refuse_config(path, turn.at, str(error)))
+        except InvalidConfig as error:
+            turn.record_step(frame, node, refuse_config(path, node, turn.at, error))
             return
         count = len(prepared.items)
     else:
@@ -186,7 +186,9 @@ def _start_child(turn: Turn, frame: Frame, node: Node) -> None:
         turn.record_step(frame, node, StepFailed(at=turn.at, step=path, error=info, reason="expression_error"))
         return
     if not isinstance(config["workflow_id"], str):
-        turn.record_step(frame, node, refuse_config(path, turn.at, "`workflow_id` must be a text"))
+        message = f"`workflow_id` gave {name_type(config['workflow_id'])}; it must be a text"
+        refused = refuse_config(path, node, turn.at, InvalidConfig(message, "/workflow_id"))
+        turn.record_step(frame, node, refused)
         return
     # Not journalled: until the run is known to exist, the step begins anew after a crash, and finds it there.
     frame.steps[node.index].status = StepStatus.RUNNING

@@ -37,6 +37,20 @@ class Template:
         """The names of the scope that it reads."""
         return frozenset(reference[0] for reference in self.references)
 
+    def expression_at(self, pointer: str) -> str | None:
+        """The text of the expression that stands alone at this pointer; None where there is none, or more beside it."""
+        value = self._value
+        for token in pointer.split("/")[1:]:
+            key = token.replace("~1", "/").replace("~0", "~")
+            try:
+                value = value[int(key) if isinstance(value, list) else key]
+            except (LookupError, TypeError, ValueError):
+                return None
+        text = value.strip() if isinstance(value, str) else ""
+        if not text.startswith(_OPENING) or find_template_end(text, len(_OPENING)) != len(text) - len(_CLOSING):
+            return None
+        return text[len(_OPENING) : -len(_CLOSING)].strip()
+
     def render(self, scope: Mapping[str, Any], *, fuel: Fuel | None = None, null_safe: bool = False) -> Any:
         """The value with every expression filled in; its constant parts are the same objects every time.
 
