@@ -99,7 +99,7 @@ def gather_mail(run: ClaimedRun, end: RunEnd | None, event: bytes, cancelled: Se
 def describe_child_end(step: str | None, run_id: UUID, status: str, event: bytes) -> dict[str, Any]:
     """What a parent hears of its child's end, whose JSON is `event`; only its reference, where the output is large."""
     raw = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
-    kept: dict[str, Any] = {key: raw[key] for key in ("output", "output_ref", "error") if key in raw}
+    kept: dict[str, Any] = {key: raw[key] for key in ("output", "output_ref", "error", "reason") if key in raw}
     return {"step": step, "run_id": run_id, "status": status, **kept}
 
 

@@ -44,6 +44,7 @@ class _Child(Struct, frozen=True, kw_only=True):
     output: Any = None
     output_ref: PayloadRef | None = None
     error: ErrorInfo | None = None
+    reason: str | None = None
 
 
 _KINDS: dict[str, type[Struct]] = {"cancel": _Cancel, "signal": _Signal, "approval": _Approval, "child": _Child}
@@ -78,8 +79,10 @@ async def _read_child(child: _Child, at: datetime, read_payload: ReadPayload) ->
         if child.output_ref is not None:
             output = await read_payload(child.run_id, child.output_ref.ref)
         return ChildEnded(at=at, step=child.step, run_id=run_id, output=output)
-    said = f": {child.error.message}" if child.error is not None else ""
+    said = f": {child.error.message}" if child.error is not None else _SAY_WHY.get(child.reason or "", "")
     details: dict[str, Any] = {"run_id": run_id, "status": child.status.value}
+    if child.reason is not None:
+        details["reason"] = child.reason
     if child.error is not None:
         details["error"] = msgspec.to_builtins(child.error)
     # Said by its own name: nothing is wrong with what the run does, but with having started it from here.
@@ -91,5 +94,20 @@ async def _read_child(child: _Child, at: datetime, read_payload: ReadPayload) ->
     )
     return ChildEnded(at=at, step=child.step, run_id=run_id, error=error)
 
+
+# Of a cancelled run, which has no error of its own.
+_SAY_WHY = {
+    "requested": ": somebody cancelled it",
+    "concurrency_dropped": (
+        " with the reason `concurrency_dropped`: every slot of its concurrency key was taken, and its workflow has "
+        "`when_full: drop`; let runs wait there with `when_full: queue`, raise `settings.concurrency.limit`, or handle "
+        "this with a step after this one's `error` port"
+    ),
+    "concurrency_replaced": (
+        " with the reason `concurrency_replaced`: a newer run of its concurrency key took its slot, and its workflow "
+        "has `when_full: cancel_running`; let runs wait there with `when_full: queue`, raise `settings.concurrency.limit`, "
+        "or handle this with a step after this one's `error` port"
+    ),
+}
 
 _SAY = {RunStatus.FAILED: "failed", RunStatus.CANCELLED: "was cancelled", RunStatus.TIMED_OUT: "timed out"}

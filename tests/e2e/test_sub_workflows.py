@@ -123,6 +123,31 @@ def test_a_run_that_does_not_succeed_fails_the_step(
     assert said in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("when_full", "reason"), [("drop", "concurrency_dropped"), ("cancel_running", "concurrency_replaced")]
+)
+def test_a_run_that_a_rule_of_concurrency_ends_fails_the_step_with_that_rule_and_what_to_do(
+    client: Client, publish_workflow: Publish, when_full: str, reason: str
+) -> None:
+    rule = {"key": "one", "limit": 1, "when_full": when_full}
+    single = publish_workflow(define(of_type("wait", "hold", {"signal": "go"}), settings={"concurrency": rule}))
+    caller = publish_workflow(define(call("sub", single.id)))
+    if when_full == "drop":
+        client.wait_for_status(client.start(single.id), "waiting")
+        run_id = client.start(caller.id)
+    else:
+        run_id = client.start(caller.id)
+        client.wait_for_status(wait_for_child(client, run_id), "waiting")
+        client.start(single.id)
+    run = client.wait_for_end(run_id)
+    error = step_of(run, "sub")["error"]
+    assert (run["status"], error["code"]) == ("failed", "child_failed")
+    assert (error["details"]["status"], error["details"]["reason"]) == ("cancelled", reason)
+    for words in (reason, f"when_full: {when_full}", "`when_full: queue`", "`settings.concurrency.limit`", "`error`"):
+        assert words in error["message"]
+    assert run["error"]["message"] == error["message"]
+
+
 def test_while_its_run_goes_on_the_step_waits_and_so_does_the_run(
     client: Client, publish_workflow: Publish, target: Target
 ) -> None:
