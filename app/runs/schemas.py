@@ -50,6 +50,7 @@ class AttemptView(Struct, kw_only=True):
     started_at: datetime | None
     finished_at: datetime | None
     queued_ms: int
+    limited_ms: int = 0
 
 
 class ItemCounts(Struct, kw_only=True):

@@ -192,5 +192,6 @@ def _add_attempt(
             started_at=event.started_at,
             finished_at=event.at,
             queued_ms=event.queued_ms,
+            limited_ms=event.limited_ms or 0,
         )
     )

@@ -2,9 +2,9 @@
 
 A run is at every moment in one part alone. It is `queued` until a worker starts it, or `limited` once it is held for
 want of a concurrency slot; `waiting` from `run.waiting` to `run.resumed`; `ended` between an end and the retry that
-undid it. While it goes on it is `running` as long as any attempt runs, else `limited` while limits of the worker hold
-every attempt back, else `backing_off` while steps wait for their next attempt. What is left, the engine's own work
-between steps, is `running`.
+undid it. While it goes on it is `running` as long as any attempt runs, else `limited` while a limit of the worker holds
+an attempt back, else `backing_off` while steps wait for their next attempt. What is left, the engine's own work between
+steps and the time until a worker gets round to an attempt, is `running`; of a step, the latter is `queued`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,13 +47,17 @@ class TimeSpent(Struct, frozen=True, kw_only=True):
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """What accounting needs of a step's event. `has_items`: a `foreach` starts."""
+    """What accounting needs of a step's event. `has_items`: a `foreach` starts.
+
+    Of the `queued_ms` before an attempt, limits of the worker held it for the last `limited_ms`.
+    """
 
     kind: str
     step: str
     at: datetime
     started_at: datetime | None = None
     queued_ms: int = 0
+    limited_ms: int = 0
     retry_at: datetime | None = None
     has_items: bool = False
 
@@ -94,6 +98,7 @@ def take_timing(event: StepEvent) -> Timing:
         at=event.at,
         started_at=getattr(event, "started_at", None),
         queued_ms=getattr(event, "queued_ms", 0),
+        limited_ms=getattr(event, "limited_ms", 0) or 0,
         retry_at=getattr(event, "retry_at", None),
         has_items=getattr(event, "items", None) is not None,
     )
@@ -113,7 +118,8 @@ def account_run(events: Sequence[RunEvent], timings: Iterable[Timing], *, until:
 def account_step(timings: Sequence[Timing], *, until: datetime) -> TimeSpent | None:
     """Split the time from a step's beginning to its end, or to `until` where it goes on; None where none is known.
 
-    `queued` is what passes between the time of a retry and the attempt; `ended` lies between the rounds of a run.
+    `queued` is what passes before an attempt for want of a worker that gets round to it, and between the time of a
+    retry and the attempt; `ended` lies between the rounds of a run.
     """
     if not timings:
         return None
@@ -176,13 +182,13 @@ def _split_attempts(timings: Sequence[Timing], end: datetime) -> Iterator[_Span]
         started_at = timing.started_at
         if timing.has_items:
             yield timing.at, until, _Layer.ITEMS
-        elif timing.kind == "step.started" and started_at is None:
-            yield timing.at - timing.queued_ms * _MILLISECOND, until, _Layer.HELD_BACK
+        elif timing.kind == "step.started" and started_at is None and timing.limited_ms:
+            yield timing.at - timing.limited_ms * _MILLISECOND, until, _Layer.HELD_BACK
         elif timing.kind == "step.waiting":
             yield timing.at, until, _Layer.STEP_WAITING
         if started_at is not None and not timing.has_items:
             yield started_at, until if timing.kind == "step.started" else timing.at, _Layer.ATTEMPT
-            yield started_at - timing.queued_ms * _MILLISECOND, started_at, _Layer.HELD_BACK
+            yield started_at - timing.limited_ms * _MILLISECOND, started_at, _Layer.HELD_BACK
         if timing.retry_at is not None:
             yield timing.at, min(timing.retry_at, until), _Layer.BACKING_OFF
         if timing.kind in _STEP_ENDS and following is not None:

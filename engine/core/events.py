@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeGuard, Union
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class ErrorInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -147,8 +147,8 @@ class RunTimedOut(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.
 class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.started"):
     """An attempt takes over a second: short ones are journalled by their end alone.
 
-    Without `started_at` it is held back by a limit of its worker, for `queued_ms` so far. A `foreach` makes no attempt
-    (0); it starts with this many `items`.
+    Without `started_at` it is held back, for `queued_ms` so far. A `foreach` makes no attempt (0); it starts with this
+    many `items`. Here and below, `limited_ms` of `queued_ms` a limit of its worker held the attempt, if one did.
     """
 
     at: datetime
@@ -158,6 +158,7 @@ class StepStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="step
     reason: str
     items: int | None = None
     queued_ms: int = 0
+    limited_ms: int | UnsetType = UNSET
 
 
 class StepWaiting(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="step.waiting"):
@@ -182,6 +183,7 @@ class StepRetrying(Struct, frozen=True, kw_only=True, tag_field="type", tag="ste
     retry_at: datetime
     started_at: datetime
     queued_ms: int
+    limited_ms: int | UnsetType = UNSET
     reason: str
 
 
@@ -198,6 +200,7 @@ class StepSucceeded(Struct, frozen=True, kw_only=True, tag_field="type", tag="st
     port: str | None = None
     started_at: datetime | None = None
     queued_ms: int = 0
+    limited_ms: int | UnsetType = UNSET
     reason: str = "completed"
     output_ref: PayloadRef | None = None
 
@@ -211,6 +214,7 @@ class StepFailed(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.
     attempt: int = 0
     started_at: datetime | None = None
     queued_ms: int = 0
+    limited_ms: int | UnsetType = UNSET
     reason: str
 
 
@@ -295,6 +299,7 @@ class _CopiedSuccess(Struct, frozen=True, kw_only=True, tag_field="type", tag="s
     port: str | None = None
     started_at: datetime | None = None
     queued_ms: int = 0
+    limited_ms: int | UnsetType = UNSET
     reason: str = "completed"
     output_ref: PayloadRef | None = None
 

@@ -37,7 +37,7 @@ class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):
 class AttemptOngoing(Struct, frozen=True, kw_only=True, tag=True):
     """An attempt goes on, or is held back (no `started_at`), for so long that readers shall see it in the journal.
 
-    `queued_ms`: from being decided to being started, or so far.
+    `queued_ms`: from being decided to being started, or so far; `limited_ms` of these a limit of the worker held it.
     """
 
     at: datetime
@@ -45,10 +45,11 @@ class AttemptOngoing(Struct, frozen=True, kw_only=True, tag=True):
     attempt: int
     started_at: datetime | None
     queued_ms: int = 0
+    limited_ms: int = 0
 
 
 class AttemptSucceeded(Struct, frozen=True, kw_only=True, tag=True):
-    """An attempt ended well. `queued_ms`: from being decided to being started."""
+    """An attempt ended well. `queued_ms`, `limited_ms`: as in `AttemptOngoing`."""
 
     at: datetime
     step: str
@@ -56,6 +57,7 @@ class AttemptSucceeded(Struct, frozen=True, kw_only=True, tag=True):
     output: Any
     started_at: datetime
     queued_ms: int = 0
+    limited_ms: int = 0
 
 
 class AttemptFailed(Struct, frozen=True, kw_only=True, tag=True):
@@ -67,6 +69,7 @@ class AttemptFailed(Struct, frozen=True, kw_only=True, tag=True):
     error: ErrorInfo
     started_at: datetime
     queued_ms: int = 0
+    limited_ms: int = 0
     cause: str = ""
     is_retryable: bool = False
     retry_after_seconds: float | None = None

@@ -2,6 +2,8 @@
 
 from typing import Any, assert_never
 
+from msgspec import UNSET
+
 from engine.core.decisions import StartAttempt
 from engine.core.events import StepFailed, StepRetrying, StepStarted, StepSucceeded
 from engine.core.expressions import ExpressionError
@@ -56,11 +58,12 @@ def observe_attempt(turn: Turn, observation: AttemptOngoing | AttemptSucceeded |
                 output=observation.output,
                 started_at=observation.started_at,
                 queued_ms=observation.queued_ms,
+                limited_ms=observation.limited_ms or UNSET,
             )
             turn.record_step(frame, node, event)
         case AttemptFailed():
             turn.record_step(frame, node, _fail_attempt(turn, node, observation, step.base))
-        case AttemptOngoing(started_at=started_at, queued_ms=queued_ms):
+        case AttemptOngoing(started_at=started_at):
             turn.record_step(
                 frame,
                 node,
@@ -70,7 +73,8 @@ def observe_attempt(turn: Turn, observation: AttemptOngoing | AttemptSucceeded |
                     attempt=observation.attempt,
                     started_at=started_at,
                     reason="long_running" if started_at else "held_back",
-                    queued_ms=queued_ms,
+                    queued_ms=observation.queued_ms,
+                    limited_ms=observation.limited_ms or UNSET,
                 ),
             )
         case _:
@@ -87,6 +91,7 @@ def _fail_attempt(turn: Turn, node: Node, failure: AttemptFailed, base: int) -> 
         "error": failure.error,
         "started_at": failure.started_at,
         "queued_ms": failure.queued_ms,
+        "limited_ms": failure.limited_ms or UNSET,
     }
     if retry_at is not None:
         return StepRetrying(**common, retry_at=retry_at, reason=failure.cause or "error")

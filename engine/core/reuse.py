@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from engine.core.definition import Definition, StepDefinition
 from engine.core.events import RunEvent, StepCancelled, StepFailed, StepSkipped, StepSucceeded
@@ -75,4 +76,6 @@ def _follow(graph: Graph, steps: AbstractSet[str]) -> set[str]:
 def _reuse(event: StepEnd, at: datetime) -> StepEnd:
     if isinstance(event, StepSkipped):
         return msgspec.structs.replace(event, at=at, reason="reused")
-    return msgspec.structs.replace(event, at=at, attempt=0, started_at=None, queued_ms=0, reason="reused")
+    return msgspec.structs.replace(
+        event, at=at, attempt=0, started_at=None, queued_ms=0, limited_ms=UNSET, reason="reused"
+    )

@@ -81,7 +81,7 @@ ORDER BY seq LIMIT $2
 # The last of each is the event's own: texts within it have their quotes escaped, and outputs stand before.
 _STARTED_AT = re.compile(rb'"started_at":(?:null|"([^"]+)")')
 _RETRY_AT = re.compile(rb'"retry_at":(?:null|"([^"]+)")')
-_QUEUED_MS = re.compile(rb'"queued_ms":(\d+)')
+_QUEUED_MS = re.compile(rb'"queued_ms":(\d+)(?:,"limited_ms":(\d+))?')
 _HAS_ITEMS = re.compile(rb'"items":\d')
 
 
@@ -162,13 +162,14 @@ async def read_timings(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID) 
 
 def _read_timing(row: asyncpg.Record) -> Timing:
     times = row["times"]
-    queued = _QUEUED_MS.findall(times)
+    queued_ms, limited_ms = (_QUEUED_MS.findall(times) or [(b"0", b"")])[-1]
     return Timing(
         kind=row["kind"],
         step=row["path"],
         at=row["at"],
         started_at=_last_time(_STARTED_AT, times),
-        queued_ms=int(queued[-1]) if queued else 0,
+        queued_ms=int(queued_ms),
+        limited_ms=int(limited_ms or 0),
         retry_at=_last_time(_RETRY_AT, times) if row["kind"] == "step.retrying" else None,
         has_items=row["kind"] == "step.started" and _HAS_ITEMS.search(times) is not None,
     )

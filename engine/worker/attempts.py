@@ -47,10 +47,12 @@ class LeaseHold(Protocol):
 
 
 class _Attempt(Struct, eq=False):
-    """An attempt that is being made, or waits for its slot; `started_at` is set once it has one."""
+    """An attempt that asked for its slots at `asked_at`, got them after `limited_ms`, and began at `started_at`."""
 
     driver: Driver
     start: StartAttempt
+    asked_at: datetime
+    limited_ms: int | None = None
     started_at: datetime | None = None
 
 
@@ -82,7 +84,7 @@ class AttemptRunner:
 
     async def perform(self, driver: Driver, start: StartAttempt) -> Observation:
         """Make one attempt. It never raises but for cancellation: every failure is an observation."""
-        attempt = _Attempt(driver, start)
+        attempt = _Attempt(driver, start, self._clock.now())
         workspace = driver.workspace
         self._ongoing.add(attempt, self._notify)
         target: str | None = None
@@ -92,22 +94,25 @@ class AttemptRunner:
             if not self._slots.take_now(workspace):
                 await self._slots.take(workspace)
             try:
+                started_at = self._clock.now()
+                attempt.limited_ms = _count_ms(attempt.asked_at, started_at)
                 if not self._lease.is_fresh:
                     await self._lease.hold()
-                attempt.started_at = started_at = self._clock.now()
+                    started_at = self._clock.now()
+                attempt.started_at = started_at
                 if driver.refused:
                     refused = driver.refused.pop((start.step, start.attempt), None)
                     if refused is not None:
-                        return _failed(start, started_at, refused, self._clock.now())
+                        return _failed(attempt, started_at, refused, self._clock.now())
                 self._on_start(driver, start)
                 self._in_flight += 1
                 began = perf_counter()
                 try:
                     parent = driver.traceparent
                     if parent is None or is_recorded(parent):
-                        return await self._record(driver, start, started_at, parent)
+                        return await self._record(attempt, started_at, parent)
                     with Span(parent):
-                        return await self._run_step(driver, start, started_at, parent)
+                        return await self._run_step(attempt, started_at, parent)
                 finally:
                     self._in_flight -= 1
                     _timer(start.type).observe(perf_counter() - began)
@@ -118,20 +123,17 @@ class AttemptRunner:
             if target is not None and self._targets is not None:
                 self._targets.give_back(target, workspace)
 
-    async def _record(
-        self, driver: Driver, start: StartAttempt, started_at: datetime, parent: str | None
-    ) -> Observation:
+    async def _record(self, attempt: _Attempt, started_at: datetime, parent: str | None) -> Observation:
         """Make the attempt within a span of its own."""
-        attributes = {"flowforge.run.id": driver.run_id, "flowforge.step.id": start.step}
-        with span(f"step {start.type}", parent=parent, attributes=attributes) as current:
-            observation = await self._run_step(driver, start, started_at, current.traceparent)
+        attributes = {"flowforge.run.id": attempt.driver.run_id, "flowforge.step.id": attempt.start.step}
+        with span(f"step {attempt.start.type}", parent=parent, attributes=attributes) as current:
+            observation = await self._run_step(attempt, started_at, current.traceparent)
             if isinstance(observation, AttemptFailed):
                 current.fail(observation.error.message)
             return observation
 
-    async def _run_step(
-        self, driver: Driver, start: StartAttempt, started_at: datetime, traceparent: str
-    ) -> Observation:
+    async def _run_step(self, attempt: _Attempt, started_at: datetime, traceparent: str) -> Observation:
+        driver, start = attempt.driver, attempt.start
         context = StepContext(
             run_id=driver.run.id,
             step_id=start.step,
@@ -152,54 +154,62 @@ class AttemptRunner:
             if is_foreign(action.name):
                 output = make_plain(output)
         except StepFailure as failure:
-            return _failed_by(start, started_at, failure, self._clock.now())
+            return _failed_by(attempt, started_at, failure, self._clock.now())
         except TimeoutError:
             late = StepFailure("timeout", f"no result within {start.timeout:g} s", cause="timeout", retryable=True)
-            return _failed_by(start, started_at, late, self._clock.now())
+            return _failed_by(attempt, started_at, late, self._clock.now())
         except (Exception, SystemExit) as error:
             _log.exception("step_crashed", run_id=driver.run_id, step=start.step, type=start.type)
             info = ErrorInfo(code="step_crashed", message=f"the step type '{start.type}' broke: {error!r}")
-            return _failed(start, started_at, info, self._clock.now())
+            return _failed(attempt, started_at, info, self._clock.now())
         return AttemptSucceeded(
             at=self._clock.now(),
             step=start.step,
             attempt=start.attempt,
             output=output,
             started_at=started_at,
-            queued_ms=_queued_ms(start, started_at),
+            queued_ms=_count_ms(start.decided_at, started_at),
+            limited_ms=attempt.limited_ms or 0,
         )
 
     def _notify(self, attempt: _Attempt) -> None:
         start, started_at, now = attempt.start, attempt.started_at, self._clock.now()
+        limited_ms = attempt.limited_ms
+        if started_at is None:
+            # Nobody knows yet for how long; with its slots, it waits for nothing but the lease.
+            limited_ms = _count_ms(attempt.asked_at, now) if limited_ms is None else 0
         observation = AttemptOngoing(
             at=now,
             step=start.step,
             attempt=start.attempt,
             started_at=started_at,
-            queued_ms=_queued_ms(start, started_at or now),
+            queued_ms=_count_ms(start.decided_at, started_at or now),
+            limited_ms=limited_ms or 0,
         )
         self._on_ongoing(attempt.driver, observation)
 
 
-def _failed(start: StartAttempt, started_at: datetime, error: ErrorInfo, now: datetime) -> AttemptFailed:
+def _failed(attempt: _Attempt, started_at: datetime, error: ErrorInfo, now: datetime) -> AttemptFailed:
     return AttemptFailed(
         at=now,
-        step=start.step,
-        attempt=start.attempt,
+        step=attempt.start.step,
+        attempt=attempt.start.attempt,
         error=error,
         started_at=started_at,
-        queued_ms=_queued_ms(start, started_at),
+        queued_ms=_count_ms(attempt.start.decided_at, started_at),
+        limited_ms=attempt.limited_ms or 0,
     )
 
 
-def _failed_by(start: StartAttempt, started_at: datetime, failure: StepFailure, now: datetime) -> AttemptFailed:
+def _failed_by(attempt: _Attempt, started_at: datetime, failure: StepFailure, now: datetime) -> AttemptFailed:
     return AttemptFailed(
         at=now,
-        step=start.step,
-        attempt=start.attempt,
+        step=attempt.start.step,
+        attempt=attempt.start.attempt,
         error=ErrorInfo(code=failure.code, message=failure.message, status=failure.status, details=failure.details),
         started_at=started_at,
-        queued_ms=_queued_ms(start, started_at),
+        queued_ms=_count_ms(attempt.start.decided_at, started_at),
+        limited_ms=attempt.limited_ms or 0,
         cause=failure.cause or "",
         is_retryable=failure.retryable,
         retry_after_seconds=failure.retry_after,
@@ -212,5 +222,5 @@ def _timer(step_type: str) -> Spread:
     return metrics.STEP_SECONDS.labels(step_type)
 
 
-def _queued_ms(start: StartAttempt, started_at: datetime) -> int:
-    return max(int((started_at - start.decided_at).total_seconds() * 1000), 0)
+def _count_ms(since: datetime, until: datetime) -> int:
+    return max(int((until - since).total_seconds() * 1000), 0)

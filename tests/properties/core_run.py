@@ -238,7 +238,12 @@ class CoreRun:
         started_at = self.random.choice([None, self.now])
         queued_ms = (self.now - start.decided_at) // timedelta(milliseconds=1)
         ongoing = AttemptOngoing(
-            at=self.now, step=start.step, attempt=start.attempt, started_at=started_at, queued_ms=queued_ms
+            at=self.now,
+            step=start.step,
+            attempt=start.attempt,
+            started_at=started_at,
+            queued_ms=queued_ms,
+            limited_ms=self.random.choice([0, queued_ms // 2, queued_ms]),
         )
         self.feed(ongoing)
 

@@ -52,7 +52,8 @@ def _stretch(event: Any, passed: timedelta, random: Random, *, is_skewed: bool) 
         most = 5000 if is_skewed else 900
         changes["started_at"] = at - timedelta(milliseconds=random.randrange(-most if is_skewed else 0, most))
         if hasattr(event, "queued_ms"):
-            changes["queued_ms"] = random.randrange(most)
+            changes["queued_ms"] = queued_ms = random.randrange(most)
+            changes["limited_ms"] = random.choice([msgspec.UNSET, queued_ms // 3, queued_ms])
     return msgspec.structs.replace(event, **changes)
 
 
@@ -123,7 +124,7 @@ def judge(own: Sequence[Any], timings: Sequence[Timing], begin: datetime, until:
         marks.add(event.at)
     for timing in timings:
         started_at = timing.started_at or timing.at
-        marks |= {timing.at, started_at, started_at - timedelta(milliseconds=timing.queued_ms)}
+        marks |= {timing.at, started_at, started_at - timedelta(milliseconds=timing.limited_ms)}
         marks |= {timing.retry_at} if timing.retry_at else set()
     spent = dict.fromkeys(PARTS, 0)
     ordered = sorted(mark for mark in marks if begin <= mark <= end)
@@ -165,9 +166,9 @@ def _work(timings: Sequence[Timing], moment: datetime, end: datetime) -> str:
             attempt_end = following if timing.kind == "step.started" else timing.at
             if timing.started_at <= moment < attempt_end:
                 found.add("running_ms")
-            if timing.started_at - timedelta(milliseconds=timing.queued_ms) <= moment < timing.started_at:
+            if timing.started_at - timedelta(milliseconds=timing.limited_ms) <= moment < timing.started_at:
                 found.add("limited_ms")
-        elif timing.kind == "step.started" and timing.at <= moment < following:
+        elif timing.kind == "step.started" and timing.limited_ms and timing.at <= moment < following:
             found.add("limited_ms")
         if timing.retry_at is not None and timing.at <= moment < min(timing.retry_at, following):
             found.add("backing_off_ms")

@@ -231,7 +231,7 @@ async def test_time_is_split_and_adds_up_over_rounds(histories: Histories) -> No
         RunFailed(at=at(10), error=error, reason="step_failed"),
         RunRetried(at=at(20), attempt=2),
         started(22),
-        succeeded("fetch", 25, begin=24, attempt=3, queued_ms=1500),
+        succeeded("fetch", 25, begin=24, attempt=3, queued_ms=1500, limited_ms=1000),
         StepWaiting(at=at(25), step="pause", due_at=at(34), reason="delay"),
         RunWaiting(at=at(25), wake_at=at(34), reason="delay"),
     ]
@@ -244,8 +244,9 @@ async def test_time_is_split_and_adds_up_over_rounds(histories: Histories) -> No
     run = await histories.read(f"/v1/runs/{await histories.keep(definition, ended, status='succeeded', attempt=2)}")
     assert parts_of(run["time"]) == {
         "queued_ms": 1000 + 2000,
-        "limited_ms": 2000 + 1500,
-        "running_ms": 2000 + 1000 + 500 + 1000,
+        "limited_ms": 2000 + 1000,
+        # A worker that does not get round to it at once is no limit.
+        "running_ms": 2000 + 1000 + 500 + 500 + 1000,
         "backing_off_ms": 4000,
         "waiting_ms": 9000,
         "ended_ms": 10_000,
@@ -254,11 +255,14 @@ async def test_time_is_split_and_adds_up_over_rounds(histories: Histories) -> No
     assert parts_of(fetch["time"]) == {
         "running_ms": 2000 + 1000,
         "backing_off_ms": 4000,
-        "queued_ms": 1000,
+        "queued_ms": 1000 + 500,
         "ended_ms": 12_500,
-        "limited_ms": 1500,
+        "limited_ms": 1000,
     }
-    assert [attempt["number"] for attempt in fetch["attempts"]] == [1, 3]
+    assert [(each["number"], each["queued_ms"], each["limited_ms"]) for each in fetch["attempts"]] == [
+        (1, 0, 0),
+        (3, 1500, 1000),
+    ]
     assert fetch["status"] == "succeeded"
     assert fetch["error"] is None
     assert parts_of(pause["time"])["waiting_ms"] == 9000
@@ -323,7 +327,7 @@ async def test_time_of_iterations_counts_for_the_run(histories: Histories) -> No
         items("each", 2, 1),
         retrying("each[0].get", 2, 8, begin=1),
         # Its times stand behind an output that is too long to be read for them.
-        succeeded("each[1].get", 4, begin=3, queued_ms=1000, output='"started_at":"' * 2000),
+        succeeded("each[1].get", 4, begin=3, queued_ms=1000, limited_ms=1000, output='"started_at":"' * 2000),
         succeeded("each[0].get", 9, begin=8, attempt=2),
         succeeded("each", 9, output=[], reason="items_done"),
         RunSucceeded(at=at(9), output=None, reason="completed"),
@@ -375,9 +379,12 @@ async def test_of_many_children_of_a_loop_the_first_thousand_are_told(histories:
 
 
 async def test_what_is_held_back_has_been_so_since_its_turn_came(histories: Histories) -> None:
-    held = StepStarted(at=at(4), step="a", attempt=1, started_at=None, reason="held_back", queued_ms=1500)
-    long = StepStarted(at=at(9), step="a", attempt=1, started_at=at(8), reason="long_running", queued_ms=5500)
-    end = succeeded("a", 10, begin=8, queued_ms=5500)
+    held = StepStarted(
+        at=at(4), step="a", attempt=1, started_at=None, reason="held_back", queued_ms=1500, limited_ms=1500
+    )
+    times = {"queued_ms": 5500, "limited_ms": 5500}
+    long = StepStarted(at=at(9), step="a", attempt=1, started_at=at(8), reason="long_running", **times)
+    end = succeeded("a", 10, begin=8, **times)
     run_ids = [
         await histories.keep({"steps": [http("a")]}, [queued(), started(), *events])
         for events in ([held], [held, long], [held, long, end], [end])
@@ -387,3 +394,15 @@ async def test_what_is_held_back_has_been_so_since_its_turn_came(histories: Hist
     assert (goes_on["total_ms"], goes_on["limited_ms"]) == (1500, 1500)
     assert (runs["limited_ms"], runs["running_ms"], runs["total_ms"]) == (5500, 1000, 6500)
     assert [(time["limited_ms"], time["running_ms"], time["total_ms"]) for time in ended] == [(5500, 2000, 7500)] * 2
+
+
+async def test_what_waits_for_its_worker_alone_is_queued(histories: Histories) -> None:
+    waiting = StepStarted(at=at(4), step="a", attempt=1, started_at=None, reason="held_back", queued_ms=1500)
+    end = succeeded("a", 10, begin=8, queued_ms=5500)
+    run_ids = [
+        await histories.keep({"steps": [http("a")]}, [queued(), started(), *events])
+        for events in ([waiting], [waiting, end], [end])
+    ]
+    goes_on, *ended = [(await histories.read(f"/v1/runs/{run_id}"))["steps"][0]["time"] for run_id in run_ids]
+    assert (goes_on["total_ms"], goes_on["queued_ms"]) == (1500, 1500)
+    assert [(time["queued_ms"], time["running_ms"], time["total_ms"]) for time in ended] == [(5500, 2000, 7500)] * 2
