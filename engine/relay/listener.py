@@ -4,14 +4,15 @@ Because all three end with it, a relay that has lost its lock can neither delete
 """
 
 import asyncio
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import asyncpg
 
 from engine.infra.bell import CHANNEL
 from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
-from engine.store.outbox import try_lead
+from engine.store.leadership import try_lead
+from engine.store.outbox import RELAY_LOCK
 
 # A statement that takes longer counts as a lost connection.
 ANSWER_SECONDS = 5.0
@@ -29,6 +30,10 @@ _SILENCE = {
 class Session:
     """A session of PostgreSQL with an alarm that rings for a NOTIFY and for the session's end."""
 
+    # Of the duty that it is for: what the one who leads holds, and where it is called.
+    lock: ClassVar[int] = RELAY_LOCK
+    channel: ClassVar[str] = CHANNEL
+
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.alarm = asyncio.Event()
@@ -42,10 +47,10 @@ class Session:
 
     async def try_lead(self) -> bool:
         """Take the lock if it is free, and then hear the bell."""
-        if not await try_lead(self.connection, ANSWER_SECONDS):
+        if not await try_lead(self.connection, self.lock, ANSWER_SECONDS):
             return False
         async with asyncio.timeout(ANSWER_SECONDS):
-            await self.connection.add_listener(CHANNEL, self._on_bell)
+            await self.connection.add_listener(self.channel, self._on_bell)
         return True
 
     async def rest(self, seconds: float) -> bool:

@@ -12,18 +12,17 @@ import structlog
 from redis.asyncio import Redis
 
 from engine.infra.backoff import Backoff
-from engine.infra.database import DATABASE_ERRORS
 from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
 from engine.relay.events import EventMatcher, Hit, count_fitting
+from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
 from engine.store.outbox import OutboxRow, find_newest, has_rows, measure, take
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
-STANDBY_SECONDS = 0.5
 # Between batches that the bell asks for: many runs then share one job.
 LINGER_SECONDS = 0.005
 _MEASURE_SECONDS = 5.0
@@ -39,65 +38,39 @@ class RedisUnavailable(Exception):
     """Redis did not take a batch; its rows stay in the outbox."""
 
 
-class Relay:
+class Relay(Leader[Session]):
     """Publishes the outbox until stopped, whatever happens to PostgreSQL and Redis."""
 
+    duty = "relay"
+    session_type = Session
+
     def __init__(self, settings: Settings, redis: Redis) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._publisher = Publisher(redis)
         self._events = EventMatcher()
-        self._is_stopping = False
-        self._session: Session | None = None
-        self._pause = asyncio.Event()
         self._measured_at = 0.0
         self._rung_ahead: dict[UUID, None] = {}
 
-    def stop(self) -> None:
-        """Finish the batch in hand, give the lock up, and let `run` return."""
-        self._is_stopping = True
-        self._pause.set()
-        if self._session is not None:
-            self._session.alarm.set()
-
-    async def run(self) -> None:
-        """Lead, or stand by until the one who leads is gone."""
-        backoff = Backoff(0.1, 1.0)
-        while not self._is_stopping:
-            try:
-                self._session = await Session.open(self._settings)
-                await self._serve(self._session, backoff)
-            except DATABASE_ERRORS as error:
-                RELAY_FAILURES.labels("postgres").inc()
-                seconds = backoff.pause()
-                _log.warning("database_unavailable", error=repr(error), retry_in_seconds=round(seconds, 2))
-                await self._sleep(seconds)
-            except Exception:
-                # A fault of ours: its rows stay, and the relay stays for the others' sake.
-                RELAY_FAILURES.labels("relay").inc()
-                _log.exception("relay_failed")
-                await self._sleep(backoff.pause())
-            finally:
-                RELAY_LEADS.set(0)
-                if self._session is not None:
-                    await self._session.close()
-                    self._session = None
-
-    async def _serve(self, session: Session, backoff: Backoff) -> None:
-        while not await session.try_lead():
-            await session.rest(STANDBY_SECONDS)
-            if self._is_stopping:
-                return
-        backoff.reset()
+    def on_lead(self) -> None:
+        """The database may be another one than before."""
+        self.backoff.reset()
         self._events.forget()
         RELAY_LEADS.set(1)
-        _log.info("relay_leads")
-        await self._lead(session)
 
-    async def _lead(self, session: Session) -> None:
+    def on_leave(self) -> None:
+        """Whatever it was that ended the session."""
+        RELAY_LEADS.set(0)
+
+    def on_failure(self, of: str) -> None:
+        """Count it."""
+        RELAY_FAILURES.labels(of).inc()
+
+    async def lead(self, session: Session) -> None:
+        """Publish batch after batch."""
         loop = asyncio.get_running_loop()
         redis_backoff = Backoff(0.1, 2.0)
         must_take = True
-        while not self._is_stopping:
+        while not self.is_stopping:
             began = loop.time()
             try:
                 count = await self._publish_batch(session) if must_take else 0
@@ -106,14 +79,14 @@ class Relay:
                 seconds = redis_backoff.pause()
                 _log.warning("redis_unavailable", error=str(error), retry_in_seconds=round(seconds, 2))
                 await self._measure(session, is_empty=False)
-                await self._sleep(seconds)
+                await self.sleep(seconds)
                 continue
             await self._measure(session, is_empty=count < BATCH_ROWS)
             if count == BATCH_ROWS:
                 await self._ring_ahead(session)
                 continue
             if await session.rest(POLL_SECONDS):
-                await self._sleep(began + LINGER_SECONDS - loop.time())
+                await self.sleep(began + LINGER_SECONDS - loop.time())
                 must_take = True
             else:
                 must_take = await has_rows(session.connection, ANSWER_SECONDS)
@@ -178,13 +151,3 @@ class Relay:
         count, oldest = await measure(session.connection, ANSWER_SECONDS)
         OUTBOX_ROWS.set(count)
         OUTBOX_OLDEST_SECONDS.set(oldest)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep, but not past `stop`."""
-        if seconds <= 0:
-            return
-        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
-        await self._pause.wait()
-        timer.cancel()
-        if not self._is_stopping:
-            self._pause.clear()

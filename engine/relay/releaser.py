@@ -17,12 +17,10 @@ from msgspec import Struct
 
 from engine.core.queueing import announce_queued, make_queued_event
 from engine.infra import metrics
-from engine.infra.backoff import Backoff
 from engine.infra.bell import HELD_CHANNEL
-from engine.infra.database import DATABASE_ERRORS
 from engine.infra.ids import moment_of, new_id
-from engine.infra.settings import Settings
 from engine.infra.telemetry import new_traceparent
+from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.store import held
 from engine.store.held import GroupMove, HeldEvent, HeldGroup
@@ -47,7 +45,6 @@ MOST_DISCARDED = 2000
 # Of one group.
 MOST_BYTES = 4 * 1024 * 1024
 LOOK_SECONDS = 1.0
-STANDBY_SECONDS = 0.5
 LOCKED_SECONDS = 0.02
 BATCH_SECONDS = 30.0
 EVENT_SECONDS = 0.001
@@ -77,72 +74,26 @@ class _Release(Struct, kw_only=True):
 class ReleaserSession(Session):
     """A session that holds the releaser's lock and hears of held events."""
 
-    async def try_lead(self) -> bool:
-        """Take the lock if it is free, and then hear the bell."""
-        if not await held.try_releasing(self.connection, ANSWER_SECONDS):
-            return False
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await self.connection.add_listener(HELD_CHANNEL, self._on_bell)
-        return True
+    lock = held.RELEASER_LOCK
+    channel = HELD_CHANNEL
 
 
-class Releaser:
+class Releaser(Leader[ReleaserSession]):
     """Releases until stopped, whatever happens to PostgreSQL."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._is_stopping = False
-        self._session: ReleaserSession | None = None
-        self._pause = asyncio.Event()
+    duty = "releaser"
+    session_type = ReleaserSession
 
-    def stop(self) -> None:
-        """Finish the batch in hand, give the lock up, and let `run` return."""
-        self._is_stopping = True
-        self._pause.set()
-        if self._session is not None:
-            self._session.alarm.set()
-
-    async def run(self) -> None:
-        """Release, or stand by until the one who does is gone."""
-        backoff = Backoff(0.1, 1.0)
-        while not self._is_stopping:
-            try:
-                self._session = await ReleaserSession.open(self._settings)
-                await self._serve(self._session, backoff)
-            except DATABASE_ERRORS as error:
-                _log.warning("releasing_interrupted", error=repr(error))
-                await self._sleep(backoff.pause())
-            except Exception:
-                # A fault of ours: what is due stays due.
-                _log.exception("releaser_failed")
-                await self._sleep(backoff.pause())
-            finally:
-                if self._session is not None:
-                    await self._session.close()
-                    self._session = None
-
-    async def _serve(self, session: ReleaserSession, backoff: Backoff) -> None:
-        while not await session.try_lead():
-            await session.rest(STANDBY_SECONDS)
-            if self._is_stopping:
-                return
-        _log.info("releaser_leads")
-        while not self._is_stopping:
+    async def lead(self, session: ReleaserSession) -> None:
+        """Release what is due, and sleep until the next group is."""
+        while not self.is_stopping:
             wait = await held.find_next_release(session.connection, ANSWER_SECONDS)
-            backoff.reset()
+            self.backoff.reset()
             if wait is None or wait > 0:
                 await session.rest(LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS))
             elif not await release_due(session.connection):
                 # Somebody is about to add to it.
                 await session.rest(LOCKED_SECONDS)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep, but not past `stop`."""
-        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
-        await self._pause.wait()
-        timer.cancel()
-        if not self._is_stopping:
-            self._pause.clear()
 
 
 async def release_due(connection: asyncpg.Connection) -> int:

@@ -13,20 +13,19 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from engine.infra.backoff import Backoff
-from engine.infra.database import DATABASE_ERRORS
 from engine.infra.metrics import RUNS_CREATED, SCHEDULE_LATE_SECONDS, SCHEDULES_SKIPPED
 from engine.infra.settings import Settings
+from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.store.schedules import (
     SCHEDULE_CHANNEL,
+    SCHEDULER_LOCK,
     DueSchedule,
     Move,
     find_next_due,
     move_schedules,
     ring_outbox,
     take_due,
-    try_scheduling,
 )
 from engine.store.starts import Accepted, Start, accept_starts
 from engine.triggers.faults import OWN_FAULTS, is_own_fault
@@ -40,7 +39,6 @@ BATCH_STARTS = 500
 PLAN_SECONDS = 1.0
 PLAN_STARTS = 1000
 LOOK_SECONDS = 1.0
-STANDBY_SECONDS = 0.5
 LOCKED_SECONDS = 0.02
 # A batch may hold thousands of starts after a long downtime.
 BATCH_SECONDS = 30.0
@@ -54,60 +52,25 @@ _log = structlog.get_logger(__name__)
 class SchedulerSession(Session):
     """A session that holds the scheduler's lock and hears of changed schedules."""
 
-    async def try_lead(self) -> bool:
-        """Take the lock if it is free, and then hear the bell."""
-        if not await try_scheduling(self.connection, ANSWER_SECONDS):
-            return False
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await self.connection.add_listener(SCHEDULE_CHANNEL, self._on_bell)
-        return True
+    lock = SCHEDULER_LOCK
+    channel = SCHEDULE_CHANNEL
 
 
-class Scheduler:
+class Scheduler(Leader[SchedulerSession]):
     """Fires schedules until stopped, whatever happens to PostgreSQL."""
 
+    duty = "scheduler"
+    session_type = SchedulerSession
+
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._is_stopping = False
-        self._session: SchedulerSession | None = None
-        self._pause = asyncio.Event()
+        super().__init__(settings)
         self._put_off: dict[UUID, float] = {}
 
-    def stop(self) -> None:
-        """Finish the batch in hand, give the lock up, and let `run` return."""
-        self._is_stopping = True
-        self._pause.set()
-        if self._session is not None:
-            self._session.alarm.set()
-
-    async def run(self) -> None:
-        """Fire, or stand by until the one who fires is gone."""
-        backoff = Backoff(0.1, 1.0)
-        while not self._is_stopping:
-            try:
-                self._session = await SchedulerSession.open(self._settings)
-                await self._serve(self._session, backoff)
-            except DATABASE_ERRORS as error:
-                _log.warning("scheduling_interrupted", error=repr(error))
-                await self._sleep(backoff.pause())
-            except Exception:
-                # A fault of ours: what is due stays due.
-                _log.exception("scheduler_failed")
-                await self._sleep(backoff.pause())
-            finally:
-                if self._session is not None:
-                    await self._session.close()
-                    self._session = None
-
-    async def _serve(self, session: SchedulerSession, backoff: Backoff) -> None:
-        while not await session.try_lead():
-            await session.rest(STANDBY_SECONDS)
-            if self._is_stopping:
-                return
-        _log.info("scheduler_leads")
-        while not self._is_stopping:
+    async def lead(self, session: SchedulerSession) -> None:
+        """Fire what is due, and sleep until the next one is."""
+        while not self.is_stopping:
             wait = await find_next_due(session.connection, self._left_alone(), ANSWER_SECONDS)
-            backoff.reset()
+            self.backoff.reset()
             if wait is None or wait > 0:
                 await session.rest(LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS))
             elif not await self.fire(session.connection):
@@ -173,14 +136,6 @@ class Scheduler:
         now = asyncio.get_running_loop().time()
         self._put_off = {trigger_id: until for trigger_id, until in self._put_off.items() if until > now}
         return list(self._put_off)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep, but not past `stop`."""
-        timer = asyncio.get_running_loop().call_later(seconds, self._pause.set)
-        await self._pause.wait()
-        timer.cancel()
-        if not self._is_stopping:
-            self._pause.clear()
 
 
 def _make_plans(rows: Sequence[DueSchedule], now: datetime) -> list[Plan]:

@@ -11,6 +11,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.leadership import try_lead
+
 RECONCILER_LOCK = 0x46_46_52_43
 
 # The smallest id of a moment, as `engine.infra.ids.floor_id` makes it.
@@ -120,7 +122,7 @@ async def sum_ingest(
 
 async def take_reconciliation(connection: asyncpg.Connection) -> bool:
     """Become the one that reconciles, for as long as this connection lives; False while another is."""
-    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", RECONCILER_LOCK))
+    return await try_lead(connection, RECONCILER_LOCK)
 
 
 async def fold_tallies(connection: asyncpg.Connection) -> None:

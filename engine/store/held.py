@@ -168,12 +168,6 @@ class GroupMove(Struct, frozen=True, kw_only=True):
     starts: Sequence[datetime]
 
 
-async def try_releasing(connection: asyncpg.Connection, timeout: float) -> bool:
-    """Become the one that releases, for as long as this connection lives; False while another is."""
-    taken: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELEASER_LOCK, timeout=timeout)
-    return taken
-
-
 async def find_next_release(connection: asyncpg.Connection, timeout: float) -> float | None:
     """Seconds until the next group is due, None where none is held."""
     seconds: float | None = await connection.fetchval(_NEXT, timeout=timeout)

@@ -50,12 +50,6 @@ FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting
 """
 
 
-async def try_lead(connection: Connection, timeout: float) -> bool:
-    """Whether this session is now the one relay; it is until the session ends."""
-    leads: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK, timeout=timeout)
-    return leads
-
-
 async def has_rows(connection: Connection, timeout: float) -> bool:
     """Whether anything waits; raises TimeoutError where the session does not answer, so it is a sign of life too."""
     found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)", timeout=timeout)

@@ -13,6 +13,7 @@ import asyncpg
 from msgspec import Struct
 
 from engine.infra.ids import floor_id
+from engine.store.leadership import try_lead
 
 # `journal` and `payload` follow `run`.
 TABLES = ("run", "journal", "payload")
@@ -127,7 +128,7 @@ async def drop_partition(connection: asyncpg.Connection, table: str, name: str) 
 
 async def try_partitions(connection: asyncpg.Connection) -> bool:
     """Take the right to change partitions; False while a backup, or somebody else, has it."""
-    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", PARTITION_LOCK))
+    return await try_lead(connection, PARTITION_LOCK)
 
 
 async def release_partitions(connection: asyncpg.Connection) -> None:

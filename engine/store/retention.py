@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from engine.infra.ids import floor_id
+from engine.store.leadership import try_lead
 
 RETENTION_LOCK = 0x46_46_52_54
 
@@ -114,7 +115,7 @@ DELETE FROM workflow_version WHERE id IN (
 
 async def take_retention(connection: asyncpg.Connection) -> bool:
     """Become the one that deletes, for as long as this connection lives; False while another is."""
-    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", RETENTION_LOCK))
+    return await try_lead(connection, RETENTION_LOCK)
 
 
 async def delete_runs(

@@ -83,12 +83,6 @@ class Move(Struct, frozen=True, kw_only=True):
     skip_reason: str | None = None
 
 
-async def try_scheduling(connection: asyncpg.Connection, timeout: float) -> bool:
-    """Whether this session is now the one that fires schedules; it is until the session ends."""
-    leads: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", SCHEDULER_LOCK, timeout=timeout)
-    return leads
-
-
 async def take_due(
     connection: asyncpg.Connection, limit: int, *, without: Sequence[UUID] = (), alone: UUID | None = None
 ) -> list[DueSchedule]:

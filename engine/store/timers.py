@@ -5,6 +5,8 @@ from uuid import UUID
 
 import asyncpg
 
+from engine.store.leadership import try_lead
+
 TIMEKEEPER_LOCK = 0x46_46_54_4B
 
 # The `wake_at` of a run that no time wakes: it waits for a concurrency slot, or for what others put into its inbox.
@@ -41,4 +43,4 @@ async def read_time(connection: asyncpg.Connection) -> datetime:
 
 async def take_timekeeping(connection: asyncpg.Connection) -> bool:
     """Become the one that keeps time, for as long as this connection lives; False while another is."""
-    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", TIMEKEEPER_LOCK))
+    return await try_lead(connection, TIMEKEEPER_LOCK)
