@@ -16,10 +16,17 @@ _MAX_TOKEN_CHARACTERS = 4096
 
 
 async def authenticate(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Deny by default: find the principal, or refuse with 401 what is not marked public."""
+    """Deny by default: refuse with 401 who is nobody, and with 403 everybody where a handler names no permission."""
     if handler.opt.get("public"):
         return
     connection.scope["user"] = await find_principal(connection)
+    if find_permission(handler) is None:
+        raise MissingPermission
+
+
+def find_permission(handler: BaseRouteHandler) -> Permission | None:
+    """What a handler asks for; None where it says nothing, and so is for nobody, or is public."""
+    return next((guard.permission for guard in handler.guards or () if isinstance(guard, requires)), None)
 
 
 async def find_principal(connection: Connection) -> Principal:

@@ -86,6 +86,7 @@ class HealthController(Controller):
     summary="Metrics of all processes",
     tags=("operations",),
     public=True,
+    from_elsewhere=Permission.METRICS_READ,
     media_type="text/plain",
     responses=problems(401, 403),
 )

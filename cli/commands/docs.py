@@ -2,11 +2,12 @@
 
 import click
 
-from cli.lifecycle import PAGE, ROOT, make_lifecycle
+from cli import access, lifecycle
 
 
 @click.command(hidden=True)
 def command() -> None:
-    """Write docs/lifecycle.md from the transition tables."""
-    PAGE.write_text(make_lifecycle())
-    click.echo(f"wrote {PAGE.relative_to(ROOT)}")
+    """Write docs/lifecycle.md from the transition tables, and the table of access into docs/security.md."""
+    for page, text in ((lifecycle.PAGE, lifecycle.make_lifecycle()), (access.PAGE, access.make_page())):
+        page.write_text(text)
+        click.echo(f"wrote {page.relative_to(lifecycle.ROOT)}")
