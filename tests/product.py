@@ -90,7 +90,7 @@ def run_command(*arguments: str, **extra: str) -> subprocess.CompletedProcess[st
         env=clean_environment(**extra),
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
 
@@ -179,7 +179,7 @@ class Product:
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a GET; 0 where nobody answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=20) as answer:  # noqa: S310 - our own http address
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - our own http address
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -12,7 +12,7 @@ from tests.e2e.client import Client, Document, step_of
 from tests.e2e.database import Database
 from tests.e2e.steps import condition, define, delay, http
 from tests.e2e.target import Reply, Target
-from tests.product import Product, in_time, wait_for
+from tests.product import Product, in_time, on_this_machine, wait_for
 
 # Enough for a look at the run while it waits, on a busy machine as well.
 DELAY_SECONDS = SUSPENDED_TIMEOUT = 5.0
@@ -92,7 +92,7 @@ def test_a_suspended_run_is_cancelled_within_five_seconds(client: Client, databa
     run_id = client.start(client.publish(define(delay("pause", 3600))).id)
     wait_until_suspended(client, database, run_id)
     assert client.http.post(f"/v1/runs/{run_id}/cancel").status_code == 202
-    run = client.wait_for_end(run_id, seconds=5)
+    run = client.wait_for_end(run_id, seconds=on_this_machine(5))
     assert (run["status"], step_of(run, "pause")["reason"]) == ("cancelled", "run_cancelled")
     assert database.fetch("SELECT * FROM inbox WHERE run_id = $1", uuid.UUID(run_id)) == []
 

@@ -19,7 +19,7 @@ async def api(
     settings: Settings, clean_database: str, clean_redis: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Api]:
     """The API with little room for starts that wait."""
-    monkeypatch.setattr("app.runs.starter.MAX_WAITING", WAITING)
+    monkeypatch.setattr("app.runs.lanes.MAX_WAITING", WAITING)
     async with running(settings) as opened:
         yield opened
 
@@ -36,7 +36,7 @@ async def wait_until_blocked(connection: asyncpg.Connection) -> None:
     statement = """
     SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE '%api-ingest' AND wait_event_type = 'Lock')
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await connection.fetchval(statement):
             await asyncio.sleep(0.01)
 
@@ -67,10 +67,10 @@ async def test_a_flood_is_told_to_come_back_and_the_others_are_accepted(api: Api
             refused = [task for task in flood if task.done()]
             assert all(is_busy(task.result()) for task in refused)
             late = asyncio.create_task(other.client.post(quiet, json={}))
-            async with asyncio.timeout(10):
-                while api.app.state.runs._starter._queue.first(other.workspace_id.int) is None:
+            async with asyncio.timeout(60):
+                while api.app.state.runs._starter.starts.queue.first(other.workspace_id.int) is None:
                     await asyncio.sleep(0.01)
-        answers = await asyncio.wait_for(asyncio.gather(first, late, *flood), 20)
+        answers = await asyncio.wait_for(asyncio.gather(first, late, *flood), 60)
     finally:
         await connection.close()
         await observer.close()

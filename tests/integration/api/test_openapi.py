@@ -216,6 +216,6 @@ def _test_operation(operation: Any, headers: dict[str, str], known: dict[str, An
                 **case.path_parameters,
                 **{k: v for k, v in known.items() if k in case.path_parameters},
             }
-        case.call_and_validate(headers=headers, checks=CHECKS, timeout=20)
+        case.call_and_validate(headers=headers, checks=CHECKS, timeout=60)
 
     run()

@@ -21,7 +21,7 @@ def test_the_process_from_its_start_to_sigterm(settings: Settings, clean_databas
             served.process.terminate()
             _wait_until_refused(half.port)
             assert half.finish() == 401
-        assert served.process.wait(timeout=20) == 0
+        assert served.process.wait(timeout=60) == 0
 
 
 def _send_too_much_in_chunks(url: str) -> None:
@@ -41,7 +41,7 @@ class _Half:
 
     def __init__(self, url: str) -> None:
         self.port = int(url.rpartition(":")[2])
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self._connection.putrequest("POST", "/v1/auth/login")
         self._connection.putheader("content-type", "application/json")
         self._connection.putheader("content-length", str(len(self.BODY)))

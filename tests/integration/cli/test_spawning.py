@@ -36,7 +36,7 @@ def test_ctrl_c_while_a_server_is_started_is_heard_and_leaves_no_server(tmp_path
         assert process.stdout is not None
         assert process.stdout.readline() == "stopped\n"
         assert children_of(process.pid) == []
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert errors == ""
 
 

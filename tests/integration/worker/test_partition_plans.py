@@ -159,7 +159,7 @@ async def test_a_commit_that_waits_for_a_heartbeat_leaves_the_server_alive(years
             await beating.execute("UPDATE worker SET heartbeat_at = now() WHERE id = 1")
             commit = asyncio.create_task(journal.commit_batch(committing, 1, make_batch(years)))
             waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock')"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not await beating.fetchval(waiting, committing.get_server_pid()):
                     await asyncio.sleep(0.01)
         committed = await commit

@@ -52,7 +52,7 @@ class SlowHost:
 
     async def commit_until_done(self, *tasks: "asyncio.Task[None]") -> None:
         """Commit whatever comes, until the tasks have ended."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not all(task.done() for task in tasks):
                 await self._commit()
         await asyncio.gather(*tasks)
