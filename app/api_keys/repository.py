@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, RowMapping, func, insert, or_, select, update
+from sqlalchemy import Row, RowMapping, and_, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api_keys.tables import api_key
@@ -59,7 +59,16 @@ async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id
 
 
 async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow | None:
-    """A living key of a living member: `id`, `workspace_id`, `created_by`, its `role`, its maker's, `expires_at`."""
+    """A key: `id`, `workspace_id`, `created_by`, its `role`, its maker's, `expires_at`, `revoked_at`, and `is_living`.
+
+    Living is one that is not revoked or expired, and whose maker is active and a member.
+    """
+    is_living = and_(
+        api_key.c.revoked_at.is_(None),
+        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.now()),
+        membership.c.role.is_not(None),
+        func.coalesce(user_account.c.is_active, false()),
+    )
     query = (
         select(
             api_key.c.id,
@@ -67,19 +76,16 @@ async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow |
             api_key.c.created_by,
             api_key.c.role,
             api_key.c.expires_at,
+            api_key.c.revoked_at,
             membership.c.role.label("makers_role"),
+            is_living.label("is_living"),
         )
-        .join(
+        .outerjoin(
             membership,
             (membership.c.user_id == api_key.c.created_by) & (membership.c.workspace_id == api_key.c.workspace_id),
         )
-        .join(user_account, user_account.c.id == api_key.c.created_by)
-        .where(
-            api_key.c.key_hash == key_hash,
-            api_key.c.revoked_at.is_(None),
-            or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.now()),
-            user_account.c.is_active,
-        )
+        .outerjoin(user_account, user_account.c.id == api_key.c.created_by)
+        .where(api_key.c.key_hash == key_hash)
     )
     return (await connection.execute(query)).first()
 

@@ -19,6 +19,9 @@ from app.auth.tokens import read_kid, verify_token
 from app.errors import InvalidToken
 
 CACHE_SECONDS = 5.0
+# One that was never issued or is revoked does not become good, unless a restored backup brings it back.
+VOID_SECONDS = 60.0
+MAX_VOID = 10_000
 _MAX_ENTRIES = 10_000
 
 
@@ -34,6 +37,7 @@ class Authenticator:
         self._database = database
         self._keys = keys
         self._entries: dict[bytes, _Entry] = {}
+        self._void: dict[bytes, float] = {}
         self._loading: dict[bytes, asyncio.Task[Principal]] = {}
 
     async def authenticate(self, token: str) -> Principal:
@@ -94,13 +98,17 @@ class Authenticator:
         return principal, claims.expires_at
 
     async def _read_key(self, secret: str) -> tuple[Principal, float]:
-        if not is_well_formed(secret):
+        key_hash = hash_key(secret)
+        if not is_well_formed(secret) or self._void.get(key_hash, 0.0) > time.monotonic():
             raise InvalidToken
         async with self._database.begin() as connection:
-            row = await find_api_key(connection, hash_key(secret))
-            if row is None:
-                raise InvalidToken
-            await note_use(connection, row.id)
+            row = await find_api_key(connection, key_hash)
+            if row is not None and row.is_living:
+                await note_use(connection, row.id)
+        if row is None or row.revoked_at is not None:
+            self._remember_void(key_hash)
+        if row is None or not row.is_living:
+            raise InvalidToken
         principal = Principal(
             user_id=row.created_by,
             workspace_id=row.workspace_id,
@@ -108,3 +116,10 @@ class Authenticator:
             role=weaker_of(Role(row.role), Role(row.makers_role)),
         )
         return principal, math.inf if row.expires_at is None else row.expires_at.timestamp()
+
+    def _remember_void(self, key_hash: bytes) -> None:
+        """Ask the database no more about a key that is none."""
+        while len(self._void) >= MAX_VOID:
+            del self._void[next(iter(self._void))]
+        self._void.pop(key_hash, None)
+        self._void[key_hash] = time.monotonic() + VOID_SECONDS

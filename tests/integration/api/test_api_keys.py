@@ -1,14 +1,16 @@
 """API keys: made once, shown once, as strong as their maker at most, and gone within seconds."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.api_keys.secrets import hash_key, is_well_formed, make_key
+from app.auth import authenticator
 from app.auth.permissions import PERMISSIONS, Role, is_above
 from engine.infra.ids import new_id
 from tests.integration.api.callers import Api, Caller
@@ -146,6 +148,65 @@ async def test_what_only_looks_like_a_key_is_refused(api: Api, owner: Caller) ->
     for wrong in (flipped, secret[:-1], "ff_", "ff_live_" + "0" * 57, make_key().secret):
         answer = await api.client(wrong).get("/v1/auth/me")
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), wrong
+
+
+@pytest.fixture
+def statements(api: Api) -> Iterator[list[str]]:
+    """What the API asks the database from now on, over connections that wait for it."""
+    engine, seen = api.app.state.database.sync_engine, []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.without_faults("it counts statements")
+async def test_what_cannot_be_a_key_costs_no_look_into_the_database(api: Api, statements: list[str]) -> None:
+    for wrong in ("ff_", "ff_live_" + "0" * 57, make_key().secret[:-1] + "!"):
+        assert (await api.client(wrong).get("/v1/auth/me")).status_code == 401
+    assert statements == []
+
+
+@pytest.mark.without_faults("it counts statements")
+async def test_a_key_that_nobody_made_costs_one_look_however_often_it_comes(api: Api, statements: list[str]) -> None:
+    made_up = api.client(make_key().secret)
+    for _ in range(5):
+        assert (await made_up.get("/v1/auth/me")).status_code == 401
+    assert len(statements) == 1
+
+
+@pytest.mark.without_faults("it counts statements")
+async def test_a_revoked_key_costs_one_look_however_often_it_comes(
+    api: Api, owner: Caller, statements: list[str]
+) -> None:
+    made = await make(owner)
+    assert (await owner.client.delete(f"{PATH}/{made['id']}")).status_code == 204
+    statements.clear()
+    assert {(await use(api, made)).status_code for _ in range(5)} == {401}
+    assert len(statements) == 1
+
+
+async def test_keys_that_are_made_after_a_flood_of_wrong_ones_are_good_at_once(
+    api: Api, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator, "MAX_VOID", 3)
+    for _ in range(10):
+        assert (await api.client(make_key().secret).get("/v1/auth/me")).status_code == 401
+        assert (await use(api, await make(owner))).status_code == 200
+    assert len(api.app.state.authenticator._void) == 3
+
+
+async def test_a_key_of_somebody_who_is_back_is_good_at_once(api: Api, owner: Caller) -> None:
+    made = await make(owner)
+    async with api.database.begin() as connection:
+        await connection.execute(text("UPDATE user_account SET is_active = false"))
+    assert (await use(api, made)).status_code == 401
+    async with api.database.begin() as connection:
+        await connection.execute(text("UPDATE user_account SET is_active = true"))
+    assert (await use(api, made)).status_code == 200
 
 
 async def test_the_last_use_is_told_to_the_minute(api: Api, owner: Caller) -> None:
