@@ -16,6 +16,7 @@ from app.errors import Busy
 from app.runs.hub import HINTS, Hub
 from engine.core.events import RunFailed, RunSucceeded, RunTimedOut, StepSucceeded, decode_event
 from engine.infra.database import DATABASE_ERRORS
+from engine.infra.shares import Shares
 from engine.store.answers import find_answer, read_event
 from engine.store.payloads import read_payload
 from engine.store.runs import load_definition
@@ -68,20 +69,26 @@ class Answers:
         self._hub = hub
         self._draining = draining
         self._waiting: dict[UUID, _Waiting] = {}
+        self._places = Shares(MAX_WAITING)
         self._is_awaited = asyncio.Event()
         self._responding: dict[UUID, frozenset[str]] = {}
 
     @contextlib.contextmanager
-    def expect(self, run_id: UUID, version_id: UUID) -> Iterator[asyncio.Future[Answer]]:
-        """Wait for the answer of a run that is about to be accepted: a quick one must not come before. Raises Busy."""
-        if len(self._waiting) >= MAX_WAITING:
+    def expect(self, run_id: UUID, version_id: UUID, workspace_id: UUID) -> Iterator[asyncio.Future[Answer]]:
+        """Wait for the answer of a run that is about to be accepted: a quick one must not come before.
+
+        Raises Busy where its workspace has as many waiting callers as there may be beside those of others.
+        """
+        if not self._places.may_take(workspace_id.int):
             raise Busy
+        self._places.take(workspace_id.int)
         waiting = self._waiting[run_id] = _Waiting(version_id)
         self._is_awaited.set()
         try:
             yield waiting.future
         finally:
             del self._waiting[run_id]
+            self._places.give_back(workspace_id.int)
             if not self._waiting:
                 self._is_awaited.clear()
 

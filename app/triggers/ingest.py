@@ -195,7 +195,7 @@ class Ingest:
         if live.config.respond != "sync" or isinstance(start, Kept):
             yield None
             return
-        with self._answers.expect(start.run_id, start.version_id) as answer:
+        with self._answers.expect(start.run_id, start.version_id, start.workspace_id) as answer:
             yield answer
 
     async def _resolve(self, token: str, request: InboundRequest) -> _Live:
