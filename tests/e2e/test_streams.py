@@ -8,7 +8,6 @@ import pytest
 from tests.e2e.client import Client, Document, Frame, Published
 from tests.e2e.steps import condition, define, delay, http
 from tests.e2e.target import Target
-from tests.product import PATIENCE_SECONDS
 
 Publish = Callable[..., Published]
 SIMPLE = define(condition("always", "true"))
@@ -99,9 +98,7 @@ def test_the_stream_of_a_finished_run_tells_it_all_and_ends(client: Client, publ
 def test_a_stream_that_was_read_whole_ends_at_once(client: Client, publish_workflow: Publish) -> None:
     run = client.finish(publish_workflow(SIMPLE).id)
     last_id = str(client.events(run["id"])[-1]["seq"])
-    answer = client.http.get(
-        f"/v1/runs/{run['id']}/stream", headers={"last-event-id": last_id}, timeout=PATIENCE_SECONDS
-    )
+    answer = client.http.get(f"/v1/runs/{run['id']}/stream", headers={"last-event-id": last_id}, timeout=60)
     assert answer.status_code in (200, 204)
     assert "event:" not in answer.text
 
@@ -112,7 +109,7 @@ def test_the_stream_of_a_finished_run_ends_whatever_id_it_is_asked_for(
 ) -> None:
     run_id = client.start(publish_workflow(define(http("call", target.base + "/ok"))).id)
     client.wait_for_end(run_id)
-    answer = client.http.get(f"/v1/runs/{run_id}/stream", headers={"last-event-id": last_id}, timeout=PATIENCE_SECONDS)
+    answer = client.http.get(f"/v1/runs/{run_id}/stream", headers={"last-event-id": last_id}, timeout=60)
     assert answer.status_code in (200, 204)
     assert ("run.succeeded" in answer.text) == (not last_id.isdigit())
 
