@@ -1,5 +1,6 @@
 """What the API answers when it cannot do what was asked: one tree, drawn here, each leaf with its status and code.
 
+A class's docstring is the detail that the caller reads, unless the place that raises says more.
     ApiError
     ├── BadRequest 400
     │   ├── InvalidRequest            invalid_request: the body or a parameter breaks its schema; lists every fault
@@ -41,6 +42,7 @@
     ├── ExpressionRefused 422         expression_error: it cannot be read or evaluated; tells where and why
     ├── PreconditionRequired 428      if_match_required
     ├── TooManyRequests 429           too_many_requests
+    │   └── TooManyHeld               too_many_held: of a hook whose events wait
     ├── RunNotSucceeded 502           run_failed: of a hook whose caller waits for the run
     ├── AnswerTimeout 504             answer_timeout: nothing was answered in time, and the run goes on
     └── Unavailable 503
@@ -48,8 +50,6 @@
         ├── DatabaseNotMigrated       database_not_migrated
         ├── RedisUnavailable          redis_unavailable
         └── Busy                      busy
-
-A class's docstring is the detail that the caller reads, unless the place that raises says more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -357,6 +357,12 @@ class TooManyRequests(ApiError):
     def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
         """`retry_after` is in seconds."""
         super().__init__(detail, headers={"retry-after": str(max(1, retry_after))})
+
+
+class TooManyHeld(TooManyRequests):
+    """As many events of this trigger wait as may. Send it again once some of them have started."""
+
+    code = "too_many_held"
 
 
 class Unavailable(ApiError):

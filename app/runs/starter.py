@@ -1,186 +1,54 @@
 """Starting runs: what is accepted at the same time commits together, and only then anybody is answered.
 
-What waits is bounded. Workspaces are served in turn, and one that floods is told to come back while others are not.
+Events that are held back go a way of their own. Their statement changes rows of groups, which somebody else may have
+locked at this moment: a run that starts at once must not wait for that.
 """
 
 import asyncio
-import contextlib
-import time
-from typing import NamedTuple
-from uuid import UUID
 
-import asyncpg
-import structlog
-
-from app.errors import Busy, DatabaseUnavailable
-from app.outages import as_outage
+from app.runs.held_bound import HeldBound
+from app.runs.lanes import Lane
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.clock import DatabaseClock
-from engine.infra.database import DATABASE_ERRORS, connect
-from engine.infra.fair_queue import FairQueue
 from engine.infra.settings import Settings
-from engine.infra.shares import Shares
-from engine.store.keeping import Kept, keep_events
-from engine.store.starts import Accepted, Start, accept_starts, find_accepted, read_clock
-
-MAX_BATCH = 200
-MAX_WAITING = 2000
-MAX_WAIT_SECONDS = 1.0
-# How long a start may wait for a database that went away, before its caller is told to come back.
-OUTAGE_SECONDS = 3.0
-SYNCHRONISE_SECONDS = 10.0
-
-_log = structlog.get_logger()
-
-
-class _Waiting(NamedTuple):
-    start: Start | Kept
-    since: float
-    future: asyncio.Future[Accepted]
+from engine.store.keeping import Kept
+from engine.store.starts import Accepted, Start
 
 
 class RunStarter:
-    """One writer, one statement a batch, no timer: while one batch commits, the next one gathers."""
+    """Accepts starts, and events without a run, each over the connection of its lane."""
 
     def __init__(self, settings: Settings, bell: OutboxBell, held_bell: OutboxBell | None = None) -> None:
         """`held_bell` is rung once events were held back."""
-        self._settings = settings
         self._bell = bell
         self._held_bell = held_bell
-        self._queue: FairQueue[_Waiting] = FairQueue()
-        self._places = Shares(MAX_WAITING)
-        self._wake = asyncio.Event()
-        self._connection: asyncpg.Connection | None = None
-        self._synchronised_at = 0.0
         self.clock = DatabaseClock()
+        self.bound = HeldBound(settings.held_events_per_trigger)
+        self.starts = Lane(settings, self.clock, "api-ingest", tell=self._tell)
+        self.held = Lane(settings, self.clock, "api-held", tell=self._tell, refuse=self.bound.refuse)
 
     async def accept(self, start: Start | Kept) -> Accepted:
         """Make a start, or an event without a run, durable.
 
-        Raises Busy where too much of its workspace waits, or too long; DatabaseUnavailable.
+        Raises Busy where too much of its workspace waits, or too long; TooManyHeld where its trigger holds as much as
+        it may; DatabaseUnavailable.
         """
-        now, workspace = time.monotonic(), start.workspace_id.int
-        first = self._queue.first(workspace)
-        if not self._places.may_take(workspace) or (first is not None and now - first.since > MAX_WAIT_SECONDS):
-            raise Busy
-        waiting = _Waiting(start, now, asyncio.get_running_loop().create_future())
-        self._places.take(workspace)
-        self._queue.push(workspace, waiting)
-        self._wake.set()
-        return await waiting.future
+        if isinstance(start, Kept) and start.hold is not None:
+            self.bound.check(start)
+            return await self.held.accept(start)
+        return await self.starts.accept(start)
 
     async def run(self) -> None:
         """Commit until cancelled."""
-        try:
-            # Not with the first start only, which would then be dated by this machine's own clock.
-            with contextlib.suppress(*DATABASE_ERRORS):
-                await self._connected()
-            while True:
-                await self._wake.wait()
-                if batch := self._gather():
-                    # Each kind is a commit of its own: what is written of one must not hang on the other.
-                    for kind in (Start, Kept):
-                        if alike := [waiting for waiting in batch if isinstance(waiting.start, kind)]:
-                            await self._settle(alike)
-                if not self._queue:
-                    self._wake.clear()
-                    await self._synchronise()
-        finally:
-            for waiting in self._queue:
-                _refuse(waiting, DatabaseUnavailable())
-            if self._connection is not None:
-                self._connection.terminate()
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self.starts.run(connects_first=True))
+            lanes.create_task(self.held.run(connects_first=False))
 
-    def _gather(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._queue and len(batch) < MAX_BATCH:
-            workspace, waiting = self._queue.pop()
-            self._places.give_back(workspace)
-            batch.append(waiting)
-        return batch
-
-    async def _synchronise(self) -> None:
-        """Keep the database's time, so that a wrong clock of this machine dates no run; after answers, not before."""
-        now = time.monotonic()
-        if now - self._synchronised_at > SYNCHRONISE_SECONDS and self._connection is not None:
-            self._synchronised_at = now
-            with contextlib.suppress(*DATABASE_ERRORS):
-                self.clock.synchronise(await read_clock(self._connection))
-
-    async def _settle(self, batch: list[_Waiting]) -> None:
-        try:
-            outcomes = await self._write([waiting.start for waiting in batch])
-        except Exception as error:
-            if len(batch) > 1 and as_outage(error) is None:
-                # One of them cannot be stored: it must not sink the others.
-                middle = len(batch) // 2
-                await self._settle(batch[:middle])
-                await self._settle(batch[middle:])
-                return
-            for waiting in batch:
-                _refuse(waiting, as_outage(error) or error)
-            return
-        metrics.INGEST_BATCH_ROWS.observe(len(batch))
-        metrics.INGEST_WAITING.set(len(self._queue))
-        self._ring(outcomes)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.future.done():
-                waiting.future.set_result(outcome)
-
-    def _ring(self, outcomes: list[Accepted]) -> None:
+    def _tell(self, outcomes: list[Accepted]) -> None:
+        metrics.INGEST_WAITING.set(len(self.starts.queue) + len(self.held.queue))
         made = {outcome.outcome for outcome in outcomes}
         if "started" in made:
             self._bell.ring()
         if "pending" in made and self._held_bell is not None:
             self._held_bell.ring()
-
-    async def _write(self, batch: list[Start | Kept]) -> list[Accepted]:
-        """Write what is all of one kind; after a lost answer, look whether it was written before writing it again."""
-        starts = [item for item in batch if isinstance(item, Start)]
-        kept = [item for item in batch if isinstance(item, Kept)]
-        give_up_at = time.monotonic() + OUTAGE_SECONDS
-        in_doubt = False
-        while True:
-            try:
-                connection = await self._connected()
-                if kept:
-                    return await keep_events(connection, kept)
-                found = await find_accepted(connection, [start.run_id for start in starts]) if in_doubt else set()
-                if found:
-                    return await self._complete(connection, starts, found)
-                return await accept_starts(connection, starts)
-            except asyncpg.UniqueViolationError:
-                if not in_doubt:
-                    raise
-            except DATABASE_ERRORS as error:
-                if as_outage(error) is None or time.monotonic() > give_up_at:
-                    raise
-                _log.warning("acceptance_retried", error=repr(error))
-                self._disconnect()
-                in_doubt = True
-                await asyncio.sleep(0.1)
-
-    async def _complete(self, connection: asyncpg.Connection, starts: list[Start], found: set[UUID]) -> list[Accepted]:
-        """The first try committed: its new runs exist, and the others were repeats, which can be asked again."""
-        rest = [start for start in starts if start.run_id not in found]
-        again = {
-            start.run_id: outcome for start, outcome in zip(rest, await accept_starts(connection, rest), strict=True)
-        }
-        return [again.get(start.run_id) or Accepted(run_id=start.run_id) for start in starts]
-
-    async def _connected(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._settings, name="api-ingest")
-            self.clock.synchronise(await read_clock(self._connection))
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
-
-
-def _refuse(waiting: _Waiting, error: BaseException) -> None:
-    if not waiting.future.done():
-        waiting.future.set_exception(error)

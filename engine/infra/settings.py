@@ -52,6 +52,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_address_per_minute: Annotated[
         int, Meta(ge=0, le=1_000_000, description="webhook calls a minute from one address; 0: no limit")
     ] = 0
+    held_events_per_trigger: Annotated[
+        int, Meta(ge=0, le=100_000_000, description="events of one trigger that may wait for their run; 0: no limit")
+    ] = 100_000
     http_max_in_flight: Annotated[int, Meta(ge=1, description="requests in flight in one worker")] = 12_500
     http_limit_per_host: Annotated[
         int, Meta(ge=0, description="connections of one worker to one host and port; 0: no limit")

@@ -80,6 +80,11 @@ WITH released AS (
 SELECT count(*) FROM released
 """
 
+_COUNT = """
+SELECT id, (SELECT count(*) FROM (SELECT FROM held_event WHERE trigger_id = wanted.id LIMIT $2) AS held)
+FROM unnest($1::uuid[]) AS wanted (id)
+"""
+
 _OF_GROUP = """
 SELECT event_id FROM held_event WHERE trigger_id = $1 AND kind = $2 AND key = $3 ORDER BY place LIMIT $4
 """
@@ -202,6 +207,11 @@ async def list_held(connection: asyncpg.Connection, group: HeldGroup, limit: int
     """The first events of a group by their ids."""
     rows = await connection.fetch(_OF_GROUP, group.trigger_id, group.kind, group.key, limit)
     return [row["event_id"] for row in rows]
+
+
+async def count_held(connection: asyncpg.Connection, trigger_ids: Sequence[UUID], most: int) -> dict[UUID, int]:
+    """How many events each of the triggers holds back, counted up to `most`."""
+    return {row["id"]: row["count"] for row in await connection.fetch(_COUNT, list(trigger_ids), most)}
 
 
 async def mark_started(connection: asyncpg.Connection, runs: Sequence[tuple[UUID, UUID]]) -> None:

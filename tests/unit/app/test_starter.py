@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import Busy
-from app.runs import starter as module
+from app.runs import lanes as module
 from app.runs.starter import RunStarter
 from engine.infra.bell import OutboxBell
 from engine.infra.ids import new_id
@@ -50,7 +50,7 @@ async def test_a_workspace_whose_first_start_waits_for_long_is_sent_away_and_oth
     tasks.append(asyncio.create_task(starter.accept(make_start(other))))
     await asyncio.sleep(0)
     assert not any(task.done() for task in tasks)
-    assert [waiting.start.workspace_id for waiting in starter._gather()] == [slow, other]
+    assert [waiting.start.workspace_id for waiting in starter.starts.gather()] == [slow, other]
     for task in tasks:
         task.cancel()
 
@@ -64,7 +64,7 @@ async def test_a_flood_fills_most_of_the_queue_and_is_taken_in_turn_with_the_oth
     assert all(isinstance(task.exception(), Busy) for task in refused)
     tasks.append(asyncio.create_task(starter.accept(make_start(other))))
     await asyncio.sleep(0)
-    batch = [waiting.start.workspace_id for waiting in starter._gather()]
+    batch = [waiting.start.workspace_id for waiting in starter.starts.gather()]
     assert batch[:3] == [flood, other, flood]
     for task in tasks:
         task.cancel()
