@@ -32,9 +32,11 @@ class Explainer:
             return self._explain_pending(definition)
         if view.status is StepStatus.SKIPPED:
             return self._explain_skipped(view)
+        has_run = view.reason not in ("mocked", "reused")
         if view.status is StepStatus.CANCELLED:
-            return _sentence(f"It was cancelled: {_reason('step.cancelled', view)}")
-        said = [] if view.reason in ("mocked", "reused") else [self._explain_start(definition)]
+            # Else its turn had not come.
+            has_run = view.started_at is not None
+        said = [self._explain_start(definition)] if has_run else []
         return " ".join([*said, _sentence(_describe(view, definition))])
 
     def _explain_pending(self, definition: StepDefinition) -> str:
@@ -109,6 +111,8 @@ def _describe(view: StepView, definition: StepDefinition) -> str:
             message = _quote(view.attempts[-1].error.message) if view.attempts and view.attempts[-1].error else ""
             due = _format(view.due_at)
             return f"Attempt {failed} failed ({message}): {_reason('step.retrying', view)}; the next one is due {due}"
+        case StepStatus.CANCELLED:
+            return f"{_describe_break(view)}: {_reason('step.cancelled', view)}"
         case StepStatus.FAILED:
             message = "" if view.error is None else f": {_quote(view.error.message)}"
             return f"It failed, as {_reason('step.failed', view)}{message}"
@@ -123,6 +127,14 @@ def _describe(view: StepView, definition: StepDefinition) -> str:
             return "A limit of the worker holds its attempt back"
         case _:
             return "It is running"
+
+
+def _describe_break(view: StepView) -> str:
+    last = view.attempts[-1] if view.attempts else None
+    # A step that waited for its next attempt, or for the turn of its first in this round, has none to break off.
+    if last is not None and last.status == "cancelled" and last.finished_at == view.finished_at:
+        return f"Attempt {last.number} was broken off"
+    return "It was cancelled"
 
 
 def _describe_wait(view: StepView) -> str:

@@ -85,7 +85,8 @@ class Iterations:
         if loop.items is None or body is None:
             return []
         counts = _count(body, self._definition, outcomes.get(loop.path, ()), loop.items.total)
-        is_open = loop.status is StepStatus.RUNNING and RunStatus(self._row.status) not in TERMINAL_RUN
+        is_over = RunStatus(self._row.status) in TERMINAL_RUN
+        is_open = loop.status is StepStatus.RUNNING and not is_over
         opened = counts.done + self._find_concurrency() if is_open else 0
         items = self._find_items()
         views = []
@@ -96,6 +97,8 @@ class Iterations:
                 has_begun = True
             elif not is_open and not has_begun:
                 _cancel(level, "loop_failed" if loop.status is StepStatus.FAILED else loop.reason)
+            elif is_over:
+                level.break_off(0, self._until, loop.reason or "run_failed")
             for view, node, definition in zip(level.views, body.graph.nodes, level.definitions, strict=True):
                 if view.items is not None and node.body is not None:
                     view.items = _count(node.body, definition, outcomes.get(view.path, ()), view.items.total)

@@ -42,10 +42,11 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 class AttemptView(Struct, kw_only=True):
-    """One try of a step."""
+    """One try of a step: `succeeded`, `failed`, or `cancelled` where it was broken off; `reason` is that of its end."""
 
     number: int
     status: str
+    reason: str
     error: ErrorInfo | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -15,8 +15,11 @@ from engine.core.accounting import Timing, account_step, take_timing
 from engine.core.definition import StepDefinition
 from engine.core.events import (
     ErrorInfo,
+    RunCancelled,
     RunEvent,
+    RunFailed,
     RunRetried,
+    RunTimedOut,
     StepCancelled,
     StepEvent,
     StepFailed,
@@ -29,8 +32,10 @@ from engine.core.events import (
 )
 from engine.core.expressions import ExpressionError
 from engine.core.graph import Graph, Node
-from engine.core.state import State, create_state
-from engine.core.statuses import RunStatus, StepStatus
+from engine.core.state import State, StepRun, create_state
+from engine.core.statuses import TERMINAL_STEP, RunStatus, StepStatus
+
+_BROKEN_OFF = {RunFailed: "run_failed", RunCancelled: "run_cancelled", RunTimedOut: "run_timed_out"}
 
 
 class Level:
@@ -58,6 +63,8 @@ class Level:
     def tell(self, seq: int, event: RunEvent) -> None:
         """Carry one event over to the level and to the step that it is about, if it is about one."""
         if not is_step_event(event):
+            if isinstance(event, RunFailed | RunCancelled | RunTimedOut):
+                self.break_off(seq, event.at, _BROKEN_OFF[type(event)])
             if follow(self.graph, self.state, event):
                 self.own.append((seq, event))
             if isinstance(event, RunRetried):
@@ -67,11 +74,19 @@ class Level:
         if index is None:
             return
         step_id = self.graph.nodes[index].id
+        if isinstance(event, StepCancelled) and not event.attempt:
+            event = _name_attempt(event, self.state.steps[index])
         follow(self.graph, self.state, msgspec.structs.replace(event, step=step_id) if self._prefix else event)
         self.timings[index].append(take_timing(event))
         if isinstance(event, StepSucceeded) and event.output_ref is not None:
             self.large.add(step_id)
         _tell(self.views[index], event, seq)
+
+    def break_off(self, seq: int, at: datetime, reason: str) -> None:
+        """Cancel what has not ended: a run that could not be driven to its end leaves such steps behind."""
+        for view, step in zip(self.views, self.state.steps, strict=True):
+            if step.status not in TERMINAL_STEP:
+                self.tell(seq, StepCancelled(at=at, step=view.path, reason=reason))
 
     def forget_past(self) -> None:
         """A step that a new round runs again has only its earlier attempts left to show."""
@@ -103,12 +118,7 @@ def tell_run(level: Level, events: Iterable[tuple[int, RunEvent]]) -> None:
     """Tell a run's own level from its events with their seqs, up to now."""
     for seq, event in events:
         level.tell(seq, event)
-    if level.state.is_over:
-        # A run that could not be driven to its end leaves such steps behind.
-        for view in level.views:
-            if view.status is StepStatus.PENDING:
-                view.status, view.reason = StepStatus.CANCELLED, "run_failed"
-    elif level.state.status is not RunStatus.QUEUED:
+    if not level.state.is_over and level.state.status is not RunStatus.QUEUED:
         level.find_running()
 
 
@@ -167,6 +177,7 @@ def _tell(view: StepView, event: StepEvent, seq: int) -> None:
             _finish(view, event)
         case StepCancelled():
             view.status = StepStatus.CANCELLED
+            _add_attempt(view, event, "cancelled", None)
             _finish(view, event)
         case _:
             assert_never(event)
@@ -178,8 +189,25 @@ def _finish(view: StepView, event: StepSucceeded | StepFailed | StepSkipped | St
         view.started_at = view.started_at or event.started_at or event.at
 
 
+def _name_attempt(event: StepCancelled, step: StepRun) -> StepCancelled:
+    """The end of a step with the attempt that is known to have been under way, where the event does not say."""
+    begun = step.begun
+    if begun is None or step.status is not StepStatus.RUNNING:
+        return event
+    return msgspec.structs.replace(
+        event,
+        attempt=begun.attempt,
+        started_at=begun.started_at,
+        queued_ms=begun.queued_ms,
+        limited_ms=begun.limited_ms,
+    )
+
+
 def _add_attempt(
-    view: StepView, event: StepRetrying | StepSucceeded | StepFailed, status: str, error: ErrorInfo | None
+    view: StepView,
+    event: StepRetrying | StepSucceeded | StepFailed | StepCancelled,
+    status: str,
+    error: ErrorInfo | None,
 ) -> None:
     if not event.attempt:
         return
@@ -188,6 +216,7 @@ def _add_attempt(
         AttemptView(
             number=event.attempt,
             status=status,
+            reason=event.reason,
             error=error,
             started_at=event.started_at,
             finished_at=event.at,

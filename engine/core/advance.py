@@ -14,6 +14,7 @@ from engine.core.observations import (
     ChildEnded,
     ChildRefused,
     ChildStarted,
+    FindBegun,
     Observation,
     RunClaimed,
     SignalReceived,
@@ -27,16 +28,23 @@ from engine.core.turn import Turn
 from engine.core.waiting import decide_approval, observe_child, pass_time, take_signal
 
 
-def advance(graph: Graph, state: State, observation: Observation) -> tuple[State, list[Decision]]:
+def _find_none(_path: str) -> None:
+    """Nothing is being made."""
+
+
+def advance(
+    graph: Graph, state: State, observation: Observation, find_begun: FindBegun = _find_none
+) -> tuple[State, list[Decision]]:
     """Move the run on by what happened outside; the state is changed in place and returned.
 
+    `find_begun` tells which attempts are being made: one that is broken off is kept in the journal.
     The decisions are in order. All events among them belong in one transaction, before any attempt starts. While
     `state.is_undecided` afterwards, there is more to decide: call again with `TimePassed`.
     A stale or repeated observation changes nothing and gives one `Ignore`.
     """
     if state.is_over:
         return state, [Ignore(reason=f"the run is {state.status}")]
-    turn = Turn(graph, state, max(observation.at, state.latest_at))
+    turn = Turn(graph, state, max(observation.at, state.latest_at), find_begun)
     _observe(turn, observation)
     settle(turn)
     turn.withdraw_starts()

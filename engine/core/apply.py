@@ -26,8 +26,9 @@ from engine.core.events import (
 )
 from engine.core.graph import ERROR_PORT, Graph, Node
 from engine.core.loops import end_iteration, end_loop, open_iteration_of, start_loop
+from engine.core.observations import BegunAttempt
 from engine.core.rounds import begin_round
-from engine.core.state import RUN_DEADLINE, Frame, State, is_satisfied
+from engine.core.state import RUN_DEADLINE, Frame, State, StepRun, is_satisfied
 from engine.core.statuses import TERMINAL_STEP, RunStatus, StepStatus
 from engine.core.transitions import InvalidTransition, move_run, move_step
 
@@ -79,16 +80,17 @@ def apply_step_event(state: State, frame: Frame, node: Node, event: StepEvent) -
             _withdraw_listener(state, frame, node)
             _settle(state, frame, node)
         case StepCancelled():
+            _break_off_attempt(step, before, event)
             frame.cancelled += 1
             _settle(state, frame, node)
         case StepRetrying():
-            step.attempt = event.attempt
+            step.attempt, step.begun = event.attempt, None
             step.due_at = event.retry_at
             state.add_timer(event.retry_at, frame, node.index)
         case StepWaiting():
             _start_waiting(state, frame, node, event)
         case StepStarted():
-            step.attempt = event.attempt
+            _note_attempt(step, event)
             if event.items is not None:
                 start_loop(state, frame, node, event.items)
         case _:
@@ -122,6 +124,26 @@ def _apply_run_event(state: State, event: RunEvent) -> None:
         state.signals.setdefault(event.name, deque()).append(event.payload)
     elif isinstance(event, RunRetried):
         begin_round(state, event.attempt)
+
+
+def _note_attempt(step: StepRun, event: StepStarted) -> None:
+    """An attempt goes on, or is held back before it has begun."""
+    step.attempt = event.attempt
+    if event.attempt and event.started_at is not None:
+        step.begun = BegunAttempt(
+            attempt=event.attempt,
+            started_at=event.started_at,
+            queued_ms=event.queued_ms,
+            limited_ms=event.limited_ms or 0,
+        )
+
+
+def _break_off_attempt(step: StepRun, before: StepStatus, event: StepCancelled) -> None:
+    """An attempt that had begun keeps its number; one that had not leaves it to the next."""
+    if event.attempt:
+        step.attempt = event.attempt
+    elif before is StepStatus.RUNNING and step.begun is None and step.attempt > step.base:
+        step.attempt -= 1
 
 
 def _start_waiting(state: State, frame: Frame, node: Node, event: StepWaiting) -> None:

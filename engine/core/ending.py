@@ -1,10 +1,12 @@
 """How runs and iterations are broken off: everything in them that has not ended is cancelled first."""
 
+from msgspec import UNSET
+
 from engine.core.decisions import CancelChild
 from engine.core.events import RunCancelled, RunFailed, RunTimedOut, StepCancelled
 from engine.core.graph import Node
-from engine.core.observations import CancelRequested
-from engine.core.state import Frame
+from engine.core.observations import BegunAttempt, CancelRequested
+from engine.core.state import Frame, StepRun
 from engine.core.statuses import TERMINAL_STEP, StepStatus
 from engine.core.turn import Turn
 
@@ -35,8 +37,28 @@ def cancel_frame(turn: Turn, frame: Frame, reason: str) -> None:
 def _cancel_step(turn: Turn, frame: Frame, node: Node, reason: str) -> None:
     step = frame.steps[node.index]
     path = frame.prefix + node.id
+    begun: BegunAttempt | None = None
     if step.status is StepStatus.RUNNING and node.body is None:
         turn.stop(path)
+        begun = _find_begun(turn, step, path)
     if step.status is StepStatus.WAITING and step.child_run_id is not None:
         turn.decisions.append(CancelChild(run_id=step.child_run_id))
-    turn.record_step(frame, node, StepCancelled(at=turn.at, step=path, reason=reason))
+    if begun is None:
+        event = StepCancelled(at=turn.at, step=path, reason=reason)
+    else:
+        event = StepCancelled(
+            at=turn.at,
+            step=path,
+            attempt=begun.attempt,
+            started_at=begun.started_at,
+            queued_ms=begun.queued_ms,
+            limited_ms=begun.limited_ms or UNSET,
+            reason=reason,
+        )
+    turn.record_step(frame, node, event)
+
+
+def _find_begun(turn: Turn, step: StepRun, path: str) -> BegunAttempt | None:
+    """The attempt of a running step that may have had its effect: begun here, or elsewhere as the journal tells."""
+    begun = turn.find_begun(path)
+    return begun if begun is not None and begun.attempt == step.attempt else step.begun

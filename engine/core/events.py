@@ -227,11 +227,15 @@ class StepSkipped(Struct, frozen=True, kw_only=True, tag_field="type", tag="step
     reason: str
 
 
-class StepCancelled(Struct, frozen=True, kw_only=True, tag_field="type", tag="step.cancelled"):
-    """The run ended before the step did."""
+class StepCancelled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="step.cancelled"):
+    """The run ended before the step did. `attempt` had begun and was broken off; without it none was under way."""
 
     at: datetime
     step: str
+    attempt: int = 0
+    started_at: datetime | None = None
+    queued_ms: int = 0
+    limited_ms: int | UnsetType = UNSET
     reason: str
 
 

@@ -3,6 +3,7 @@
 `step` is a step's path: its id, or within a `foreach` that of the iteration before it, like `each[3].fetch`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -21,6 +22,18 @@ class FullSlots(Struct, frozen=True, kw_only=True):
     limit: int
     holders: list[str]
     is_stuck: bool = False
+
+
+class BegunAttempt(Struct, frozen=True, kw_only=True):
+    """An attempt that has begun, and may have had its effect. `queued_ms`, `limited_ms`: as in `AttemptOngoing`."""
+
+    attempt: int
+    started_at: datetime
+    queued_ms: int = 0
+    limited_ms: int = 0
+
+
+FindBegun = Callable[[str], BegunAttempt | None]  # of a step's path the attempt that is being made, if one has begun
 
 
 class RunClaimed(Struct, frozen=True, kw_only=True, tag=True):

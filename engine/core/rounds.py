@@ -61,4 +61,4 @@ def _runs_again(step: StepRun) -> bool:
 def _reset_step(step: StepRun) -> None:
     step.status = StepStatus.PENDING
     step.base = step.attempt
-    step.port = step.due_at = step.waits_for = step.signal = step.child_run_id = None
+    step.begun = step.port = step.due_at = step.waits_for = step.signal = step.child_run_id = None

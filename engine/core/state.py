@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.core.graph import ERROR_PORT, SUCCESS, Graph, Node
+from engine.core.observations import BegunAttempt
 from engine.core.statuses import TERMINAL_RUN, RunStatus, StepStatus
 
 RUN_DEADLINE = -1
@@ -20,8 +21,9 @@ RUN_DEADLINE = -1
 class StepRun(Struct, kw_only=True, eq=False):
     """One step in one run. `unsettled` and `satisfied` count the entries of its `after`.
 
-    `base` is the attempt that the present round follows: a retried run counts on from it. `waits_for` is the reason
-    of a waiting step; `loop` are the iterations of a `foreach`, kept after a failure for a retry.
+    `base` is the attempt that the present round follows: a retried run counts on from it. `begun` is the present
+    attempt where the journal tells that it has begun. `waits_for` is the reason of a waiting step; `loop` are the
+    iterations of a `foreach`, kept after a failure for a retry.
     """
 
     status: StepStatus = StepStatus.PENDING
@@ -29,6 +31,7 @@ class StepRun(Struct, kw_only=True, eq=False):
     satisfied: int = 0
     attempt: int = 0
     base: int = 0
+    begun: BegunAttempt | None = None
     port: str | None = None
     due_at: datetime | None = None
     open_listeners: int = 0

@@ -6,18 +6,20 @@ from engine.core.apply import apply_event, apply_step_event
 from engine.core.decisions import Decision, Ignore, Record, StartAttempt, StartChild, StopAttempt
 from engine.core.events import RunEvent, StepEvent
 from engine.core.graph import Graph, Node
+from engine.core.observations import FindBegun
 from engine.core.state import Frame, State
 
 
 class Turn:
     """One call of `advance`. `resumption` is why a waiting run goes on, should it; `stopped` are paths of steps."""
 
-    __slots__ = ("at", "decisions", "graph", "resumption", "state", "stopped")
+    __slots__ = ("at", "decisions", "find_begun", "graph", "resumption", "state", "stopped")
 
-    def __init__(self, graph: Graph, state: State, at: datetime) -> None:
+    def __init__(self, graph: Graph, state: State, at: datetime, find_begun: FindBegun) -> None:
         self.graph = graph
         self.state = state
         self.at = at
+        self.find_begun = find_begun
         self.decisions: list[Decision] = []
         self.resumption = "delay_elapsed"
         self.stopped: set[str] = set()

@@ -14,6 +14,7 @@ from engine.core.observations import (
     AttemptFailed,
     AttemptOngoing,
     AttemptSucceeded,
+    BegunAttempt,
     CancelRequested,
     ChildEnded,
     ChildRefused,
@@ -66,6 +67,11 @@ class CoreRun:
         ]
         self.statuses: dict[str, str] = {}
         self.attempts: dict[str, StartAttempt] = {}
+        # What is being made by the present worker; with the number of each attempt the rounds in which it was made.
+        self.begun: dict[str, BegunAttempt] = {}
+        self.was_begun: dict[str, BegunAttempt] = {}
+        self.effects: dict[tuple[str, int], set[int]] = {}
+        self.forgotten: set[tuple[str, int]] = set()
         self.starting: dict[str, StartChild] = {}
         self.children: dict[str, str] = {}
         self.cancelled_children: set[str] = set()
@@ -94,8 +100,8 @@ class CoreRun:
 
     def feed(self, observation: Observation) -> list[Decision]:
         """One turn of the core, its decisions taken down and checked."""
-        was_over = self.is_over
-        state, decisions = advance(self.plan.graph, self.state, observation)
+        was_over, self.was_begun = self.is_over, dict(self.begun)
+        state, decisions = advance(self.plan.graph, self.state, observation, self.begun.get)
         assert state is self.state
         if was_over:
             assert [type(decision) for decision in decisions] == [Ignore]
@@ -113,6 +119,7 @@ class CoreRun:
                     self.starting[step] = decision
                 case StopAttempt(step=step):
                     self.attempts.pop(step, None)
+                    self.begun.pop(step, None)
                     self.starting.pop(step, None)
                 case CancelChild(run_id=run_id):
                     self.cancelled_children.add(run_id)
@@ -135,6 +142,8 @@ class CoreRun:
             self.answers.pop(step, None)
         elif kind in ("step.succeeded", "step.failed"):
             self._note_answer(step, event)
+        elif kind == "step.cancelled":
+            self._check_broken_off(step, event)
 
     def _note_answer(self, step: str, event: Any) -> None:
         node = find_node(self.plan.graph, step)
@@ -142,6 +151,25 @@ class CoreRun:
         if node.type in ("http", "wait", "approval", "workflow") and node.id not in self.plan.mocks:
             output = getattr(event, "output", None)
             self.answers[step] = Answer(STATUSES[event_type(event)], getattr(event, "port", None), output)
+
+    def _check_broken_off(self, step: str, event: Any) -> None:
+        """What was begun is kept with its number and times; what was not has none."""
+        begun = self.was_begun.get(step) or self._find_told(step, self.journal[:-1])
+        if begun is None:
+            assert (event.attempt, event.started_at) == (0, None), "nothing of it had begun"
+        else:
+            assert (event.attempt, event.started_at) == (begun.attempt, begun.started_at), "it is kept"
+            assert event.queued_ms == begun.queued_ms
+
+    def _find_told(self, step: str, journal: list[Any]) -> BegunAttempt | None:
+        """The attempt that the journal itself tells has begun, and not ended, whoever began it."""
+        for event in reversed(journal):
+            if getattr(event, "step", None) == step:
+                if event_type(event) != "step.started":
+                    return None
+                if event.attempt and event.started_at is not None:
+                    return BegunAttempt(attempt=event.attempt, started_at=event.started_at, queued_ms=event.queued_ms)
+        return None
 
     def _check_start(self, path: str) -> None:
         assert self.statuses.get(path) != "succeeded", "what succeeded runs no second time"
@@ -160,6 +188,7 @@ class CoreRun:
     def _check_state(self) -> None:
         if self.is_over:
             self.attempts.clear()
+            self.begun.clear()
             self.starting.clear()
         elif self.state.status is not RunStatus.QUEUED:
             has_work = self.attempts or self.starting or self.state.retrying
@@ -171,12 +200,30 @@ class CoreRun:
 
     # What the world does.
 
+    def begin_attempt(self, step: str) -> None:
+        """An attempt gets its slot, and has its effect."""
+        if step in self.begun:
+            return
+        start = self.attempts[step]
+        queued_ms = (self.now - start.decided_at) // timedelta(milliseconds=1)
+        self.begun[step] = BegunAttempt(attempt=start.attempt, started_at=self.now, queued_ms=queued_ms)
+        rounds = self.effects.setdefault((step, start.attempt), set())
+        rounds.add(self.round)
+        assert len(rounds) == 1 or (step, start.attempt) in self.forgotten, "a number is given to one round's attempt"
+
     def end_attempt(self, step: str) -> None:
         """The target answers; from the second round on it always answers well."""
-        start = self.attempts.pop(step)
+        self.begin_attempt(step)
+        start, begun = self.attempts.pop(step), self.begun.pop(step)
         made = self.attempts_made[step, self.round] = self.attempts_made.get((step, self.round), 0) + 1
         assert made <= self.plan.max_attempts
-        common: dict[str, Any] = {"at": self.now, "step": step, "attempt": start.attempt, "started_at": self.now}
+        common: dict[str, Any] = {
+            "at": self.now,
+            "step": step,
+            "attempt": start.attempt,
+            "started_at": begun.started_at,
+            "queued_ms": begun.queued_ms,
+        }
         result: Observation = AttemptSucceeded(**common, output={"step": step})
         if self.round == 1 and self.plan.fails(step, start.attempt):
             error = ErrorInfo(code="status", message="500", status=500)
@@ -235,8 +282,9 @@ class CoreRun:
     def note_ongoing(self) -> None:
         """An attempt takes long enough for the journal to tell."""
         start = self.attempts[self.random.choice(sorted(self.attempts))]
-        started_at = self.random.choice([None, self.now])
-        queued_ms = (self.now - start.decided_at) // timedelta(milliseconds=1)
+        begun = self.begun.get(start.step)
+        started_at = begun.started_at if begun else None
+        queued_ms = begun.queued_ms if begun else (self.now - start.decided_at) // timedelta(milliseconds=1)
         ongoing = AttemptOngoing(
             at=self.now,
             step=start.step,
@@ -255,7 +303,11 @@ class CoreRun:
         """Everything in memory is lost; another worker goes on from the journal, as any other would."""
         attempts = {step: start.attempt for step, start in self.attempts.items()}
         starting = set(self.starting)
-        self.attempts, self.starting = {}, {}
+        # Of these the journal knows nothing: who goes on from it gives their numbers again.
+        self.forgotten |= {
+            (step, begun.attempt) for step, begun in self.begun.items() if not self._find_told(step, self.journal)
+        }
+        self.attempts, self.begun, self.starting = {}, {}, {}
         twin = self.restore()
         self.state = self.restore()
         answers = dict(self.answers)
@@ -285,7 +337,11 @@ class CoreRun:
         if self.finished:
             choices.append((1, self.repeat))
         if self.attempts:
-            choices += [(6, lambda: self.end_attempt(self._pick(self.attempts))), (1, self.note_ongoing)]
+            choices += [
+                (2, lambda: self.begin_attempt(self._pick(self.attempts))),
+                (6, lambda: self.end_attempt(self._pick(self.attempts))),
+                (1, self.note_ongoing),
+            ]
         if self.starting:
             choices.append((3, lambda: self.answer_start(self._pick(self.starting))))
         kinds = {kind: [step for step, what in self.waiting.items() if what == kind] for kind in ("child", "approval")}

@@ -62,6 +62,7 @@ def _dump_step(frame: Frame, index: int, journalled: str | None) -> dict[str, An
         "unsettled": step.unsettled,
         "satisfied": step.satisfied,
         "base": step.base,
+        "begun": msgspec.to_builtins(step.begun),
         "port": step.port,
         "open_listeners": step.open_listeners,
         "waits_for": step.waits_for,
@@ -72,10 +73,7 @@ def _dump_step(frame: Frame, index: int, journalled: str | None) -> dict[str, An
         # An attempt's number is given when it begins.
         is_counted = written == "running" or node.type == "workflow"
         return dumped | {"status": written, "attempt": step.attempt - (not is_counted)}
-    dumped["status"] = step.status.value
-    if step.status is not StepStatus.CANCELLED:
-        # Whether a short attempt was under way when it was broken off is forgotten.
-        dumped["attempt"] = step.attempt
+    dumped |= {"status": step.status.value, "attempt": step.attempt}
     # When a retry is due is forgotten once it has begun.
     return dumped if step.status is StepStatus.RETRYING else dumped | {"due_at": step.due_at}
 

@@ -15,6 +15,8 @@ from tests.properties.reference import judge
 from tests.properties.verdicts import check_end
 
 SEEDS = st.integers(0, 2**32)
+ENDS = ("cancelled", "timed_out")
+ATTEMPT_ENDS = ("step.succeeded", "step.failed", "step.retrying", "step.cancelled")
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT)
 
 
@@ -93,14 +95,44 @@ def test_no_attempt_number_is_used_for_two_results(plan: Plan, seed: int) -> Non
         run.retry()
         run.start()
         run.run()
+    for numbers in _list_ends(run).values():
+        assert len(numbers) <= 2 * plan.max_attempts
+
+
+@given(plan=plans(), seed=SEEDS, acts=st.lists(st.integers(1, 12), min_size=1, max_size=4), ends=st.sampled_from(ENDS))
+@settings(deadline=None)
+def test_attempts_that_are_broken_off_are_kept_and_their_numbers_go_on(
+    plan: Plan, seed: int, acts: list[int], ends: str
+) -> None:
+    run = _started(plan, seed)
+    for count in acts:
+        _act(run, count)
+        begun = {(step, begun.attempt) for step, begun in run.begun.items()}
+        if ends == "cancelled":
+            run.cancel()
+        else:
+            run.now = max(run.now, run.state.deadline_at or run.now)
+            run.feed(TimePassed(at=run.now))
+        if run.state.status not in RETRYABLE:
+            break
+        told = {(event.step, event.attempt) for event in run.journal if event_type(event) in ATTEMPT_ENDS}
+        assert begun <= told
+        _list_ends(run)
+        run.retry()
+        run.start()
+    run.run()
+    _list_ends(run)
+
+
+def _list_ends(run: CoreRun) -> dict[str, list[int]]:
+    """The numbers of each step's attempts in the order of their ends, which must go on without a gap."""
     ends: dict[str, list[int]] = {}
     for event in run.journal:
-        if event_type(event) in ("step.succeeded", "step.failed", "step.retrying") and event.attempt:
+        if event_type(event) in ATTEMPT_ENDS and event.attempt:
             ends.setdefault(event.step, []).append(event.attempt)
     for numbers in ends.values():
-        # An attempt that was broken off with its run has no result, but may have a number.
-        assert numbers == sorted(set(numbers))
-        assert len(numbers) <= 2 * plan.max_attempts
+        assert numbers == list(range(1, len(numbers) + 1))
+    return ends
 
 
 @given(plan=plans(), seed=SEEDS)
