@@ -101,11 +101,12 @@ def _explain(error: ValidationError, place: str, pointer: str, fields: str) -> I
         case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
             # The branch that was meant is the one whose type fits.
             meant = [branch for branch in branches if not any(_is_wrong_type(inner, error) for inner in branch)]
-            if meant:
-                yield from schema_problems(meant[0], pointer, fields)
-            else:
-                kinds = [kind for branch in branches for inner in branch for kind in _expected_kinds(inner)]
-                yield Problem(place, "invalid_type", _say_kinds(error.instance, kinds))
+            others = [kind for branch in branches for inner in branch for kind in _expected_kinds(inner)]
+            if not meant:
+                yield Problem(place, "invalid_type", _say_kinds(error.instance, others))
+            for problem in schema_problems(meant[0] if meant else (), pointer, fields):
+                also = _say_others(problem, error, others) if problem.pointer == place else ""
+                yield Problem(problem.pointer, problem.code, problem.message + also)
         case ValidationErrorKind.Type():
             yield Problem(place, "invalid_type", _say_kinds(error.instance, _expected_kinds(error)))
         case kind:
@@ -115,6 +116,8 @@ def _explain(error: ValidationError, place: str, pointer: str, fields: str) -> I
 def _explain_value(kind: ValidationErrorKind, error: ValidationError) -> tuple[str, str]:
     value = msgspec.json.encode(error.instance).decode()
     match kind:
+        case ValidationErrorKind.Enum(options) if f"{error.instance}" in map(str, options):
+            return "invalid_choice", f"it is {_name(error.instance)}; it must be {error.instance} without quotes"
         case ValidationErrorKind.Enum(options):
             return "invalid_choice", f"{value} is none of {', '.join(str(option) for option in options)}"
         case ValidationErrorKind.Minimum(limit):
@@ -136,17 +139,36 @@ def _explain_value(kind: ValidationErrorKind, error: ValidationError) -> tuple[s
 
 
 def _is_wrong_type(inner: ValidationError, outer: ValidationError) -> bool:
-    return isinstance(inner.kind, ValidationErrorKind.Type) and inner.instance_path == outer.instance_path
+    return bool(_expected_kinds(inner)) and inner.instance_path == outer.instance_path
 
 
 def _expected_kinds(error: ValidationError) -> list[str]:
-    return list(error.kind.types) if isinstance(error.kind, ValidationErrorKind.Type) else []
+    """The types that would have done, where it is the type that is wrong; a choice among texts is one of them each."""
+    match error.kind:
+        case ValidationErrorKind.Type(types):
+            return list(types)
+        case ValidationErrorKind.Enum(options) if not isinstance(error.instance, str):
+            return [msgspec.json.encode(option).decode() for option in options if isinstance(option, str)]
+        case _:
+            return []
+
+
+def _say_others(problem: Problem, error: ValidationError, kinds: list[str]) -> str:
+    """What else may stand where a choice was not met: a number in quotes is a text."""
+    if problem.code != "invalid_choice" or not kinds:
+        return ""
+    text = error.instance
+    like = f", like {text} without quotes" if isinstance(text, str) and text.isdecimal() else ""
+    return f"; {_list_kinds(kinds)} may stand here as well{like}"
 
 
 def _say_kinds(value: Any, kinds: list[str]) -> str:
+    return f"it is {_name(value)}; it must be {_list_kinds(kinds)}"
+
+
+def _list_kinds(kinds: list[str]) -> str:
     names = list(dict.fromkeys(_KINDS.get(kind, kind) for kind in kinds if kind != "integer" or "number" not in kinds))
-    wanted = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    return f"it is {_name(value)}; it must be {wanted}"
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _name(value: Any) -> str:

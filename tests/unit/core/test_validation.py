@@ -123,6 +123,39 @@ def test_a_fault_is_told_with_its_place(document: Any, pointer: str, code: str) 
     assert all(problem.message for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("cause", "code", "words"),
+    [
+        pytest.param(
+            "503", "invalid_choice", "a whole number may stand here as well, like 503 without quotes", id="text"
+        ),
+        pytest.param("sometimes", "invalid_choice", "timeout; a whole number may stand here as well", id="other text"),
+        pytest.param(700, "out_of_range", "700 is more than 599", id="number"),
+        pytest.param(
+            True, "invalid_type", 'it is true; it must be "429", "5xx", "connection", "timeout" or a', id="bool"
+        ),
+        pytest.param(1.5, "invalid_type", "or a whole number", id="fraction"),
+    ],
+)
+def test_what_cannot_be_retried_on_is_told_with_all_that_can(cause: Any, code: str, words: str) -> None:
+    (problem,) = validate_definition(define(step("a", retry={"on": [503, cause]})))
+    assert (problem.pointer, problem.code) == ("/steps/0/retry/on/1", code)
+    assert words in problem.message
+
+
+def test_a_number_in_quotes_is_told_as_such() -> None:
+    (problem,) = validate_definition({**define(FETCH), "schema": "1"})
+    assert (problem.pointer, problem.message) == ("/schema", "it is a text; it must be 1 without quotes")
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1, "a number"), (None, "null"), (True, "true"), (["a"], "a list")])
+def test_a_header_of_an_answer_that_is_no_text_is_told_with_its_place(value: Any, kind: str) -> None:
+    answer = {"id": "a", "type": "respond", "with": {"headers": {"X-A/B": value, "X-C": "{{ input.n }}"}}}
+    (problem,) = validate_definition(define(answer))
+    assert (problem.pointer, problem.code) == ("/steps/0/with/headers/X-A~1B", "invalid_type")
+    assert problem.message == f"it is {kind}; it must be a text"
+
+
 def test_every_text_of_a_template_is_told_of_with_its_own_place() -> None:
     body = {"a": "{{ 1 + }}", "b/c": ["{{ steps.b.output }}", "fine", {"d": "{{ nobody }}"}]}
     call = step("a")
