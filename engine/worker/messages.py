@@ -105,8 +105,8 @@ _SAY_WHY = {
     ),
     "concurrency_replaced": (
         " with the reason `concurrency_replaced`: a newer run of its concurrency key took its slot, and its workflow "
-        "has `when_full: cancel_running`; let runs wait there with `when_full: queue`, raise `settings.concurrency.limit`, "
-        "or handle this with a step after this one's `error` port"
+        "has `when_full: cancel_running`; let runs wait there with `when_full: queue`, raise "
+        "`settings.concurrency.limit`, or handle this with a step after this one's `error` port"
     ),
 }
 
