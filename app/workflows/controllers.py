@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
@@ -88,9 +89,12 @@ class WorkflowController(Controller):
         status_code=HTTP_200_OK,
         guards=[requires(Permission.WORKFLOWS_READ)],
     )
-    async def validate_workflow(self, data: JSONBody[msgspec.Raw]) -> Validation:
+    async def validate_workflow(
+        self, data: JSONBody[msgspec.Raw], state: State, principal: NamedDependency[Principal]
+    ) -> Validation:
         """Every fault at once. The body is the definition itself, or `{"definition": …}`; nothing is saved."""
-        return await validate(bytes(data))
+        # No transaction: hardly any definition needs a look into the database.
+        return await validate(bytes(data), state.database, principal.workspace_id)
 
     @get(
         "/{workflow_id:uuid}",
@@ -204,6 +208,34 @@ class WorkflowController(Controller):
     ) -> VersionDetail:
         """A version as it was published."""
         return await WorkflowService(transaction, principal).read_version(workflow_id, version)
+
+    @post(
+        "/{workflow_id:uuid}/versions/{version:int}/restore",
+        operation_id="restoreVersion",
+        summary="Restore a version",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.WORKFLOWS_WRITE)],
+        responses=problems(412),
+        idempotent=True,
+    )
+    async def restore_version(
+        self,
+        request: Request[Any, Any, Any],
+        workflow_id: FromPath[UUID],
+        version: FromPath[int],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        if_match: IfMatch = None,
+        data: JSONBody[NoFields] = NOTHING_SAID,
+    ) -> Response[WorkflowDetail]:
+        """Make the version's definition the draft again; it is published by a call of its own."""
+        del data
+
+        async def restore() -> Answer:
+            detail = await WorkflowService(transaction, principal).restore(workflow_id, version, if_match)
+            return Answer(status=HTTP_200_OK, body=detail, headers={"etag": make_etag(detail.revision)})
+
+        return await answer_once(request, transaction, principal, restore)
 
 
 def _with_etag(detail: WorkflowDetail) -> Response[WorkflowDetail]:

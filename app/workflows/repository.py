@@ -1,5 +1,6 @@
 """Queries of workflows and their versions, each scoped to a workspace. Deleted workflows are not found."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -102,6 +103,14 @@ async def workflow_exists(connection: AsyncConnection, workspace_id: UUID, workf
     """Whether the workflow is there."""
     query = select(workflow.c.id).where(_is_visible(workspace_id, workflow_id))
     return (await connection.execute(query)).first() is not None
+
+
+async def find_existing(connection: AsyncConnection, workspace_id: UUID, workflow_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the ids that are workflows."""
+    query = select(workflow.c.id).where(
+        workflow.c.workspace_id == workspace_id, workflow.c.id.in_(workflow_ids), workflow.c.deleted_at.is_(None)
+    )
+    return set((await connection.execute(query)).scalars())
 
 
 async def lock_named(connection: AsyncConnection, workspace_id: UUID, name: str) -> list[UUID]:

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth import service as identity
 from app.auth.principal import Principal
@@ -16,6 +16,7 @@ from app.etags import make_etag, matches
 from app.pagination import Page, make_page
 from app.workflows import repository
 from app.workflows.definitions import decode_document, find_problems, find_repetitions, read_draft
+from app.workflows.references import find_dangling, list_references
 from app.workflows.repository import DraftRow, PublishedRow, VersionRow, WorkflowRow
 from app.workflows.schemas import (
     NewWorkflow,
@@ -26,7 +27,9 @@ from app.workflows.schemas import (
     WorkflowDetail,
     WorkflowSummary,
 )
+from engine.core.problems import Problem
 from engine.infra.ids import new_id
+from engine.steps.validation import sort_problems
 from engine.store.held import look_again_at_workflow
 
 # PostgreSQL's integer: a larger version number cannot exist.
@@ -58,7 +61,7 @@ class WorkflowService:
                 "updated_by": self._principal.user_id,
             },
         )
-        return await _detail(row, document)
+        return await self._detail(row, document)
 
     async def list(self, *, q: str | None, after: UUID | None, limit: int) -> Page[WorkflowSummary]:
         """A page of workflows, newest first."""
@@ -70,7 +73,7 @@ class WorkflowService:
         row = await repository.find_workflow(self._transaction, self._workspace_id, workflow_id)
         if row is None:
             raise _no_workflow()
-        return await _detail(row)
+        return await self._detail(row)
 
     async def change(self, workflow_id: UUID, change: WorkflowChange, if_match: str) -> WorkflowDetail:
         """Change what is named, if the draft is still the one that `if_match` stands for.
@@ -82,20 +85,7 @@ class WorkflowService:
         values: dict[str, Any] = {name: value for name, value in asdict(change).items() if value is not UNSET}
         if "definition" in values:
             values["definition"] = bytes(values["definition"])
-        if all(getattr(current, name) == value for name, value in values.items()):
-            return await _detail(current, document)
-        row = await repository.update_workflow(
-            self._transaction,
-            self._workspace_id,
-            workflow_id,
-            revision=current.revision,
-            values={**values, "updated_by": self._principal.user_id},
-        )
-        if row is None:
-            raise RuntimeError("a locked workflow has changed")
-        if "enabled" in values:
-            await look_again_at_workflow(await driver_connection(self._transaction), workflow_id)
-        return await _detail(row, document)
+        return await self._update(current, values, document)
 
     async def lock_named(self, name: str) -> tuple[UUID, ...]:
         """The ids of the workflows of exactly this name; others who ask for them wait for the transaction's end."""
@@ -118,7 +108,8 @@ class WorkflowService:
         Raises NotFound, PreconditionFailed, or InvalidDefinition with every fault.
         """
         current = await self._lock(workflow_id, if_match)
-        problems = await find_problems(decode_document(current.definition), len(current.definition))
+        document, size = decode_document(current.definition), len(current.definition)
+        problems = await _find_all_problems(self._transaction, self._workspace_id, document, size)
         if problems:
             raise InvalidDefinition(errors=problems)
         latest = current.published_version or 0
@@ -138,6 +129,15 @@ class WorkflowService:
             },
         )
         return _version_detail(row), True
+
+    async def restore(self, workflow_id: UUID, version: int, if_match: str | None) -> WorkflowDetail:
+        """Make the definition of a version the draft; nothing is published.
+
+        Raises NotFound, or PreconditionFailed where `if_match` is given and stale.
+        """
+        current = await self._lock(workflow_id, if_match)
+        restored = await self.read_version(workflow_id, version)
+        return await self._update(current, {"definition": bytes(restored.definition)})
 
     async def list_versions(self, workflow_id: UUID, *, after: UUID | None, limit: int) -> Page[VersionSummary]:
         """A page of versions, newest first; raises NotFound."""
@@ -176,28 +176,58 @@ class WorkflowService:
             )
         return current
 
+    async def _update(
+        self, current: DraftRow, values: dict[str, Any], document: object | None = None
+    ) -> WorkflowDetail:
+        """Change a locked workflow, unless it is like that already; `document` is its definition, where it was read."""
+        if all(getattr(current, name) == value for name, value in values.items()):
+            return await self._detail(current, document)
+        row = await repository.update_workflow(
+            self._transaction,
+            self._workspace_id,
+            current.id,
+            revision=current.revision,
+            values={**values, "updated_by": self._principal.user_id},
+        )
+        if row is None:
+            raise RuntimeError("a locked workflow has changed")
+        if "enabled" in values:
+            await look_again_at_workflow(await driver_connection(self._transaction), current.id)
+        return await self._detail(row, document)
 
-async def validate(raw: bytes) -> Validation:
-    """Whether a definition could be published: the body is the definition, or `{"definition": …}`."""
+    async def _detail(self, row: DraftRow, document: object | None = None) -> WorkflowDetail:
+        if document is None:
+            document = decode_document(row.definition)
+        problems = await _find_all_problems(self._transaction, self._workspace_id, document, len(row.definition))
+        return WorkflowDetail(**{**asdict(row), "definition": msgspec.Raw(row.definition)}, problems=problems)
+
+
+async def validate(raw: bytes, database: AsyncEngine, workspace_id: UUID) -> Validation:
+    """Whether a definition could be published in the workspace: the body is it, or `{"definition": …}`."""
     document = decode_document(raw)
     repeated = await find_repetitions(raw)
     if isinstance(document, dict) and set(document) == {"definition"}:
         document = document["definition"]
         repeated = [replace(fault, pointer=fault.pointer.removeprefix("/definition")) for fault in repeated]
     problems = [*repeated, *await find_problems(document, len(raw))]
+    if references := list_references(document):
+        async with database.connect() as connection:
+            dangling = await find_dangling(connection, workspace_id, references)
+        problems = sort_problems([*problems, *dangling])
     return Validation(valid=not problems, errors=problems)
+
+
+async def _find_all_problems(
+    connection: AsyncConnection, workspace_id: UUID, document: object, size: int
+) -> list[Problem]:
+    """Everything that keeps a definition of `size` bytes from being published."""
+    problems = await find_problems(document, size)
+    dangling = await find_dangling(connection, workspace_id, list_references(document))
+    return sort_problems([*problems, *dangling]) if dangling else problems
 
 
 def _no_workflow() -> NotFound:
     return NotFound("There is no such workflow.")
-
-
-async def _detail(row: DraftRow, document: object | None = None) -> WorkflowDetail:
-    if document is None:
-        document = decode_document(row.definition)
-    problems = await find_problems(document, len(row.definition))
-    values = {**asdict(row), "definition": msgspec.Raw(row.definition)}
-    return WorkflowDetail(**values, problems=problems)
 
 
 def _summary(row: WorkflowRow) -> WorkflowSummary:

@@ -1,7 +1,7 @@
 """Everything that is wrong with a definition, told at once: its shape, its steps' configurations, its graph."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -41,7 +41,12 @@ def validate_definition(document: object) -> list[Problem]:
     )
     if not problems:
         problems += _conversion_problems(document)
-    return sorted(problems[:MAX_PROBLEMS], key=_by_place)
+    return sort_problems(problems[:MAX_PROBLEMS])
+
+
+def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in the order of the document, as far as pointers tell it."""
+    return sorted(problems, key=_by_place)
 
 
 def _walk(holder: Mapping[str, Any], pointer: str, depth: int) -> Iterator[tuple[Mapping[str, Any], str, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -154,3 +155,18 @@ class WorkflowStep(ControlStep):
     title: ClassVar = "Run a workflow"
     icon: ClassVar = "workflow"
     Config: ClassVar = WorkflowConfig
+
+    def check(self, config: Mapping[str, Any]) -> Iterable[Fault]:
+        """An id that can be one; whether there is such a workflow, only its workspace knows."""
+        text = config.get("workflow_id")
+        if isinstance(text, str) and not is_template(text) and not _is_id(text):
+            message = f"{text!r} is no workflow's id; ids are like 0199aaaa-0000-7000-8000-000000000000"
+            yield "/workflow_id", "invalid_format", message
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

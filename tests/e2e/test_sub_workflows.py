@@ -321,7 +321,7 @@ def test_a_run_whose_item_was_broken_off_is_cancelled(
 def test_a_faulty_configuration_is_refused(client: Client) -> None:
     definition = define(
         of_type("workflow", "a", {}),
-        of_type("workflow", "b", {"workflow_id": "x", "version": 2}),
+        of_type("workflow", "b", {"workflow_id": "{{ input.id }}", "version": 2}),
         of_type("workflow", "c", {"workflow_id": "x"}, retry={"max_attempts": 2}, timeout=5),
     )
     errors = client.http.post("/v1/workflows/validate", json=definition).json()["errors"]
@@ -330,4 +330,5 @@ def test_a_faulty_configuration_is_refused(client: Client) -> None:
         ("/steps/1/with/version", "unknown_field"),
         ("/steps/2/retry", "not_applicable"),
         ("/steps/2/timeout", "not_applicable"),
+        ("/steps/2/with/workflow_id", "invalid_format"),
     }

@@ -101,6 +101,7 @@ _ASKED: Final = {
         "POST /v1/workflows/import",
         "POST /v1/workflows/{workflow_id}/steps/{step}/test",
         "POST /v1/workflows/{workflow_id}/test",
+        "POST /v1/workflows/{workflow_id}/versions/{version}/restore",
     ],
     "workflows:publish": ["POST /v1/workflows/{workflow_id}/publish"],
     "workflows:delete": ["DELETE /v1/workflows/{workflow_id}"],

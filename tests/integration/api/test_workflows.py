@@ -293,7 +293,7 @@ async def _outcome(client: httpx.AsyncClient, method: str, path: str) -> int:
     if path.endswith("/validate"):
         body = GOOD
     headers = {"if-match": "*"}
-    if method in ("POST", "PATCH") and not path.endswith("/publish"):
+    if method in ("POST", "PATCH") and not path.endswith(("/publish", "/restore")):
         return (await client.request(method, path, json=body, headers=headers)).status_code
     return (await client.request(method, path, headers=headers)).status_code
 
@@ -307,6 +307,7 @@ CALLS = [
     ("POST", "/v1/workflows/{id}/publish", Role.EDITOR, 200, 404),
     ("GET", "/v1/workflows/{id}/versions", Role.VIEWER, 200, 404),
     ("GET", "/v1/workflows/{id}/versions/1", Role.VIEWER, 200, 404),
+    ("POST", "/v1/workflows/{id}/versions/1/restore", Role.EDITOR, 200, 404),
     ("DELETE", "/v1/workflows/{id}", Role.EDITOR, 204, 404),
 ]
 
