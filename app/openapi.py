@@ -160,7 +160,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         # A body that is not JSON alone, which its handler reads itself.
         operation["requestBody"] = body
     if (media_type := handler.opt.get("also_answers")) is not None:
-        operation["responses"]["200"]["content"][media_type] = {"schema": {"type": "string"}}
+        # The same document, written otherwise.
+        content = operation["responses"]["200"]["content"]
+        content[media_type] = content["application/json"]
     if "requestBody" in operation:
         statuses += [413, 415]
     if handler.opt.get("idempotent"):
