@@ -21,7 +21,7 @@ from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
 from engine.infra.ids import TRIGGER_TOKEN_BYTES, new_id
 from engine.infra.secrets import SecretBox
-from engine.store.held import look_again
+from engine.store.held_pieces import look_again
 from engine.triggers.signatures import InvalidSecret, check_secret, renew_secret
 from engine.triggers.webhook import WebhookConfig, find_config_problems, split_secret
 

@@ -30,7 +30,7 @@ from app.workflows.schemas import (
 from engine.core.problems import Problem
 from engine.infra.ids import new_id
 from engine.steps.validation import sort_problems
-from engine.store.held import look_again_at_workflow
+from engine.store.held_pieces import look_again_at_workflow
 
 # PostgreSQL's integer: a larger version number cannot exist.
 _MAX_VERSION = 2**31 - 1

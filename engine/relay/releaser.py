@@ -6,7 +6,7 @@ There is one for the sake of economy: groups are locked, so that several would d
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +20,12 @@ from engine.infra import metrics
 from engine.infra.bell import HELD_CHANNEL
 from engine.infra.ids import moment_of, new_id
 from engine.infra.telemetry import new_traceparent
+from engine.relay.held_pieces import note_piece, review_piece
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.store import held
 from engine.store.held import GroupMove, HeldEvent, HeldGroup
+from engine.store.held_pieces import leave_remainder
 from engine.store.starts import Start, accept_starts
 from engine.triggers.faults import OWN_FAULTS, is_own_fault
 from engine.triggers.flow import (
@@ -38,18 +40,18 @@ from engine.triggers.flow import (
 )
 
 BATCH_GROUPS = 50
-# In one transaction; the rest follows in the next one.
+# In one transaction; the rest follows in the next one. A batch has at most so many events.
 MOST_EVENTS = 1000
 MOST_BATCHES = 10
 MOST_DISCARDED = 2000
-# Of one group.
+# Of one group, and of all that are released at once.
 MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES_AT_ONCE = 8 * 1024 * 1024
 LOOK_SECONDS = 1.0
 LOCKED_SECONDS = 0.02
 BATCH_SECONDS = 30.0
-EVENT_SECONDS = 0.001
-# A trigger that is switched off is looked at again after this, and one that cannot be released.
-PAUSED_SECONDS = 30.0
+# What cannot be released is looked at again after this.
+PUT_OFF_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
 _decode_config = msgspec.json.Decoder(FlowConfig).decode
@@ -67,6 +69,8 @@ class _Release(Struct, kw_only=True):
     is_lifted: bool
     take: int
     is_cut: bool = False
+    # A debounce ends for all of its events together: of very many, most are noted afterwards.
+    is_long: bool = False
     events: list[HeldEvent] = []
     starts: list[Start] = []
 
@@ -97,6 +101,13 @@ class Releaser(Leader[ReleaserSession]):
 
 
 async def release_due(connection: asyncpg.Connection) -> int:
+    """Do a piece of each thing that is due; of how many groups and events."""
+    reviewed = await review_piece(connection)
+    noted = await note_piece(connection)
+    return reviewed + noted + await _release_groups(connection)
+
+
+async def _release_groups(connection: asyncpg.Connection) -> int:
     """Release a batch of groups that are due; how many were looked at."""
     groups: list[HeldGroup] = []
     try:
@@ -126,18 +137,15 @@ async def _release_each(connection: asyncpg.Connection, groups: Sequence[HeldGro
             if connection.is_closed() or not is_own_fault(error):
                 raise
             _log.exception("held_events_not_released", trigger_id=str(group.trigger_id), kind=group.kind)
-            await held.put_off(connection, name, PAUSED_SECONDS)
+            await held.put_off(connection, name, PUT_OFF_SECONDS)
     return runs
 
 
 async def _release(connection: asyncpg.Connection, groups: list[HeldGroup], only: tuple[UUID, str, str] | None) -> int:
     """Start what is due, and say what is left and when, in one transaction; how many runs were started."""
-    async with asyncio.timeout(BATCH_SECONDS) as bound, connection.transaction():
+    async with asyncio.timeout(BATCH_SECONDS), connection.transaction():
         groups += await held.take_groups(connection, BATCH_GROUPS, only)
-        # A debounce ends for all of its events together, however many they are.
-        waiting = sum(group.waiting for group in groups if group.kind == "debounce")
-        bound.reschedule(asyncio.get_running_loop().time() + BATCH_SECONDS + waiting * EVENT_SECONDS)
-        moves = [await _discard(connection, group) for group in groups if group.is_gone]
+        moves = await _discard_all(connection, [group for group in groups if group.is_gone])
         releases = [_plan(group) for group in groups if group.is_live and not group.is_gone]
         _bound(releases)
         await _read_events(connection, [release for release in releases if release.take])
@@ -145,9 +153,11 @@ async def _release(connection: asyncpg.Connection, groups: list[HeldGroup], only
         if starts and any(outcome.run_id is None for outcome in await accept_starts(connection, starts)):
             raise _Changed
         await _mark(connection, releases)
-        moves += [_move(release) for release in releases]
-        moves += [_pause(group) for group in groups if not group.is_live and not group.is_gone]
+        # Of what has to wait for the next transaction nothing has changed.
+        moves += [_move(release) for release in releases if release.take or not release.is_cut]
         await held.move_groups(connection, moves)
+        # Whose trigger is switched off starts nothing; what it accepted waits until somebody changes it.
+        await held.pause_groups(connection, [group for group in groups if not group.is_live and not group.is_gone])
     for release in releases:
         if release.starts:
             metrics.HELD_RELEASED.labels(release.group.kind).inc(len(release.starts))
@@ -180,36 +190,51 @@ def _bound(releases: Sequence[_Release]) -> None:
     """Take no more at once than a transaction should hold."""
     events, batches = MOST_EVENTS, MOST_BATCHES
     for release in releases:
-        if release.group.kind == "debounce":
-            continue
         if release.group.kind == "batch" and release.take:
             batches -= 1
-        # A batch is taken whole or not at all.
-        room = events if release.group.kind == "throttle" else release.take * (release.take <= events and batches >= 0)
-        release.is_cut = room < release.take
-        release.take = min(release.take, room)
-        events -= release.take
+        release.is_long = release.group.kind == "debounce" and release.take > MOST_EVENTS
+        written = 1 if release.is_long else release.take
+        # A throttle's events go one by one; a batch or a debounce is taken whole or not at all.
+        fits = written <= events and (release.group.kind == "debounce" or batches >= 0)
+        room = events if release.group.kind == "throttle" else written * fits
+        release.is_cut = room < written
+        if release.is_cut:
+            release.take = written = room
+        events -= written
 
 
 async def _read_events(connection: asyncpg.Connection, releases: Sequence[_Release]) -> None:
     """Read what is released, and make the runs of it."""
-    in_order = [release for release in releases if release.group.kind != "debounce"]
-    if in_order:
-        found = await held.read_first_events(
-            connection, [release.group for release in in_order], [release.take for release in in_order], MOST_BYTES
-        )
-        for release, events in zip(in_order, found, strict=True):
-            release.events = events
-            taken = [event for event in events if event.trigger is not None]
-            if release.group.kind == "throttle":
-                release.starts = [_make_start(release.group, _read_trigger(event), event) for event in taken]
-            elif taken:
-                joined = join_events([event.trigger or b"" for event in taken])
-                release.starts = [_make_start(release.group, joined, taken[-1])]
+    await _read_first(connection, [release for release in releases if release.group.kind != "debounce"])
+    left = MOST_BYTES_AT_ONCE
     for release in releases:
-        if release.group.kind == "debounce":
-            last = await held.read_last_event(connection, release.group)
-            release.starts = [] if last is None else [_make_start(release.group, _read_trigger(last), last)]
+        if release.group.kind != "debounce":
+            continue
+        if left <= 0:
+            release.take, release.is_cut = 0, True
+            continue
+        last = await held.read_last_event(connection, release.group)
+        if last is not None:
+            left -= len(last.trigger or b"")
+            release.events = [last]
+            release.starts = [_make_start(release.group, _read_trigger(last), last)]
+
+
+async def _read_first(connection: asyncpg.Connection, releases: Sequence[_Release]) -> None:
+    if not releases:
+        return
+    groups, most = [release.group for release in releases], [release.take for release in releases]
+    found = await held.read_first_events(connection, groups, most, (MOST_BYTES, MOST_BYTES_AT_ONCE))
+    for release, events in zip(releases, found, strict=True):
+        release.events = events
+        taken = [event for event in events if event.trigger is not None]
+        if events and not taken:
+            release.take, release.is_cut = 0, True
+        elif release.group.kind == "throttle":
+            release.starts = [_make_start(release.group, _read_trigger(event), event) for event in taken]
+        elif taken:
+            joined = join_events([event.trigger or b"" for event in taken])
+            release.starts = [_make_start(release.group, joined, taken[-1])]
 
 
 def _read_trigger(event: HeldEvent) -> dict[str, Any]:
@@ -253,8 +278,7 @@ async def _mark(connection: asyncpg.Connection, releases: Sequence[_Release]) ->
         if not release.take:
             continue
         if release.group.kind == "debounce":
-            if release.starts:
-                await held.mark_group_started(connection, release.group, release.starts[0].run_id)
+            await _mark_debounce(connection, release)
             state.waiting = 0
             continue
         taken = [event for event in release.events if event.trigger is not None]
@@ -266,6 +290,17 @@ async def _mark(connection: asyncpg.Connection, releases: Sequence[_Release]) ->
             state.first_at = moment_of(rest.event_id)
     if pairs:
         await held.mark_started(connection, pairs)
+
+
+async def _mark_debounce(connection: asyncpg.Connection, release: _Release) -> None:
+    """Note that all its events have started one run: at once, or, of very many, the last one now and the rest soon."""
+    for start, last in zip(release.starts, release.events, strict=True):
+        if not release.is_long:
+            await held.mark_group_started(connection, release.group, start.run_id)
+            continue
+        await held.mark_started(connection, [(last.event_id, start.run_id)])
+        group = release.group
+        await leave_remainder(connection, (group.trigger_id, group.kind, group.key), last.place, start.run_id)
 
 
 def _move(release: _Release) -> GroupMove:
@@ -280,27 +315,32 @@ def _move(release: _Release) -> GroupMove:
     return _describe(group, state, due_at)
 
 
-def _pause(group: HeldGroup) -> GroupMove:
-    """A trigger that is switched off starts nothing; what it accepted before waits for it."""
-    state = _plan(group).state
-    return _describe(group, state, group.now + timedelta(seconds=PAUSED_SECONDS))
-
-
-async def _discard(connection: asyncpg.Connection, group: HeldGroup) -> GroupMove:
+async def _discard_all(connection: asyncpg.Connection, groups: Sequence[HeldGroup]) -> list[GroupMove]:
     """Whose trigger or workflow was deleted starts nothing any more; the receipts say so."""
-    event_ids = await held.list_held(connection, group, MOST_DISCARDED)
-    await held.discard(connection, event_ids, "trigger_deleted" if group.config is None else "workflow_deleted")
-    is_over = len(event_ids) < MOST_DISCARDED
+    left = MOST_DISCARDED
+    moves = []
+    for group in groups:
+        event_ids = await held.list_held(connection, group, left)
+        await held.discard(connection, event_ids, "trigger_deleted" if group.config is None else "workflow_deleted")
+        left -= len(event_ids)
+        if not left:
+            # There may be more; it stays due.
+            break
+        moves.append(_forget(group))
+    return moves
+
+
+def _forget(group: HeldGroup) -> GroupMove:
     state = Group(
         kind=group.kind,  # type: ignore[arg-type]  # the table allows no other
         size=group.size,
         period_seconds=group.period_seconds,
-        waiting=group.waiting,
+        waiting=0,
         first_at=group.first_at,
         last_at=group.last_at,
         starts=[],
     )
-    return _describe(group, state, None if is_over else group.now)
+    return _describe(group, state, None)
 
 
 def _describe(group: HeldGroup, state: Group, due_at: datetime | None) -> GroupMove:

@@ -10,9 +10,13 @@ from msgspec import Struct
 
 RELEASER_LOCK = 0x46_46_48_4C
 
-_NEXT = "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM held_group WHERE due_at < 'infinity'"
+_NEXT = """
+SELECT CASE WHEN EXISTS (SELECT FROM held_review) OR EXISTS (SELECT FROM held_remainder) THEN 0
+    ELSE (SELECT extract(epoch FROM min(due_at) - now()) FROM held_group WHERE due_at < 'infinity') END::float8
+"""
 
-# One that somebody has locked at this moment is due a moment later as well.
+# One that somebody has locked at this moment is due a moment later as well, and so is one whose last release is not
+# written to its end.
 _TAKE = """
 SELECT held.trigger_id, held.kind, held.key, held.workspace_id, held.workflow_id, held.size, held.period_seconds,
        held.waiting, held.first_at, held.last_at, held.due_at, held.starts, now() AS now,
@@ -26,28 +30,37 @@ LEFT JOIN workflow ON workflow.id = held.workflow_id
 LEFT JOIN workflow_version AS version
     ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
 WHERE held.due_at <= now() AND ($2::uuid IS NULL OR (held.trigger_id, held.kind, held.key) = ($2, $3, $4))
+  AND NOT EXISTS (SELECT FROM held_remainder AS rest
+      WHERE (rest.trigger_id, rest.kind, rest.key) = (held.trigger_id, held.kind, held.key))
 ORDER BY held.due_at LIMIT $1 FOR UPDATE OF held SKIP LOCKED
 """
 
-# The first events of each group, up to a number and a size, but one at least. One more row tells what is next.
+# The first events of each group, up to a number and a size, but one at least. One more row tells what is next. Of the
+# groups beyond a size of all together nothing is read: sizes are known without reading what is large.
 _FIRST = """
-SELECT wanted.number AS group_number, found.event_id, found.traceparent,
-       CASE WHEN found.number = 1 OR found.number <= wanted.most AND found.reached <= $5
-            THEN found.trigger END AS trigger
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) WITH ORDINALITY
-    AS wanted (trigger_id, kind, key, most, number)
-CROSS JOIN LATERAL (
-    SELECT event_id, place, traceparent, trigger, row_number() OVER in_order AS number,
-           sum(octet_length(trigger)) OVER in_order AS reached
-    FROM held_event AS held
-    WHERE held.trigger_id = wanted.trigger_id AND held.kind = wanted.kind AND held.key = wanted.key
-    WINDOW in_order AS (ORDER BY place) ORDER BY place LIMIT wanted.most + 1
-) AS found
-ORDER BY wanted.number, found.place
+SELECT number AS group_number, event_id, traceparent, place,
+       CASE WHEN is_taken AND (number = 1 OR total <= $6) THEN trigger END AS trigger
+FROM (
+    SELECT *, sum(octet_length(trigger)) FILTER (WHERE is_taken) OVER (ORDER BY number) AS total
+    FROM (
+        SELECT wanted.number, found.event_id, found.traceparent, found.trigger, found.place,
+               found.number = 1 OR found.number <= wanted.most AND found.reached <= $5 AS is_taken
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) WITH ORDINALITY
+            AS wanted (trigger_id, kind, key, most, number)
+        CROSS JOIN LATERAL (
+            SELECT event_id, place, traceparent, trigger, row_number() OVER in_order AS number,
+                   sum(octet_length(trigger)) OVER in_order AS reached
+            FROM held_event AS held
+            WHERE held.trigger_id = wanted.trigger_id AND held.kind = wanted.kind AND held.key = wanted.key
+            WINDOW in_order AS (ORDER BY place) ORDER BY place LIMIT wanted.most + 1
+        ) AS found
+    ) AS marked
+) AS summed
+ORDER BY number, place
 """
 
 _LAST = """
-SELECT event_id, traceparent, trigger FROM held_event
+SELECT event_id, traceparent, trigger, place FROM held_event
 WHERE trigger_id = $1 AND kind = $2 AND key = $3 ORDER BY place DESC LIMIT 1
 """
 
@@ -112,13 +125,11 @@ WHERE held.trigger_id = given.trigger_id AND held.kind = given.kind AND held.key
 """
 
 
-# In the order of their keys, as everybody locks groups.
-_LOOK_AGAIN = """
-WITH wanted AS MATERIALIZED (
-    SELECT trigger_id, kind, key FROM held_group WHERE {chosen} ORDER BY trigger_id, kind, key FOR UPDATE
-)
-UPDATE held_group AS held SET due_at = least(held.due_at, now()) FROM wanted
-WHERE held.trigger_id = wanted.trigger_id AND held.kind = wanted.kind AND held.key = wanted.key
+# Only the time: by its rule nothing has changed.
+_PAUSE = """
+UPDATE held_group AS held SET due_at = 'infinity'
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS given (trigger_id, kind, key)
+WHERE held.trigger_id = given.trigger_id AND held.kind = given.kind AND held.key = given.key
 """
 
 
@@ -157,6 +168,7 @@ class HeldEvent(NamedTuple):
     event_id: UUID
     traceparent: str | None
     trigger: bytes | None
+    place: int
 
 
 class GroupMove(Struct, frozen=True, kw_only=True):
@@ -187,20 +199,27 @@ async def take_groups(
 
 
 async def read_first_events(
-    connection: asyncpg.Connection, groups: Sequence[HeldGroup], most: Sequence[int], most_bytes: int
+    connection: asyncpg.Connection, groups: Sequence[HeldGroup], most: Sequence[int], most_bytes: tuple[int, int]
 ) -> list[list[HeldEvent]]:
-    """The first events of each group: up to so many and so many bytes, one at least, and after them the next one."""
+    """The first events of each group: up to so many, one at least, and after them the next one.
+
+    `most_bytes`: of one group, and of all together; of the groups beyond that no event has its trigger.
+    """
     found: list[list[HeldEvent]] = [[] for _ in groups]
     columns = zip(*((group.trigger_id, group.kind, group.key) for group in groups), strict=True)
-    for row in await connection.fetch(_FIRST, *columns, list(most), most_bytes):
-        found[row["group_number"] - 1].append(HeldEvent(row["event_id"], row["traceparent"], row["trigger"]))
+    for row in await connection.fetch(_FIRST, *columns, list(most), *most_bytes):
+        found[row["group_number"] - 1].append(_read_event(row))
     return found
 
 
 async def read_last_event(connection: asyncpg.Connection, group: HeldGroup) -> HeldEvent | None:
     """The last event of a group."""
     row = await connection.fetchrow(_LAST, group.trigger_id, group.kind, group.key)
-    return None if row is None else HeldEvent(row["event_id"], row["traceparent"], row["trigger"])
+    return None if row is None else _read_event(row)
+
+
+def _read_event(row: asyncpg.Record) -> HeldEvent:
+    return HeldEvent(row["event_id"], row["traceparent"], row["trigger"], row["place"])
 
 
 async def list_held(connection: asyncpg.Connection, group: HeldGroup, limit: int) -> list[UUID]:
@@ -259,6 +278,12 @@ async def move_groups(connection: asyncpg.Connection, moves: Sequence[GroupMove]
         await connection.execute(_FORGET, *zip(*((m.trigger_id, m.kind, m.key) for m in over), strict=True))
 
 
+async def pause_groups(connection: asyncpg.Connection, groups: Sequence[HeldGroup]) -> None:
+    """Look at these groups no more until their trigger or workflow is changed."""
+    if groups:
+        await connection.execute(_PAUSE, *zip(*((g.trigger_id, g.kind, g.key) for g in groups), strict=True))
+
+
 async def put_off(connection: asyncpg.Connection, group: tuple[UUID, str, str], seconds: float) -> None:
     """Look at a group later: it cannot be released now."""
     await connection.execute(
@@ -271,14 +296,3 @@ async def put_off(connection: asyncpg.Connection, group: tuple[UUID, str, str], 
 async def ring_outbox(connection: asyncpg.Connection) -> None:
     """Have the relay look at the outbox; after the commit, not in it."""
     await connection.execute("NOTIFY flowforge_outbox")
-
-
-async def look_again(connection: asyncpg.Connection, trigger_id: UUID) -> None:
-    """Have what is held of a trigger looked at now: it was changed, switched or deleted."""
-    await connection.execute(_LOOK_AGAIN.format(chosen="trigger_id = $1"), trigger_id)
-
-
-async def look_again_at_workflow(connection: asyncpg.Connection, workflow_id: UUID) -> None:
-    """Have what is held of a workflow's triggers looked at now: the workflow was switched or deleted."""
-    chosen = "trigger_id IN (SELECT id FROM workflow_trigger WHERE workflow_id = $1)"
-    await connection.execute(_LOOK_AGAIN.format(chosen=chosen), workflow_id)

@@ -19,7 +19,8 @@ HoldKind = Literal["throttle", "debounce", "batch"]
 # As with starts, what the event was made from is checked here, and a dedup key is taken by what is held back. What a
 # filter leaves out takes none: once the filter is mended, the same event may come again.
 # Everybody takes keys and locks groups in their order, so that no two wait for each other. Of two events with one key,
-# the one that came first is kept.
+# the one that came first is kept. An event takes its place once its group is locked: whoever has locked the group sees
+# every event before a place that it sees.
 _KEEP = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
@@ -62,10 +63,6 @@ WITH given AS MATERIALIZED (
         ) AS newest
         JOIN filtered_payload AS old ON old.trigger_id = origin.trigger_id AND old.event_id <= newest.event_id
         FOR UPDATE OF old SKIP LOCKED)
-), events AS (
-    INSERT INTO held_event (event_id, trigger_id, kind, key, dedup_key, traceparent, trigger)
-    SELECT event_id, trigger_id, kind, key, dedup_key, traceparent, trigger FROM accepted WHERE outcome = 'pending'
-    ORDER BY place
 ), groups AS (
     INSERT INTO held_group (trigger_id, kind, key, workspace_id, workflow_id, size, period_seconds, waiting,
                             first_at, last_at, due_at)
@@ -90,6 +87,11 @@ WITH given AS MATERIALIZED (
                 + excluded.period_seconds * interval '1 second'
             WHEN held_group.waiting + excluded.waiting >= excluded.size THEN least(held_group.due_at, excluded.last_at)
             ELSE held_group.due_at END
+    RETURNING trigger_id, kind, key
+), events AS (
+    INSERT INTO held_event (event_id, trigger_id, kind, key, dedup_key, traceparent, trigger)
+    SELECT event_id, trigger_id, kind, key, dedup_key, traceparent, trigger
+    FROM accepted JOIN groups USING (trigger_id, kind, key) ORDER BY place
 )
 SELECT event_id, outcome <> 'duplicate' AS is_kept FROM known UNION ALL
 SELECT current.event_id, accepted.event_id IS NOT NULL FROM current LEFT JOIN accepted USING (event_id)

@@ -10,7 +10,8 @@ from msgspec import Struct
 # A repeat of an event that was held has no run of its own to tell: the key knows which one came of it.
 _RECEIPT = """
 SELECT receipt.id, receipt.trigger_id, receipt.outcome, receipt.reason, receipt.dedup_key, receipt.received_at,
-       coalesce(receipt.run_id, dedup_key.run_id) AS run_id, held_group.due_at
+       coalesce(receipt.run_id, dedup_key.run_id) AS run_id,
+       nullif(held_group.due_at, 'infinity') AS due_at
 FROM ({chosen}) AS receipt
 LEFT JOIN dedup_key ON receipt.outcome = 'duplicate' AND receipt.run_id IS NULL
     AND dedup_key.scope = receipt.trigger_id AND dedup_key.key = receipt.dedup_key

@@ -59,6 +59,21 @@ async def test_what_starts_at_once_does_not_wait_for_a_group_that_somebody_has_l
     assert (ingest["accepted"], ingest["pending"], ingest["drift"]) == (4, 2, 0)
 
 
+async def test_a_trigger_is_changed_while_somebody_has_its_groups_locked(
+    api: Api, owner: Caller, database: asyncpg.Connection
+) -> None:
+    hook = await open_hook(api, owner, {"debounce": {"period": 3600}})
+    await hook.post()
+    async with database.transaction():
+        await database.execute("SELECT FROM held_group FOR UPDATE")
+        await hook.change(config={})
+        assert (await hook.post()).json()["run_id"] is not None
+    while await release_due(database):
+        pass
+    ingest = await read_ingest(owner)
+    assert (ingest["accepted"], ingest["started"], ingest["pending"], ingest["drift"]) == (2, 2, 0, 0)
+
+
 @pytest.mark.without_faults("a count that fails lets a batch pass, and the bound is a little later")
 async def test_a_trigger_that_holds_as_much_as_it_may_sends_its_callers_away_until_some_have_started(
     bounded: Api, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch

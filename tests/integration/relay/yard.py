@@ -11,6 +11,7 @@ import msgspec
 from engine.infra.ids import new_id
 from engine.relay.releaser import release_due
 from engine.store.accounts import sum_ingest
+from engine.store.held_pieces import look_again
 from engine.store.keeping import Kept, keep_events
 from engine.triggers.flow import FlowConfig, make_hold
 
@@ -54,7 +55,7 @@ class Yard:
     async def change(self, statement: str) -> None:
         """Change the trigger, as the API does: its groups are looked at anew."""
         await self.connection.execute(f"UPDATE workflow_trigger SET updated_at = clock_timestamp(), {statement}")  # noqa: S608 - a test's own
-        await self.connection.execute("UPDATE held_group SET due_at = now()")
+        await look_again(self.connection, self.trigger_id)
 
     async def hold(self, *bodies: Any, key: str | None = None) -> list[UUID]:
         """Accept events; their ids."""
