@@ -4,9 +4,10 @@ Who listens is kept in memory. Every batch of rows comes with the revision of th
 the rows were seen, and with another revision they are read anew: no event is held against a list older than itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
@@ -18,11 +19,19 @@ from engine.infra.ids import new_id
 from engine.infra.metrics import EVENT_TRIGGERS, RUNS_CREATED
 from engine.relay.listener import ANSWER_SECONDS
 from engine.store.keeping import Kept, keep_events
-from engine.store.listeners import CauseRow, find_causes, list_listeners
+from engine.store.listeners import CauseRow, add_following, count_following, find_causes, list_listeners
 from engine.store.outbox import OutboxRow
-from engine.store.starts import Start, accept_starts
+from engine.store.starts import Accepted, Start, accept_starts
 from engine.store.trigger_origins import TriggerOrigin, find_live_origins
-from engine.triggers.event import Cause, EventConfig, FilterFailed, describe_event, find_cut_off, is_wanted
+from engine.triggers.event import (
+    MOST_FOLLOWING,
+    Cause,
+    EventConfig,
+    FilterFailed,
+    describe_event,
+    find_cut_off,
+    is_wanted,
+)
 from engine.triggers.faults import OWN_FAULTS, is_own_fault
 from engine.triggers.starting import make_start
 
@@ -45,6 +54,7 @@ class _Head(Struct):
 
 class _Trigger(Struct):
     chain: tuple[str, ...] = ()
+    root: str | None = None
 
 
 class _Beginning(Struct):
@@ -150,20 +160,46 @@ class EventMatcher:
         return made
 
 
+class _Lines:
+    """How many runs have followed from the events with which lines of runs began, and how many more may."""
+
+    def __init__(self, runs: Mapping[str, int]) -> None:
+        self._runs = dict(runs)
+        self._taken: Counter[str] = Counter()
+
+    @classmethod
+    async def read(cls, connection: asyncpg.Connection, causes: Iterable[Cause]) -> Self:
+        """As they are now; what events start that nothing led to need not be counted."""
+        roots = {cause.root for cause in causes if cause.root is not None}
+        return cls(await count_following(connection, sorted(roots)) if roots else {})
+
+    def may_go_on(self, cause: Cause) -> bool:
+        """Whether one more run may follow."""
+        return cause.root is None or self._runs.get(cause.root, 0) + self._taken[cause.root] < MOST_FOLLOWING
+
+    def take(self, cause: Cause) -> None:
+        """Count a run that is to follow."""
+        if cause.root is not None:
+            self._taken[cause.root] += 1
+
+
 async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit]) -> int:
     """Start what the hits are to start, and keep receipts of what is cut off; how many runs were started."""
-    causes = await find_causes(connection, list({hit.row.run_id for hit in hits}))
+    rows = await find_causes(connection, list({hit.row.run_id for hit in hits}))
+    causes = {run_id: _describe_cause(row) for run_id, row in rows.items() if not row.is_test}
     made = 0
     for _ in range(TRIES):
         origins = await find_live_origins(connection, list({hit.listener.trigger_id for hit in hits}))
+        lines = await _Lines.read(connection, causes.values())
         starts: list[tuple[Hit, Start]] = []
         kept: list[tuple[Hit, Kept]] = []
         for hit in hits:
             origin, cause = origins.get(hit.listener.trigger_id), causes.get(hit.row.run_id)
-            if origin is None or cause is None or cause.is_test:
+            if origin is None or cause is None:
                 continue
-            match _decide(hit, origin, cause):
+            match _decide(hit, origin, cause, lines, rows[hit.row.run_id].now):
                 case Start() as start:
+                    lines.take(cause)
                     starts.append((hit, start))
                 case Kept() as event:
                     kept.append((hit, event))
@@ -171,35 +207,53 @@ async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit]) -> int
             *(await accept_starts(connection, [start for _, start in starts]) if starts else ()),
             *(await keep_events(connection, [event for _, event in kept]) if kept else ()),
         ]
-        for outcome in outcomes:
-            EVENT_TRIGGERS.labels(outcome.outcome).inc()
-        fresh = len([outcome for outcome in outcomes if outcome.outcome == "started"])
-        RUNS_CREATED.labels("event").inc(fresh)
-        made += fresh
+        fresh = _count(outcomes)
         asked = [hit for hit, _ in [*starts, *kept]]
-        hits = [hit for hit, outcome in zip(asked, outcomes, strict=True) if outcome.outcome == "stale"]
+        results = list(zip(asked, outcomes, strict=True))
+        following = Counter(causes[hit.row.run_id].root for hit, outcome in results if outcome.outcome == "started")
+        if following.pop(None, 0) < fresh:
+            await add_following(connection, {root: runs for root, runs in following.items() if root is not None})
+        made += fresh
+        hits = [hit for hit, outcome in results if outcome.outcome == "stale"]
         if not hits:
             return made
     raise ListenersChanged
 
 
-def _decide(hit: Hit, origin: TriggerOrigin, row: CauseRow) -> Start | Kept | None:
+def _count(outcomes: Sequence[Accepted]) -> int:
+    """Have the metrics tell of what became of events; how many runs were started."""
+    for outcome in outcomes:
+        EVENT_TRIGGERS.labels(outcome.outcome).inc()
+    fresh = len([outcome for outcome in outcomes if outcome.outcome == "started"])
+    RUNS_CREATED.labels("event").inc(fresh)
+    return fresh
+
+
+def _decide(hit: Hit, origin: TriggerOrigin, cause: Cause, lines: _Lines, now: datetime) -> Start | Kept | None:
     """The run that a hit starts, or the receipt of why it does not; None where the filter is false."""
     event: dict[str, Any] = msgspec.json.decode(hit.row.payload)
-    cause = Cause(run_id=row.id, chain=_read_chain(row), details=_describe_run(row))
-    trigger = describe_event(event, cause, origin.trigger_id, row.now)
+    trigger = describe_event(event, cause, origin.trigger_id, now)
     key = str(event["id"])
     try:
         if not is_wanted(hit.listener.config, trigger):
             return None
     except FilterFailed as failure:
         _log.debug("event_filter_failed", trigger_id=str(origin.trigger_id), error=str(failure))
-        return _keep(origin, key, "filter_failed", row.now)
-    cut_off = find_cut_off(origin.trigger_id, cause.chain)
+        return _keep(origin, key, "filter_failed", now)
+    cut_off = find_cut_off(origin.trigger_id, cause.chain) or (None if lines.may_go_on(cause) else "event_storm")
     if cut_off is not None:
         _log.debug("event_cut_off", trigger_id=str(origin.trigger_id), reason=cut_off)
-        return _keep(origin, key, cut_off, row.now)
-    return make_start(origin, trigger_type="event", trigger=trigger, key=key, at=row.now)
+        return _keep(origin, key, cut_off, now)
+    return make_start(origin, trigger_type="event", trigger=trigger, key=key, at=now)
+
+
+def _describe_cause(row: CauseRow) -> Cause:
+    """The run, with the line of runs that it is in. Who starts a run again begins a line of its own."""
+    if row.beginning is None:
+        return Cause(run_id=row.id, chain=(), details=_describe_run(row))
+    trigger = _decode_beginning(row.beginning).trigger
+    root = None if row.is_rerun else trigger.root
+    return Cause(run_id=row.id, chain=trigger.chain, details=_describe_run(row), root=root or f"run:{row.first_run_id}")
 
 
 def _keep(origin: TriggerOrigin, key: str, reason: str, at: datetime) -> Kept:
@@ -213,10 +267,6 @@ def _keep(origin: TriggerOrigin, key: str, reason: str, at: datetime) -> Kept:
         reason=reason,
         dedup_key=key,
     )
-
-
-def _read_chain(row: CauseRow) -> tuple[str, ...]:
-    return () if row.beginning is None else _decode_beginning(row.beginning).trigger.chain
 
 
 def _describe_run(row: CauseRow) -> dict[str, Any]:

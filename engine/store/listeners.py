@@ -1,6 +1,6 @@
 """The SQL of event triggers: who listens, and where the runs that events are about come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,13 +35,21 @@ WITH RECURSIVE line (asked, id, parent_run_id, level) AS (
 )
 SELECT run.id, run.workspace_id, run.is_test, run.trigger_type, run.version, run.attempt, run.parent_run_id,
        run.created_at, run.started_at, run.finished_at, workflow.name AS workflow_name, beginning.payload AS beginning,
-       clock_timestamp() AS now
+       first.id AS first_run_id, first.origin_run_id IS NOT NULL AS is_rerun, clock_timestamp() AS now
 FROM run
 JOIN workflow ON workflow.id = run.workflow_id
 JOIN root ON root.asked = run.id
 JOIN run AS first ON first.id = root.id
 LEFT JOIN journal AS beginning ON first.trigger_type = 'event' AND beginning.run_id = first.id AND beginning.seq = 1
 WHERE run.id = ANY ($1)
+"""
+
+
+# In the order of their keys, as everybody who changes several.
+_FOLLOWING = """
+INSERT INTO event_line (root, runs)
+SELECT root, runs FROM unnest($1::text[], $2::int[]) AS given (root, runs) ORDER BY root
+ON CONFLICT (root) DO UPDATE SET runs = event_line.runs + excluded.runs
 """
 
 
@@ -56,7 +64,8 @@ class ListenerRow(Struct, frozen=True, kw_only=True):
 class CauseRow(Struct, frozen=True, kw_only=True):
     """A run that events are about, as it stands at `now`.
 
-    `beginning` is the first journal event of the run at its root, where that was started by an event.
+    `first_run_id` is the run at its root, `beginning` the first journal event of that one, where it was started by an
+    event; `is_rerun`: somebody has started that one again.
     """
 
     id: UUID
@@ -71,6 +80,8 @@ class CauseRow(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     workflow_name: str
     beginning: bytes | None
+    first_run_id: UUID
+    is_rerun: bool
     now: datetime
 
 
@@ -95,3 +106,14 @@ async def find_causes(connection: asyncpg.Connection, run_ids: Sequence[UUID]) -
     """The runs that still exist, by their ids."""
     rows: list[Any] = await connection.fetch(_CAUSES, list(run_ids))
     return {row["id"]: CauseRow(**row) for row in rows}
+
+
+async def count_following(connection: asyncpg.Connection, roots: Sequence[str]) -> dict[str, int]:
+    """How many runs have followed from each of these events, but for those that it started itself."""
+    rows = await connection.fetch("SELECT root, runs FROM event_line WHERE root = ANY ($1)", list(roots))
+    return {row["root"]: row["runs"] for row in rows}
+
+
+async def add_following(connection: asyncpg.Connection, runs: Mapping[str, int]) -> None:
+    """Count runs that follow from events, within the transaction that starts them."""
+    await connection.execute(_FOLLOWING, list(runs), list(runs.values()))

@@ -81,6 +81,16 @@ WITH old AS MATERIALIZED (
 DELETE FROM idempotency_key USING old WHERE idempotency_key.ctid = old.ctid
 """
 
+_EVENT_LINES = """
+DELETE FROM event_line WHERE root IN (
+    SELECT root FROM event_line WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
+_INVITATIONS = """
+DELETE FROM invitation WHERE id IN (
+    SELECT id FROM invitation WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
 # With their refresh tokens. A token is kept until it has expired even when it was used, so that its theft is noticed.
 _SESSIONS = """
 DELETE FROM user_session WHERE id IN (
@@ -150,19 +160,13 @@ async def delete_receipts(connection: asyncpg.Connection, before: datetime, limi
 
 
 async def delete_minutes(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
-    """Delete the accounts of minutes before that moment; none while a migration has yet to make room for them."""
-    try:
-        return _count(await connection.execute(_MINUTES, before, limit))
-    except asyncpg.UndefinedTableError:
-        return 0
+    """Delete the accounts of minutes before that moment."""
+    return await _delete_of_new_table(connection, _MINUTES, before, limit)
 
 
 async def delete_filtered_payloads(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
-    """Delete the payloads of filtered events that came before that moment; none while there is no room for them yet."""
-    try:
-        return _count(await connection.execute(_FILTERED_PAYLOADS, floor_id(before), limit))
-    except asyncpg.UndefinedTableError:
-        return 0
+    """Delete the payloads of filtered events that came before that moment."""
+    return await _delete_of_new_table(connection, _FILTERED_PAYLOADS, floor_id(before), limit)
 
 
 async def delete_dedup_keys(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
@@ -173,6 +177,16 @@ async def delete_dedup_keys(connection: asyncpg.Connection, before: datetime, li
 async def delete_idempotency_keys(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
     """Delete idempotency keys, with the answers kept for them."""
     return _count(await connection.execute(_IDEMPOTENCY_KEYS, before, limit))
+
+
+async def delete_event_lines(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
+    """Delete the counts of what followed from events that came before that moment."""
+    return await _delete_of_new_table(connection, _EVENT_LINES, before, limit)
+
+
+async def delete_invitations(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
+    """Delete invitations that expired before that moment, whatever became of them."""
+    return await _delete_of_new_table(connection, _INVITATIONS, before, limit)
 
 
 async def delete_sessions(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
@@ -208,3 +222,13 @@ async def find_first_run(connection: asyncpg.Connection) -> UUID | None:
 
 def _count(status: str) -> int:
     return int(status.rpartition(" ")[2])
+
+
+async def _delete_of_new_table(
+    connection: asyncpg.Connection, statement: str, before: datetime | UUID, limit: int
+) -> int:
+    """How many rows went; none while a migration has yet to make the table."""
+    try:
+        return _count(await connection.execute(statement, before, limit))
+    except asyncpg.UndefinedTableError:
+        return 0

@@ -14,6 +14,8 @@ from engine.core.problems import Problem
 
 # Workflows that start each other by events: the run of the last one starts nothing more.
 MAX_DEPTH: Final = 5
+# Of the runs that one event starts, however they branch: so many more follow from theirs, and no further one.
+MOST_FOLLOWING: Final = 1000
 # A filter is asked for every event of its kind, in the process that publishes everybody's.
 FILTER_FUEL: Final = 5_000
 
@@ -45,11 +47,15 @@ class FilterFailed(Exception):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """The run that an event is about. `chain`: the event triggers that led to it, the first one first."""
+    """The run that an event is about.
+
+    `chain`: the event triggers that led to it, the first one first. `root`: the event with which that began.
+    """
 
     run_id: UUID
     chain: tuple[str, ...]
     details: Mapping[str, Any]
+    root: str | None = None
 
 
 def find_config_problems(config: EventConfig) -> list[Problem]:
@@ -75,6 +81,7 @@ def describe_event(event: Mapping[str, Any], cause: Cause, trigger_id: UUID, rec
         "event": {**event, "run": dict(cause.details)},
         "depth": len(chain),
         "chain": chain,
+        "root": cause.root or event.get("id"),
         "body": None,
         "headers": {},
         "query": {},

@@ -35,6 +35,8 @@ TRIES = 5
 
 IDEMPOTENCY = timedelta(hours=24)
 DAY = timedelta(days=1)
+# People look at what became of an invitation, and a line of runs may go on for as long as its delays are.
+MONTH = timedelta(days=30)
 
 Delete = Callable[[asyncpg.Connection, datetime, int], Awaitable[int]]
 
@@ -183,6 +185,8 @@ class _Cleaning:
             ("refresh_token", retention.delete_refresh_tokens, now - DAY),
             ("signing_key", retention.delete_signing_keys, now - DAY),
             ("worker", retention.delete_workers, now - DAY),
+            ("invitation", retention.delete_invitations, now - MONTH),
+            ("event_line", retention.delete_event_lines, now - MONTH),
         ]
         if before is not None:
             first = await retention.find_first_run(self._connection)

@@ -3,6 +3,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import asyncpg
@@ -10,15 +11,17 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from cli.migrations import migrate
 from engine.core.events import decode_event, event_type
 from engine.core.queueing import announce_queued, make_queued_event
-from engine.infra.database import DATABASE_ERRORS, create_pool
+from engine.infra.database import DATABASE_ERRORS, connect, create_pool
 from engine.infra.http_client import HttpClient
 from engine.infra.ids import new_id
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.store.starts import Start, accept_starts
 from engine.worker.engine import Engine
+from tests.integration.worker.retained import Place
 from tests.product import PATIENCE_SECONDS
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
@@ -215,3 +218,27 @@ async def workshop(
     yield workshop
     await workshop.close()
     await pool.close()
+
+
+@pytest.fixture(scope="module")
+async def template(servers: tuple[str, str]) -> AsyncIterator[str]:
+    """The name of a database at the newest revision, of which each test gets a copy."""
+    server = await asyncpg.connect(servers[0])
+    await server.execute("CREATE DATABASE to_be_retained")
+    url = urlunsplit(urlsplit(servers[0])._replace(path="/to_be_retained"))
+    await asyncio.to_thread(migrate, Settings(database_url=url))
+    yield "to_be_retained"
+    await server.execute("DROP DATABASE to_be_retained")
+    await server.close()
+
+
+@pytest.fixture
+async def place(servers: tuple[str, str], template: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    server = await asyncpg.connect(servers[0])
+    await server.execute(f"CREATE DATABASE retained TEMPLATE {template}")
+    settings = Settings(database_url=urlunsplit(urlsplit(servers[0])._replace(path="/retained")))
+    connection = await connect(settings, name="test")
+    yield Place(connection, settings, monkeypatch)
+    await connection.close()
+    await server.execute("DROP DATABASE retained WITH (FORCE)")
+    await server.close()

@@ -1,20 +1,15 @@
 """Retention over a real PostgreSQL, whose time is moved on: partitions are made and dropped, and old rows deleted."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
 
-import asyncpg
 import msgspec
 import pytest
 
 from cli.migrations import migrate
 from engine.infra.database import connect
 from engine.infra.ids import moment_of, new_id
-from engine.infra.settings import Settings
 from engine.store.partitions import (
     PARTITION_LOCK,
     TABLES,
@@ -28,97 +23,8 @@ from engine.store.partitions import drop_runs as drop_runs_of
 from engine.store.retention import RETENTION_LOCK
 from engine.worker import retention as duty
 from engine.worker.retention import Retention, partition_width
+from tests.integration.worker.retained import ALL, NOTHING, NOW, PLACE, Place
 from tests.migration.databases import go_to
-
-NOW = datetime.now(UTC)
-PLACE = new_id()
-
-_RUN = """
-INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status, created_at, finished_at)
-VALUES ($1, $2, $2, $2, 1, 'api', $3, $4, $5)
-"""
-
-
-class Place:
-    """A database of its own whose time can be moved."""
-
-    def __init__(self, connection: asyncpg.Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.connection = connection
-        self.settings = settings
-        self.now = NOW
-        monkeypatch.setattr(duty, "read_time", self._read_time)
-
-    async def _read_time(self, _connection: asyncpg.Connection) -> datetime:
-        return self.now
-
-    async def pass_(self, days: float, **changes: int) -> bool:
-        """A pass of the retention, so many days from now."""
-        self.now = NOW + timedelta(days=days)
-        return await Retention(msgspec.structs.replace(self.settings, **changes)).make_pass(self.connection)
-
-    async def run(self, days: float = 0, *, status: str = "succeeded") -> UUID:
-        """A run that was started, and perhaps ended, so many days from now, with its history."""
-        at = NOW + timedelta(days=days)
-        run_id = new_id(at)
-        is_over = status not in ("queued", "running", "waiting")
-        await self.connection.execute(_RUN, run_id, PLACE, status, at, at if is_over else None)
-        for seq in (1, 2):
-            await self.connection.execute(
-                "INSERT INTO journal (run_id, seq, kind, at, payload) VALUES ($1, $2, 'x', $3, '')", run_id, seq, at
-            )
-        await self.connection.execute("INSERT INTO payload (run_id, id, data) VALUES ($1, $1, '')", run_id)
-        await self.connection.execute(
-            "INSERT INTO approval (id, workspace_id, run_id, step, message, status, created_at) "
-            "VALUES ($1, $2, $3, 's', '', 'approved', $4)",
-            new_id(at),
-            PLACE,
-            run_id,
-            at,
-        )
-        await self.connection.execute("INSERT INTO inbox (run_id, kind, payload) VALUES ($1, 'signal', '')", run_id)
-        return run_id
-
-    async def left(self, run_id: UUID) -> dict[str, int]:
-        """How many rows each table has of the run."""
-        counts = {"run": await self.connection.fetchval("SELECT count(*) FROM run WHERE id = $1", run_id)}
-        for table in ("journal", "payload", "approval", "inbox"):
-            query = f"SELECT count(*) FROM {table} WHERE run_id = $1"  # noqa: S608 - a table of ours
-            counts[table] = await self.connection.fetchval(query, run_id)
-        return counts
-
-    async def names(self, table: str = "run") -> list[str]:
-        return [partition.name for partition in await list_partitions(self.connection, table)]
-
-    async def count(self, table: str) -> int:
-        return int(await self.connection.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - a table of ours
-
-
-ALL = {"run": 1, "journal": 2, "payload": 1, "approval": 1, "inbox": 1}
-NOTHING = dict.fromkeys(ALL, 0)
-
-
-@pytest.fixture(scope="module")
-async def template(servers: tuple[str, str]) -> AsyncIterator[str]:
-    """The name of a database at the newest revision, of which each test gets a copy."""
-    server = await asyncpg.connect(servers[0])
-    await server.execute("CREATE DATABASE to_be_retained")
-    url = urlunsplit(urlsplit(servers[0])._replace(path="/to_be_retained"))
-    await asyncio.to_thread(migrate, Settings(database_url=url))
-    yield "to_be_retained"
-    await server.execute("DROP DATABASE to_be_retained")
-    await server.close()
-
-
-@pytest.fixture
-async def place(servers: tuple[str, str], template: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
-    server = await asyncpg.connect(servers[0])
-    await server.execute(f"CREATE DATABASE retained TEMPLATE {template}")
-    settings = Settings(database_url=urlunsplit(urlsplit(servers[0])._replace(path="/retained")))
-    connection = await connect(settings, name="test")
-    yield Place(connection, settings, monkeypatch)
-    await connection.close()
-    await server.execute("DROP DATABASE retained WITH (FORCE)")
-    await server.close()
 
 
 @pytest.mark.parametrize("days", [0, 1, 7, 30, 365, 3650])
@@ -285,81 +191,6 @@ async def test_an_output_of_a_child_is_kept_until_its_parent_has_it(place: Place
     await place.connection.execute("DELETE FROM inbox WHERE kind = 'child'")
     await place.pass_(38)
     assert await place.left(child) == NOTHING
-
-
-# A table, what to insert ($1 an id, $2 its time), how long it is kept.
-AGED = {
-    "receipt": (
-        "inbound_event",
-        """
-        INSERT INTO inbound_event (id, workspace_id, trigger_id, outcome, received_at)
-        VALUES ($1, $1, $1, 'started', $2)
-        """,
-        30.0,
-    ),
-    "payload of a filtered event": (
-        "filtered_payload",
-        "INSERT INTO filtered_payload (event_id, trigger_id, payload) VALUES ($1, $1, timestamptz_send($2))",
-        30.0,
-    ),
-    "account of a minute": ("ingest_minute", "INSERT INTO ingest_minute (workspace_id, minute) VALUES ($1, $2)", 30.0),
-    "answer to a repeated request": (
-        "idempotency_key",
-        """
-        INSERT INTO idempotency_key (workspace_id, principal_id, route, key, request_hash, created_at)
-        SELECT id, $1, '', '', '', $2 FROM workspace
-        """,
-        1.0,
-    ),
-    "session": (
-        "user_session",
-        """
-        INSERT INTO user_session (id, user_id, workspace_id, expires_at)
-        SELECT $1, user_account.id, workspace.id, $2 FROM user_account, workspace
-        """,
-        1.0,
-    ),
-    "retired signing key": (
-        "signing_key",
-        "INSERT INTO signing_key (kid, public_key, sealed_private_key, retired_at) VALUES ($1::uuid::text, '', '', $2)",
-        1.0,
-    ),
-    "dead worker": (
-        "worker",
-        "INSERT INTO worker (name, host, pid, alive, heartbeat_at) VALUES ($1::uuid::text, '', 1, false, $2)",
-        1.0,
-    ),
-    "draft that was tested": (
-        "workflow_version",
-        """
-        INSERT INTO workflow_version (id, workspace_id, workflow_id, version, definition, published_by, created_at)
-        SELECT $1, workspace_id, id, 0, '', $1, $2 FROM workflow
-        """,
-        30.0,
-    ),
-}
-
-
-@pytest.mark.parametrize(("table", "statement", "days"), AGED.values(), ids=AGED)
-async def test_what_is_old_goes_in_batches_and_what_is_not_stays(
-    place: Place, table: str, statement: str, days: float
-) -> None:
-    await place.connection.execute("INSERT INTO workspace (id, name) VALUES ($1, 'w')", PLACE)
-    await place.connection.execute("INSERT INTO user_account (id, email, name) VALUES ($1, 'a@b', 'a')", PLACE)
-    await place.connection.execute(
-        "INSERT INTO workflow (id, workspace_id, name, definition, created_by, updated_by) "
-        "VALUES ($1, $1, 'w', '', $1, $1)",
-        PLACE,
-    )
-    for number in range(5):
-        at = NOW + timedelta(seconds=number)
-        await place.connection.execute(statement, new_id(at), at)
-    last = NOW + timedelta(hours=3)
-    await place.connection.execute(statement, new_id(last), last)
-    await place.pass_(days - 0.01, retention_batch_rows=2)
-    assert await place.count(table) == 6
-    await place.pass_(days + 0.01, retention_batch_rows=2)
-    assert await place.count(table) == 1
 
 
 async def test_what_is_still_of_use_stays_however_old_it_is(place: Place) -> None:
