@@ -20,6 +20,11 @@ MAX_LIMIT = 200
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="how many items a page holds at most")]
 Cursor = Annotated[str | None, QueryParameter(max_length=512, description="next_cursor of the page before")]
 
+WholeLimit = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=MAX_LIMIT, description="how many items a page holds at most; all if left out"),
+]
+
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
@@ -56,6 +61,33 @@ def make_page(
     kept = rows[:limit]
     more = len(rows) > limit
     return Page(items=[make_item(row) for row in kept], next_cursor=encode_cursor(position(kept[-1])) if more else None)
+
+
+def cut_page(
+    items: Sequence[Item], limit: int | None, cursor: str | None, name: Callable[[Item], str]
+) -> tuple[list[Item], str | None]:
+    """A page of a list that is read whole, for it is short, and its `next_cursor`; `name` tells its items apart.
+
+    Raises InvalidCursor, also where the item that the page before ended with is there no more.
+    """
+    first = 0 if cursor is None else _find_after(items, cursor, name)
+    end = len(items) if limit is None else first + limit
+    kept = list(items[first:end])
+    if end >= len(items):
+        return kept, None
+    return kept, base64.urlsafe_b64encode(b"2" + name(kept[-1]).encode()).decode().rstrip("=")
+
+
+def _find_after(items: Sequence[Item], cursor: str, name: Callable[[Item], str]) -> int:
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        last = raw[1:].decode()
+    except (binascii.Error, ValueError):
+        raise InvalidCursor from None
+    for number, item in enumerate(items if raw[:1] == b"2" else ()):
+        if name(item) == last:
+            return number + 1
+    raise InvalidCursor
 
 
 def read_moment(moment: datetime, name: str) -> UUID:

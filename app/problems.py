@@ -19,12 +19,14 @@ from litestar.types import ExceptionHandlersMap
 
 from app.errors import ApiError, BadRequest, InvalidRequest, NotFound, PayloadTooLarge
 from app.outages import as_outage
+from app.query_parameters import list_choices
 from engine.core.problems import Problem
 
 MEDIA_TYPE = "application/problem+json"
 # How Litestar tells that there is no body, and no parameter.
 _NO_BODY = "'data'"
 _MISSING = re.compile(r"^Missing required (?P<source>\w+) parameter '(?P<key>[^']+)'")
+_NO_CHOICE = "Invalid enum value "
 _DISCONNECTED = "client disconnected prematurely"
 
 logger = structlog.get_logger(__name__)
@@ -61,10 +63,10 @@ def _answer_api_error(request: Request[Any, Any, Any], error: ApiError) -> Respo
 def _answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     if isinstance(error, InternalServerException):
         return _answer_unexpected(request, error)
-    return problem_response(request, _translate(error))
+    return problem_response(request, _translate(request, error))
 
 
-def _translate(error: HTTPException) -> ApiError:
+def _translate(request: Request[Any, Any, Any], error: HTTPException) -> ApiError:
     """Litestar's own exceptions in our words."""
     if isinstance(error, NotFoundException):
         return NotFound("There is no such path.")
@@ -73,7 +75,7 @@ def _translate(error: HTTPException) -> ApiError:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return PayloadTooLarge()
     if isinstance(error, ValidationException):
-        return InvalidRequest(errors=_parameter_problems(error.extra) or _missing_parameters(error.detail))
+        return InvalidRequest(errors=_parameter_problems(request, error.extra) or _missing_parameters(error.detail))
     if isinstance(error, ClientException):
         return BadRequest(error.detail)
     other = ApiError(error.detail, headers=error.headers)
@@ -82,7 +84,7 @@ def _translate(error: HTTPException) -> ApiError:
     return other
 
 
-def _parameter_problems(extra: Any) -> list[Problem]:
+def _parameter_problems(request: Request[Any, Any, Any], extra: Any) -> list[Problem]:
     """One problem a parameter: pointers begin with where the parameter stands, like `/query/limit`."""
     problems = []
     for fault in extra if isinstance(extra, Sequence) and not isinstance(extra, str) else ():
@@ -94,7 +96,10 @@ def _parameter_problems(extra: Any) -> list[Problem]:
             if message == _NO_BODY:
                 problems.append(Problem("", "required", "the body is missing"))
                 continue
-            problems.append(Problem(pointer, "invalid", message))
+            choices = list_choices(request.route_handler, key) if message.startswith(_NO_CHOICE) else []
+            if choices:
+                message = f"{message.removeprefix(_NO_CHOICE)} is none of {', '.join(choices)}"
+            problems.append(Problem(pointer, "choice" if choices else "invalid", message))
     return problems
 
 

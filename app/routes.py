@@ -11,6 +11,7 @@ from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
 from app.members.controllers import InvitationController, MemberController
 from app.openapi import get_openapi
+from app.query_parameters import refuse_unknown_parameters
 from app.receipts.controllers import ReceiptController
 from app.runs.controllers import RunController, RunStartController, stream_workspace
 from app.stats.controllers import get_limits, get_stats
@@ -29,7 +30,7 @@ def make_routes() -> list[ControllerRouterHandler]:
     return [
         Router(
             "/v1",
-            guards=[authenticate],
+            guards=[authenticate, refuse_unknown_parameters],
             route_handlers=[
                 SetupController,
                 AuthController,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.runs.schemas import TriggerType
 from engine.core.statuses import RunStatus
 
 Action = Literal["cancel", "retry", "rerun"]
@@ -42,7 +43,7 @@ class BulkFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     workflow_id: UUID | None = None
     status: Annotated[list[RunStatus], Meta(min_length=1, max_length=7)] | UnsetType = UNSET
-    trigger_type: Annotated[str, Meta(max_length=40, pattern="^[a-z]+$")] | None = None
+    trigger_type: TriggerType | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
     q: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\x00-\\x1f]+$")] | None = None

@@ -31,6 +31,7 @@ from app.runs.schemas import (
     RunStarted,
     RunSummary,
     StartRunRequest,
+    TriggerType,
 )
 from app.runs.service import RunService, read_number
 from app.runs.stream import STREAM_HEADERS, STREAM_TYPE, LiveStreams
@@ -39,7 +40,7 @@ MAX_EVENTS = 1000
 CHUNK_BYTES = 65_536
 
 Statuses = Annotated[str | None, QueryParameter(max_length=200, description="one status or several, comma separated")]
-TriggerType = Annotated[str | None, QueryParameter(max_length=40, pattern="^[a-z]+$")]
+StartedBy = Annotated[TriggerType | None, QueryParameter(description="what the runs were started by")]
 Search = Annotated[str | None, QueryParameter(max_length=200, description="id prefix, workflow name or error text")]
 Tests = Annotated[
     Literal["true", "false", "all"] | None,
@@ -114,7 +115,7 @@ class RunController(Controller):
         runs: NamedDependency[RunService],
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[Statuses] = None,
-        trigger_type: FromQuery[TriggerType] = None,
+        trigger_type: FromQuery[StartedBy] = None,
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
         q: FromQuery[Search] = None,

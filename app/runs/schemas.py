@@ -1,7 +1,7 @@
 """Bodies of the run calls."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from engine.core.accounting import TimeSpent
 from engine.core.events import ErrorInfo
 from engine.core.statuses import RunStatus, StepStatus
+
+TriggerType = Literal["manual", "api", "webhook", "schedule", "event", "workflow"]
 
 
 class StartRunRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

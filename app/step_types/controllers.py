@@ -7,6 +7,7 @@ from litestar import get
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
+from app.pagination import Cursor, WholeLimit, cut_page
 from app.step_types.schemas import RetryView, StepTypeList, StepTypeView
 from engine.core.graph import ERROR_PORT
 from engine.steps.base import ActionStep, StepType
@@ -21,9 +22,10 @@ from engine.steps.registry import config_schema, is_foreign, step_types
     guards=[requires(Permission.WORKFLOWS_READ)],
     sync_to_thread=False,
 )
-def list_step_types() -> StepTypeList:
+def list_step_types(limit: WholeLimit = None, cursor: Cursor = None) -> StepTypeList:
     """What a definition may use in this installation, with the JSON Schema of each configuration."""
-    return _describe_all()
+    items, next_cursor = cut_page(_describe_all().items, limit, cursor, lambda item: item.name)
+    return StepTypeList(items=items, next_cursor=next_cursor)
 
 
 @cache

@@ -41,4 +41,4 @@ class StepTypeList(Struct, frozen=True, kw_only=True):
     """Every step type, in the order in which a palette shows them."""
 
     items: list[StepTypeView]
-    next_cursor: None = None
+    next_cursor: str | None = None

@@ -17,7 +17,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
-from app.pagination import Page
+from app.pagination import Cursor, Page, WholeLimit, cut_page
 from app.triggers.door import respond, take_hook
 from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
@@ -55,9 +55,13 @@ class WorkflowTriggerController(Controller):
         principal: NamedDependency[Principal],
         transaction: NamedDependency[AsyncConnection],
         triggers: NamedDependency[TriggerService],
+        limit: WholeLimit = None,
+        cursor: Cursor = None,
     ) -> Page[TriggerView]:
         """All of them: a workflow has few."""
-        return Page(items=await triggers.list_all(transaction, principal, workflow_id), next_cursor=None)
+        everything = await triggers.list_all(transaction, principal, workflow_id)
+        items, next_cursor = cut_page(everything, limit, cursor, lambda item: str(item.id))
+        return Page(items=items, next_cursor=next_cursor)
 
     @post(
         "/{workflow_id:uuid}/triggers",
@@ -178,6 +182,7 @@ class TriggerController(Controller):
     status_code=HTTP_202_ACCEPTED,
     tags=["triggers"],
     public=True,
+    free_query=True,
     request_max_body_size=None,  # its limit is a setting of its own
     responses=problems(400, 401, 404, 413, 429, 502, 503, 504),
 )

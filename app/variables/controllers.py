@@ -12,6 +12,7 @@ from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.openapi import problems
+from app.pagination import Cursor, WholeLimit, cut_page
 from app.variables.schemas import VariableList, VariableName, VariableValue, VariableView
 from app.variables.service import VariableService
 
@@ -24,10 +25,16 @@ class VariableController(Controller):
 
     @get(operation_id="listVariables", summary="List variables", guards=[requires(Permission.VARIABLES_READ)])
     async def list_variables(
-        self, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+        self,
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        limit: WholeLimit = None,
+        cursor: Cursor = None,
     ) -> VariableList:
-        """All of the workspace's variables, by name: there are never so many that they come in pages."""
-        return await VariableService(transaction, principal).list_all()
+        """All of the workspace's variables, by name: there are never so many that they must come in pages."""
+        everything = await VariableService(transaction, principal).list_all()
+        items, next_cursor = cut_page(everything.items, limit, cursor, lambda item: item.name)
+        return VariableList(items=items, next_cursor=next_cursor)
 
     @get(
         "/{name:str}",

@@ -33,4 +33,4 @@ class VariableList(Struct, frozen=True, kw_only=True):
     """All variables of the workspace, by name."""
 
     items: list[VariableView]
-    next_cursor: None = None
+    next_cursor: str | None = None

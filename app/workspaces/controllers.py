@@ -14,6 +14,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
+from app.pagination import Cursor, WholeLimit, cut_page
 from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace
 from app.workspaces.service import WorkspaceService
 
@@ -26,10 +27,16 @@ class WorkspaceController(Controller):
 
     @get(operation_id="listWorkspaces", summary="List your workspaces", guards=[requires(Permission.ACCOUNT_READ)])
     async def list_workspaces(
-        self, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
+        self,
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+        limit: WholeLimit = None,
+        cursor: Cursor = None,
     ) -> MyWorkspaces:
         """Those that you are a member of, with your role, by name."""
-        return await WorkspaceService(transaction, principal).list_all()
+        everything = await WorkspaceService(transaction, principal).list_all()
+        items, next_cursor = cut_page(everything.items, limit, cursor, lambda item: str(item.id))
+        return MyWorkspaces(items=items, next_cursor=next_cursor)
 
     @post(
         operation_id="createWorkspace",

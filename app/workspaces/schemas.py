@@ -29,4 +29,4 @@ class MyWorkspaces(Struct, frozen=True, kw_only=True):
     """All of them, by name."""
 
     items: list[MyWorkspace]
-    next_cursor: None = None
+    next_cursor: str | None = None

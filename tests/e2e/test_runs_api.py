@@ -216,6 +216,8 @@ def test_a_listed_run_tells_what_a_list_shows(client: Client, listed: list[str])
         {"since": "yesterday"},
         {"since": "0001-01-01T00:00:00Z"},
         {"trigger_type": "a b"},
+        {"trigger_type": "cron"},
+        {"workflow": "x"},
         {"q": "a\0b"},
         {"q": "x" * 1000},
     ],
