@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.core.decisions import StartAttempt
 from engine.core.events import ErrorInfo
-from engine.core.observations import AttemptFailed, AttemptOngoing, AttemptSucceeded, Observation
+from engine.core.observations import AttemptFailed, AttemptOngoing, AttemptSucceeded, BegunAttempt, Observation
 from engine.infra import metrics
 from engine.infra.clock import Clock
 from engine.infra.deadlines import Deadlines
@@ -104,6 +104,12 @@ class AttemptRunner:
                     refused = driver.refused.pop((start.step, start.attempt), None)
                     if refused is not None:
                         return _failed(attempt, started_at, refused, self._clock.now())
+                driver.attempts.begun[start.step] = BegunAttempt(
+                    attempt=start.attempt,
+                    started_at=started_at,
+                    queued_ms=_count_ms(start.decided_at, started_at),
+                    limited_ms=attempt.limited_ms,
+                )
                 self._on_start(driver, start)
                 self._in_flight += 1
                 began = perf_counter()

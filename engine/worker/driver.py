@@ -1,7 +1,7 @@
 """A driver moves one run: it feeds the core, journals what the core decides, and only then acts on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ from engine.worker.counting import count_events
 from engine.worker.entries import hold, make_entry, release
 from engine.worker.extras import MAX_RUN_BYTES, OutputTooLarge
 from engine.worker.flusher import Entry, RejectedEntry
+from engine.worker.underway import Underway
 
 Work = Callable[[], Coroutine[Any, Any, None]]  # called within its task, which may be cancelled before it begins
 
@@ -115,7 +116,7 @@ class Driver:
         self.traceparent = queued.traceparent
         self._queued = queued
         self.seq = run.journal[-1][0]
-        self.attempts: dict[str, asyncio.Task[None]] = {}
+        self.attempts = Underway()
         # Apart from attempts: never broken off, so that no run is started that nobody knows of.
         self.child_starts: set[asyncio.Task[None]] = set()
         self.pending_commits = 0
@@ -197,8 +198,10 @@ class Driver:
         Raises WorkerFenced, RunLost or RejectedEntry where the decision could not be made durable.
         """
         while not self.is_closed:
-            _, decisions = advance(self.graph, self.state, observation)
+            _, decisions = advance(self.graph, self.state, observation, self.attempts.begun.get)
             events = [decision.event for decision in decisions if type(decision) is Record]
+            if len(decisions) > len(events):
+                self.attempts.withdraw(decisions)
             if events:
                 commit = self._journal(events, decisions, inbox_ids)
                 self.pending_commits += 1
@@ -211,8 +214,9 @@ class Driver:
                 self._schedule(self.state.next_due())
                 if inbox_ids:
                     await self.host.drop_messages(inbox_ids)
-            if self.state.is_over:
-                self._stop_attempts(self.attempts)
+            if self.state.is_over or self.is_abandoned:
+                # Abandoned meanwhile, it would begin what whoever has the run now begins as well.
+                self.attempts.stop_all()
                 return None
             start = self._act(decisions) if len(decisions) > len(events) else None
             if self.is_closed or not self.state.is_undecided or self.state.status is RunStatus.QUEUED:
@@ -229,23 +233,24 @@ class Driver:
         task = asyncio.current_task()
         while True:
             observation = await self.host.perform(self, start)
-            self.attempts.pop(start.step, None)
+            begun = self.attempts.end(start.step)
             try:
                 following = await self.feed(observation)
-            except RefusedResult as refusal:
-                if refusal.error.code == "run_too_large":
+            except (RefusedResult, RejectedEntry) as refusal:
+                error = refusal.error if isinstance(refusal, RefusedResult) else _unstorable(refusal)
+                if error.code == "run_too_large":
                     # It may be the output of a step that followed: the limit is the run's, and so is the failure.
                     raise
-                self.host.reload(self, {(start.step, start.attempt): refusal.error})
-                return
-            except RejectedEntry as error:
-                self.host.reload(self, {(start.step, start.attempt): _unstorable(error)})
+                if begun is not None:
+                    # It was made all the same, should the run end before this failure of it is journalled.
+                    self.attempts.begun[start.step] = begun
+                self.host.reload(self, {(start.step, start.attempt): error})
                 return
             if following is None:
                 return
             start = following
             if task is not None:
-                self.attempts[start.step] = task
+                self.attempts.tasks[start.step] = task
 
     def close(self) -> None:
         """Take the run out of this worker's memory."""
@@ -259,7 +264,7 @@ class Driver:
         """Break everything off: the run belongs to somebody else, or will be loaded anew."""
         self.is_abandoned = True
         self.close()
-        self._stop_attempts(self.attempts)
+        self.attempts.stop_all()
 
     def _journal(
         self, events: list[RunEvent], decisions: Sequence[Decision], inbox_ids: Sequence[int]
@@ -325,8 +330,8 @@ class Driver:
         first: StartAttempt | None = None
         for decision in decisions:
             if isinstance(decision, StopAttempt):
-                self._stop_attempts([decision.step])
-            elif self.host.is_draining:
+                self.attempts.stop([decision.step])
+            elif self.host.is_draining or not self.attempts.wants(decision):
                 continue
             elif isinstance(decision, StartAttempt):
                 if first is None:
@@ -358,14 +363,7 @@ class Driver:
         return frame.steps[node.index].child_run_id == child.run_id
 
     def _spawn_attempt(self, start: StartAttempt) -> None:
-        self.attempts[start.step] = self.host.spawn(self, partial(self.work, start))
-
-    def _stop_attempts(self, steps: Iterable[str]) -> None:
-        current = asyncio.current_task()
-        for step in list(steps):
-            task = self.attempts.pop(step, None)
-            if task is not None and task is not current:
-                task.cancel()
+        self.attempts.tasks[start.step] = self.host.spawn(self, partial(self.work, start))
 
     def _schedule(self, due_at: datetime | None) -> None:
         """Wake up when something of the run is due next; a timer that comes too early looks again when it rings."""

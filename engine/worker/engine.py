@@ -304,6 +304,8 @@ class Engine:
         except BrokenRun as broken:
             await self._fail(run, broken)
         else:
+            # What it had begun may have had its effect, though the journal has nothing of it.
+            fresh.attempts.begun = driver.attempts.begun
             self._begin(fresh, (await self._loader.read_variables([fresh])).get(run.id, {}))
 
     async def _read_anew(self, driver: Driver) -> ClaimedRun:
@@ -388,9 +390,8 @@ class Engine:
         self._claimer.note_commit()
 
     def _note_ongoing(self, driver: Driver, observation: AttemptOngoing) -> None:
-        if driver.is_closed or self.is_draining:
-            return
-        self.spawn(driver, partial(driver.take_in, observation))
+        if not driver.is_closed:
+            self.spawn(driver, partial(driver.take_in, observation))
 
     async def _ring(self, run_ids: Sequence[UUID]) -> None:
         try:
