@@ -1,7 +1,9 @@
 """The scheduler: one relay of all fires the schedules that are due, each due time once.
 
-It sleeps until the next one is due. A bell tells of changes, and it looks once a second in case none was heard. There
-is one for the sake of economy: rows are locked and due times are dedup keys, so that several would do no harm.
+It sleeps until the next one is due. A bell tells of changes, and it looks once a second in case none was heard. Those
+on time and those that are late come in turn, who waits longest first. Each gets so many runs a turn: who has more to
+make up for waits until all others had theirs. There is one for the sake of economy: rows are locked and due times are
+dedup keys, so that several would do no harm.
 """
 
 import asyncio
@@ -30,7 +32,7 @@ from engine.store.schedules import (
 from engine.store.starts import Accepted, Start, accept_starts
 from engine.triggers.faults import OWN_FAULTS, is_own_fault
 from engine.triggers.schedule import decode_config
-from engine.triggers.schedule_plan import Plan, describe_due, make_due_key, make_plan
+from engine.triggers.schedule_plan import GRACE, Plan, describe_due, make_due_key, make_plan
 from engine.triggers.starting import make_start
 
 BATCH_SCHEDULES = 200
@@ -65,6 +67,8 @@ class Scheduler(Leader[SchedulerSession]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._put_off: dict[UUID, float] = {}
+        # Those that had their turn and are due nevertheless. No others need be remembered: they are not due any more.
+        self._served: set[UUID] = set()
 
     async def lead(self, session: SchedulerSession) -> None:
         """Fire what is due, and sleep until the next one is."""
@@ -106,7 +110,7 @@ class Scheduler(Leader[SchedulerSession]):
     async def _fire(self, connection: asyncpg.Connection, rows: list[DueSchedule], alone: UUID | None) -> int:
         """Start what is due and say when it is due again, in one transaction; how many runs were started."""
         async with asyncio.timeout(BATCH_SECONDS), connection.transaction():
-            rows += await take_due(connection, BATCH_SCHEDULES, without=self._left_alone(), alone=alone)
+            rows += await self._take(connection, alone)
             if not rows:
                 return 0
             now = rows[0].now
@@ -123,6 +127,8 @@ class Scheduler(Leader[SchedulerSession]):
                 if all(outcome.run_id is not None for outcome in outcomes):
                     moves.append(_make_move(row, plan, outcomes))
             await move_schedules(connection, moves)
+        over = {move.trigger_id for move in moves if move.next_due_at is None or move.next_due_at > now}
+        self._served |= {row.trigger_id for row in rows} - over
         made = sum(outcome.run_id is not None and not outcome.is_duplicate for outcome in accepted.values())
         _CREATED.inc(made)
         for row in rows:
@@ -131,6 +137,18 @@ class Scheduler(Leader[SchedulerSession]):
             if move.skip_reason is not None:
                 SCHEDULES_SKIPPED.labels(move.skip_reason).inc()
         return made
+
+    async def _take(self, connection: asyncpg.Connection, alone: UUID | None) -> list[DueSchedule]:
+        """The next in turn; once all that are late had theirs, those that still are have another one."""
+        put_off = self._left_alone()
+        if alone is not None:
+            return await take_due(connection, 1, grace=GRACE, alone=alone)
+        rows = await take_due(connection, BATCH_SCHEDULES, grace=GRACE, without=[*put_off, *self._served])
+        if self._served and not any(row.is_late for row in rows):
+            self._served.clear()
+            if not rows:
+                rows = await take_due(connection, BATCH_SCHEDULES, grace=GRACE, without=put_off)
+        return rows
 
     def _left_alone(self) -> list[UUID]:
         now = asyncio.get_running_loop().time()

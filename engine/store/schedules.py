@@ -4,7 +4,7 @@ A row is moved on in the transaction that starts its runs: a due time is neither
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -18,23 +18,34 @@ SCHEDULER_LOCK = 0x66_66_73_63_68_65_64
 # Whoever changes a schedule rings here, within the transaction.
 SCHEDULE_CHANNEL = "flowforge_schedules"
 
-# Locked rows are those of another scheduler, or of somebody who changes the trigger.
+# Locked rows are those of another scheduler, or of somebody who changes the trigger. Of those that are on time and of
+# those that are late one each in turn, so that neither keeps the other up, and in each line who waits longest first.
 _TAKE = """
-WITH due AS MATERIALIZED (
+WITH punctual AS MATERIALIZED (
     SELECT trigger_id, next_due_at FROM schedule
-    WHERE next_due_at <= now() AND trigger_id <> ALL ($2::uuid[]) AND ($3::uuid IS NULL OR trigger_id = $3)
-    ORDER BY next_due_at DESC LIMIT $1 FOR UPDATE SKIP LOCKED
+    WHERE next_due_at <= now() AND next_due_at >= now() - $4::interval
+      AND trigger_id <> ALL ($2::uuid[]) AND ($3::uuid IS NULL OR trigger_id = $3)
+    ORDER BY next_due_at, trigger_id LIMIT $1 FOR UPDATE SKIP LOCKED
+), late AS MATERIALIZED (
+    SELECT trigger_id, next_due_at FROM schedule
+    WHERE next_due_at < now() - $4::interval
+      AND trigger_id <> ALL ($2::uuid[]) AND ($3::uuid IS NULL OR trigger_id = $3)
+    ORDER BY next_due_at, trigger_id LIMIT $1 FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT *, false AS is_late, row_number() OVER (ORDER BY next_due_at, trigger_id) AS place FROM punctual
+    UNION ALL
+    SELECT *, true, row_number() OVER (ORDER BY next_due_at, trigger_id) FROM late
 )
-SELECT due.trigger_id, due.next_due_at, origin.workspace_id, origin.workflow_id, origin.config, origin.updated_at,
-       workflow.name AS workflow_name, workflow.deleted_at IS NOT NULL AS is_gone, version.id AS version_id,
-       version.version, clock_timestamp() AS now
+SELECT due.trigger_id, due.next_due_at, due.is_late, origin.workspace_id, origin.workflow_id, origin.config,
+       origin.updated_at, workflow.name AS workflow_name, workflow.deleted_at IS NOT NULL AS is_gone,
+       version.id AS version_id, version.version, clock_timestamp() AS now
 FROM due
 JOIN workflow_trigger AS origin ON origin.id = due.trigger_id
 JOIN workflow ON workflow.id = origin.workflow_id
 LEFT JOIN workflow_version AS version
     ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
     AND workflow.deleted_at IS NULL AND workflow.enabled AND origin.enabled
-ORDER BY due.next_due_at DESC
+ORDER BY due.place, due.is_late LIMIT $1
 """
 
 # Whoever changed the trigger since it was read has said anew when it is due.
@@ -60,7 +71,7 @@ WHERE next_due_at IS NOT NULL AND trigger_id <> ALL ($1::uuid[]) ORDER BY next_d
 class DueSchedule(Struct, frozen=True, kw_only=True):
     """A schedule that is due; without `origin`, its workflow is not published or one of them is switched off.
 
-    `is_gone`: the workflow was deleted.
+    `is_late`: by more than is usual. `is_gone`: the workflow was deleted.
     """
 
     trigger_id: UUID
@@ -68,6 +79,7 @@ class DueSchedule(Struct, frozen=True, kw_only=True):
     next_due_at: datetime
     config: bytes
     now: datetime
+    is_late: bool
     is_gone: bool
     origin: TriggerOrigin | None
 
@@ -84,13 +96,18 @@ class Move(Struct, frozen=True, kw_only=True):
 
 
 async def take_due(
-    connection: asyncpg.Connection, limit: int, *, without: Sequence[UUID] = (), alone: UUID | None = None
+    connection: asyncpg.Connection,
+    limit: int,
+    *,
+    grace: timedelta,
+    without: Sequence[UUID] = (),
+    alone: UUID | None = None,
 ) -> list[DueSchedule]:
-    """Schedules that are due, locked until the end of the transaction; `alone`: this one.
+    """Schedules that are due, locked until the end of the transaction; `alone`: this one, if it is due.
 
-    The last due come first: who has much to make up for keeps nobody up who is on time.
+    Those that are late by more than `grace` and those that are not come in turn, who waits longest first.
     """
-    rows = await connection.fetch(_TAKE, limit, without, alone)
+    rows = await connection.fetch(_TAKE, limit, without, alone, grace)
     return [
         DueSchedule(
             trigger_id=row["trigger_id"],
@@ -98,6 +115,7 @@ async def take_due(
             next_due_at=row["next_due_at"],
             config=row["config"],
             now=row["now"],
+            is_late=row["is_late"],
             is_gone=row["is_gone"],
             origin=None if row["version_id"] is None else read_origin(row),
         )

@@ -12,6 +12,7 @@ import pytest
 from engine.infra.settings import Settings
 from engine.relay.scheduler import BATCH_SCHEDULES, Scheduler
 from engine.store.schedules import Move, move_schedules, take_due
+from engine.triggers.schedule_plan import GRACE
 from tests.integration.relay.triggers import Workspace
 
 HOURLY = {"every_seconds": 3600}
@@ -103,7 +104,7 @@ async def test_one_that_dies_in_the_middle_loses_and_doubles_nothing(
     await transaction.start()
     try:
         # It has started runs and moved its schedules on, and is killed before its commit.
-        taken = await take_due(dying, 10)
+        taken = await take_due(dying, 10, grace=GRACE)
         assert len(taken) == 10
         await dying.execute(
             "UPDATE schedule SET next_due_at = now() + interval '1 day' WHERE trigger_id = $1", taken[0].trigger_id
@@ -170,7 +171,7 @@ async def test_the_schedule_of_a_deleted_workflow_is_never_due_again(
 async def test_whoever_changes_a_schedule_has_the_last_word(workspace: Workspace) -> None:
     trigger_id = await workspace.add_schedule(await workspace.publish(), HOURLY)
     async with workspace.connection.transaction():
-        (row,) = await take_due(workspace.connection, 10)
+        (row,) = await take_due(workspace.connection, 10, grace=GRACE)
     # A change commits between the reading and the moving.
     await workspace.connection.execute("UPDATE workflow_trigger SET updated_at = clock_timestamp()")
     move = Move(trigger_id=trigger_id, trigger_updated_at=row.updated_at, next_due_at=None)
