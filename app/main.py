@@ -33,6 +33,7 @@ from app.runs.hub import Hub
 from app.runs.service import RunService
 from app.runs.starter import RunStarter
 from app.runs.stream import LiveStreams
+from app.stats.figures import FigureCache
 from app.transfer.documents import FileReader
 from app.trials.evaluation import Evaluator
 from app.trials.service import TrialService
@@ -126,6 +127,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     settings: Settings = state.settings
     secret_key = load_secret_key(settings)
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
+    state.figures = FigureCache(state.pool)
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
     state.authenticator = Authenticator(state.database, state.signing_keys)

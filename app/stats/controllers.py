@@ -13,15 +13,20 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.errors import InvalidRequest
 from app.openapi import problems
+from app.stats.figures import FigureCache
 from app.stats.schemas import HookLimits, Limits, Stats
+from app.stats.views import show_failing, show_runs
 from engine.core.problems import Problem
 from engine.infra.settings import Settings
 from engine.store.accounts import sum_ingest
+from engine.store.dashboard import count_in_flight, count_queued
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST: Final = timedelta(days=366)
 # Receipts on the edge of being deleted are in no account any more.
 MARGIN: Final = timedelta(hours=1)
+# What "a minute" is averaged over.
+LATELY: Final = timedelta(minutes=5)
 
 Window = Annotated[str, QueryParameter(pattern=r"^[0-9]{1,5}[mhd]$", description="so far back: `90m`, `24h`, `7d`")]
 
@@ -35,9 +40,23 @@ Window = Annotated[str, QueryParameter(pattern=r"^[0-9]{1,5}[mhd]$", description
     responses=problems(400),
 )
 async def get_stats(state: State, principal: NamedDependency[Principal], window: FromQuery[Window] = "24h") -> Stats:
-    """What came in within the window, counted at this moment from two sides."""
-    since, ingest = await sum_ingest(state.pool, principal.workspace_id, read_window(window, state.settings))
-    return Stats(window=window, since=since, ingest=ingest)
+    """What came in within the window, counted at this moment from two sides, and how the runs went."""
+    figures: FigureCache = state.figures
+    span = read_window(window, state.settings)
+    workspace_id = principal.workspace_id
+    since, ingest = await sum_ingest(state.pool, workspace_id, span)
+    _, lately = await sum_ingest(state.pool, workspace_id, LATELY)
+    runs = await figures.read(workspace_id, span)
+    return Stats(
+        window=window,
+        since=since,
+        ingest=ingest,
+        runs=show_runs(runs),
+        failing_workflows=[show_failing(each) for each in runs.failing],
+        queue_depth=await count_queued(state.pool, workspace_id),
+        steps_in_flight=await count_in_flight(state.pool, workspace_id),
+        events_per_minute=lately.accepted / (LATELY / timedelta(minutes=1)),
+    )
 
 
 @get(

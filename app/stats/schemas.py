@@ -1,6 +1,7 @@
 """The figures of a workspace."""
 
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -21,13 +22,77 @@ class Limits(Struct, frozen=True, kw_only=True):
     hooks: HookLimits
 
 
+class RunCounts(Struct, frozen=True, kw_only=True):
+    """How many runs stand how."""
+
+    queued: int = 0
+    running: int = 0
+    waiting: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    timed_out: int = 0
+
+
+class Percentiles(Struct, frozen=True, kw_only=True):
+    """In milliseconds; null where nothing has ended."""
+
+    p50: int | None
+    p95: int | None
+
+
+class RunPoint(Struct, frozen=True, kw_only=True):
+    """The runs that were accepted within the part of the window that begins at `at`. `failed` includes timed out."""
+
+    at: datetime
+    succeeded: int
+    failed: int
+    cancelled: int
+    unfinished: int
+    duration_ms: Percentiles
+
+
+class RunStats(Struct, frozen=True, kw_only=True):
+    """The runs that were accepted from `since` on: of the window, or the newest 50,000 of it; without tests of drafts.
+
+    `success_rate`: of those that succeeded, failed or timed out, the part that succeeded; null where there are none.
+    `duration_ms`: from start to end, of those that have ended. `points`: 48 parts of the time, without empty ones.
+    """
+
+    since: datetime
+    by_status: RunCounts
+    success_rate: float | None
+    duration_ms: Percentiles
+    points: list[RunPoint]
+
+
+class FailingWorkflow(Struct, frozen=True, kw_only=True):
+    """A workflow of whose `runs` some `failed` or timed out, with the last of these."""
+
+    workflow_id: UUID
+    name: str
+    failed: int
+    runs: int
+    last_run_id: UUID
+    last_failed_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+
+
 class Stats(Struct, frozen=True, kw_only=True):
     """Figures of the time from `since` on. In `ingest`, accepted = started + duplicate + filtered + pending.
 
     `rejected` counts calls that were refused and are not among the accepted. `drift` is 0 unless an event has got lost,
-    or came out of nothing: it tells by how many the count at acceptance and that of the receipts differ.
+    or came out of nothing: it tells by how many the count at acceptance and that of the receipts differ. The figures of
+    runs are at most five seconds old. `queue_depth`: runs that wait for nothing but a worker. `steps_in_flight`:
+    attempts that are being made, as workers last told. `events_per_minute`: accepted, over the last five minutes.
     """
 
     window: str
     since: datetime
     ingest: IngestSum
+    runs: RunStats
+    failing_workflows: list[FailingWorkflow]
+    queue_depth: int
+    steps_in_flight: int
+    events_per_minute: float

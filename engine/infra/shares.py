@@ -1,5 +1,7 @@
 """How places are divided among workspaces: a flood takes most of them, never all."""
 
+from collections.abc import Mapping
+
 TIMES_FREE = 4
 
 
@@ -35,6 +37,11 @@ class Shares:
             self._held[workspace] = held
         else:
             del self._held[workspace]
+
+    @property
+    def held(self) -> Mapping[int, int]:
+        """How many places each workspace holds."""
+        return self._held
 
     def full(self) -> list[int]:
         """The workspaces that hold something and may take nothing more."""

@@ -1,10 +1,11 @@
 """The SQL of leases: a worker incarnation is one row, and that row is the lease and the fence of all its runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
 # Session locks of workers live in a class of their own, apart from other advisory locks.
@@ -13,7 +14,8 @@ LOCK_CLASS = 0x46_46_57
 _REGISTER = "INSERT INTO worker (name, host, pid) VALUES ($1, $2, $3) RETURNING id"
 
 _BEAT = """
-UPDATE worker SET heartbeat_at = clock_timestamp() WHERE id = $1 AND alive RETURNING clock_timestamp() AS now
+UPDATE worker SET heartbeat_at = clock_timestamp(), steps_in_flight = $2 WHERE id = $1 AND alive
+RETURNING clock_timestamp() AS now
 """
 
 _SUSPECTS = """
@@ -89,9 +91,15 @@ async def hold_session_lock(connection: asyncpg.Connection, worker_id: int) -> b
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, _lock_key(worker_id)))
 
 
-async def beat(connection: asyncpg.Connection, worker_id: int) -> datetime | None:
-    """Renew the lease; the database's time, or None for a worker that was declared dead."""
-    row = await connection.fetchrow(_BEAT, worker_id)
+async def beat(
+    connection: asyncpg.Connection, worker_id: int, in_flight: Mapping[UUID, int] | None = None
+) -> datetime | None:
+    """Renew the lease; the database's time, or None for a worker that was declared dead.
+
+    `in_flight`: how many attempts the worker has under way, by workspace.
+    """
+    told = {str(workspace_id): count for workspace_id, count in (in_flight or {}).items()}
+    row = await connection.fetchrow(_BEAT, worker_id, msgspec.json.encode(told).decode())
     return None if row is None else row["now"]
 
 

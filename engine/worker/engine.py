@@ -68,16 +68,18 @@ class Engine:
         self._turns = Turns()
         self._admission = Admission(settings.max_active_runs, self._turns)
         self._live = LiveEvents(redis)
+        places = FairSlots(settings.http_max_in_flight, turns=self._turns)
         self._lease = Lease(
             lambda: connect_lazily(settings, "worker-lease"),
             self._database_clock,
             beat_seconds=settings.worker_heartbeat_seconds,
             ttl_seconds=settings.worker_ttl_seconds,
+            count_in_flight=places.count,
         )
         self._attempts = AttemptRunner(
             clock=self.clock,
             http=http,
-            slots=FairSlots(settings.http_max_in_flight, turns=self._turns),
+            slots=places,
             targets=TargetSlots(settings.http_limit_per_host) if settings.http_limit_per_host else None,
             lease=self._lease,
             on_ongoing=self._note_ongoing,

@@ -1,6 +1,7 @@
 """Slots for attempts, shared fairly: who holds few of them does not wait behind who floods."""
 
 import asyncio
+from uuid import UUID
 
 from engine.infra.fair_queue import FairQueue
 from engine.infra.shares import Shares
@@ -18,6 +19,10 @@ class FairSlots:
         self._shares = Shares(limit, keeps_reserve=keeps_reserve)
         self._turns = turns
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+
+    def count(self) -> dict[UUID, int]:
+        """How many slots are taken, by workspace."""
+        return {UUID(int=workspace): held for workspace, held in self._shares.held.items()}
 
     def take_now(self, workspace: int) -> bool:
         """Take a slot where that needs no waiting."""

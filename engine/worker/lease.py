@@ -5,7 +5,8 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -35,8 +36,11 @@ class Lease:
         *,
         beat_seconds: float,
         ttl_seconds: float,
+        count_in_flight: Callable[[], Mapping[UUID, int]] = dict,
     ) -> None:
+        """`count_in_flight`: how many attempts are under way, by workspace; told with every beat."""
         self._connect = connect
+        self._count_in_flight = count_in_flight
         self._clock = clock
         self._beat_seconds = beat_seconds
         self._ttl_seconds = ttl_seconds
@@ -103,7 +107,7 @@ class Lease:
 
     async def _beat(self, connection: asyncpg.Connection) -> None:
         asked_at = time.monotonic()
-        now = await beat(connection, self.worker_id)
+        now = await beat(connection, self.worker_id, self._count_in_flight())
         if now is None:
             raise WorkerFenced
         self._beaten_at = asked_at
