@@ -1,7 +1,9 @@
 """A worker's incarnation is the fence of all that it writes: it is made once, and for good."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -43,8 +45,10 @@ async def test_an_incarnation_is_on_the_disk_before_its_worker_knows_of_it(
 async def test_a_first_answer_that_is_slow_puts_no_new_workers_clock_back(
     settings: Settings, clean_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def beat_slowly(connection: asyncpg.Connection, worker_id: int) -> datetime | None:
-        now = await beat(connection, worker_id)
+    async def beat_slowly(
+        connection: asyncpg.Connection, worker_id: int, in_flight: Mapping[UUID, int] | None = None
+    ) -> datetime | None:
+        now = await beat(connection, worker_id, in_flight)
         await asyncio.sleep(1)
         return now
 
