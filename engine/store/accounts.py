@@ -5,7 +5,7 @@ receipt that is pending only counts while its event is held. Where both agree an
 and its figures are kept in `ingest_minute`; all others are counted anew whenever somebody asks.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,13 @@ from msgspec import Struct
 from engine.store.leadership import try_lead
 
 RECONCILER_LOCK = 0x46_46_52_43
+
+# How many minutes are counted by one statement.
+MINUTES_AT_ONCE = 500
+
+# A workspace's minute; counting goes from one to the next.
+Place = tuple[UUID, datetime]
+BEGINNING: Place = (UUID(int=0), datetime.min.replace(tzinfo=UTC))
 
 # The smallest id of a moment, as `engine.infra.ids.floor_id` makes it.
 _FLOOR = "rpad(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0'), 32, '0')::uuid"
@@ -73,25 +80,37 @@ ON CONFLICT (workspace_id, minute) DO UPDATE SET
     counted_at = CASE excluded.accepted WHEN 0 THEN ingest_minute.counted_at ELSE '-infinity' END
 """
 
-# The longest uncounted first, as many as have about $3 events together.
+# Those that nobody has counted come first, then those behind a place, as many as have about $3 events together. What
+# is as it was is not written: most of what is counted is.
 _RECOUNT = f"""
-WITH queue AS (
-    SELECT workspace_id, minute, accepted, sum(accepted) OVER (ORDER BY counted_at, workspace_id, minute) AS reached
-    FROM (
-        SELECT workspace_id, minute, accepted, counted_at FROM ingest_minute
-        WHERE is_settled = $1 AND counted_at < $2 AND minute >= $4
-        ORDER BY is_settled, counted_at LIMIT 500
-    ) AS oldest
+WITH chosen AS MATERIALIZED (
+    SELECT workspace_id, minute, accepted, counted_at = '-infinity' AS is_new FROM ingest_minute
+    WHERE is_settled = $1 AND counted_at < $2 AND minute >= $4
+      AND (counted_at = '-infinity' OR (workspace_id, minute) > ($5::uuid, $6::timestamptz))
+    ORDER BY counted_at = '-infinity' DESC, workspace_id, minute LIMIT {{limit}}
+), queue AS (
+    SELECT *, sum(accepted) OVER (ORDER BY is_new DESC, workspace_id, minute) AS reached FROM chosen
 ), wanted AS MATERIALIZED (
-    SELECT workspace_id, minute FROM queue WHERE reached - accepted < $3
+    SELECT workspace_id, minute, is_new FROM queue WHERE reached - accepted < $3
 ), found AS (
     SELECT wanted.workspace_id, wanted.minute, found.* FROM wanted CROSS JOIN LATERAL ({_COUNT}) AS found
+), written AS (
+    UPDATE ingest_minute AS kept SET
+        started = found.started, duplicate = found.duplicate, filtered = found.filtered, pending = found.pending,
+        is_settled = found.pending = 0 AND kept.accepted = found.started + found.duplicate + found.filtered,
+        counted_at = now()
+    FROM found WHERE kept.workspace_id = found.workspace_id AND kept.minute = found.minute
+      AND (kept.counted_at = '-infinity'
+           OR (kept.started, kept.duplicate, kept.filtered, kept.pending, kept.is_settled)
+              <> (found.started, found.duplicate, found.filtered, found.pending,
+                  found.pending = 0 AND kept.accepted = found.started + found.duplicate + found.filtered))
 )
-UPDATE ingest_minute AS kept SET
-    started = found.started, duplicate = found.duplicate, filtered = found.filtered, pending = found.pending,
-    is_settled = found.pending = 0 AND kept.accepted = found.started + found.duplicate + found.filtered,
-    counted_at = now()
-FROM found WHERE kept.workspace_id = found.workspace_id AND kept.minute = found.minute
+SELECT (SELECT count(*) FROM chosen) < {{limit}} AND (SELECT count(*) FROM chosen) = (SELECT count(*) FROM wanted)
+           AS is_over,
+       (SELECT count(*) FROM wanted) AS minutes, last.workspace_id, last.minute
+FROM (SELECT) AS one
+LEFT JOIN (SELECT workspace_id, minute FROM wanted WHERE NOT is_new ORDER BY workspace_id DESC, minute DESC LIMIT 1)
+    AS last ON true
 """  # noqa: S608 - put together of constants of this module
 
 _DRIFT = """
@@ -131,10 +150,18 @@ async def fold_tallies(connection: asyncpg.Connection) -> None:
 
 
 async def recount(
-    connection: asyncpg.Connection, *, settled: bool, before: datetime, most: int, since: datetime
-) -> None:
-    """Count the receipts of minutes that were last counted before that moment, of about `most` events."""
-    await connection.execute(_RECOUNT, settled, before, most, since)
+    connection: asyncpg.Connection, *, settled: bool, before: datetime, most: int, since: datetime, after: Place
+) -> tuple[int, Place | None]:
+    """Count the receipts of minutes that were last counted before that moment, of about `most` events.
+
+    Those that were never counted, and of the others those behind the place `after`. How many minutes they were, and the
+    place to go on from, None once there is no more.
+    """
+    statement = _RECOUNT.format(limit=MINUTES_AT_ONCE)
+    row = await connection.fetchrow(statement, settled, before, most, since, *after)
+    if row["is_over"]:
+        return row["minutes"], None
+    return row["minutes"], after if row["workspace_id"] is None else (row["workspace_id"], row["minute"])
 
 
 async def find_drift(connection: asyncpg.Connection, since: datetime) -> int:

@@ -11,7 +11,7 @@ from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
 from engine.infra.telemetry import span
-from engine.store.accounts import find_drift, fold_tallies, recount, take_reconciliation
+from engine.store.accounts import BEGINNING, Place, find_drift, fold_tallies, recount, take_reconciliation
 from engine.store.timers import read_time
 
 INTERVAL_SECONDS = 30.0
@@ -33,6 +33,10 @@ class Reconciler:
         self._kept = timedelta(days=settings.retention_days) - MARGIN if settings.retention_days else None
         self._settings = settings
         self._drift = 0
+        # Where counting goes on, and when it last began anew with what is settled.
+        self._open: Place = BEGINNING
+        self._settled: Place | None = BEGINNING
+        self._began_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
         """Reconcile until cancelled: as the one that does, or ready to take over."""
@@ -66,14 +70,34 @@ class Reconciler:
             now = await read_time(connection)
             since = datetime.min.replace(tzinfo=UTC) if self._kept is None else now - self._kept
             await fold_tallies(connection)
-            await recount(connection, settled=True, before=now - CHECKED_EVERY, most=MOST_SETTLED, since=since)
-            await recount(connection, settled=False, before=now, most=MOST_OPEN, since=since)
+            await self._check_settled(connection, now, since)
+            await self._count_open(connection, now, since)
             drift = await find_drift(connection, since)
         metrics.INGEST_DRIFT.set(drift)
         if drift != self._drift:
             _log.error("ingest_drift", drift=drift) if drift else _log.info("ingest_drift_gone")
         self._drift = drift
         return drift
+
+    async def _count_open(self, connection: asyncpg.Connection, now: datetime, since: datetime) -> None:
+        _, following = await recount(
+            connection, settled=False, before=now, most=MOST_OPEN, since=since, after=self._open
+        )
+        self._open = following or BEGINNING
+
+    async def _check_settled(self, connection: asyncpg.Connection, now: datetime, since: datetime) -> None:
+        """Count a few of those again, all of them in a while, and then rest until that was long enough ago."""
+        before = now - CHECKED_EVERY
+        if self._settled is None and self._began_at > before:
+            return
+        if self._settled is None:
+            self._settled = BEGINNING
+        is_first = self._settled == BEGINNING
+        minutes, self._settled = await recount(
+            connection, settled=True, before=before, most=MOST_SETTLED, since=since, after=self._settled
+        )
+        if is_first and minutes:
+            self._began_at = now
 
 
 def _drop(connection: asyncpg.Connection | None) -> None:
