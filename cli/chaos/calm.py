@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import asyncpg
+import msgspec
 from msgspec import structs
 
 from cli.chaos.cluster import Cluster
-from cli.chaos.facts import Facts, Tail
+from cli.chaos.facts import Facts, Ingest, Tail
 from cli.chaos.ledger import read_ledger
 from cli.chaos.load import Delivery, Load
 from cli.chaos.queries import (
@@ -81,6 +82,7 @@ async def _wait_for_workers(cluster: Cluster, load: Load, starts: list[Delivery]
 async def gather_facts(cluster: Cluster, load: Load, watcher: Watcher, tail: Tail, complaints: list[str]) -> Facts:
     """Everything that is known, once nothing moves any more."""
     statuses, steps = await _ask_api(cluster)
+    stats = await cluster.call("GET", "/v1/stats?window=24h")
     async with _connected(cluster) as connection:
         for run_id, end in (await read_ends(connection, 0.0)).items():
             watcher.first_ends.setdefault(run_id, end)
@@ -97,6 +99,7 @@ async def gather_facts(cluster: Cluster, load: Load, watcher: Watcher, tail: Tai
             first_ends=watcher.first_ends,
             api_statuses=statuses,
             api_steps=steps,
+            ingest=msgspec.convert(stats["ingest"], Ingest),
             remainder=await read_remainder(connection),
             tail=tail,
             memory_mib=watcher.memory_mib,

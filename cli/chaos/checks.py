@@ -222,6 +222,21 @@ def _bounded(facts: Facts) -> Iterator[str]:
     yield from facts.complaints
 
 
+def _all_accounted(facts: Facts) -> Iterator[str]:
+    ingest = facts.ingest
+    sum_of_all = ingest.started + ingest.duplicate + ingest.filtered + ingest.pending
+    if ingest.drift or ingest.accepted != sum_of_all:
+        yield f"{ingest.accepted} events were accepted, {sum_of_all} have receipts, and the drift is {ingest.drift}"
+    # No trigger of these runs leaves anything out, or holds it back.
+    for name in ("filtered", "pending"):
+        if count := getattr(ingest, name):
+            yield f"{count} events are {name}"
+    hooked = {delivery.n for delivery in facts.deliveries if delivery.source == "webhook"}
+    runs = sum(run.n in hooked for run in facts.runs)
+    if ingest.started != runs:
+        yield f"{ingest.started} events have started runs by their receipts, and there are {runs}"
+
+
 def _by_run(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
     ordered = sorted(facts.events, key=lambda event: (event.run_id, event.seq))
     for run_id, events in groupby(ordered, key=lambda event: event.run_id):
@@ -243,4 +258,5 @@ INVARIANTS = (
     Invariant(number="I8", text="after the calm nothing is left, and every role works", check=_all_goes_on),
     Invariant(number="I9", text="API, database and target agree", check=_api_agrees),
     Invariant(number="I10", text="memory and connections are bounded, nothing ends or answers wrongly", check=_bounded),
+    Invariant(number="I11", text="every accepted event is accounted for", check=_all_accounted),
 )

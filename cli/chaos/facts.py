@@ -49,6 +49,17 @@ class Remainder(Struct, frozen=True, kw_only=True):
     unfinished: int
 
 
+class Ingest(Struct, frozen=True, kw_only=True):
+    """The accounts of inbound events by the API: what was accepted, and what became of it by the receipts."""
+
+    accepted: int
+    started: int
+    duplicate: int
+    filtered: int
+    pending: int
+    drift: int
+
+
 class Tail(Struct, kw_only=True):
     """The last requests, after everything was healed: what of each role worked."""
 
@@ -70,6 +81,7 @@ class Facts(Struct, kw_only=True):
     # What the API says: the status of every run, and of some runs the status of their steps.
     api_statuses: Mapping[str, str]
     api_steps: Mapping[str, Mapping[str, str]]
+    ingest: Ingest
     remainder: Remainder
     tail: Tail
     # The largest of any process, in MiB; connections to PostgreSQL.

@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from cli.chaos.checks import check_all, count_queue
-from cli.chaos.facts import Event, Facts, Remainder, RunRow, Tail, WorkerRow
+from cli.chaos.facts import Event, Facts, Ingest, Remainder, RunRow, Tail, WorkerRow
 from cli.chaos.ledger import Effect
 from cli.chaos.load import Delivery
 from cli.chaos.report import count_effects
@@ -57,11 +57,19 @@ def make_facts() -> Facts:
         first_ends={RUN: ("succeeded", BEGAN + 50)},
         api_statuses={RUN: "succeeded"},
         api_steps={RUN: {"reserve": "succeeded", "receipt": "skipped"}},
+        ingest=count_events(),
         remainder=Remainder(outbox=0, inbox=0, owned=0, unfinished=0),
         tail=Tail(sent={"api-1": 5}, accepted={"api-1": 5}),
         memory_mib={"api-1": 120.0},
         connections=30,
         complaints=[],
+    )
+
+
+def count_events(**counts: int) -> Ingest:
+    """Accounts of few events: the run of the facts was started by a call."""
+    return Ingest(
+        **{**dict.fromkeys(("accepted", "started", "duplicate", "filtered", "pending", "drift"), 0), **counts}
     )
 
 
@@ -183,6 +191,31 @@ def answer_500(facts: Facts) -> None:
     facts.complaints = ["start 2 was answered 500: internal error"]
 
 
+def lose_receipt(facts: Facts) -> None:
+    facts.ingest = count_events(accepted=2, duplicate=1, drift=1)
+
+
+def miscount(facts: Facts) -> None:
+    # Minute by minute nothing is missing, and yet the sum is wrong.
+    facts.ingest = count_events(accepted=2, duplicate=1)
+
+
+def hold_event(facts: Facts) -> None:
+    facts.ingest = count_events(accepted=1, pending=1)
+
+
+def leave_event_out(facts: Facts) -> None:
+    facts.ingest = count_events(accepted=1, filtered=1)
+
+
+def lose_run_of_webhook(facts: Facts) -> None:
+    facts.ingest = count_events(accepted=1, started=1)
+
+
+def lose_receipt_and_count(facts: Facts) -> None:
+    facts.deliveries = [structs.replace(facts.deliveries[0], source="webhook")]
+
+
 def test_a_faultless_run_breaks_nothing() -> None:
     facts = make_facts()
     assert broken(facts) == set()
@@ -225,6 +258,12 @@ def test_a_faultless_run_breaks_nothing() -> None:
         ("I9", misdate),
         ("I10", grow),
         ("I10", answer_500),
+        ("I11", lose_receipt),
+        ("I11", miscount),
+        ("I11", hold_event),
+        ("I11", leave_event_out),
+        ("I11", lose_run_of_webhook),
+        ("I11", lose_receipt_and_count),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
