@@ -1,11 +1,15 @@
 """What handlers are given: the request's transaction, and connections below it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from litestar.datastructures import State
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+# What each request's transaction has yet to do before it is committed.
+_last_acts: WeakKeyDictionary[AsyncConnection, list[Callable[[], Awaitable[None]]]] = WeakKeyDictionary()
 
 
 async def begin_transaction(state: State) -> AsyncGenerator[AsyncConnection, None]:
@@ -15,7 +19,21 @@ async def begin_transaction(state: State) -> AsyncGenerator[AsyncConnection, Non
     """
     database: AsyncEngine = state.database
     async with database.begin() as transaction:
+        acts = _last_acts[transaction] = []
         yield transaction
+        for act in acts:
+            await act()
+
+
+async def act_last(transaction: AsyncConnection, act: Callable[[], Awaitable[None]]) -> None:
+    """Act as the last thing before a request's transaction is committed; at once in any other one.
+
+    For what locks something that all share: whoever holds it is to wait for nobody else.
+    """
+    if (acts := _last_acts.get(transaction)) is None:
+        await act()
+    else:
+        acts.append(act)
 
 
 async def driver_connection(transaction: AsyncConnection) -> asyncpg.Connection:

@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from app.api_keys.service import ApiKeyService
+from app.audit.refusals import Refusals
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal, read_principal
@@ -127,6 +128,8 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     settings: Settings = state.settings
     secret_key = load_secret_key(settings)
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
+    state.refusals = Refusals(state.pool)
+    stack.push_async_callback(_end_duties, [asyncio.create_task(state.refusals.run())])
     state.figures = FigureCache(state.pool)
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
@@ -138,6 +141,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         authenticator=state.authenticator,
         passwords=passwords,
         throttle=throttle,
+        refusals=state.refusals,
     )
     state.sessions = SessionService(
         database=state.database,
@@ -145,6 +149,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         authenticator=state.authenticator,
         passwords=passwords,
         throttle=throttle,
+        refusals=state.refusals,
     )
     state.api_keys = ApiKeyService(state.authenticator, SecretBox(secret_key, "idempotent-api-keys"))
     state.members = MemberService(state.authenticator)
@@ -153,6 +158,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         identity=state.identity,
         passwords=passwords,
         throttle=throttle,
+        refusals=state.refusals,
         base_url=settings.base_url,
         box=SecretBox(secret_key, "idempotent-invitations"),
     )

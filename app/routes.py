@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 
 from app.api_keys.controllers import ApiKeyController
 from app.approvals.controllers import ApprovalController
+from app.audit.controllers import AuditController
 from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
 from app.control.controllers import ControlController
@@ -54,6 +55,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 take_webhook,
                 ReceiptController,
                 VariableController,
+                AuditController,
                 get_stats,
                 get_limits,
             ],

@@ -48,14 +48,16 @@ async def list_api_keys(
     return (await connection.execute(query)).mappings().all()
 
 
-async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> bool:
-    """Revoke a key; False where there is none. Its row stays, for what it did is told by its name."""
+async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> str | None:
+    """Revoke a key; its name, None where there is none. Its row stays, for what it did is told by its name."""
     query = (
         update(api_key)
         .where(api_key.c.workspace_id == workspace_id, api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
         .values(revoked_at=func.now())
+        .returning(api_key.c.name)
     )
-    return bool((await connection.execute(query)).rowcount)
+    name: str | None = await connection.scalar(query)
+    return name
 
 
 async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow | None:

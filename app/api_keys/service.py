@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api_keys import repository
 from app.api_keys.schemas import ApiKeyView, MadeApiKey, NewApiKey
 from app.api_keys.secrets import make_key
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter
 from app.auth.authenticator import Authenticator
 from app.auth.permissions import is_above
 from app.auth.principal import Principal
@@ -46,6 +48,9 @@ class ApiKeyService:
             key_hash=key.digest,
             expires_at=expires_at,
         )
+        made = {"role": new.role.value, "prefix": key.prefix, "expires_at": expires_at}
+        target = Target(type="api_key", id=str(key_id), name=new.name)
+        await enter(connection, principal, Event(action=Action.API_KEY_CREATED, target=target, after=made))
         _log.info("api key made", key_id=str(key_id), role=new.role.value, by=str(principal.user_id))
         return MadeApiKey(**row, secret=key.secret)
 
@@ -60,8 +65,11 @@ class ApiKeyService:
 
     async def revoke(self, connection: AsyncConnection, principal: Principal, key_id: UUID) -> None:
         """Revoke a key: here at once, everywhere within 5 seconds. Raises NotFound."""
-        if not await repository.revoke_api_key(connection, principal.workspace_id, key_id):
+        name = await repository.revoke_api_key(connection, principal.workspace_id, key_id)
+        if name is None:
             raise NotFound
+        target = Target(type="api_key", id=str(key_id), name=name)
+        await enter(connection, principal, Event(action=Action.API_KEY_REVOKED, target=target))
         self._authenticator.forget_api_key(key_id)
         _log.info("api key revoked", key_id=str(key_id), by=str(principal.user_id))
 

@@ -13,6 +13,8 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
@@ -114,6 +116,9 @@ async def _decide(
     found = await _find(connection, approval_id, principal)
     if not is_done:
         raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
+    target = Target(type="approval", id=str(approval_id), name=found.workflow_name)
+    decided = {"decision": data.decision, "comment": data.comment, "run_id": found.run_id, "step_id": found.step}
+    await enter(connection, principal, Event(action=Action.APPROVAL_DECIDED, target=target, after=decided))
     return _describe(found)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from app.audit.refusals import Refusals
 from app.auth.authenticator import Authenticator
 from app.auth.permissions import Permission
 from app.auth.principal import Principal, read_principal
@@ -19,9 +20,13 @@ async def authenticate(connection: Connection, handler: BaseRouteHandler) -> Non
     """Deny by default: refuse with 401 who is nobody, and with 403 everybody where a handler names no permission."""
     if handler.opt.get("public"):
         return
-    connection.scope["user"] = await find_principal(connection)
-    if find_permission(handler) is None:
-        raise MissingPermission
+    principal = connection.scope["user"] = await find_principal(connection)
+    asked = find_permission(handler)
+    if asked is None or asked not in principal.permissions:
+        refusals: Refusals = connection.app.state.refusals
+        call = f"{connection.scope.get('method')} {connection.scope.get('path_template')}"
+        refusals.note_denied(principal, asked, call)
+        raise _missing(asked)
 
 
 def find_permission(handler: BaseRouteHandler) -> Permission | None:
@@ -51,4 +56,8 @@ class requires:  # noqa: N801 - reads as a verb where it stands: guards=[require
     def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
         """Let the request pass, or raise MissingPermission."""
         if self.permission not in read_principal(connection).permissions:
-            raise MissingPermission(f"Your role does not hold the permission {self.permission.value}.")
+            raise _missing(self.permission)
+
+
+def _missing(permission: Permission | None) -> MissingPermission:
+    return MissingPermission(permission and f"Your role does not hold the permission {permission.value}.")

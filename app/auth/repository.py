@@ -149,14 +149,14 @@ async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> A
     return (await connection.execute(query)).first()
 
 
-async def find_reused_session(connection: AsyncConnection, token_hash: bytes) -> UUID | None:
-    """The session of a token that was used before, or None."""
-    session_id: UUID | None = await connection.scalar(
-        select(refresh_token.c.session_id).where(
-            refresh_token.c.token_hash == token_hash, refresh_token.c.used_at.is_not(None)
-        )
+async def find_reused_session(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
+    """The session of a token that was used before: `session_id`, `user_id`, `workspace_id`; or None."""
+    query = (
+        select(refresh_token.c.session_id, user_session.c.user_id, user_session.c.workspace_id)
+        .join(user_session, user_session.c.id == refresh_token.c.session_id)
+        .where(refresh_token.c.token_hash == token_hash, refresh_token.c.used_at.is_not(None))
     )
-    return session_id
+    return (await connection.execute(query)).first()
 
 
 async def find_me(connection: AsyncConnection, user_id: UUID, workspace_id: UUID) -> AnyRow:

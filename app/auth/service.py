@@ -15,6 +15,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.audit.entries import Action, Event, Target
+from app.audit.refusals import Refusals
+from app.audit.trail import enter, enter_of
 from app.auth import repository
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
@@ -48,6 +51,7 @@ class IdentityService:
         authenticator: Authenticator,
         passwords: Passwords,
         throttle: LoginThrottle,
+        refusals: Refusals,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -55,6 +59,7 @@ class IdentityService:
         self._authenticator = authenticator
         self._passwords = passwords
         self._throttle = throttle
+        self._refusals = refusals
 
     async def is_setup_needed(self) -> bool:
         """Whether nobody can sign in yet."""
@@ -77,6 +82,9 @@ class IdentityService:
             await repository.insert_user(connection, user_id, request.email.lower(), request.name, password_hash)
             await repository.insert_workspace(connection, workspace_id, request.workspace)
             await repository.insert_membership(connection, workspace_id, user_id, Role.OWNER.value)
+            target = Target(type="workspace", id=str(workspace_id), name=request.workspace)
+            made = Event(action=Action.WORKSPACE_CREATED, target=target)
+            await enter_of(connection, workspace_id, user_id, made)
             session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id)
         logger.info("set up", user_id=str(user_id), workspace_id=str(workspace_id))
         return await self._make_tokens(user_id, workspace_id, session_id, refresh_token)
@@ -95,6 +103,8 @@ class IdentityService:
         password_hash = user.password_hash if user is not None else None
         if not await self._passwords.verify(password_hash, password) or user is None:
             logger.info("sign-in refused", address=address)
+            if user is not None:
+                self._refusals.note_wrong_password(user.workspace_id, user.id, Action.SESSION_REFUSED)
             raise InvalidCredentials
         renewed = None
         if self._passwords.needs_rehash(user.password_hash):
@@ -117,10 +127,13 @@ class IdentityService:
                 )
             reused = None if session else await repository.find_reused_session(connection, token_hash)
             if reused is not None:
-                await repository.revoke_session(connection, reused, "refresh_token_reused")
+                await repository.revoke_session(connection, reused.session_id, "refresh_token_reused")
+                target = Target(type="session", id=str(reused.session_id))
+                event = Event(action=Action.TOKEN_REUSED, target=target, outcome="refused")
+                await enter_of(connection, reused.workspace_id, reused.user_id, event)
         if reused is not None:
-            self._authenticator.forget_session(reused)
-            logger.warning("a refresh token came twice: its session is revoked", session_id=str(reused))
+            self._authenticator.forget_session(reused.session_id)
+            logger.warning("a refresh token came twice: its session is revoked", session_id=str(reused.session_id))
         if session is None:
             raise InvalidRefreshToken
         return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
@@ -137,6 +150,8 @@ class IdentityService:
             raise NoSession
         async with self._database.begin() as connection:
             await repository.revoke_session(connection, principal.session_id, "signed_out")
+            target = Target(type="session", id=str(principal.session_id))
+            await enter(connection, principal, Event(action=Action.SESSION_ENDED, target=target))
         self._authenticator.forget_session(principal.session_id)
 
     async def describe(self, connection: AsyncConnection, principal: Principal) -> Me:
@@ -153,6 +168,8 @@ class IdentityService:
         session_id, token = new_id(), secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
         await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME)
         await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
+        began = Event(action=Action.SESSION_BEGAN, target=Target(type="session", id=str(session_id)))
+        await enter_of(connection, workspace_id, user_id, began)
         return session_id, token
 
     async def _make_tokens(self, user_id: UUID, workspace_id: UUID, session_id: UUID, refresh_token: str) -> Tokens:

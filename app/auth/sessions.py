@@ -5,6 +5,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.audit.entries import Action, Event, Target
+from app.audit.refusals import Refusals
+from app.audit.trail import enter
 from app.auth import repository
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
@@ -28,12 +31,14 @@ class SessionService:
         authenticator: Authenticator,
         passwords: Passwords,
         throttle: LoginThrottle,
+        refusals: Refusals,
     ) -> None:
         self._database = database
         self._identity = identity
         self._authenticator = authenticator
         self._passwords = passwords
         self._throttle = throttle
+        self._refusals = refusals
 
     async def switch(self, principal: Principal, workspace_id: UUID) -> Tokens:
         """Tokens for another workspace of the user's. Raises NoSession, NotFound."""
@@ -56,6 +61,8 @@ class SessionService:
         async with self._database.begin() as connection:
             if not await repository.revoke_own_session(connection, principal.user_id, session_id):
                 raise NotFound
+            target = Target(type="session", id=str(session_id))
+            await enter(connection, principal, Event(action=Action.SESSION_ENDED, target=target))
         self._authenticator.forget_session(session_id)
 
     async def end_others(self, principal: Principal) -> None:
@@ -63,6 +70,7 @@ class SessionService:
         current = _require_session(principal)
         async with self._database.begin() as connection:
             await repository.revoke_other_sessions(connection, principal.user_id, current, "signed_out_elsewhere")
+            await enter(connection, principal, Event(action=Action.SESSIONS_ENDED))
         self._authenticator.forget_user(principal.user_id)
 
     async def change_password(self, principal: Principal, change: PasswordChange, address: str) -> None:
@@ -73,11 +81,14 @@ class SessionService:
             password_hash = await repository.find_password_hash(connection, principal.user_id)
         async with self._throttle.attempt(me.email, address):
             if not await self._passwords.verify(password_hash, change.current_password):
+                self._refusals.note_wrong_password(principal.workspace_id, principal.user_id, Action.PASSWORD_REFUSED)
                 raise InvalidCredentials("The current password is wrong.")
         renewed = await self._passwords.hash(change.new_password)
         async with self._database.begin() as connection:
             await repository.update_password_hash(connection, principal.user_id, renewed)
             await repository.revoke_other_sessions(connection, principal.user_id, current, "password_changed")
+            target = Target(type="user", id=str(principal.user_id), name=me.email)
+            await enter(connection, principal, Event(action=Action.PASSWORD_CHANGED, target=target))
         self._authenticator.forget_user(principal.user_id)
         _log.info("password changed", user_id=str(principal.user_id))
 

@@ -7,6 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
+from app.audit.entries import Action as Audited
+from app.audit.entries import Event
+from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.control.schemas import Action, BulkFilter, BulkOutcome, BulkRequest, RerunRequest
 from app.control.service import ControlService
@@ -26,6 +29,8 @@ MOST_COUNTED: Final = 100_000
 MOST_BYTES: Final = 64 * 1_048_576
 BATCH_BYTES: Final = 1_048_576
 BATCH_RUNS: Final = 100
+# In the audit log.
+MOST_NAMED: Final = 50
 CHILD_TRIGGER: Final = "workflow"
 _FOR: Final[dict[Action, frozenset[RunStatus]]] = {
     "cancel": frozenset(set(RunStatus) - TERMINAL_RUN),
@@ -57,6 +62,9 @@ class BulkService:
         else:
             steered = await _steer(connection, principal, request.action, fit) if fit else []
             done = {run_id: run_id for run_id in steered}
+        if done:
+            told = {"action": request.action, "done": len(done), "run_ids": list(done)[:MOST_NAMED]}
+            await enter(connection, principal, Event(action=Audited.RUNS_STEERED, after=told))
         return BulkOutcome(
             action=request.action,
             dry_run=False,

@@ -144,20 +144,27 @@ async def list_invitations(
     return list((await connection.execute(query)).all())
 
 
-async def revoke_invitation(connection: AsyncConnection, workspace_id: UUID, invitation_id: UUID) -> bool:
-    """Take an open invitation back; False where there is none."""
+async def revoke_invitation(connection: AsyncConnection, workspace_id: UUID, invitation_id: UUID) -> str | None:
+    """Take an open invitation back; its email, None where there is none."""
     query = (
         update(invitation)
         .where(invitation.c.workspace_id == workspace_id, invitation.c.id == invitation_id, *_OPEN)
         .values(revoked_at=func.now())
+        .returning(invitation.c.email)
     )
-    return bool((await connection.execute(query)).rowcount)
+    email: str | None = await connection.scalar(query)
+    return email
 
 
 async def find_invited(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
-    """The `email` of an open invitation, and `user_id` and `password_hash` of who has an account with it."""
+    """An open invitation's `email` and `workspace_id`; `user_id` and `password_hash` of who has an account with it."""
     query = (
-        select(invitation.c.email, user_account.c.id.label("user_id"), user_account.c.password_hash)
+        select(
+            invitation.c.email,
+            invitation.c.workspace_id,
+            user_account.c.id.label("user_id"),
+            user_account.c.password_hash,
+        )
         .outerjoin(user_account, user_account.c.email == invitation.c.email)
         .where(invitation.c.token_hash == token_hash, *_OPEN)
     )

@@ -12,6 +12,9 @@ from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.audit.entries import Action, Event, Target
+from app.audit.refusals import Refusals
+from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
@@ -74,6 +77,9 @@ class MemberService:
         await repository.update_role(connection, principal.workspace_id, user_id, change.role.value)
         if is_above(Role(row["role"]), change.role):
             await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
+        before, after = {"role": row["role"]}, {"role": change.role.value}
+        changed = Event(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
+        await enter(connection, principal, changed)
         self._authenticator.forget_user(user_id)
         _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
         return MemberView(**{**row, "role": change.role})
@@ -87,6 +93,8 @@ class MemberService:
             await self._keep_an_owner(connection, principal)
         await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         await repository.delete_member(connection, principal.workspace_id, user_id)
+        removed = Event(action=Action.MEMBER_REMOVED, target=_member(row), before={"role": row["role"]})
+        await enter(connection, principal, removed)
         self._authenticator.forget_user(user_id)
         _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
 
@@ -111,6 +119,7 @@ class InvitationService:
         identity: IdentityService,
         passwords: Passwords,
         throttle: LoginThrottle,
+        refusals: Refusals,
         base_url: str,
         box: SecretBox,
     ) -> None:
@@ -119,6 +128,7 @@ class InvitationService:
         self._identity = identity
         self._passwords = passwords
         self._throttle = throttle
+        self._refusals = refusals
         self._base_url = base_url
         self.box = box
 
@@ -140,6 +150,9 @@ class InvitationService:
             token_hash=_hash(token),
             invited_by=principal.user_id,
         )
+        made = {"role": new.role.value, "expires_at": row.expires_at}
+        target = Target(type="invitation", id=str(row.id), name=email)
+        await enter(connection, principal, Event(action=Action.INVITATION_CREATED, target=target, after=made))
         # Behind the '#' it is sent to nobody: no log of a server or proxy has it.
         url = f"{self._base_url}/invitation#{token}"
         return MadeInvitation(**msgspec.structs.asdict(_show(row)), token=token, url=url)
@@ -155,8 +168,11 @@ class InvitationService:
 
     async def revoke(self, connection: AsyncConnection, principal: Principal, invitation_id: UUID) -> None:
         """Take an open invitation back; raises NotFound."""
-        if not await repository.revoke_invitation(connection, principal.workspace_id, invitation_id):
+        email = await repository.revoke_invitation(connection, principal.workspace_id, invitation_id)
+        if email is None:
             raise NotFound
+        target = Target(type="invitation", id=str(invitation_id), name=email)
+        await enter(connection, principal, Event(action=Action.INVITATION_REVOKED, target=target))
 
     async def accept(self, acceptance: Acceptance, address: str) -> Tokens:
         """Join the workspace, and be signed in to it.
@@ -174,6 +190,7 @@ class InvitationService:
         else:
             async with self._throttle.attempt(invited.email, address):
                 if not await self._passwords.verify(invited.password_hash, acceptance.password):
+                    self._refusals.note_wrong_password(invited.workspace_id, invited.user_id, Action.INVITATION_REFUSED)
                     raise InvalidCredentials("You have an account already: give its password.")
         user_id = invited.user_id or new_id()
         workspace_id = await self._join(token_hash, user_id, invited.email, newcomer)
@@ -197,10 +214,17 @@ class InvitationService:
                     await identities.insert_user(connection, user_id, email, *newcomer)
                 await repository.add_member(connection, used.workspace_id, user_id, used.role)
                 workspace_id: UUID = used.workspace_id
+                target = Target(type="member", id=str(user_id), name=email)
+                joined = Event(action=Action.MEMBER_JOINED, target=target, after={"role": used.role})
+                await enter_of(connection, workspace_id, user_id, joined)
                 return workspace_id
         except IntegrityError:
             # Another invitation to the same address was accepted at this moment.
             raise InvalidCredentials("You have an account already: give its password.") from None
+
+
+def _member(row: RowMapping) -> Target:
+    return Target(type="member", id=str(row["id"]), name=row["email"])
 
 
 def _show(row: Any) -> InvitationView:

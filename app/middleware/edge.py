@@ -10,6 +10,7 @@ import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from app.audit.trail import CALL
 from engine.infra.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 from engine.infra.telemetry import read_traceparent, span
 
@@ -53,6 +54,7 @@ async def serve_request(app: ASGIApp, scope: HTTPScope, receive: Receive, send: 
     scope.setdefault("state", {})["request_id"] = request_id
     answer = _Answer(scope, send, request_id)
     tokens = bind_contextvars(request_id=request_id)
+    call = CALL.set(scope)
     started = time.perf_counter()
     try:
         with span("http.request", parent=traceparent, kind="server") as current:
@@ -66,6 +68,7 @@ async def serve_request(app: ASGIApp, scope: HTTPScope, receive: Receive, send: 
     finally:
         _record(scope, answer, time.perf_counter() - started)
         reset_contextvars(**tokens)
+        CALL.reset(call)
 
 
 class _Answer:

@@ -8,6 +8,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.pagination import Page, decode_cursor, make_page, read_moment
@@ -164,11 +166,14 @@ class RunService:
     async def cancel(self, principal: Principal, run_id: UUID) -> None:
         """Ask the run's owner to cancel it. Raises NotFound, or RunFinished."""
         payload = {"by": str(principal.user_id)}
-        status = await put_message(self._pool, run_id, principal.workspace_id, "cancel", payload)
-        if status is None:
-            raise NotFound
-        if RunStatus(status) in TERMINAL_RUN:
-            raise RunFinished(f"The run has ended: it is {status}.")
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await put_message(connection, run_id, principal.workspace_id, "cancel", payload)
+            if status is None:
+                raise NotFound
+            if RunStatus(status) in TERMINAL_RUN:
+                raise RunFinished(f"The run has ended: it is {status}.")
+            target = Target(type="run", id=str(run_id))
+            await enter(connection, principal, Event(action=Action.RUN_CANCELLED, target=target))
         self._bell.ring()
 
 

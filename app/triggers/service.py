@@ -11,6 +11,8 @@ from msgspec import Struct
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.bodies import decode_body
 from app.dependencies import driver_connection
@@ -66,6 +68,7 @@ class TriggerService:
             token=secrets.token_urlsafe(TRIGGER_TOKEN_BYTES),
             enabled=new.enabled,
         )
+        await _enter(connection, principal, Action.TRIGGER_CREATED, None, row)
         return self._show(row)
 
     async def _create_unattended(
@@ -82,6 +85,7 @@ class TriggerService:
             enabled=new.enabled,
         )
         await unattended.settle(connection, row, config, is_new=True)
+        await _enter(connection, principal, Action.TRIGGER_CREATED, None, row)
         return (await self._show_all(connection, [row]))[0]
 
     async def list_all(self, connection: AsyncConnection, principal: Principal, workflow_id: UUID) -> list[TriggerView]:
@@ -111,6 +115,7 @@ class TriggerService:
                 values["previous_secret_until"] = None
         changed = await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values)
         await look_again(await driver_connection(connection), trigger_id)
+        await _enter(connection, principal, Action.TRIGGER_CHANGED, row, changed)
         return self._show(changed)
 
     async def _change_unattended(
@@ -127,6 +132,7 @@ class TriggerService:
         values = {"enabled": is_on, "config": msgspec.json.encode(config)}
         changed = await repository.update_trigger(connection, principal.workspace_id, row.id, **values)
         await unattended.settle(connection, changed, config, is_new=is_new or config != before)
+        await _enter(connection, principal, Action.TRIGGER_CHANGED, row, changed)
         return (await self._show_all(connection, [changed]))[0]
 
     async def delete(self, connection: AsyncConnection, principal: Principal, trigger_id: UUID) -> None:
@@ -135,6 +141,7 @@ class TriggerService:
         await repository.delete_trigger(connection, principal.workspace_id, trigger_id)
         await look_again(await driver_connection(connection), trigger_id)
         await unattended.forget(connection, row.type)
+        await _enter(connection, principal, Action.TRIGGER_DELETED, row, None)
 
     async def rotate(
         self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, rotation: Rotation
@@ -144,6 +151,14 @@ class TriggerService:
         Raises NotFound, InvalidRequest.
         """
         row = await self._lock(connection, principal, trigger_id)
+        rotated = await self._rotate(connection, principal, row, rotation)
+        event = Event(action=Action.TRIGGER_ROTATED, target=_target(row), after={"what": rotation.what})
+        await enter(connection, principal, event)
+        return rotated
+
+    async def _rotate(
+        self, connection: AsyncConnection, principal: Principal, row: Row[Any], rotation: Rotation
+    ) -> RotatedTrigger:
         if row.type != "webhook":
             message = f"a trigger of the type {row.type} has neither an address nor a secret"
             raise InvalidRequest(errors=[Problem("/what", "not_applicable", message)])
@@ -152,7 +167,7 @@ class TriggerService:
         if rotation.secret is not None:
             raise InvalidRequest(errors=[Problem("/secret", "not_applicable", "an address is made, not given")])
         token = secrets.token_urlsafe(TRIGGER_TOKEN_BYTES)
-        row = await repository.update_trigger(connection, principal.workspace_id, trigger_id, token=token)
+        row = await repository.update_trigger(connection, principal.workspace_id, row.id, token=token)
         return RotatedTrigger(trigger=self._show(row), secret=None)
 
     async def _rotate_secret(self, connection: AsyncConnection, row: Row[Any], rotation: Rotation) -> RotatedTrigger:
@@ -204,6 +219,21 @@ class TriggerService:
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+async def _enter(
+    connection: AsyncConnection, principal: Principal, action: Action, before: Row[Any] | None, after: Row[Any] | None
+) -> None:
+    """Enter what a trigger was and is; its address is as good as a secret, and is left out like those."""
+    sides = [
+        None if row is None else {"enabled": row.enabled, "config": msgspec.Raw(row.config)} for row in (before, after)
+    ]
+    event = Event(action=action, target=_target(after or before), before=sides[0], after=sides[1])
+    await enter(connection, principal, event)
+
+
+def _target(row: Row[Any] | None) -> Target | None:
+    return None if row is None else Target(type="trigger", id=str(row.id), name=row.type)
 
 
 def _read_config(raw: msgspec.Raw, *, has_secret: bool) -> WebhookConfig:

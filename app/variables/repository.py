@@ -53,7 +53,7 @@ async def put_variable(
     return row, bool(row.is_new)
 
 
-async def delete_variable(connection: AsyncConnection, workspace_id: UUID, name: str) -> bool:
-    """Remove a variable; False where there is none."""
+async def delete_variable(connection: AsyncConnection, workspace_id: UUID, name: str) -> AnyRow | None:
+    """Remove a variable; its row, None where there is none."""
     query = delete(variable).where(variable.c.workspace_id == workspace_id, variable.c.name == name)
-    return bool((await connection.execute(query)).rowcount)
+    return (await connection.execute(query.returning(*variable.c))).first()

@@ -5,6 +5,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.entries import Action, Event, Target, describe_bytes
+from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound
 from app.variables import repository
@@ -48,15 +50,27 @@ class VariableService:
             raise _too_large(f"a workspace has at most {MAX_VARIABLES:,} variables; delete some first")
         if size + len(value) > MAX_BYTES:
             raise _too_large(f"the variables of a workspace have at most {MAX_BYTES:,} bytes of JSON together")
+        earlier = await repository.find_variable(self._connection, workspace_id, name)
         row, is_new = await repository.put_variable(
             self._connection, workspace_id, name, value, self._principal.user_id
         )
+        if earlier is None or earlier.value != value:
+            await self._enter(Action.VARIABLE_SET, name, earlier, row)
         return _show(row), is_new
 
     async def delete(self, name: str) -> None:
         """Remove it; raises NotFound."""
-        if not await repository.delete_variable(self._connection, self._principal.workspace_id, name):
+        row = await repository.delete_variable(self._connection, self._principal.workspace_id, name)
+        if row is None:
             raise NotFound
+        await self._enter(Action.VARIABLE_DELETED, name, row, None)
+
+    async def _enter(self, action: Action, name: str, before: Any, after: Any) -> None:
+        """Its values by their digests: some keep credentials where they do not belong, and this log is for ever."""
+        sides = [None if row is None else describe_bytes(row.value) for row in (before, after)]
+        target = Target(type="variable", id=name)
+        event = Event(action=action, target=target, before=sides[0], after=sides[1])
+        await enter(self._connection, self._principal, event)
 
 
 def _show(row: Any) -> VariableView:

@@ -8,6 +8,8 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.audit.entries import Action, Event, Target, describe_bytes
+from app.audit.trail import enter
 from app.auth import service as identity
 from app.auth.principal import Principal
 from app.dependencies import driver_connection
@@ -98,9 +100,10 @@ class WorkflowService:
 
     async def delete(self, workflow_id: UUID, if_match: str | None) -> None:
         """Hide the workflow for good; raises NotFound, or PreconditionFailed where `if_match` is given and stale."""
-        await self._lock(workflow_id, if_match)
+        current = await self._lock(workflow_id, if_match)
         await repository.delete_workflow(self._transaction, self._workspace_id, workflow_id, self._principal.user_id)
         await look_again_at_workflow(await driver_connection(self._transaction), workflow_id)
+        await self._enter(Action.WORKFLOW_DELETED, current)
 
     async def publish(self, workflow_id: UUID, if_match: str | None) -> tuple[VersionDetail, bool]:
         """Make the draft the next version, and say whether it is new: the latest version's own draft makes none.
@@ -128,6 +131,9 @@ class WorkflowService:
                 "published_by": self._principal.user_id,
             },
         )
+        before = {"version": latest} if latest else None
+        after = {"version": latest + 1, **describe_bytes(current.definition)}
+        await self._enter(Action.WORKFLOW_PUBLISHED, current, before, after)
         return _version_detail(row), True
 
     async def restore(self, workflow_id: UUID, version: int, if_match: str | None) -> WorkflowDetail:
@@ -193,7 +199,14 @@ class WorkflowService:
             raise RuntimeError("a locked workflow has changed")
         if "enabled" in values:
             await look_again_at_workflow(await driver_connection(self._transaction), current.id)
+        if row.enabled != current.enabled:
+            await self._enter(Action.WORKFLOW_ENABLED if row.enabled else Action.WORKFLOW_DISABLED, row)
         return await self._detail(row, document)
+
+    async def _enter(self, action: Action, row: DraftRow, before: Any = None, after: Any = None) -> None:
+        target = Target(type="workflow", id=str(row.id), name=row.name)
+        event = Event(action=action, target=target, before=before, after=after)
+        await enter(self._transaction, self._principal, event)
 
     async def _detail(self, row: DraftRow, document: object | None = None) -> WorkflowDetail:
         if document is None:

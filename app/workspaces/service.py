@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter_of
 from app.auth import repository as identities
 from app.auth.permissions import Role
 from app.auth.principal import Principal
@@ -36,6 +38,10 @@ class WorkspaceService:
         await identities.insert_workspace(self._connection, workspace_id, new.name)
         await identities.insert_membership(self._connection, workspace_id, self._principal.user_id, Role.OWNER.value)
         rows = await repository.list_workspaces(self._connection, self._principal.user_id)
+        made = Event(
+            action=Action.WORKSPACE_CREATED, target=Target(type="workspace", id=str(workspace_id), name=new.name)
+        )
+        await enter_of(self._connection, workspace_id, self._principal.user_id, made)
         return next(self._show(row) for row in rows if row.id == workspace_id)
 
     def _show(self, row: Any) -> MyWorkspace:

@@ -1,6 +1,7 @@
 """Expand and contract: what a revision may not do, because code of the release before still runs on the database."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,9 @@ CONTRACTS = {
     "the lock of all is waited for": r"LOCK TABLE",
 }
 # Where one does nevertheless: the release whose code needed it, and why nothing needs it any more.
-ALLOWED: dict[str, dict[str, str]] = {}
+ALLOWED: dict[str, dict[str, str]] = {
+    "0022_audit.py": {"rows are rewritten at once": "none is: it names what its triggers refuse"},
+}
 
 
 def upgrade_of(text: str) -> str:
@@ -35,7 +38,7 @@ def test_there_are_revisions_to_hold() -> None:
 def test_a_revision_only_adds(path: object) -> None:
     source = upgrade_of((ROOT / "alembic" / "versions" / str(path)).read_text())
     found = {what for what, pattern in CONTRACTS.items() if re.search(pattern, source, re.IGNORECASE)}
-    assert found == set(ALLOWED.get(str(path), {}))
+    assert found == set(ALLOWED.get(Path(str(path)).name, {}))
 
 
 def test_the_rules_see_what_they_are_about() -> None:

@@ -122,6 +122,7 @@ _ASKED: Final = {
     "api_keys:write": ["DELETE /v1/api-keys/{key_id}", "GET /v1/api-keys", "POST /v1/api-keys"],
     # From this machine itself it is open.
     "metrics:read": ["GET /metrics"],
+    "audit:read": ["GET /v1/audit", "GET /v1/audit/export", "GET /v1/audit/verify"],
 }
 
 # The permission that each call asks for. A new call is named here, or the tests fail.

@@ -108,6 +108,7 @@ def test_every_operation_is_described(app: Litestar) -> None:
                     assert media_type in (
                         "application/json",
                         "application/problem+json",
+                        "application/x-ndjson",
                         "application/yaml",
                         "text/plain",
                         "text/event-stream",

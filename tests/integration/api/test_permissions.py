@@ -16,7 +16,7 @@ from app.auth.permissions import PERMISSIONS, Permission, Role
 from app.auth.principal import Principal
 from app.main import create_app
 from app.openapi import build_document
-from app.problems import EXCEPTION_HANDLERS
+from app.problems import EXCEPTION_HANDLERS, MEDIA_TYPE
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from tests.integration.api.access import ASKED, GRANTED, PUBLIC, holders
@@ -80,19 +80,25 @@ def test_roles_hold_what_the_contract_gives_them() -> None:
 
 
 async def test_a_call_that_asks_for_no_permission_is_for_nobody() -> None:
+    denied = []
+
     class Everybody:
         async def authenticate(self, _token: str) -> Principal:
             return Principal(user_id=new_id(), workspace_id=new_id(), role=Role.OWNER)
+
+        def note_denied(self, _principal: Principal, permission: str | None, call: str) -> None:
+            denied.append((permission, call))
 
     @get("/forgotten", guards=[authenticate])
     async def forgotten() -> str:
         return "open"
 
     app: Any = Litestar([forgotten], exception_handlers=EXCEPTION_HANDLERS, openapi_config=None, logging_config=None)
-    app.state.authenticator = Everybody()
+    app.state.authenticator = app.state.refusals = Everybody()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://flowforge.test") as client:
         answer = await client.get("/forgotten", headers={"authorization": "Bearer any"})
     assert (answer.status_code, answer.json()["code"]) == (FORBIDDEN, "missing_permission")
+    assert denied == [(None, "GET /forgotten")]
 
 
 async def test_each_call_is_for_those_roles_alone_that_hold_its_permission(api: Api, calls: list[str]) -> None:
@@ -106,7 +112,8 @@ async def test_each_call_is_for_those_roles_alone_that_hold_its_permission(api: 
                 assert await _begin_stream(api, path, caller.token) == 200, label
                 continue
             answer = await caller.client.request(method, path, json=None if method == "GET" else {})
-            told = (answer.status_code, answer.json().get("code") if answer.content[:1] == b"{" else None)
+            is_problem = answer.headers.get("content-type") == MEDIA_TYPE
+            told = (answer.status_code, answer.json()["code"] if is_problem else None)
             if call in PUBLIC:
                 assert answer.status_code not in {UNAUTHORIZED, FORBIDDEN}, label
             elif caller.role is None:

@@ -1,0 +1,374 @@
+"""The audit log: what is done and refused is entered with who, from where, before and after, and stays as it is."""
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.auth.permissions import Role
+from tests.integration.api.belongings import furnish
+from tests.integration.api.callers import PASSWORD, Api, Caller
+from tests.integration.api.hooks import DEFINITION, open_hook
+
+PATH = "/v1/audit"
+
+
+async def read(caller: Caller, **query: Any) -> list[dict[str, Any]]:
+    answer = await caller.client.get(PATH, params=query)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def verify(caller: Caller, **query: Any) -> dict[str, Any]:
+    answer = await caller.client.get(f"{PATH}/verify", params=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def set_variable(caller: Caller, name: str, value: Any) -> None:
+    (await caller.client.put(f"/v1/vars/{name}", json={"value": value})).raise_for_status()
+
+
+async def tamper(api: Api, statement: str) -> None:
+    """Change the database as its superuser can, who asks no triggers."""
+    async with api.database.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(text(statement))
+
+
+async def test_a_sign_in_is_entered_with_who_from_where_and_under_which_request(api: Api, owner: Caller) -> None:
+    client = api.client(address="192.0.2.9")
+    answer = await client.post(
+        "/v1/auth/login", json={"email": owner.email, "password": PASSWORD}, headers={"x-request-id": "mine"}
+    )
+    answer.raise_for_status()
+    entry = (await read(owner, action="session.began"))[0]
+    assert entry["actor"]["email"] == owner.email
+    assert (entry["actor"]["user_id"], entry["actor"]["api_key_id"]) == (str(owner.user_id), None)
+    assert (entry["address"], entry["request_id"], entry["outcome"]) == ("192.0.2.9", "mine", "done")
+    sessions = (await api.client(answer.json()["access_token"]).get("/v1/auth/sessions")).json()["items"]
+    assert entry["target"]["id"] == next(each["id"] for each in sessions if each["is_current"])
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(entry["at"])) < timedelta(minutes=10)
+
+
+async def test_wrong_passwords_are_entered_and_tell_neither_who_nor_what_was_tried(api: Api, owner: Caller) -> None:
+    client = api.client(address="192.0.2.9")
+    for email in (owner.email, "nobody@example.com"):
+        answer = await client.post("/v1/auth/login", json={"email": email, "password": "a wrong guess"})
+        assert answer.status_code == 401
+    change = {"current_password": "another guess", "new_password": "a password of one's own"}
+    assert (await owner.client.post("/v1/auth/password", json=change)).status_code == 401
+    await api.app.state.refusals.settle()
+    refused = await read(owner, outcome="refused")
+    assert [entry["action"] for entry in refused] == ["password.refused", "session.refused"]
+    assert refused[1]["target"] == {"type": "user", "id": str(owner.user_id), "name": owner.email}
+    assert refused[1]["address"] == "192.0.2.9"
+    assert {entry["actor"]["user_id"] for entry in refused} == {None}
+    assert "guess" not in json.dumps(refused)
+
+
+async def test_denied_access_is_entered_once_a_minute_for_each_caller_and_call(api: Api, owner: Caller) -> None:
+    viewer = await api.sign_in(Role.VIEWER, owner.workspace_id)
+    for _ in range(3):
+        assert (await viewer.client.get("/v1/api-keys")).status_code == 403
+    assert (await viewer.client.get(PATH)).status_code == 403
+    await api.app.state.refusals.settle()
+    entries = await read(owner, action="access.denied")
+    assert [entry["target"]["id"] for entry in entries] == ["GET /v1/audit", "GET /v1/api-keys"]
+    assert entries[1]["after"] == {"permission": "api_keys:write", "role": "viewer"}
+    assert (entries[1]["actor"]["email"], entries[1]["outcome"]) == (viewer.email, "refused")
+
+
+async def test_members_and_roles_are_entered_with_what_was_before(api: Api, owner: Caller) -> None:
+    member = await api.sign_in(Role.VIEWER, owner.workspace_id)
+    (await owner.client.patch(f"/v1/members/{member.user_id}", json={"role": "editor"})).raise_for_status()
+    (await owner.client.delete(f"/v1/members/{member.user_id}")).raise_for_status()
+    removed, changed = await read(owner, action="member")
+    assert (changed["action"], changed["before"], changed["after"]) == (
+        "member.role_changed",
+        {"role": "viewer"},
+        {"role": "editor"},
+    )
+    assert (removed["action"], removed["before"]) == ("member.removed", {"role": "editor"})
+    assert changed["target"] == {"type": "member", "id": str(member.user_id), "name": member.email}
+
+
+async def test_invitations_are_entered_from_the_making_to_the_joining(api: Api, owner: Caller) -> None:
+    body = {"email": "grace@example.com", "role": "editor"}
+    made = (await owner.client.post("/v1/invitations", json=body)).raise_for_status().json()
+    newcomer = {"token": made["token"], "name": "Grace", "password": "a password of her own"}
+    (await api.client().post("/v1/invitations/accept", json=newcomer)).raise_for_status()
+    other = (await owner.client.post("/v1/invitations", json={**body, "email": "x@example.com"})).json()
+    (await owner.client.delete(f"/v1/invitations/{other['id']}")).raise_for_status()
+    entries = await read(owner)
+    assert [(entry["action"], entry["actor"]["email"]) for entry in entries[:5]] == [
+        ("invitation.revoked", owner.email),
+        ("invitation.created", owner.email),
+        ("session.began", "grace@example.com"),
+        ("member.joined", "grace@example.com"),
+        ("invitation.created", owner.email),
+    ]
+    assert entries[4]["after"]["role"] == "editor"
+    assert made["token"] not in json.dumps(entries)
+
+
+async def test_what_a_key_does_is_entered_under_its_name(api: Api, owner: Caller) -> None:
+    made = (await owner.client.post("/v1/api-keys", json={"name": "ci", "role": "editor"})).json()
+    program = api.client(made["secret"])
+    (await program.put("/v1/vars/region", json={"value": "eu"})).raise_for_status()
+    (await owner.client.delete(f"/v1/api-keys/{made['id']}")).raise_for_status()
+    revoked, by_key, created = await read(owner, limit=3)
+    assert (created["action"], created["after"]["role"]) == ("api_key.created", "editor")
+    assert by_key["actor"]["api_key_id"] == made["id"]
+    assert (by_key["actor"]["api_key_name"], by_key["actor"]["email"]) == ("ci", owner.email)
+    assert (revoked["action"], revoked["target"]["name"]) == ("api_key.revoked", "ci")
+
+
+async def test_workflows_and_triggers_are_entered_as_they_go_live_and_away(api: Api, owner: Caller) -> None:
+    hook = await open_hook(api, owner)
+    workflow = f"/v1/workflows/{hook.workflow_id}"
+    (await owner.client.post(f"{workflow}/publish")).raise_for_status()
+    await hook.change(enabled=False)
+    (await owner.client.post(f"/v1/triggers/{hook.trigger_id}/rotate", json={"what": "url"})).raise_for_status()
+    (await owner.client.delete(f"/v1/triggers/{hook.trigger_id}")).raise_for_status()
+    for change in ({"enabled": False}, {"name": "Other"}, {"enabled": True}):
+        etag = (await owner.client.get(workflow)).headers["etag"]
+        (await owner.client.patch(workflow, json=change, headers={"if-match": etag})).raise_for_status()
+    (await owner.client.delete(workflow)).raise_for_status()
+    entries = (await read(owner))[::-1]
+    assert [entry["action"] for entry in entries if entry["action"].startswith(("workflow.", "trigger."))] == [
+        "workflow.published",
+        "trigger.created",
+        "trigger.changed",
+        "trigger.rotated",
+        "trigger.deleted",
+        "workflow.disabled",
+        "workflow.enabled",
+        "workflow.deleted",
+    ]
+    published = next(entry for entry in entries if entry["action"] == "workflow.published")
+    assert (published["before"], published["after"]["version"]) == (None, 1)
+    digest = hashlib.sha256(json.dumps(DEFINITION, separators=(",", ":")).encode()).hexdigest()
+    assert published["after"]["sha256"] == digest
+    changed = next(entry for entry in entries if entry["action"] == "trigger.changed")
+    assert (changed["before"]["enabled"], changed["after"]["enabled"]) == (True, False)
+
+
+async def test_cancelled_runs_and_decisions_are_entered(api: Api) -> None:
+    home = await furnish(api)
+    owner, run_id = home.owner, home.ids["run_id"]
+    decision = {"decision": "rejected", "comment": "not yet"}
+    (await owner.client.post(f"/v1/approvals/{home.ids['approval_id']}", json=decision)).raise_for_status()
+    bulk = {"action": "cancel", "filter": {"ids": [run_id]}}
+    (await owner.client.post("/v1/runs/bulk", json=bulk)).raise_for_status()
+    (await owner.client.post(f"/v1/runs/{run_id}/cancel")).raise_for_status()
+    cancelled, many, decided = await read(owner, limit=3)
+    assert (decided["action"], decided["after"]["decision"]) == ("approval.decided", "rejected")
+    assert (many["action"], many["after"]["action"], many["after"]["run_ids"]) == (
+        "run.many_steered",
+        "cancel",
+        [run_id],
+    )
+    assert (cancelled["action"], cancelled["target"]["id"]) == ("run.cancelled", run_id)
+
+
+async def test_no_secret_is_ever_entered(api: Api, owner: Caller) -> None:
+    secret = "whsec_" + "c2VjcmV0" * 6
+    hook = await open_hook(api, owner, {"auth": {"type": "standard_webhooks", "secret": secret}})
+    await hook.change(config={"auth": {"type": "standard_webhooks", "secret": secret[:-8]}})
+    rotated = await owner.client.post(f"/v1/triggers/{hook.trigger_id}/rotate", json={"what": "secret"})
+    made = (await owner.client.post("/v1/api-keys", json={"name": "ci", "role": "editor"})).json()
+    await set_variable(owner, "region", "hunter2")
+    change = {"current_password": PASSWORD, "new_password": "a password of one's own"}
+    (await owner.client.post("/v1/auth/password", json=change)).raise_for_status()
+    assert "password.changed" in {entry["action"] for entry in await read(owner)}
+    async with api.database.begin() as connection:
+        kept = b"".join((await connection.execute(text("SELECT entry FROM audit_entry"))).scalars())
+    # The address of a hook opens it as a secret would.
+    address = hook.path.rpartition("/")[2]
+    said = (secret, secret[:-8], rotated.json()["secret"], made["secret"], "hunter2", PASSWORD, *change.values())
+    assert [each for each in (*said, address) if each.encode() in kept] == []
+
+
+async def test_what_is_not_done_is_not_entered(owner: Caller) -> None:
+    before = await read(owner)
+    answer = await owner.client.patch(f"/v1/members/{owner.user_id}", json={"role": "viewer"})
+    assert answer.status_code == 409
+    assert (await owner.client.delete("/v1/vars/nothing")).status_code == 404
+    assert await read(owner) == before
+
+
+async def test_a_repeated_request_is_entered_once(owner: Caller) -> None:
+    for _ in range(2):
+        body, headers = {"name": "ci", "role": "viewer"}, {"idempotency-key": "once"}
+        (await owner.client.post("/v1/api-keys", json=body, headers=headers)).raise_for_status()
+    assert len(await read(owner, action="api_key.created")) == 1
+
+
+async def test_events_and_runs_are_no_business_of_the_audit_log(api: Api, owner: Caller) -> None:
+    hook = await open_hook(api, owner)
+    before = await read(owner)
+    (await hook.post({"order": 7})).raise_for_status()
+    (await owner.client.post(f"/v1/workflows/{hook.workflow_id}/runs", json={})).raise_for_status()
+    assert await read(owner) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entry SET outcome = 'refused'",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head",
+        "UPDATE audit_head SET seq = seq - 1",
+        "UPDATE audit_head SET hash = ''",
+    ],
+)
+async def test_the_database_refuses_to_change_what_was_entered(api: Api, owner: Caller, statement: str) -> None:
+    before = await read(owner)
+    with pytest.raises(DBAPIError, match="only ever added to"):
+        async with api.database.begin() as connection:
+            await connection.execute(text(statement))
+    assert await read(owner) == before
+
+
+async def test_a_chain_is_whole_and_so_is_what_was_kept_of_it(api: Api, owner: Caller) -> None:
+    stranger = await api.sign_in(Role.OWNER)
+    kept = await verify(owner)
+    assert (kept["valid"], kept["entries"], kept["first_seq"]) == (True, kept["last_seq"], 1)
+    await set_variable(owner, "region", "eu")
+    later = await verify(owner, seq=kept["last_seq"], hash=kept["hash"])
+    assert (later["valid"], later["entries"]) == (True, kept["entries"] + 1)
+    assert (await verify(stranger))["entries"] == 1
+    other = await verify(stranger, seq=1, hash=kept["hash"])
+    assert (other["valid"], other["reason"]) == (False, "other_than_kept")
+    ahead = await verify(stranger, seq=7, hash=kept["hash"])
+    assert (ahead["valid"], ahead["broken_at"], ahead["reason"]) == (False, 7, "missing")
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken_at", "reason"),
+    [
+        ("UPDATE audit_entry SET entry = convert_to('{}', 'UTF8') WHERE seq = 3", 3, "changed"),
+        ("UPDATE audit_entry SET at = at + interval '1 microsecond' WHERE seq = 2", 2, "changed"),
+        ("UPDATE audit_entry SET user_id = NULL WHERE seq = 2", 2, "columns_changed"),
+        ("DELETE FROM audit_entry WHERE seq = 3", 3, "missing"),
+        ("DELETE FROM audit_entry WHERE seq > 3", 4, "missing"),
+        ("UPDATE audit_entry SET hash = sha256('') WHERE seq = 4", 4, "changed"),
+        ("UPDATE audit_head SET hash = sha256('')", 5, "other_than_head"),
+    ],
+    ids=["what it says", "when", "who is found", "one is gone", "the last are gone", "a hash", "the end"],
+)
+async def test_whoever_changes_the_log_nevertheless_is_found_out(
+    api: Api, owner: Caller, statement: str, broken_at: int, reason: str
+) -> None:
+    for number in range(4):
+        await set_variable(owner, f"v{number}", number)
+    assert (await verify(owner))["last_seq"] == 5
+    await tamper(api, statement)
+    found = await verify(owner)
+    assert (found["valid"], found["broken_at"], found["reason"]) == (False, broken_at, reason)
+
+
+async def test_without_its_oldest_entries_the_rest_hangs_together(api: Api, owner: Caller) -> None:
+    for number in range(4):
+        await set_variable(owner, f"v{number}", number)
+    await tamper(api, "DELETE FROM audit_entry WHERE seq < 3")
+    found = await verify(owner)
+    assert (found["valid"], found["first_seq"], found["entries"]) == (True, 3, 3)
+
+
+async def test_many_at_once_make_one_chain_without_a_gap(owner: Caller) -> None:
+    await asyncio.gather(*(set_variable(owner, f"v{number}", number) for number in range(20)))
+    entries = await read(owner, limit=200)
+    assert [entry["seq"] for entry in entries] == list(range(len(entries), 0, -1))
+    assert len(await read(owner, action="variable.set")) == 20
+    assert (await verify(owner))["valid"]
+
+
+async def test_workspaces_do_not_wait_for_each_other(api: Api, owner: Caller) -> None:
+    stranger = await api.sign_in(Role.OWNER)
+    async with api.database.begin() as connection:
+        mine = {"id": owner.workspace_id}
+        await connection.execute(text("SELECT 1 FROM audit_head WHERE workspace_id = :id FOR UPDATE"), mine)
+        held = asyncio.create_task(set_variable(owner, "region", "eu"))
+        await set_variable(stranger, "region", "us")
+        assert not held.done()
+    await held
+    assert len(await read(owner, action="variable.set")) == 1
+
+
+async def test_entries_are_found_by_what_they_say(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    await set_variable(owner, "region", "eu")
+    await set_variable(admin, "Zone", "b")
+    newest = (await read(owner))[0]
+    for query in ({"user_id": str(admin.user_id), "action": "variable"}, {"q": '"ZONE"'}, {"target_id": "Zone"}):
+        assert await read(owner, **query) == [newest], query
+    assert await read(owner, since=newest["at"]) == [newest]
+    assert newest not in await read(owner, until=newest["at"])
+    assert await read(owner, action="variable.deleted") == []
+
+
+async def test_entries_come_in_pages(owner: Caller) -> None:
+    for number in range(5):
+        await set_variable(owner, f"v{number}", number)
+    first = (await owner.client.get(PATH, params={"limit": 4})).json()
+    rest = (await owner.client.get(PATH, params={"limit": 4, "cursor": first["next_cursor"]})).json()
+    assert [entry["seq"] for entry in first["items"] + rest["items"]] == [6, 5, 4, 3, 2, 1]
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        (f"{PATH}?since=2027-01-01T00:00:00", "/query/since"),
+        (f"{PATH}?action=A", "/query/action"),
+        (f"{PATH}?outcome=maybe", "/query/outcome"),
+        (f"{PATH}/verify?seq=1", "/query/seq"),
+        (f"{PATH}/verify?seq=1&hash=00", "/query/hash"),
+    ],
+)
+async def test_what_is_wrong_with_a_question_is_told(owner: Caller, path: str, pointer: str) -> None:
+    answer = await owner.client.get(path)
+    assert answer.status_code == 400, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+async def test_a_cursor_of_another_list_is_refused(owner: Caller) -> None:
+    workflows = [await owner.client.post("/v1/workflows", json={"name": "W", "definition": {}}) for _ in range(2)]
+    assert {answer.status_code for answer in workflows} == {201}
+    cursor = (await owner.client.get("/v1/workflows", params={"limit": 1})).json()["next_cursor"]
+    answer = await owner.client.get(PATH, params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+async def test_others_can_compute_the_chain_from_an_export(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.audit.service.EXPORT_PAGE", 2)
+    for number in range(5):
+        (await owner.client.post("/v1/api-keys", json={"name": f"Schlüssel {number} ☂", "role": "viewer"}))
+    answer = await owner.client.get(f"{PATH}/export")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    previous = UUID(lines[0]["workspace_id"]).bytes
+    for line in lines:
+        micros = (datetime.fromisoformat(line["at"]) - epoch) // timedelta(microseconds=1)
+        entry = json.dumps(line["entry"], separators=(",", ":"), ensure_ascii=False).encode()
+        previous = hashlib.sha256(
+            previous + line["seq"].to_bytes(8, "big") + micros.to_bytes(8, "big") + entry
+        ).digest()
+        assert previous.hex() == line["hash"]
+    assert (await verify(owner))["hash"] == lines[-1]["hash"]
+    some = await owner.client.get(f"{PATH}/export", params={"action": "session"})
+    assert [json.loads(line)["entry"]["action"] for line in some.text.splitlines()] == ["session.began"]
