@@ -15,7 +15,7 @@ ff() { curl -sS -H "Authorization: Bearer $token" -H 'Content-Type: application/
 """
 
 
-@pytest.mark.parametrize(("guide", "examples"), [("steering-runs", 7), ("access", 2)])
+@pytest.mark.parametrize(("guide", "examples"), [("steering-runs", 7), ("access", 4)])
 def test_a_guide_shows_what_comes_out(
     product: Product, client: Client, target: Target, guide: str, examples: int
 ) -> None:
