@@ -14,6 +14,7 @@ from app.members.controllers import InvitationController, MemberController
 from app.openapi import get_openapi
 from app.query_parameters import refuse_unknown_parameters
 from app.receipts.controllers import ReceiptController
+from app.reference.controllers import get_reference, get_reference_style
 from app.runs.controllers import RunController, RunStartController, stream_workspace
 from app.stats.controllers import get_limits, get_stats
 from app.step_types.controllers import list_step_types
@@ -63,4 +64,6 @@ def make_routes() -> list[ControllerRouterHandler]:
         HealthController,
         get_metrics,
         get_openapi,
+        get_reference,
+        get_reference_style,
     ]

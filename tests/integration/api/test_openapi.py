@@ -71,6 +71,8 @@ PUBLIC = {
     "GET /health/live",
     "GET /health/ready",
     "GET /metrics",
+    "GET /docs/api",
+    "GET /docs/api.css",
     "GET /openapi.json",
     "GET /v1/setup",
     "POST /v1/setup",
