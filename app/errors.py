@@ -31,6 +31,8 @@ A class's docstring is the detail that the caller reads, unless the place that r
     │   ├── ApprovalDecided           approval_decided
     │   ├── WorkflowChanged           workflow_changed
     │   ├── AmbiguousName             ambiguous_name
+    │   ├── NameTaken                 name_taken
+    │   ├── ConnectionInUse           connection_in_use: lists the workflows that name it
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
     ├── InvitationGone 410            invitation_gone
@@ -258,6 +260,18 @@ class AmbiguousName(Conflict):
     """Several workflows have this name."""
 
     code = "ambiguous_name"
+
+
+class NameTaken(Conflict):
+    """There is another one of this name."""
+
+    code = "name_taken"
+
+
+class ConnectionInUse(Conflict):
+    """Workflows name this connection, and would fail without it; `used_by` lists them. `?force=true` does it anyway."""
+
+    code = "connection_in_use"
 
 
 class SetupDone(Conflict):

@@ -22,6 +22,7 @@ from app.auth.sessions import SessionService
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
+from app.connections.service import ConnectionService
 from app.control.bulk import BulkService
 from app.control.service import ControlService
 from app.dependencies import begin_transaction
@@ -47,12 +48,14 @@ from app.triggers.rejections import Rejections
 from app.triggers.service import SECRET_PURPOSE, TriggerService
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
+from engine.infra.envelopes import Envelopes
 from engine.infra.garbage import collect_garbage
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox
 from engine.infra.settings import Settings, load_secret_key
+from engine.store.connections import CONNECTION_PURPOSE
 
 # A definition of 1 MiB, and what stands around it in the body.
 MAX_BODY_BYTES = 1_048_576 + 65_536
@@ -86,6 +89,7 @@ def create_app(settings: Settings) -> Application:
             "sessions": Provide(_provide_sessions, sync_to_thread=False),
             "members": Provide(_provide_members, sync_to_thread=False),
             "invitations": Provide(_provide_invitations, sync_to_thread=False),
+            "connections": Provide(_provide_connections, sync_to_thread=False),
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
@@ -151,6 +155,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         throttle=throttle,
         refusals=state.refusals,
     )
+    state.connections = ConnectionService(Envelopes(SecretBox(secret_key, CONNECTION_PURPOSE)))
     state.api_keys = ApiKeyService(state.authenticator, SecretBox(secret_key, "idempotent-api-keys"))
     state.members = MemberService(state.authenticator)
     state.invitations = InvitationService(
@@ -246,6 +251,11 @@ def _provide_invitations(state: State) -> InvitationService:
 def _provide_api_keys(state: State) -> ApiKeyService:
     api_keys: ApiKeyService = state.api_keys
     return api_keys
+
+
+def _provide_connections(state: State) -> ConnectionService:
+    connections: ConnectionService = state.connections
+    return connections
 
 
 def _provide_runs(state: State) -> RunService:

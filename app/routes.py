@@ -8,6 +8,7 @@ from app.approvals.controllers import ApprovalController
 from app.audit.controllers import AuditController
 from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
+from app.connections.controllers import ConnectionController
 from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
 from app.members.controllers import InvitationController, MemberController
@@ -56,6 +57,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 take_webhook,
                 ReceiptController,
                 VariableController,
+                ConnectionController,
                 AuditController,
                 get_stats,
                 get_limits,

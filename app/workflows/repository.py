@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.workflows.tables import workflow, workflow_version
@@ -75,6 +75,25 @@ _VERSION: tuple[ColumnElement[Any], ...] = (*_VERSION_SUMMARY, workflow_version.
 _IS_PUBLISHED = workflow_version.c.version > literal_column("0")
 
 
+# Both words stand in a definition that names the connection, or else are written with escapes.
+_POSSIBLE_USES = text(
+    """
+    SELECT workflow.id, workflow.name, workflow.definition AS draft, version.definition AS published
+    FROM workflow LEFT JOIN workflow_version AS version
+      ON version.workflow_id = workflow.id AND version.version = workflow.published_version AND version.version > 0
+    WHERE workflow.workspace_id = :workspace_id AND workflow.deleted_at IS NULL AND (
+        (position(CAST(:key AS bytea) IN workflow.definition) > 0
+         AND position(CAST(:name AS bytea) IN workflow.definition) > 0)
+        OR position(CAST(:escape AS bytea) IN workflow.definition) > 0
+        OR (position(CAST(:key AS bytea) IN version.definition) > 0
+            AND position(CAST(:name AS bytea) IN version.definition) > 0)
+        OR position(CAST(:escape AS bytea) IN version.definition) > 0
+    )
+    ORDER BY workflow.id
+    """
+)
+
+
 def _is_visible(workspace_id: UUID, workflow_id: UUID) -> ColumnElement[bool]:
     return and_(workflow.c.workspace_id == workspace_id, workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
 
@@ -111,6 +130,17 @@ async def find_existing(connection: AsyncConnection, workspace_id: UUID, workflo
         workflow.c.workspace_id == workspace_id, workflow.c.id.in_(workflow_ids), workflow.c.deleted_at.is_(None)
     )
     return set((await connection.execute(query)).scalars())
+
+
+async def list_possible_uses(
+    connection: AsyncConnection, workspace_id: UUID, connection_name: str
+) -> list[Row[*tuple[Any, ...]]]:
+    """The workflows, by id, whose draft or published version may name a connection: only reading them tells.
+
+    Each with `draft` and `published`; of definitions that cannot name it, none comes.
+    """
+    given = {"workspace_id": workspace_id, "key": b'"connection"', "name": connection_name.encode(), "escape": b"\\u"}
+    return list((await connection.execute(_POSSIBLE_USES, given)).all())
 
 
 async def lock_named(connection: AsyncConnection, workspace_id: UUID, name: str) -> list[UUID]:

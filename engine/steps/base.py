@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from time import monotonic
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct, field
 
 from engine.infra.http_client import HttpClient
+from engine.infra.open_connections import OpenConnection
 
 Cause = Literal["timeout", "connection", "status"]
 Fault = tuple[str, str, str]
@@ -25,6 +26,16 @@ class RetryDefaults(Struct, frozen=True, kw_only=True):
     jitter: bool = True
 
 
+class Connections(Protocol):
+    """The connections of one workspace, opened at the moment of an attempt."""
+
+    async def open(self, name: str) -> OpenConnection:
+        """The connection as it is now; raises ConnectionFault."""
+
+    def discard_token(self, connection: OpenConnection) -> bool:
+        """The target has refused the access token; whether the next attempt gets another one than this was."""
+
+
 class StepContext(Struct, frozen=True, kw_only=True):
     """What one attempt knows beside its configuration.
 
@@ -37,6 +48,7 @@ class StepContext(Struct, frozen=True, kw_only=True):
     idempotency_key: str
     timeout: float
     http: HttpClient
+    connections: Connections | None = None
     traceparent: str | None = None
     started: float = field(default_factory=monotonic)
 

@@ -1,14 +1,19 @@
 """The `http` step: one HTTP request an attempt."""
 
 from collections.abc import Iterable, Mapping
+from math import floor
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from engine.infra.http_errors import HttpError, InvalidHeaderError, InvalidUrlError
 from engine.infra.http_headers import check_headers
 from engine.infra.http_url import parse_url
+from engine.infra.redaction import Redactor
 from engine.steps.base import ActionStep, Fault, RetryDefaults, StepContext, StepFailure
-from engine.steps.http_request import HttpConfig, build_request, write_scalar
+from engine.steps.connected import connected
+from engine.steps.http_request import HttpConfig, Request, build_request, write_scalar
 from engine.steps.http_result import describe_status, is_expected, read_body
 from engine.steps.templates import is_template
 
@@ -53,25 +58,40 @@ class HttpStep(ActionStep):
     async def run(self, config: HttpConfig, context: StepContext) -> dict[str, Any]:
         """Send the request once; raises StepFailure."""
         request = build_request(config, context)
-        try:
-            response = await context.http.request(
-                config.method,
-                request.url,
-                headers=request.headers,
-                body=request.body,
-                timeout=context.timeout,
-                max_redirects=config.max_redirects,
-            )
-        except HttpError as error:
-            raise StepFailure(error.code, error.message, cause=error.cause, retryable=error.is_retryable) from error
-        if not is_expected(config, response.status):
-            raise describe_status(response, urlsplit(response.url).hostname or "", config.expect_status)
-        return {
-            "status": response.status,
-            "headers": response.headers,
-            "body": read_body(response),
-            "elapsed_ms": response.elapsed_ms,
-        }
+        if isinstance(config.connection, str):
+            async with connected(config.connection, context, request.url) as connection:
+                request = replace(request, headers=connection.add_to(request.headers))
+                # A part of the time went into opening it.
+                timeout = floor(context.remaining_seconds * 100) / 100
+                output = await _send(config, context, request, timeout, connection.redactor)
+                cleaned: dict[str, Any] = connection.redactor.clean(output)
+                return cleaned
+        return await _send(config, context, request, context.timeout)
+
+
+async def _send(
+    config: HttpConfig, context: StepContext, request: Request, timeout: float, redactor: Redactor | None = None
+) -> dict[str, Any]:
+    """Send it and read the answer; the redactor is for what is cut out of a body."""
+    try:
+        response = await context.http.request(
+            config.method,
+            request.url,
+            headers=request.headers,
+            body=request.body,
+            timeout=timeout,
+            max_redirects=config.max_redirects,
+        )
+    except HttpError as error:
+        raise StepFailure(error.code, error.message, cause=error.cause, retryable=error.is_retryable) from error
+    if not is_expected(config, response.status):
+        raise describe_status(response, urlsplit(response.url).hostname or "", config.expect_status, redactor)
+    return {
+        "status": response.status,
+        "headers": response.headers,
+        "body": read_body(response, redactor),
+        "elapsed_ms": response.elapsed_ms,
+    }
 
 
 def _check_header(name: str, value: Any) -> Iterable[Fault]:

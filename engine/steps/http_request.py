@@ -45,6 +45,19 @@ class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body: Annotated[str | BinaryBody, Meta(title="Body", description="text as it is, or {base64: …}")] | UnsetType = (
         UNSET
     )
+    connection: (
+        Annotated[
+            str,
+            Meta(
+                title="Connection",
+                description="the name of a connection, whose credentials the request carries",
+                min_length=1,
+                max_length=8192,
+                extra_json_schema={"format": "connection"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     expect_status: (
         Annotated[
             Status | list[Status],

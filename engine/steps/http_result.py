@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from engine.infra.http_client import HttpResponse
+from engine.infra.redaction import Redactor
 from engine.steps.base import StepFailure
 from engine.steps.http_request import HttpConfig, Status
 
@@ -50,16 +51,22 @@ def is_expected(config: HttpConfig, status: int) -> bool:
 
 
 def describe_status(
-    response: HttpResponse, host: str, expected: Status | list[Status] | UnsetType = UNSET
+    response: HttpResponse,
+    host: str,
+    expected: Status | list[Status] | UnsetType = UNSET,
+    redactor: Redactor | None = None,
 ) -> StepFailure:
-    """The failure of an answer whose status is no success, with what was `expected` and the beginning of its body."""
+    """The failure of an answer whose status is no success, with what was `expected` and the beginning of its body.
+
+    The redactor takes secrets out of the body before it is cut, which could leave the half of one.
+    """
     status = response.status
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
     charset = _parse_content_type(response.headers.get("content-type", ""))[1]
-    excerpt = response.body[: EXCERPT_CHARACTERS * 4].decode(charset, "replace")[:EXCERPT_CHARACTERS]
+    excerpt = _read_beginning(response, charset, redactor)
     return StepFailure(
         "http_status",
         f"{host} answered {status} {phrase}".rstrip() + _tell_expected(expected),
@@ -69,6 +76,13 @@ def describe_status(
         retryable=status == TOO_MANY_REQUESTS or status >= FIRST_SERVER_ERROR,
         details={"body": excerpt, "content_type": response.headers.get("content-type")},
     )
+
+
+def _read_beginning(response: HttpResponse, charset: str, redactor: Redactor | None) -> str:
+    """The beginning of the body as text."""
+    if redactor is None:
+        return response.body[: EXCERPT_CHARACTERS * 4].decode(charset, "replace")[:EXCERPT_CHARACTERS]
+    return redactor.clean_text(response.body.decode(charset, "replace"))[:EXCERPT_CHARACTERS]
 
 
 def _tell_expected(expected: Status | list[Status] | UnsetType) -> str:
@@ -103,18 +117,19 @@ def _read_date(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def read_body(response: HttpResponse) -> Any:
+def read_body(response: HttpResponse, redactor: Redactor | None = None) -> Any:
     """The body as a JSON value.
 
     Nothing gives null; JSON its value; text a string; anything else `{"base64": "…"}`, which the `body` of another
     `http` step takes as it is. Where the target names no type, UTF-8 counts as text. Integers that do not fit into 64
-    bits become doubles. Raises StepFailure for what is declared as JSON and is none.
+    bits become doubles. Raises StepFailure for what is declared as JSON and is none. The redactor takes secrets out of
+    what is no text afterwards.
     """
     if not response.body:
         return None
     content_type, charset, kind = _parse_content_type(response.headers.get("content-type", ""))
     if kind == "json":
-        return _read_json(response, charset)
+        return _read_json(response, charset, redactor)
     if kind == "text":
         return response.body.decode(charset, "replace")
     if not content_type:
@@ -122,7 +137,8 @@ def read_body(response: HttpResponse) -> Any:
             return response.body.decode()
         except UnicodeDecodeError:
             pass
-    return {"base64": base64.b64encode(response.body).decode()}
+    raw = response.body if redactor is None else redactor.clean_bytes(response.body)
+    return {"base64": base64.b64encode(raw).decode()}
 
 
 @lru_cache(maxsize=256)
@@ -141,24 +157,24 @@ def _parse_content_type(header: str) -> tuple[str, str, str]:
     return media_type, charset, kind
 
 
-def _read_json(response: HttpResponse, charset: str) -> Any:
+def _read_json(response: HttpResponse, charset: str, redactor: Redactor | None) -> Any:
     body = response.body
     try:
         if charset != "utf-8":
             body = body.decode(charset).encode()
         value = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
     except RecursionError:
-        raise _invalid_json(response, "it is nested too deeply") from None
+        raise _invalid_json(response, "it is nested too deeply", redactor) from None
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError) as error:
-        raise _invalid_json(response, str(error)) from None
+        raise _invalid_json(response, str(error), redactor) from None
     if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _is_too_deep(value):
-        raise _invalid_json(response, f"it is nested more than {MAX_JSON_DEPTH} levels deep")
+        raise _invalid_json(response, f"it is nested more than {MAX_JSON_DEPTH} levels deep", redactor)
     if not _LONG_INTEGER.search(body):
         return value
     try:
         return _shrink_integers(value)
     except OverflowError:
-        raise _invalid_json(response, "it has a number that no double holds") from None
+        raise _invalid_json(response, "it has a number that no double holds", redactor) from None
 
 
 def _is_too_deep(value: Any) -> bool:
@@ -186,10 +202,10 @@ def _shrink_integers(value: Any) -> Any:
     return value
 
 
-def _invalid_json(response: HttpResponse, reason: str) -> StepFailure:
+def _invalid_json(response: HttpResponse, reason: str, redactor: Redactor | None) -> StepFailure:
     return StepFailure(
         "invalid_json_response",
         f"{urlsplit(response.url).hostname} declares its body as JSON, but it cannot be read: {reason}",
         status=response.status,
-        details={"body": response.body[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")[:EXCERPT_CHARACTERS]},
+        details={"body": _read_beginning(response, "utf-8", redactor)},
     )

@@ -23,6 +23,7 @@ from engine.steps.base import StepContext, StepFailure
 from engine.steps.configuration import parse_config
 from engine.steps.plugins import make_plain
 from engine.steps.registry import get_action, is_foreign
+from engine.worker.credentials import Credentials
 from engine.worker.driver import Driver
 from engine.worker.fair_slots import FairSlots
 from engine.worker.ongoing import OngoingWatch
@@ -69,9 +70,11 @@ class AttemptRunner:
         lease: LeaseHold,
         on_ongoing: Callable[[Driver, AttemptOngoing], None],
         on_start: Callable[[Driver, StartAttempt], None],
+        credentials: Credentials | None = None,
     ) -> None:
         self._clock = clock
         self._http = http
+        self._credentials = credentials
         self._slots = slots
         self._targets = targets
         self._deadlines = Deadlines()
@@ -148,6 +151,7 @@ class AttemptRunner:
             traceparent=traceparent,
             timeout=start.timeout,
             http=self._http,
+            connections=None if self._credentials is None else self._credentials.of(driver.run.workspace_id),
         )
         try:
             action = get_action(start.type)

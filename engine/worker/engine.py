@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import structlog
 from redis.asyncio import Redis
 
@@ -31,6 +30,7 @@ from engine.worker.attempts import AttemptRunner
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
 from engine.worker.connections import connect_for_journal, connect_lazily
+from engine.worker.credentials import Credentials
 from engine.worker.driver import Driver, Message, RefusedResult, Work
 from engine.worker.errands import Errands
 from engine.worker.fair_slots import FairSlots
@@ -76,6 +76,7 @@ class Engine:
             ttl_seconds=settings.worker_ttl_seconds,
             count_in_flight=places.count,
         )
+        self._credentials = Credentials(settings, http, lambda: self._loader.connected())  # noqa: PLW0108 - it is made later
         self._attempts = AttemptRunner(
             clock=self.clock,
             http=http,
@@ -84,6 +85,7 @@ class Engine:
             lease=self._lease,
             on_ongoing=self._note_ongoing,
             on_start=self.announce_start,
+            credentials=self._credentials,
         )
         self._flusher: Flusher
         self._claimer: Claimer
@@ -138,6 +140,7 @@ class Engine:
         finally:
             self._abandon_all()
             self._lease.close()
+            await self._credentials.close()
             await self._loader.close()
 
     async def activate(self, run_ids: list[UUID], _traceparent: str | None = None) -> None:
@@ -300,7 +303,7 @@ class Engine:
         self.spawn(driver, partial(driver.begin, variables, full=full, messages=messages))
 
     async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
-        run = await self._read_anew(driver)
+        run = await self._loader.read_anew(driver)
         try:
             fresh = await self._loader.load(self, run, refused)
         except BrokenRun as broken:
@@ -309,11 +312,6 @@ class Engine:
             # What it had begun may have had its effect, though the journal has nothing of it.
             fresh.attempts.begun = driver.attempts.begun
             self._begin(fresh, (await self._loader.read_variables([fresh])).get(run.id, {}))
-
-    async def _read_anew(self, driver: Driver) -> ClaimedRun:
-        """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
-        await until_committed(driver)
-        return msgspec.structs.replace(driver.run, journal=await self._loader.read_journal(driver.run.id))
 
     async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
         if self._loader.has_ended(run):
@@ -352,7 +350,7 @@ class Engine:
             # Of no attempt that could fail in its place: the run itself does.
             driver.abandon()
             reason = "run_too_large" if refusal.error.code == "run_too_large" else "internal_error"
-            await self._fail(await self._read_anew(driver), BrokenRun(reason, refusal.error))
+            await self._fail(await self._loader.read_anew(driver), BrokenRun(reason, refusal.error))
         except Exception as error:
             if driver.is_abandoned and not was_abandoned:
                 return
@@ -361,7 +359,7 @@ class Engine:
             _log.exception("driver_failed", run_id=driver.run_id)
             driver.abandon()
             info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
-            await self._fail(await self._read_anew(driver), BrokenRun("internal_error", info))
+            await self._fail(await self._loader.read_anew(driver), BrokenRun("internal_error", info))
 
     def _give_up(self, run_id: UUID) -> None:
         """The run is not ours any more. Should the database say that it is, it is given back for whoever takes it."""

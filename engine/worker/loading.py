@@ -35,6 +35,7 @@ from engine.store.variables import read_variables
 from engine.worker.driver import Driver, Host
 from engine.worker.entries import make_entry
 from engine.worker.flusher import Entry
+from engine.worker.handover import until_committed
 
 MAX_CRASHES = 3
 CACHED_GRAPHS = 256
@@ -105,6 +106,11 @@ class RunLoader:
     async def read_journal(self, run_id: UUID) -> list[tuple[int, bytes]]:
         """The run's journal as it stands."""
         return [(row["seq"], row["payload"]) for row in await read_journal(await self.connected(), run_id)]
+
+    async def read_anew(self, driver: Driver) -> ClaimedRun:
+        """The run as its journal has it, once nothing of its abandoned driver is under way to it any more."""
+        await until_committed(driver)
+        return msgspec.structs.replace(driver.run, journal=await self.read_journal(driver.run.id))
 
     async def read_payload(self, run_id: UUID, ref: str) -> Any:
         """The value of an output that lies in a payload; raises KeyError where it is gone."""

@@ -86,6 +86,12 @@ _ASKED: Final = {
         "POST /v1/expressions/evaluate",
     ],
     "variables:read": ["GET /v1/vars", "GET /v1/vars/{name}"],
+    "connections:read": ["GET /v1/connections", "GET /v1/connections/{connection_id}"],
+    "connections:write": [
+        "DELETE /v1/connections/{connection_id}",
+        "PATCH /v1/connections/{connection_id}",
+        "POST /v1/connections",
+    ],
     "members:read": ["GET /v1/members"],
     "runs:start": ["POST /v1/runs/{run_id}/rerun", "POST /v1/workflows/{workflow_id}/runs"],
     "runs:control": [

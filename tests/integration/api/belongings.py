@@ -15,6 +15,7 @@ from tests.integration.api.hooks import open_hook
 
 # Larger than what is shown in place, so that it is read by its reference.
 _LARGE = "x" * 70_000
+CONNECTION = {"name": "shop", "type": "bearer", "secret": {"token": "t0ps3cret"}}
 LOOP = {
     "schema": 1,
     "steps": [
@@ -53,6 +54,7 @@ async def furnish(api: Api) -> Belongings:
         owner=owner,
         ids={
             "approval_id": str(await _ask(api, UUID(run_id))),
+            "connection_id": (await _post(client, "/v1/connections", CONNECTION))["id"],
             "event_id": event_id,
             "invitation_id": (await _post(client, "/v1/invitations", {"email": "i@example.com", "role": "viewer"}))[
                 "id"

@@ -1,0 +1,1 @@
+"""Connections: credentials that steps use by name, and that nobody reads."""

@@ -1,0 +1,136 @@
+"""`/v1/connections`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.response import Response
+from litestar.status_codes import HTTP_201_CREATED
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.auth.guards import requires
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.connections.schemas import (
+    ConnectionChange,
+    ConnectionDetail,
+    ConnectionView,
+    NewConnection,
+)
+from app.connections.service import ConnectionService
+from app.etags import make_etag
+from app.idempotency.service import Answer, answer_once
+from app.openapi import problems
+from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="the ETag that was read")]
+Force = Annotated[bool, QueryParameter(description="also where workflows name the connection")]
+
+
+class ConnectionController(Controller):
+    """Credentials for other systems, which steps use by name."""
+
+    path = "/connections"
+    tags = ("connections",)
+
+    @get(operation_id="listConnections", summary="List connections", guards=[requires(Permission.CONNECTIONS_READ)])
+    async def list_connections(
+        self,
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        connections: NamedDependency[ConnectionService],
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Page[ConnectionView]:
+        """Newest first. Secrets are never shown."""
+        return await connections.list_all(transaction, principal, after=decode_cursor(cursor), limit=limit)
+
+    @post(
+        operation_id="createConnection",
+        summary="Make a connection",
+        status_code=HTTP_201_CREATED,
+        guards=[requires(Permission.CONNECTIONS_WRITE)],
+        responses=problems(409),
+        idempotent=True,
+    )
+    async def create_connection(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[NewConnection],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        connections: NamedDependency[ConnectionService],
+    ) -> Response[ConnectionDetail]:
+        """Its secret is sealed at once, and shown to nobody."""
+
+        async def create() -> Answer:
+            detail = await connections.create(transaction, principal, data)
+            headers = {"etag": make_etag(detail.revision), "location": f"/v1/connections/{detail.id}"}
+            return Answer(status=HTTP_201_CREATED, body=detail, headers=headers)
+
+        return await answer_once(request, transaction, principal, create)
+
+    @get(
+        "/{connection_id:uuid}",
+        operation_id="getConnection",
+        summary="Read a connection",
+        guards=[requires(Permission.CONNECTIONS_READ)],
+    )
+    async def get_connection(
+        self,
+        connection_id: FromPath[UUID],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        connections: NamedDependency[ConnectionService],
+    ) -> Response[ConnectionDetail]:
+        """With the workflows that name it, and without its secret."""
+        return _with_etag(await connections.read(transaction, principal, connection_id))
+
+    @patch(
+        "/{connection_id:uuid}",
+        operation_id="changeConnection",
+        summary="Change a connection",
+        guards=[requires(Permission.CONNECTIONS_WRITE)],
+        responses=problems(409, 412),
+    )
+    async def change_connection(
+        self,
+        connection_id: FromPath[UUID],
+        data: JSONBody[ConnectionChange],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        connections: NamedDependency[ConnectionService],
+        if_match: IfMatch = None,
+        force: Force = False,
+    ) -> Response[ConnectionDetail]:
+        """Attempts that start from now on use it so, those of waiting runs too. With `If-Match`, 412 where it is stale.
+
+        Another name is refused with 409 where workflows know it by the one that it has.
+        """
+        change = connections.change(transaction, principal, connection_id, data, if_match=if_match, is_forced=force)
+        return _with_etag(await change)
+
+    @delete(
+        "/{connection_id:uuid}",
+        operation_id="deleteConnection",
+        summary="Delete a connection",
+        guards=[requires(Permission.CONNECTIONS_WRITE)],
+        responses=problems(409, 412),
+    )
+    async def delete_connection(
+        self,
+        connection_id: FromPath[UUID],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        connections: NamedDependency[ConnectionService],
+        if_match: IfMatch = None,
+        force: Force = False,
+    ) -> None:
+        """Steps that name it fail from now on: 409 with those workflows, unless it is forced."""
+        await connections.delete(transaction, principal, connection_id, if_match=if_match, is_forced=force)
+
+
+def _with_etag(detail: ConnectionDetail) -> Response[ConnectionDetail]:
+    return Response(detail, headers={"etag": make_etag(detail.revision)})

@@ -1,0 +1,101 @@
+"""Bodies of the connection calls. A secret goes in and never comes out."""
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.infra.credentials import ConnectionType
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+MAX_ALLOWED_HOSTS: Final = 100
+
+ConnectionName = Annotated[str, Meta(pattern=NAME_PATTERN, description="as steps name it: `connection: NAME`")]
+SecretBody = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; "
+        "`custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, "
+        "client_secret, scope?, audience?, client_auth?: basic | post}",
+        extra_json_schema={"type": "object", "writeOnly": True},
+    ),
+]
+AllowedHosts = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=260)]],
+    Meta(
+        max_length=MAX_ALLOWED_HOSTS,
+        description="where the secret may be sent: api.example.com, *.example.com, either with :port; "
+        "empty: wherever a step with this connection calls",
+    ),
+]
+
+
+class NewConnection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A connection to make; its name is its workspace's own."""
+
+    name: ConnectionName
+    type: ConnectionType
+    secret: SecretBody
+    allowed_hosts: AllowedHosts = []
+
+
+class ConnectionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a connection; what is left out stays. Another type needs its secret."""
+
+    name: ConnectionName | UnsetType = UNSET
+    type: ConnectionType | UnsetType = UNSET
+    secret: SecretBody | UnsetType = UNSET
+    allowed_hosts: AllowedHosts | UnsetType = UNSET
+
+
+class ConnectionView(Struct, frozen=True, kw_only=True):
+    """A connection without its secret; the ETag stands for the `revision`."""
+
+    id: UUID
+    name: str
+    type: ConnectionType
+    allowed_hosts: list[str]
+    revision: int
+    created_by: UUID
+    updated_by: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConnectionUse(Struct, frozen=True, kw_only=True):
+    """A workflow that names the connection: in its draft, in its published version, or in both."""
+
+    workflow_id: UUID
+    workflow_name: str
+    in_draft: bool
+    in_published: bool
+
+
+class ConnectionDetail(ConnectionView, frozen=True, kw_only=True):
+    """A connection with the workflows that name it. Names that an expression gives are not among them."""
+
+    used_by: list[ConnectionUse]
+
+
+class ConnectionTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to call with the connection, by GET.
+
+    Without a URL: the first host that is allowed, or, for an OAuth client, its token endpoint alone.
+    """
+
+    url: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None
+
+
+class ConnectionTestResult(Struct, frozen=True, kw_only=True):
+    """What came of it; nothing of an answer's body is shown.
+
+    `ok`: the target took the credentials, as far as its status tells; `code` and `message` say why not.
+    """
+
+    ok: bool
+    status: int | None
+    elapsed_ms: int | None
+    code: str | None
+    message: str

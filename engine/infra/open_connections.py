@@ -1,0 +1,122 @@
+"""Connections as they are used: opened at the moment of a call, checked against the host, and taken out of answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from engine.infra.access_tokens import AccessToken, AccessTokens, TokenError
+from engine.infra.credentials import (
+    SECRET_TYPES,
+    ClientCredentials,
+    ConnectionType,
+    Secret,
+    is_host_allowed,
+    make_credential,
+)
+from engine.infra.envelopes import Envelopes, Sealed
+from engine.infra.http_url import parse_url
+from engine.infra.redaction import Redactor
+from engine.infra.secrets import SecretError
+
+MOST_OPENED = 1024
+
+
+class ConnectionFault(Exception):
+    """A connection cannot be used: a stable code, and a sentence without secrets for who built the workflow."""
+
+    def __init__(self, code: str, message: str, *, is_retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.is_retryable = is_retryable
+
+
+class KeptConnection(Struct, frozen=True, kw_only=True):
+    """A connection as it is kept, its secret sealed; `revision` tells one state of it from the next."""
+
+    id: UUID
+    name: str
+    type: str
+    sealed: Sealed
+    place: str
+    allowed_hosts: Sequence[str]
+    revision: int
+
+
+class OpenConnection(Struct, kw_only=True):
+    """A connection for one call."""
+
+    name: str
+    headers: Mapping[str, str]
+    allowed_hosts: Sequence[str]
+    redactor: Redactor
+    token: AccessToken | None = None
+
+    def require_host(self, url: str) -> None:
+        """Raise ConnectionFault unless the credentials may go to the URL's host; InvalidUrlError where it has none."""
+        parsed = parse_url(url)
+        if not is_host_allowed(parsed, self.allowed_hosts):
+            message = f"the connection '{self.name}' is not for {parsed.host}: its hosts are "
+            raise ConnectionFault("host_not_allowed", message + ", ".join(self.allowed_hosts))
+
+    def add_to(self, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The headers with those of the connection, which replace any of the same name."""
+        own = {name.lower() for name in self.headers}
+        return [*(pair for pair in headers if pair[0].lower() not in own), *self.headers.items()]
+
+
+class ConnectionOpener:
+    """Opens connections. What was opened is kept, in memory alone, for the calls that follow."""
+
+    def __init__(self, envelopes: Envelopes, tokens: AccessTokens) -> None:
+        self._envelopes = envelopes
+        self._tokens = tokens
+        self._opened: dict[UUID, tuple[int, Secret, OpenConnection]] = {}
+
+    async def open(self, kept: KeptConnection) -> OpenConnection:
+        """The connection with what a call needs, an access token included. Raises ConnectionFault."""
+        secret, opened = self._decrypt(kept)
+        if not isinstance(secret, ClientCredentials):
+            return opened
+        try:
+            token = await self._tokens.get((kept.id, kept.revision), secret)
+        except TokenError as error:
+            message = f"the connection '{kept.name}': {error.message}"
+            raise ConnectionFault("token_refused", message, is_retryable=error.is_retryable) from None
+        credential = make_credential(secret, token.text)
+        return OpenConnection(
+            name=kept.name,
+            headers=credential.headers,
+            allowed_hosts=kept.allowed_hosts,
+            redactor=Redactor(credential.secrets),
+            token=token,
+        )
+
+    def discard_token(self, kept: KeptConnection, opened: OpenConnection) -> bool:
+        """The target has refused the access token; whether another one may do, as this one was not new."""
+        return opened.token is not None and self._tokens.discard((kept.id, kept.revision), opened.token)
+
+    def _decrypt(self, kept: KeptConnection) -> tuple[Secret, OpenConnection]:
+        known = self._opened.get(kept.id)
+        if known is not None and known[0] == kept.revision:
+            return known[1], known[2]
+        try:
+            raw = self._envelopes.open(kept.sealed, kept.place)
+        except SecretError as error:
+            message = f"the secret of the connection '{kept.name}' does not open: {error}"
+            raise ConnectionFault("connection_sealed", message) from None
+        secret: Secret = msgspec.json.decode(raw, type=SECRET_TYPES[cast("ConnectionType", kept.type)])
+        credential = make_credential(secret)
+        opened = OpenConnection(
+            name=kept.name,
+            headers=credential.headers,
+            allowed_hosts=kept.allowed_hosts,
+            redactor=Redactor(credential.secrets),
+        )
+        if len(self._opened) >= MOST_OPENED:
+            self._opened.pop(next(iter(self._opened)))
+        self._opened[kept.id] = (kept.revision, secret, opened)
+        return secret, opened
