@@ -56,9 +56,9 @@ class ReceiptController(Controller):
             since=None if since is None else read_moment(since, "since"),
             until=None if until is None else read_moment(until, "until"),
         )
-        rows = await list_receipts(
-            state.pool, principal.workspace_id, chosen, before=decode_cursor(cursor), limit=limit + 1
-        )
+        before = decode_cursor(cursor)
+        async with state.pool.acquire() as connection:
+            rows = await list_receipts(connection, principal.workspace_id, chosen, before=before, limit=limit + 1)
         return make_page(rows, limit, lambda row: Receipt(**row), lambda row: row["id"])
 
     @get(

@@ -1,6 +1,7 @@
 """The SQL of receipts: what became of inbound events, always within one workspace."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,8 @@ LEFT JOIN held_group ON held_group.trigger_id = held_event.trigger_id AND held_g
 """
 
 _ONE = _RECEIPT.format(chosen="SELECT * FROM inbound_event WHERE id = $1 AND workspace_id = $2")
+
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 OUTCOMES = frozenset({"pending", "started", "duplicate", "filtered", "rejected"})
 
@@ -43,8 +46,16 @@ async def find_receipt(
     return None if row is None else dict(row)
 
 
+@asynccontextmanager
+async def reading_along_indexes(connection: asyncpg.Connection) -> AsyncGenerator[None]:
+    """A transaction whose statements sort nothing that an index has in order, whatever the planner expects to find."""
+    async with connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")
+        yield
+
+
 async def list_receipts(
-    reader: asyncpg.Connection | asyncpg.Pool,
+    connection: asyncpg.Connection,
     workspace_id: UUID,
     chosen: ReceiptFilter,
     *,
@@ -52,28 +63,55 @@ async def list_receipts(
     limit: int,
 ) -> list[dict[str, Any]]:
     """Receipts of the workspace, the newest first, from below the id `before`."""
-    statement, values = _choose(workspace_id, chosen, before)
-    statement = f"{statement} ORDER BY id DESC LIMIT ${len(values) + 1}"
-    rows = await reader.fetch(_RECEIPT.format(chosen=statement) + "ORDER BY receipt.id DESC", *values, limit)
+    if chosen.outcomes is not None and not OUTCOMES.intersection(chosen.outcomes):
+        return []
+    statement, values = choose(workspace_id, chosen, before, limit)
+    async with reading_along_indexes(connection):
+        rows = await connection.fetch(statement, *values)
     return [dict(row) for row in rows]
 
 
-def _choose(workspace_id: UUID, chosen: ReceiptFilter, before: UUID | None) -> tuple[str, list[UUID]]:
-    """Only the conditions that are asked for, so that each plan is one for its index, whatever the values are."""
-    conditions, values = ["workspace_id = $1"], [workspace_id]
-    of_workflow = "trigger_id IN (SELECT id FROM workflow_trigger WHERE workflow_id = {})"
-    for condition, value in (
-        ("id < {}", before),
-        ("trigger_id = {}", chosen.trigger_id),
-        (of_workflow, chosen.workflow_id),
-        ("id >= {}", chosen.since),
-        ("id < {}", chosen.until),
-    ):
-        if value is not None:
-            values.append(value)
-            conditions.append(condition.format(f"${len(values)}"))
-    if chosen.outcomes is not None:
-        # Constants, of which the planner can tell that the index of the few serves.
-        names = ", ".join(f"'{name}'" for name in sorted(OUTCOMES.intersection(chosen.outcomes)))
-        conditions.append(f"outcome IN ({names or 'NULL'})")
-    return "SELECT * FROM inbound_event WHERE " + " AND ".join(conditions), values  # noqa: S608 - constants of this module
+def choose(
+    workspace_id: UUID, chosen: ReceiptFilter, before: UUID | None, limit: int
+) -> tuple[str, list[UUID | int | None]]:
+    """The statement that finds a page of receipts, with its values.
+
+    To be asked while `reading_along_indexes`. Each part of it asks for the order of one index, by comparing its columns
+    together: no other can serve, whatever the planner believes of the table. Those that started something are looked
+    for among all of a trigger or workspace, of which they are most.
+    """
+    until = min((one for one in (before, chosen.until) if one is not None), default=_LAST)
+    values: list[UUID | int | None] = [workspace_id, until, chosen.since or _FIRST, limit]
+    if chosen.workflow_id is not None:
+        column = "trigger_id"
+        values += [chosen.workflow_id, chosen.trigger_id]
+        sources = (
+            "SELECT id FROM workflow_trigger WHERE workspace_id = $1 AND workflow_id = $5 "
+            "AND ($6::uuid IS NULL OR id = $6)"
+        )
+    elif chosen.trigger_id is not None:
+        column, sources = "trigger_id", "SELECT $5::uuid AS id"
+        values.append(chosen.trigger_id)
+    else:
+        column, sources = "workspace_id", "SELECT $1::uuid AS id"
+    names = [None] if chosen.outcomes is None else sorted(OUTCOMES.intersection(chosen.outcomes))
+    parts = " UNION ALL ".join(_part(column, name) for name in names)
+    statement = (
+        f"SELECT receipt.* FROM ({sources}) AS source CROSS JOIN LATERAL ({parts}) AS receipt "  # noqa: S608 - constants
+        "WHERE receipt.workspace_id = $1 ORDER BY receipt.id DESC LIMIT $4"
+    )
+    return _RECEIPT.format(chosen=statement) + "ORDER BY receipt.id DESC", values
+
+
+def _part(column: str, outcome: str | None) -> str:
+    """The last receipts of a trigger or workspace, of this outcome or of any."""
+    if outcome is None or outcome == "started":
+        columns, scope, condition = f"{column}, id", "source.id", "" if outcome is None else "AND outcome = 'started'"
+    else:
+        # As the index of the few has it: that it serves can be told from no other condition.
+        columns, scope, condition = f"{column}, outcome, id", f"source.id, '{outcome}'", "AND outcome <> 'started'"
+    order = ", ".join(f"{one} DESC" for one in columns.split(", "))
+    return (
+        f"(SELECT * FROM inbound_event WHERE ({columns}) < ({scope}, $2) AND ({columns}) >= ({scope}, $3) {condition} "  # noqa: S608 - constants
+        f"ORDER BY {order} LIMIT $4)"
+    )
