@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from aiohttp import web
 from msgspec import Struct
@@ -72,13 +73,20 @@ class Hold(Struct, frozen=True):
     released: threading.Event = threading.Event()
 
 
+class Echo(Struct, frozen=True):
+    """All of the request comes back: as JSON, or as whatever `content_type` says, and in headers."""
+
+    status: int = 200
+    content_type: str = "application/json"
+
+
 class Gather(Struct, frozen=True):
     """No answer until `barrier` is full; then an empty 200."""
 
     barrier: asyncio.Barrier
 
 
-Answer = Reply | Reset | Rubbish | Hold | Gather
+Answer = Reply | Reset | Rubbish | Hold | Echo | Gather
 
 
 class TargetServer:
@@ -226,4 +234,11 @@ async def _answer(request: web.BaseRequest, answer: Answer) -> web.StreamRespons
                 await asyncio.sleep(0.01)
         case Gather():
             await answer.barrier.wait()
+        case Echo():
+            heard = {"headers": dict(request.headers), "body": (await request.read()).decode(), "url": request.path_qs}
+            spelled = {name: quote(value, safe="") for name, value in request.headers.items()}
+            whole = json.dumps({**heard, "spelled": spelled}).encode()
+            whole = b"\0" * 4 + whole if answer.content_type == "application/octet-stream" else whole
+            told = {"x-heard": request.headers.get("authorization", ""), "content-type": answer.content_type}
+            return web.Response(status=answer.status, body=whole, headers=told)
     return web.Response()
