@@ -113,13 +113,14 @@ class SignalReceived(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ApprovalDecided(Struct, frozen=True, kw_only=True, tag=True):
-    """Somebody approved or rejected what an `approval` asks for."""
+    """Somebody approved or rejected what an `approval` asks for, at `decided_at`: it is heard of later."""
 
     at: datetime
     step: str
     decision: Literal["approved", "rejected"]
     comment: str | None = None
     by: str | None = None
+    decided_at: datetime | None = None
 
 
 class ChildStarted(Struct, frozen=True, kw_only=True, tag=True):

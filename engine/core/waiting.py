@@ -59,7 +59,7 @@ def decide_approval(turn: Turn, decided: ApprovalDecided) -> None:
         "decision": decided.decision,
         "comment": decided.comment,
         "by": decided.by,
-        "at": turn.at.isoformat().replace("+00:00", "Z"),
+        "at": (decided.decided_at or turn.at).isoformat().replace("+00:00", "Z"),
     }
     if decided.decision == "approved" or decided.decision in node.heard_ports:
         event: StepSucceeded | StepFailed = StepSucceeded(

@@ -29,18 +29,21 @@ _LIST_OF_STATUS = f"{_PAGE} AND {_STATUS} = $5 {_ORDER}"
 
 _ONE = f"SELECT {_COLUMNS} {_FROM} WHERE approval.id = $1 AND approval.workspace_id = $2"
 
-# The row is marked and the run is told at once, so that the second of two deciders hears that it is decided.
+# The row is marked and the run is told at once, so that the second of two deciders hears that it is decided, and a
+# timeout that comes meanwhile is taken back (see `engine.store.extras`). The run is told when that was: it is shown.
 _DECIDE = """
 WITH decided AS (
     UPDATE approval SET status = $3, comment = $4, decided_by = $5, decided_at = now()
     FROM run
     WHERE approval.id = $1 AND approval.workspace_id = $2 AND approval.status = 'pending'
       AND run.id = approval.run_id AND run.finished_at IS NULL
-    RETURNING approval.run_id, approval.step
+    RETURNING approval.run_id, approval.step,
+        to_char(approval.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment
 ), put AS (
     INSERT INTO inbox (run_id, kind, payload)
     SELECT run_id, 'approval', convert_to(json_build_object(
-        'step', step, 'decision', $3::text, 'comment', $4::text, 'by', $5::text)::text, 'UTF8')
+        'step', step, 'decision', $3::text, 'comment', $4::text, 'by', $5::text, 'at', moment)::text,
+        'UTF8')
     FROM decided RETURNING run_id
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'inbox', $2, run_id, '' FROM put

@@ -71,7 +71,8 @@ class Extras(Struct, kw_only=True):
 
 
 # The numbers go on from the journal's own statement. A run has one open approval a step at most: the latest. What
-# somebody decided just before the run was cancelled stays decided: they were told so.
+# somebody decided just before the run was cancelled stays decided: they were told so. Who decides and a timeout meet at
+# the approval's row, which one of them locks first: see `COUNT_LATE`.
 EXTRA_PARTS = """, stored AS (
     INSERT INTO payload (run_id, id, data)
     SELECT row.* FROM unnest($21::uuid[], $22::uuid[], $23::bytea[]) AS row (run_id, id, data), me
@@ -85,19 +86,24 @@ EXTRA_PARTS = """, stored AS (
         me
 ), answered AS (
     UPDATE approval SET
-        status = answer.status, comment = answer.comment, decided_by = answer.decided_by,
-        decided_at = answer.decided_at
+        status = CASE WHEN answer.status = 'timed_out' AND approval.status IN ('approved', 'rejected')
+            THEN approval.status ELSE answer.status END,
+        comment = answer.comment, decided_by = answer.decided_by, decided_at = answer.decided_at
     FROM unnest($35::uuid[], $36::text[], $37::text[], $38::text[], $39::uuid[], $40::timestamptz[])
         AS answer (run_id, step, status, comment, decided_by, decided_at), me
     WHERE approval.id = (
         SELECT latest.id FROM approval AS latest
         WHERE latest.run_id = answer.run_id AND latest.step = answer.step ORDER BY latest.id DESC LIMIT 1)
       AND (answer.status <> 'cancelled' OR approval.status = 'pending')
+    RETURNING approval.status, answer.status AS wanted
 ), posted AS (
     INSERT INTO inbox (run_id, kind, payload)
     SELECT mail.* FROM unnest($41::uuid[], $42::text[], $43::bytea[]) AS mail (run_id, kind, payload), me
     WHERE EXISTS (SELECT FROM run WHERE run.id = mail.run_id AND run.finished_at IS NULL)
 )"""
+
+# How many approvals are to time out that somebody has decided meanwhile: then nothing of the statement may stay.
+COUNT_LATE = "(SELECT count(*) FROM answered WHERE wanted <> status)"
 
 # A run that broke was ended without the ends of its steps.
 _CLOSE_APPROVALS = """

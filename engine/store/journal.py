@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from engine.store.extras import EXTRA_PARTS, Extras, extra_columns
+from engine.store.extras import COUNT_LATE, EXTRA_PARTS, Extras, extra_columns
 
 # Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
 # `owner = me.id` would lead the planner to read all runs of the owner for each change; this way it looks each id up.
@@ -52,7 +52,8 @@ WITH me AS MATERIALIZED (
     DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
 )"""
 
-# There is no other way to take a statement back from within: it fails where not every run could be changed.
+# There is no other way to take a statement back from within: it fails where not every run could be changed, or where an
+# approval cannot time out any more.
 _COUNT = """
 SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
        (SELECT count(*) FROM changed) AS runs,
@@ -61,7 +62,7 @@ SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS e
 """
 
 _COMMIT = _WRITE + _COUNT
-_COMMIT_WITH_EXTRAS = _WRITE + EXTRA_PARTS + _COUNT
+_COMMIT_WITH_EXTRAS = f"{_WRITE}{EXTRA_PARTS}{_COUNT}, 1 / CASE WHEN {COUNT_LATE} = 0 THEN 1 ELSE 0 END AS in_time"
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM journal WHERE run_id = $1 AND seq = $2 AND worker_id = $3)"
 
@@ -122,13 +123,17 @@ class Committed(Struct, frozen=True, kw_only=True):
 
 
 class OwnedByOther(Exception):
-    """Somebody else owns a run of the batch, and nothing of it was written."""
+    """What the batch builds on is not so any more, and nothing of it was written.
+
+    Somebody else owns a run of it, or has decided an approval that was to time out: who has the run must read it anew.
+    """
 
 
 async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
     """Write the batch in one statement, all or nothing, and only while the worker is alive.
 
-    Raises OwnedByOther where it changes a run of another worker's, or has an event (run, seq) that there is already.
+    Raises OwnedByOther where it changes a run of another worker's, has an event (run, seq) that there is already, or
+    lets an approval time out that is decided.
     """
     statement, columns = _COMMIT, _columns(batch)
     if batch.extras is not None:
@@ -136,7 +141,7 @@ async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Ba
     try:
         row = await connection.fetchrow(statement, worker_id, *columns)
     except asyncpg.DivisionByZeroError as error:
-        raise OwnedByOther("a run is another worker's") from error
+        raise OwnedByOther("a run is another worker's, or an approval was decided before its timeout") from error
     except asyncpg.UniqueViolationError as error:
         if not (error.table_name or "").startswith("journal"):
             raise

@@ -1,6 +1,7 @@
 """What goes into the commit of a run's events beside them: large outputs, approvals, messages to other runs."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def gather_approvals(run: ClaimedRun, graph: Graph, events: Iterable[RunEvent], 
                         status=end[0],
                         comment=end[1].get("comment"),
                         decided_by=_read_id(end[1].get("by")),
-                        decided_at=None if end[0] == "cancelled" else event.at,
+                        decided_at=None if end[0] == "cancelled" else _read_time(end[1].get("at")) or event.at,
                     )
                 )
 
@@ -140,6 +141,10 @@ def _describe_end(event: StepSucceeded | StepFailed | StepCancelled) -> tuple[st
 def _is_approval(graph: Graph, path: str) -> bool:
     node = find_node(graph, path)
     return node is not None and node.type == "approval"
+
+
+def _read_time(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
 
 
 def _read_id(text: Any) -> UUID | None:

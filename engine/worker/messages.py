@@ -35,6 +35,7 @@ class _Approval(Struct, frozen=True, kw_only=True):
     decision: Literal["approved", "rejected"]
     comment: str | None = None
     by: str | None = None
+    at: datetime | None = None
 
 
 class _Child(Struct, frozen=True, kw_only=True):
@@ -64,7 +65,12 @@ async def read_message(kind: str, payload: bytes, at: datetime, read_payload: Re
             return SignalReceived(at=at, name=message.name, payload=message.payload, by=message.by)
         case _Approval():
             return ApprovalDecided(
-                at=at, step=message.step, decision=message.decision, comment=message.comment, by=message.by
+                at=at,
+                step=message.step,
+                decision=message.decision,
+                comment=message.comment,
+                by=message.by,
+                decided_at=message.at,
             )
         case _Child():
             return await _read_child(message, at, read_payload)

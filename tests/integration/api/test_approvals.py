@@ -16,6 +16,7 @@ from engine.store.extras import close_approvals
 from tests.integration.api.callers import Api, Caller
 from tests.integration.api.histories import BEGIN, Histories, at, queued, started
 from tests.integration.api.journals import fetch, problem
+from tests.product import PATIENCE_SECONDS
 
 ASK = {"steps": [{"id": "ask", "type": "approval", "with": {"message": "Go?"}}]}
 ASKING: list[RunEvent] = [
@@ -99,6 +100,7 @@ async def test_a_decision_shows_at_once_and_lies_in_the_inbox_of_the_run(
         "decision": decision,
         "comment": "fine\n👍",
         "by": str(owner.user_id),
+        "at": decided["decided_at"],
     }
     told = await fetch(clean_database, "SELECT kind FROM outbox WHERE run_id = $1", UUID(run_id))
     assert [row["kind"] for row in told] == ["inbox"]
@@ -113,6 +115,27 @@ async def test_what_is_decided_is_not_decided_again(
     assert problem(answer) == (409, "approval_decided")
     assert status in answer.json()["detail"]
     assert (await histories.read(f"/v1/approvals/{approval_id}"))["status"] == status
+    assert await fetch(clean_database, "SELECT FROM inbox") == []
+
+
+@pytest.mark.without_faults("it holds a lock against one statement and looks for who waits")
+async def test_a_decision_that_comes_as_the_approval_times_out_is_refused(
+    owner: Caller, histories: Histories, clean_database: str
+) -> None:
+    approval_id, _ = await ask(histories, owner)
+    connection = await asyncpg.connect(clean_database)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async with connection.transaction():
+            await connection.execute("UPDATE approval SET status = 'timed_out'")
+            deciding = asyncio.create_task(decide(owner, approval_id))
+            # It waits for the timeout's commit, and then finds that there is nothing left to decide.
+            waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))"
+            while not (await fetch(clean_database, waits, connection.get_server_pid()))[0][0]:
+                await asyncio.sleep(0.01)
+        answer = await deciding
+    await connection.close()
+    assert problem(answer) == (409, "approval_decided")
+    assert "timed_out" in answer.json()["detail"]
     assert await fetch(clean_database, "SELECT FROM inbox") == []
 
 
