@@ -112,7 +112,7 @@ class AuditController(Controller):
     ) -> Stream:
         """Whole, or what fits; the guide tells how the hashes of a whole one are computed by others."""
         headers = {"content-disposition": 'attachment; filename="audit.ndjson"'}
-        return Stream(audit.export(chosen), media_type=NDJSON, headers=headers)
+        return Stream(await audit.export(chosen), media_type=NDJSON, headers=headers)
 
     @get(
         "/verify",

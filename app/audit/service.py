@@ -1,5 +1,6 @@
 """What the audit calls do: list, export, verify."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,9 +16,13 @@ from app.audit.repository import EntryFilter
 from app.audit.schemas import AuditEntry, ExportedEntry, Verification
 from app.auth.principal import Principal
 from app.errors import InvalidCursor
+from app.outages import as_outage
 from app.pagination import Page, decode_cursor, make_page
+from engine.infra.backoff import Backoff
 
 EXPORT_PAGE: Final = 500
+# With the pauses between them, about ten seconds.
+EXPORT_TRIES: Final = 10
 _MAX_SEQ: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -41,11 +46,25 @@ class AuditService:
         return make_page(rows, limit, _show, lambda row: UUID(int=row["seq"]))
 
     async def export(self, chosen: EntryFilter) -> AsyncGenerator[bytes, None]:
-        """Entries that fit, the oldest first, as lines of JSON."""
-        after = 0
-        while rows := await self._read(chosen, after):
+        """Entries that fit, the oldest first, as lines of JSON, once the first ones are read."""
+        return self._write_lines(chosen, await self._read(chosen, 0))
+
+    async def _write_lines(self, chosen: EntryFilter, rows: Sequence[RowMapping]) -> AsyncGenerator[bytes, None]:
+        while rows:
             yield b"".join(_write_line(row) for row in rows)
-            after = rows[-1]["seq"]
+            rows = await self._read_patiently(chosen, rows[-1]["seq"])
+
+    async def _read_patiently(self, chosen: EntryFilter, after: int) -> Sequence[RowMapping]:
+        """The next entries. The answer has begun: it can be broken off, but not tell why any more."""
+        backoff = Backoff()
+        for _ in range(EXPORT_TRIES):
+            try:
+                return await self._read(chosen, after)
+            except Exception as error:
+                if as_outage(error) is None:
+                    raise
+                await asyncio.sleep(backoff.pause())
+        return await self._read(chosen, after)
 
     async def verify(self, kept_seq: int | None, kept_hash: str | None) -> Verification:
         """Compute the chain anew. What the caller kept of an earlier answer has to be in it."""

@@ -79,7 +79,8 @@ class MemberService:
             await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         before, after = {"role": row["role"]}, {"role": change.role.value}
         changed = Event(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
-        await enter(connection, principal, changed)
+        if before != after:
+            await enter(connection, principal, changed)
         self._authenticator.forget_user(user_id)
         _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
         return MemberView(**{**row, "role": change.role})

@@ -224,7 +224,18 @@ class TriggerService:
 async def _enter(
     connection: AsyncConnection, principal: Principal, action: Action, before: Row[Any] | None, after: Row[Any] | None
 ) -> None:
-    """Enter what a trigger was and is; its address is as good as a secret, and is left out like those."""
+    """Enter what a trigger was and is, if that differs; its address is left out as secrets are, for it is one."""
+    if (
+        before
+        and after
+        and (before.enabled, before.config, before.secret)
+        == (
+            after.enabled,
+            after.config,
+            after.secret,
+        )
+    ):
+        return
     sides = [
         None if row is None else {"enabled": row.enabled, "config": msgspec.Raw(row.config)} for row in (before, after)
     ]
