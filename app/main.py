@@ -46,6 +46,8 @@ from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
 from app.triggers.rejections import Rejections
 from app.triggers.service import SECRET_PURPOSE, TriggerService
+from app.web.bundle import BundleFolder
+from app.web.pages import is_for_web_app, serve_web_app
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
 from engine.infra.envelopes import Envelopes
@@ -69,9 +71,13 @@ class Application(Litestar):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection, or start and stop."""
         if scope["type"] == "http":
-            serve = partial(serve_hook, self) if is_call_of_hook(scope) else super().__call__
+            serve = partial(serve_hook, self) if is_call_of_hook(scope) else self._serve_rest
             await serve_request(serve, scope, receive, send)
         else:
+            await super().__call__(scope, receive, send)
+
+    async def _serve_rest(self, scope: Any, receive: Any, send: Any) -> None:
+        if not (is_for_web_app(scope) and await serve_web_app(self.state.web, scope, send)):
             await super().__call__(scope, receive, send)
 
 
@@ -79,7 +85,7 @@ def create_app(settings: Settings) -> Application:
     """The application. Its lifespan opens connections lazily: it starts without PostgreSQL and Redis, and says so."""
     return Application(
         route_handlers=make_routes(),
-        state=State({"settings": settings, "draining": asyncio.Event()}),
+        state=State({"settings": settings, "draining": asyncio.Event(), "web": BundleFolder()}),
         lifespan=[_open_resources],
         dependencies={
             "transaction": Provide(begin_transaction),

@@ -6,9 +6,12 @@ from uuid import UUID
 from litestar import Controller, Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.auth.browser import answer_tokens, forget_cookie, is_kept_in_cookie, read_cookie
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
@@ -23,10 +26,14 @@ from app.auth.schemas import (
     Switch,
     Tokens,
 )
-from app.auth.service import IdentityService
+from app.auth.service import COOKIE_LEEWAY, IdentityService
 from app.auth.sessions import SessionService
 from app.bodies import NOTHING_SAID, NoFields
+from app.errors import InvalidRequest
 from app.openapi import problems
+from engine.core.problems import Problem
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class SetupController(Controller):
@@ -47,9 +54,11 @@ class SetupController(Controller):
         public=True,
         responses=problems(403, 409),
     )
-    async def set_up(self, data: JSONBody[SetupRequest], identity: NamedDependency[IdentityService]) -> Tokens:
+    async def set_up(
+        self, request: AnyRequest, data: JSONBody[SetupRequest], identity: NamedDependency[IdentityService]
+    ) -> Response[Tokens]:
         """Make the owner of the first workspace and sign them in; 409 once done."""
-        return await identity.set_up(data)
+        return answer_tokens(request, await identity.set_up(data), HTTP_201_CREATED)
 
 
 class AuthController(Controller):
@@ -67,10 +76,11 @@ class AuthController(Controller):
         responses=problems(401, 429),
     )
     async def log_in(
-        self, request: Request[Any, Any, Any], data: JSONBody[LoginRequest], identity: NamedDependency[IdentityService]
-    ) -> Tokens:
+        self, request: AnyRequest, data: JSONBody[LoginRequest], identity: NamedDependency[IdentityService]
+    ) -> Response[Tokens]:
         """Exchange email and password for tokens."""
-        return await identity.log_in(data, request.client.host if request.client else "unknown")
+        tokens = await identity.log_in(data, request.client.host if request.client else "unknown")
+        return answer_tokens(request, tokens, HTTP_200_OK)
 
     @post(
         "/refresh",
@@ -80,9 +90,17 @@ class AuthController(Controller):
         public=True,
         responses=problems(401),
     )
-    async def refresh(self, data: JSONBody[RefreshRequest], identity: NamedDependency[IdentityService]) -> Tokens:
+    async def refresh(
+        self, request: AnyRequest, data: JSONBody[RefreshRequest], identity: NamedDependency[IdentityService]
+    ) -> Response[Tokens]:
         """Exchange a refresh token for new tokens; a token that comes twice ends its session."""
-        return await identity.refresh(data.refresh_token)
+        if data.refresh_token is not UNSET:
+            tokens = await identity.refresh(data.refresh_token)
+        elif is_kept_in_cookie(request):
+            tokens = await identity.refresh(read_cookie(request), leeway=COOKIE_LEEWAY)
+        else:
+            raise InvalidRequest(errors=[Problem("/refresh_token", "required", "it is missing")])
+        return answer_tokens(request, tokens, HTTP_200_OK)
 
     @post(
         "/logout",
@@ -93,13 +111,16 @@ class AuthController(Controller):
     )
     async def log_out(
         self,
+        request: AnyRequest,
         principal: NamedDependency[Principal],
         identity: NamedDependency[IdentityService],
         data: JSONBody[NoFields] = NOTHING_SAID,
-    ) -> None:
+    ) -> Response[None]:
         """End the session of this token, with all its tokens."""
         del data
         await identity.log_out(principal)
+        cookies = [forget_cookie(request)] if is_kept_in_cookie(request) else []
+        return Response(None, status_code=HTTP_204_NO_CONTENT, cookies=cookies)
 
     @post(
         "/switch",
@@ -110,10 +131,14 @@ class AuthController(Controller):
         responses=problems(404, 409),
     )
     async def switch_workspace(
-        self, data: JSONBody[Switch], principal: NamedDependency[Principal], sessions: NamedDependency[SessionService]
-    ) -> Tokens:
+        self,
+        request: AnyRequest,
+        data: JSONBody[Switch],
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+    ) -> Response[Tokens]:
         """Tokens for a workspace that you are a member of; those that you have stay good for theirs."""
-        return await sessions.switch(principal, data.workspace_id)
+        return answer_tokens(request, await sessions.switch(principal, data.workspace_id), HTTP_200_OK)
 
     @get(
         "/sessions",

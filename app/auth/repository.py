@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, RowMapping, delete, exists, func, insert, select, text, update
+from sqlalchemy import Row, RowMapping, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.tables import membership, refresh_token, user_account, user_session, workspace
@@ -127,13 +127,17 @@ async def insert_refresh_token(
     )
 
 
-async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
-    """Mark an unused token of a living session and member as used, once: `session_id`, `user_id`, `workspace_id`."""
+async def use_refresh_token(connection: AsyncConnection, token_hash: bytes, leeway: timedelta) -> AnyRow | None:
+    """Mark an unused token of a living session and member as used, once: `session_id`, `user_id`, `workspace_id`.
+
+    Where there is a `leeway`, one that was first used that short a time ago counts as unused.
+    """
+    is_unused = refresh_token.c.used_at.is_(None)
     query = (
         update(refresh_token)
         .where(
             refresh_token.c.token_hash == token_hash,
-            refresh_token.c.used_at.is_(None),
+            or_(is_unused, refresh_token.c.used_at > func.now() - leeway) if leeway else is_unused,
             refresh_token.c.expires_at > func.now(),
             refresh_token.c.session_id == user_session.c.id,
             user_session.c.revoked_at.is_(None),
@@ -143,7 +147,7 @@ async def use_refresh_token(connection: AsyncConnection, token_hash: bytes) -> A
             membership.c.user_id == user_session.c.user_id,
             membership.c.workspace_id == user_session.c.workspace_id,
         )
-        .values(used_at=func.now())
+        .values(used_at=func.coalesce(refresh_token.c.used_at, func.now()))
         .returning(refresh_token.c.session_id, user_session.c.user_id, user_session.c.workspace_id)
     )
     return (await connection.execute(query)).first()

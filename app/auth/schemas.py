@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.auth.permissions import Permission, Role
 
@@ -41,13 +41,16 @@ class LoginRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class RefreshRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The refresh token to exchange; it is used up by this."""
+    """The refresh token to exchange; it is used up by this. A browser leaves it out: its cookie holds it."""
 
-    refresh_token: Annotated[str, Meta(min_length=1, max_length=200)]
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
-    """An access token for the Authorization header, and the refresh token that brings the next one."""
+    """An access token for the Authorization header, and the refresh token that brings the next one.
+
+    The refresh token is empty where the caller has it kept in a cookie, by `X-FlowForge-Session: cookie`.
+    """
 
     access_token: str
     refresh_token: str

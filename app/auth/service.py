@@ -33,6 +33,9 @@ from engine.infra.settings import Settings
 
 SESSION_LIFETIME: Final = timedelta(days=30)
 REFRESH_LIFETIME: Final = timedelta(days=7)
+# In a browser, an answer with the next cookie may get lost: a page is left while it loads, or two tabs ask at once.
+COOKIE_LEEWAY: Final = timedelta(seconds=30)
+_AT_ONCE: Final = timedelta(0)
 _REFRESH_TOKEN_BYTES: Final = 32
 _EXPIRED_SESSIONS_A_LOGIN: Final = 20
 
@@ -115,12 +118,15 @@ class IdentityService:
             await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
             return user, *await self._begin_session(connection, user.id, user.workspace_id)
 
-    async def refresh(self, token: str) -> Tokens:
-        """Exchange a refresh token for new tokens, once; one that comes again ends its session for everybody."""
+    async def refresh(self, token: str, leeway: timedelta = _AT_ONCE) -> Tokens:
+        """Exchange a refresh token for new tokens, once; one that comes again ends its session for everybody.
+
+        Within `leeway` after its first use it may come again.
+        """
         token_hash = _hash(token)
         successor = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
         async with self._database.begin() as connection:
-            session = await repository.use_refresh_token(connection, token_hash)
+            session = await repository.use_refresh_token(connection, token_hash, leeway)
             if session is not None:
                 await repository.insert_refresh_token(
                     connection, _hash(successor), session.session_id, REFRESH_LIFETIME

@@ -10,6 +10,7 @@ from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.auth.browser import answer_tokens
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
@@ -163,6 +164,7 @@ class InvitationController(Controller):
         request: Request[Any, Any, Any],
         data: JSONBody[Acceptance],
         invitations: NamedDependency[InvitationService],
-    ) -> Tokens:
+    ) -> Response[Tokens]:
         """Join the workspace and be signed in. Somebody new makes an account; who has one gives its password."""
-        return await invitations.accept(data, request.client.host if request.client else "unknown")
+        tokens = await invitations.accept(data, request.client.host if request.client else "unknown")
+        return answer_tokens(request, tokens, HTTP_200_OK)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cli.product import Product
+from cli.ui_bundle import try_bundle
 from engine.infra.settings import load_settings
 
 
@@ -19,4 +20,7 @@ def command(host: str | None, port: str | None, data_dir: Path | None, workers: 
     PostgreSQL and Redis are embedded ones, unless FLOWFORGE_DATABASE_URL and FLOWFORGE_REDIS_URL name others.
     """
     folder = None if data_dir is None else str(data_dir)
-    return Product(load_settings(host=host, port=port, data_dir=folder, workers=workers)).run()
+    settings = load_settings(host=host, port=port, data_dir=folder, workers=workers)
+    if settings.build_web:
+        try_bundle()
+    return Product(settings).run()

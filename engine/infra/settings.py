@@ -81,6 +81,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=10_000, description="rows that are deleted for their age in one transaction")
     ] = 200
     drain_seconds: Annotated[float, Meta(ge=0, description="time that steps in flight get when a worker stops")] = 20.0
+    build_web: Annotated[
+        bool,
+        Meta(description="whether `up` builds the web app where it is missing or stale; `./flowforge up` says true"),
+    ] = False
     test_database_faults: Annotated[
         str, Meta(description="for tests only, RATE:SEED: share of statements that fail; empty: none")
     ] = ""

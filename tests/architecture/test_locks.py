@@ -6,7 +6,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-KINDS = ("installer", "runtime", "local", "dev")
+KINDS = ("installer", "node", "runtime", "local", "dev")
 PIN = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 

@@ -1,0 +1,71 @@
+"""The session of a browser: its refresh token lives in a cookie that no script can read.
+
+A client asks for it by the header `X-FlowForge-Session: cookie`. Pages of other origins cannot send it, so that
+the cookie counts only where the web app itself is calling.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import Cookie
+from litestar.response import Response
+
+from app.auth.schemas import Tokens
+from app.auth.service import REFRESH_LIFETIME
+from app.errors import InvalidRefreshToken
+
+HEADER: Final = "x-flowforge-session"
+_KEPT: Final = "cookie"
+_HTTPS: Final = "https"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def is_kept_in_cookie(request: AnyRequest) -> bool:
+    """Whether the caller wants its refresh token to be kept in the cookie."""
+    return request.headers.get(HEADER) == _KEPT
+
+
+def answer_tokens(request: AnyRequest, tokens: Tokens, status: int) -> Response[Tokens]:
+    """The tokens; the refresh token in the cookie, and an empty one in the body, where the caller wants that."""
+    if not is_kept_in_cookie(request):
+        return Response(tokens, status_code=status)
+    shown = msgspec.structs.replace(tokens, refresh_token="")
+    lifetime = int(REFRESH_LIFETIME.total_seconds())
+    return Response(shown, status_code=status, cookies=[_cookie(request, tokens.refresh_token, lifetime)])
+
+
+def read_cookie(request: AnyRequest) -> str:
+    """The refresh token of the cookie; raises InvalidRefreshToken where there is none."""
+    token: str | None = request.cookies.get(_name(request))
+    if not token:
+        raise InvalidRefreshToken
+    return token
+
+
+def forget_cookie(request: AnyRequest) -> Cookie:
+    """The cookie that ends the one that is there."""
+    return _cookie(request, "", 0)
+
+
+def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
+    return Cookie(
+        key=_name(request),
+        value=value,
+        path="/",
+        max_age=seconds,
+        secure=_is_https(request),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _name(request: AnyRequest) -> str:
+    """Browsers hold `__Host-` to https and to this very host. Without https, ports of one host share their cookies."""
+    return "__Host-flowforge" if _is_https(request) else f"flowforge-{request.app.state.settings.port}"
+
+
+def _is_https(request: AnyRequest) -> bool:
+    public_url: str = request.app.state.settings.public_url
+    return public_url.startswith(f"{_HTTPS}:") if public_url else request.url.scheme == _HTTPS

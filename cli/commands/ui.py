@@ -1,0 +1,59 @@
+"""`ui`: work on the web app."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import click
+
+from cli.report import fail, progress
+from cli.ui_bundle import ensure_bundle
+from cli.ui_toolchain import UI, UiError, ensure_node, ensure_packages
+
+
+@click.group(invoke_without_command=False)
+def command() -> None:
+    """Build the web app, or work on it (`up` builds it by itself)."""
+
+
+@command.command()
+def build() -> int:
+    """Build the web app, unless it is there as its sources are."""
+    try:
+        ensure_bundle()
+    except UiError as error:
+        fail(str(error), 1)
+    return 0
+
+
+@command.command()
+def types() -> int:
+    """Write the types of the API into ui/src/generated/, after the API was changed."""
+    # It draws in the whole application.
+    from cli.ui_types import TYPES, make_types  # noqa: PLC0415
+
+    try:
+        TYPES.write_text(make_types())
+    except UiError as error:
+        fail(str(error), 1)
+    progress(f"wrote {TYPES.relative_to(UI.parent)}")
+    return 0
+
+
+@command.command()
+@click.option("--api", default="http://127.0.0.1:8000", show_default=True, help="Address of the running product.")
+@click.option("--port", default=5173, show_default=True, help="Port of the pages.")
+def dev(api: str, port: int) -> int:
+    """Serve the web app from its sources, changes at once, against a product that runs."""
+    try:
+        node = ensure_node()
+        ensure_packages(node)
+    except UiError as error:
+        fail(str(error), 1)
+    vite = UI / "node_modules" / "vite" / "bin" / "vite.js"
+    arguments: list[str | Path] = [node.program, vite, "--port", str(port), "--strictPort", "--host", "127.0.0.1"]
+    environment = {**os.environ, **node.environment, "FLOWFORGE_DEV_API": api}
+    try:
+        return subprocess.run(arguments, cwd=UI, env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        return 0

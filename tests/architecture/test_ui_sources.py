@@ -1,0 +1,107 @@
+"""The rules of the web app's sources that need no Node.js to be checked."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+UI = ROOT / "ui"
+SOURCES = sorted(
+    path
+    for folder in ("src", "e2e")
+    for path in (UI / folder).rglob("*")
+    if path.suffix in {".ts", ".tsx"} and "generated" not in path.parts
+)
+LONGEST_FILE = 250
+IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']""")
+# What each layer may import, besides packages and itself.
+LAYERS = {
+    "generated": set[str](),
+    "lib": {"generated"},
+    "components": {"lib", "generated"},
+    "pages": {"components", "lib", "generated"},
+    "app": {"pages", "components", "lib", "generated"},
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(UI).as_posix()
+
+
+def test_there_are_sources() -> None:
+    assert SOURCES
+
+
+def test_no_file_is_longer_than_250_lines() -> None:
+    lengths = {name(path): len(path.read_text().splitlines()) for path in SOURCES}
+    assert {file: length for file, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_names_are_kebab_case_and_there_are_no_barrels() -> None:
+    wrong = [
+        name(path) for path in SOURCES if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*(\.test|\.spec)?\.tsx?", path.name)
+    ]
+    assert wrong == []
+    assert [name(path) for path in SOURCES if path.stem == "index"] == []
+
+
+def test_imports_go_down_only_and_no_page_imports_another() -> None:
+    wrong = []
+    for path in SOURCES:
+        parts = path.relative_to(UI / "src").parts if path.is_relative_to(UI / "src") else ()
+        if len(parts) < 2:
+            # main.tsx puts everything together; journeys import nothing of the app.
+            continue
+        for target in IMPORT.findall(path.read_text()):
+            goal = resolve(path, target)
+            if goal is None or goal[0] not in LAYERS:
+                continue
+            is_same_page = parts[0] == "pages" and goal[0] == "pages" and goal[1] == parts[1]
+            is_same_layer = goal[0] == parts[0] and parts[0] != "pages"
+            if not (is_same_page or is_same_layer or goal[0] in LAYERS[parts[0]]):
+                wrong.append(f"{name(path)} imports {target}")
+    assert wrong == []
+
+
+def resolve(path: Path, target: str) -> tuple[str, ...] | None:
+    """The parts of what is imported below `src/`; None for a package."""
+    if target.startswith("@/"):
+        return tuple(target[2:].split("/"))
+    if target.startswith("."):
+        goal = (path.parent / target).resolve()
+        return goal.relative_to(UI / "src").parts if goal.is_relative_to(UI / "src") else None
+    return None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        (r"dangerouslySetInnerHTML", "text from outside is text"),
+        (r"\beval\(|new Function\(", "the page's policy refuses it"),
+        (r":\s*any\b|\bas any\b|<any>", "types say what comes"),
+        (r"@ts-(ignore|nocheck)", "types say what comes"),
+        (r"waitForTimeout", "tests wait for states"),
+        (r"#[0-9a-fA-F]{6}\b|\brgb\(", "colours are tokens of styles.css"),
+    ],
+)
+def test_sources_do_without(pattern: str, why: str) -> None:
+    assert [name(path) for path in SOURCES if re.search(pattern, path.read_text())] == [], why
+
+
+def test_the_lock_of_packages_names_no_registry() -> None:
+    lock = json.loads((UI / "package-lock.json").read_text())
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert packages
+    assert [path for path, entry in packages.items() if "resolved" in entry] == []
+    assert [path for path, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
+    assert "omit-lockfile-registry-resolved=true" in (UI / ".npmrc").read_text()
+    assert "registry=" not in (UI / ".npmrc").read_text().replace("omit-lockfile-registry-resolved", "")
+
+
+def test_packages_are_pinned_exactly() -> None:
+    package = json.loads((UI / "package.json").read_text())
+    wanted = {**package["dependencies"], **package["devDependencies"]}
+    assert {name: version for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)} == {}

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, type Page, chromium } from "playwright-core";
+import { expect } from "vitest";
+
+/** For what comes for certain. */
+export const PATIENCE_MS = 60_000;
+
+/** The product under test. */
+export const URL_OF_PRODUCT = need("E2E_URL");
+
+function need(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: ./flowforge test tests/ui runs these tests`);
+  return value;
+}
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-dev-shm-usage",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+/** What a page must never do: it is looked at when the page is left. */
+export class Conduct {
+  readonly violations: string[] = [];
+  readonly strangers: string[] = [];
+  readonly errors: string[] = [];
+
+  watch(context: BrowserContext): void {
+    context.on("request", (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (!["data:", "blob:", "about:"].includes(protocol) && origin !== URL_OF_PRODUCT) this.strangers.push(request.url());
+    });
+    context.on("weberror", (error) => this.errors.push(String(error.error())));
+    context.on("console", (message) => {
+      if (/Content[- ]Security[- ]Policy/i.test(message.text())) this.violations.push(message.text());
+    });
+  }
+
+  check(): void {
+    expect(this.violations, "violations of the content security policy").toEqual([]);
+    expect(this.strangers, "requests to other origins").toEqual([]);
+    expect(this.errors, "errors that nothing caught").toEqual([]);
+  }
+}
+
+export interface Opened {
+  page: Page;
+  context: BrowserContext;
+  conduct: Conduct;
+  close: () => Promise<void>;
+}
+
+interface Look {
+  theme?: "light" | "dark";
+  width?: number;
+  height?: number;
+}
+
+/** A browser of the test's own, with nothing in it. */
+export async function openBrowser({ theme = "light", width = 1440, height = 900 }: Look = {}): Promise<Opened> {
+  const folder = mkdtempSync(join(tmpdir(), "flowforge-browser-"));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: need("E2E_CHROMIUM"),
+    args: FLAGS,
+    headless: true,
+    viewport: { width, height },
+    colorScheme: theme,
+    reducedMotion: "reduce",
+    baseURL: URL_OF_PRODUCT,
+    locale: "en-GB",
+    timeout: 2 * PATIENCE_MS,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  context.setDefaultNavigationTimeout(PATIENCE_MS);
+  const conduct = new Conduct();
+  conduct.watch(context);
+  const page = context.pages()[0] ?? (await context.newPage());
+  return {
+    page,
+    context,
+    conduct,
+    close: async () => {
+      await context.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

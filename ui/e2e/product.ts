@@ -1,0 +1,47 @@
+import { URL_OF_PRODUCT } from "./browser";
+
+export const OWNER = { name: "Olga Owner", email: "owner@example.com", password: "correct horse battery staple" };
+
+/** The API as the owner, for what a journey needs before it begins. */
+export class Owner {
+  private constructor(private readonly token: string) {}
+
+  /** Sign in, and set the product up first where nobody has. */
+  static async signIn(): Promise<Owner> {
+    const { needed } = (await (await fetch(`${URL_OF_PRODUCT}/v1/setup`)).json()) as { needed: boolean };
+    const { name, email, password } = OWNER;
+    const tokens = needed
+      ? await post("/v1/setup", { name, email, password, workspace: "Main" })
+      : await post("/v1/auth/login", { email, password });
+    return new Owner((tokens as { access_token: string }).access_token);
+  }
+
+  post<T = { id: string }>(path: string, body: unknown = {}): Promise<T> {
+    return post(path, body, this.token) as Promise<T>;
+  }
+
+  /** A published workflow. */
+  async publish(name: string, steps: readonly unknown[], more: Record<string, unknown> = {}): Promise<string> {
+    const definition = { schema: 1, steps };
+    const { id, problems } = await this.post<{ id: string; problems: unknown[] }>("/v1/workflows", { name, definition, ...more });
+    if (problems.length > 0) throw new Error(`${name} has faults: ${JSON.stringify(problems)}`);
+    await this.post(`/v1/workflows/${id}/publish`);
+    return id;
+  }
+
+  /** A run that was accepted. */
+  async start(workflowId: string, input: unknown = {}): Promise<string> {
+    const { run_id } = await this.post<{ run_id: string }>(`/v1/workflows/${workflowId}/runs`, { input });
+    return run_id;
+  }
+}
+
+async function post(path: string, body: unknown, token?: string): Promise<unknown> {
+  const response = await fetch(URL_OF_PRODUCT + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+  return response.json();
+}

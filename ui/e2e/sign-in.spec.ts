@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
+import { type Opened, openBrowser } from "./browser.ts";
+import { OWNER, Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+
+let browser: Opened;
+beforeAll(async () => {
+  await Owner.signIn();
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+
+test("a wrong password is refused in words", async () => {
+  const { page } = browser;
+  await page.goto("/");
+  await page.getByLabel("Email").fill(OWNER.email);
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").getByText("The email or the password is wrong.").waitFor();
+  await takeShots(page, "sign-in");
+  await expectAccessible(page);
+});
+
+test("a link into the app leads there after the sign-in, by keyboard alone", async () => {
+  const { page } = browser;
+  await page.goto("/runs?status=%5B%22failed%22%5D&q=502");
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.keyboard.type(OWNER.email);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(OWNER.password);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+  expect(await page.getByLabel("Search id, workflow or error").inputValue()).toBe("502");
+  expect(await page.getByRole("button", { name: "Failed" }).getAttribute("aria-pressed")).toBe("true");
+});
+
+test("a sign-in is no way to another place", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  for (const next of ["//evil.example/", "/\\evil.example", "https://evil.example/"]) {
+    await page.goto(`/signin?next=${encodeURIComponent(next)}`);
+    await page.getByLabel("Email").fill(OWNER.email);
+    await page.getByLabel("Password").fill(OWNER.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
+    await page.getByRole("button", { name: "Account" }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  }
+});
+
+test("an address that is none says so", async () => {
+  const { page } = browser;
+  await page.goto("/no/such/page");
+  await page.getByText("There is no such page").waitFor();
+  await expectAccessible(page);
+});
+
+test("every page behaved", () => browser.conduct.check());

@@ -1,0 +1,40 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { IconButton } from "@/components/ui/button";
+import { Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
+import { toast } from "@/components/ui/toasts";
+import { api, unwrap } from "@/lib/api";
+import { meQuery } from "@/lib/me";
+import { describeError } from "@/lib/problem";
+import { endSession } from "@/lib/session";
+
+/** Who is signed in, and the way out. */
+export function AccountMenu() {
+  const me = useQuery(meQuery).data;
+  const navigate = useNavigate();
+  const signOut = async () => {
+    try {
+      await unwrap(api.POST("/v1/auth/logout", { body: {} }));
+    } catch (error) {
+      toast("failed", `You are still signed in. ${describeError(error)}`);
+      return;
+    }
+    endSession();
+    await navigate({ to: "/signin" });
+  };
+  return (
+    <Menu trigger={<IconButton label="Account" icon="user" />}>
+      {me !== undefined && (
+        <div className="px-2 pt-1 pb-1.5">
+          <p className="truncate font-semibold">{me.user.name}</p>
+          <p className="truncate text-xs text-ink-3">{me.user.email}</p>
+        </div>
+      )}
+      <MenuLabel>Role: {me?.role ?? "unknown"}</MenuLabel>
+      <MenuLine />
+      <MenuItem icon="signOut" onSelect={() => void signOut()}>
+        Sign out
+      </MenuItem>
+    </Menu>
+  );
+}

@@ -1,0 +1,31 @@
+import { Dialog } from "@/components/ui/dialog";
+import { useActiveShortcuts, useShortcutSwitch } from "@/lib/shortcuts";
+
+/** Every key that acts on this page, from the table that binds them. */
+export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const shortcuts = useActiveShortcuts();
+  const [isOn, setIsOn] = useShortcutSwitch();
+  return (
+    <Dialog isOpen={isOpen} onClose={onClose} title="Keyboard shortcuts">
+      <dl className="flex flex-col">
+        {shortcuts.map(({ key, label }) => (
+          <div key={key} className="flex items-center justify-between gap-4 border-b border-line py-2">
+            <dt>{label}</dt>
+            <dd>
+              <kbd className="rounded-chip border border-line-strong px-1.5 py-0.5 font-mono text-xs">{key}</kbd>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <label className="mt-4 flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={isOn}
+          onChange={(event) => setIsOn(event.target.checked)}
+          className="size-4 accent-ink"
+        />
+        Single keys act on pages
+      </label>
+    </Dialog>
+  );
+}

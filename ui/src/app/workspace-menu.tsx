@@ -1,0 +1,57 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Icon } from "@/components/ui/icon";
+import { Menu, MenuChoice, MenuLabel } from "@/components/ui/menu";
+import { toast } from "@/components/ui/toasts";
+import { api, unwrap } from "@/lib/api";
+import { meQuery } from "@/lib/me";
+import { describeError } from "@/lib/problem";
+import { acceptTokens } from "@/lib/session";
+
+/** The workspace that everything on the page belongs to, and the way to another. */
+export function WorkspaceMenu() {
+  const me = useQuery(meQuery).data;
+  const workspaces = useQuery({
+    queryKey: ["workspaces"],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/workspaces", { signal })),
+  });
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const change = async (id: string) => {
+    if (id === me?.workspace.id) return;
+    try {
+      acceptTokens(await unwrap(api.POST("/v1/auth/switch", { body: { workspace_id: id } })));
+    } catch (error) {
+      toast("failed", `The workspace was not changed. ${describeError(error)}`);
+      return;
+    }
+    await navigate({ to: "/workflows" });
+    // Nothing of the other workspace may be seen for even a moment.
+    await queryClient.resetQueries();
+  };
+  return (
+    <Menu
+      align="start"
+      trigger={
+        <button
+          type="button"
+          className="flex h-8 min-w-0 items-center gap-2 rounded-control px-2 font-semibold hover:bg-sunken"
+        >
+          <Icon name="workspace" />
+          <span className="truncate">
+            <span className="sr-only">Workspace: </span>
+            {me?.workspace.name ?? "…"}
+          </span>
+          <Icon name="down" size={12} />
+        </button>
+      }
+    >
+      <MenuLabel>Your workspaces</MenuLabel>
+      <MenuChoice
+        value={me?.workspace.id ?? ""}
+        options={(workspaces.data?.items ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+        onChoose={(id) => void change(id)}
+      />
+    </Menu>
+  );
+}

@@ -1,0 +1,41 @@
+import { Dialog as Radix } from "radix-ui";
+import type { ReactNode } from "react";
+import { IconButton } from "./button";
+
+interface DialogProps {
+  isOpen: boolean;
+  onClose: () => void;
+  title: string;
+  children: ReactNode;
+  /** Buttons, the one that acts last. */
+  actions?: ReactNode;
+}
+
+/**
+ * A dialog over everything else.
+ *
+ * Radix's own overlay would keep the page from scrolling by a style element, which the page's policy refuses: the scrim is
+ * ours, and styles.css does the rest.
+ */
+export function Dialog({ isOpen, onClose, title, children, actions }: DialogProps) {
+  return (
+    <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
+      <Radix.Portal>
+        <div data-modal className="fixed inset-0 z-40 bg-scrim" />
+        <Radix.Content
+          aria-describedby={undefined}
+          className="fixed top-1/2 left-1/2 z-40 flex max-h-[90dvh] w-[calc(100%-2rem)] max-w-lg -translate-1/2 flex-col rounded-dialog border border-line bg-surface shadow-floating outline-none"
+        >
+          <div className="flex items-center justify-between gap-4 border-b border-line py-2 pr-2 pl-4">
+            <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
+            <Radix.Close asChild>
+              <IconButton label="Close" icon="close" />
+            </Radix.Close>
+          </div>
+          <div className="overflow-y-auto p-4">{children}</div>
+          {actions !== undefined && <div className="flex justify-end gap-2 border-t border-line p-3">{actions}</div>}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

@@ -1,0 +1,87 @@
+import { type ReactNode, useEffect, useState } from "react";
+import { ApiProblem, Unreachable, describeError } from "@/lib/problem";
+import { Button } from "./button";
+import { Icon, type IconName } from "./icon";
+
+interface PanelProps {
+  icon: IconName;
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  role?: "alert" | "status";
+}
+
+function Panel({ icon, title, children, action, role }: PanelProps) {
+  return (
+    <div role={role} className="mx-auto flex max-w-md flex-col items-center gap-3 px-4 py-12 text-center">
+      <span className="text-ink-3">
+        <Icon name={icon} size={24} />
+      </span>
+      <p className="text-lg font-semibold">{title}</p>
+      {children !== undefined && <div className="text-ink-2 wrap-anywhere">{children}</div>}
+      {action}
+    </div>
+  );
+}
+
+/** Nothing is there yet: one sentence and one thing to do. */
+export function EmptyState({ icon, title, children, action }: Omit<PanelProps, "role">) {
+  return (
+    <Panel icon={icon} title={title} action={action}>
+      {children}
+    </Panel>
+  );
+}
+
+/** What failed, why, and how to try again. What is missing is named where it is a permission. */
+export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const requestId = error instanceof ApiProblem ? error.requestId : undefined;
+  return (
+    <Panel
+      role="alert"
+      icon={iconOf(error)}
+      title={titleOf(error)}
+      action={
+        onRetry !== undefined && (
+          <Button icon="refresh" onClick={onRetry}>
+            Try again
+          </Button>
+        )
+      }
+    >
+      <p>{describeError(error)}</p>
+      {requestId !== undefined && <p className="mt-2 font-mono text-xs text-ink-3">Request {requestId}</p>}
+    </Panel>
+  );
+}
+
+function titleOf(error: unknown): string {
+  if (error instanceof Unreachable) return "No connection";
+  if (error instanceof ApiProblem && error.status === 403) return "Not for your role";
+  if (error instanceof ApiProblem && error.status === 404) return "Not found";
+  return "This did not work";
+}
+
+function iconOf(error: unknown): IconName {
+  if (error instanceof Unreachable) return "offline";
+  return error instanceof ApiProblem && error.status === 403 ? "lock" : "warning";
+}
+
+const PATIENCE_MS = 300;
+
+/** Lines in the shape of what comes. What comes at once is not announced. */
+export function LoadingRows({ rows = 6 }: { rows?: number }) {
+  const [isLate, setIsLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsLate(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!isLate) return null;
+  return (
+    <div role="status" aria-label="Loading" className="flex flex-col gap-3 p-4">
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} className="h-4 rounded-chip bg-sunken" />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,49 @@
+import { create } from "zustand";
+import { classNames } from "@/lib/class-names";
+import { IconButton } from "./button";
+import { Icon } from "./icon";
+
+interface Toast {
+  id: number;
+  kind: "done" | "failed";
+  text: string;
+}
+
+const useToasts = create<{ toasts: readonly Toast[] }>(() => ({ toasts: [] }));
+const SHOWN_MS = 6000;
+let nextId = 1;
+
+/** Tell what came of an action. A failure stays until it is dismissed. */
+export function toast(kind: Toast["kind"], text: string): void {
+  const id = nextId++;
+  useToasts.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), { id, kind, text }] }));
+  if (kind === "done") setTimeout(() => dismiss(id), SHOWN_MS);
+}
+
+function dismiss(id: number): void {
+  useToasts.setState(({ toasts }) => ({ toasts: toasts.filter((one) => one.id !== id) }));
+}
+
+/** Where toasts appear; it stands in the page from the start, so that what comes is read out. */
+export function Toasts() {
+  const toasts = useToasts((state) => state.toasts);
+  return (
+    <div aria-live="polite" className="pointer-events-none fixed right-4 bottom-4 left-4 z-50 flex flex-col items-end gap-2">
+      {toasts.map(({ id, kind, text }) => (
+        <div
+          key={id}
+          className={classNames(
+            "pointer-events-auto flex max-w-md items-start gap-2 rounded-control border bg-raised py-1.5 pr-1.5 pl-3 shadow-floating",
+            kind === "failed" ? "border-failed" : "border-line-strong",
+          )}
+        >
+          <span className={classNames("py-2", kind === "failed" ? "text-failed" : "text-succeeded")}>
+            <Icon name={kind === "failed" ? "warning" : "check"} />
+          </span>
+          <p className="py-1.5 wrap-anywhere">{text}</p>
+          <IconButton label="Dismiss" icon="close" onClick={() => dismiss(id)} />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import createClient from "openapi-fetch";
+import type { components, paths } from "@/generated/api";
+import { ApiProblem } from "./problem";
+import { BROWSER_HEADERS, currentToken, readProblem, renewToken, send } from "./session";
+
+export type Schemas = components["schemas"];
+
+/** A request with the session's token; with a new one where the old one is refused. */
+export async function authorizedFetch(request: Request): Promise<Response> {
+  const token = await currentToken();
+  const again = request.clone();
+  const response = await send(withToken(request, token));
+  if (response.status !== 401 || token === undefined) return response;
+  const renewed = await renewToken(token);
+  return renewed === undefined ? response : send(withToken(again, renewed));
+}
+
+function withToken(request: Request, token: string | undefined): Request {
+  if (token !== undefined) request.headers.set("authorization", `Bearer ${token}`);
+  return request;
+}
+
+const baseUrl = globalThis.location?.origin ?? "";
+
+/** The API as whoever is signed in. */
+export const api = createClient<paths>({ baseUrl, fetch: authorizedFetch, headers: BROWSER_HEADERS });
+
+/** The API as nobody: for set-up and sign-in. */
+export const publicApi = createClient<paths>({ baseUrl, fetch: (request) => send(request), headers: BROWSER_HEADERS });
+
+/** What a call answered; raises ApiProblem where it was refused. */
+export async function unwrap<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call;
+  if (response.ok) return data as T;
+  const document = typeof error === "object" && error !== null ? error : await readProblem(response);
+  throw new ApiProblem(document, response);
+}

@@ -1,0 +1,126 @@
+import { create } from "zustand";
+import type { components } from "@/generated/api";
+import { ApiProblem, Unreachable } from "./problem";
+
+type Tokens = components["schemas"]["Tokens"];
+
+/** Asks the API to keep the refresh token in a cookie that no script can read. */
+export const BROWSER_HEADERS = { "x-flowforge-session": "cookie" } as const;
+const LOCK = "flowforge.refresh";
+const CHANNEL = "flowforge.session";
+/** Says that there may be a cookie: without it, the first page load asks in vain. */
+const HINT = "flowforge.signed-in";
+/** A token is renewed so long before it ends: clocks and requests take their time. */
+const MARGIN_MS = 30_000;
+
+interface Session {
+  status: "unknown" | "anonymous" | "signed-in";
+}
+
+export const useSession = create<Session>(() => ({ status: "unknown" }));
+
+let access: { token: string; until: number } | undefined;
+let renewal: Promise<string | undefined> | undefined;
+const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(CHANNEL);
+
+/** Take what a sign-in, a set-up or a switch of the workspace answered. */
+export function acceptTokens(tokens: Tokens): void {
+  access = { token: tokens.access_token, until: Date.now() + tokens.expires_in * 1000 - MARGIN_MS };
+  remember(true);
+  useSession.setState({ status: "signed-in" });
+}
+
+/** Forget the session here, and in the other tabs. */
+export function endSession(): void {
+  forget();
+  channel?.postMessage("ended");
+}
+
+/** The session that an earlier page left in the cookie, if there is one. Asks once; raises Unreachable. */
+export async function startSession(): Promise<Session["status"]> {
+  if (useSession.getState().status === "unknown") {
+    if (isRemembered()) await renewToken();
+    else forget();
+  }
+  return useSession.getState().status;
+}
+
+/** A token that is good for a while yet; undefined where nobody is signed in. */
+export async function currentToken(): Promise<string | undefined> {
+  if (access !== undefined && access.until > Date.now()) return access.token;
+  return useSession.getState().status === "anonymous" ? undefined : renewToken();
+}
+
+/** Exchange the cookie for a new token, once for all that ask meanwhile. Raises Unreachable and ApiProblem. */
+export function renewToken(refused?: string): Promise<string | undefined> {
+  // Another request has brought a new one since the refused one was sent.
+  if (refused !== undefined && access !== undefined && access.token !== refused) return Promise.resolve(access.token);
+  renewal ??= alone(exchange).finally(() => {
+    renewal = undefined;
+  });
+  return renewal;
+}
+
+async function exchange(): Promise<string | undefined> {
+  const response = await send("/v1/auth/refresh", {
+    method: "POST",
+    headers: { ...BROWSER_HEADERS, "content-type": "application/json" },
+    body: "{}",
+  });
+  if (response.ok) {
+    acceptTokens((await response.json()) as Tokens);
+    return access?.token;
+  }
+  if (response.status !== 401) throw new ApiProblem(await readProblem(response), response);
+  endSession();
+  return undefined;
+}
+
+/** Let one tab at a time exchange the cookie: it changes with every exchange. */
+async function alone(work: () => Promise<string | undefined>): Promise<string | undefined> {
+  // Browsers have locks where the page came over https or from this machine; elsewhere the API's leeway has to do.
+  return "locks" in navigator ? await navigator.locks.request(LOCK, work) : work();
+}
+
+/** Like fetch; raises Unreachable where nobody answers. */
+export async function send(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(input, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Unreachable(error);
+  }
+}
+
+/** The problem document of an answer, empty where it is none. */
+export async function readProblem(response: Response): Promise<Record<string, never>> {
+  return response
+    .clone()
+    .json()
+    .catch(() => ({})) as Promise<Record<string, never>>;
+}
+
+function forget(): void {
+  access = undefined;
+  remember(false);
+  useSession.setState({ status: "anonymous" });
+}
+
+function remember(signedIn: boolean): void {
+  try {
+    if (signedIn) localStorage.setItem(HINT, "yes");
+    else localStorage.removeItem(HINT);
+  } catch {
+    // Storage is switched off: the next page load asks for a sign-in.
+  }
+}
+
+function isRemembered(): boolean {
+  try {
+    return localStorage.getItem(HINT) !== null;
+  } catch {
+    return false;
+  }
+}
+
+channel?.addEventListener("message", forget);

@@ -1,0 +1,35 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { queryClient } from "@/app/query-client";
+import { router } from "@/app/router";
+import { useSession } from "@/lib/session";
+import "./styles.css";
+
+// Another tab has signed out, or the session was ended elsewhere: what was read is nobody's business any more.
+useSession.subscribe((session, before) => {
+  if (session.status === "anonymous" && before.status === "signed-in") {
+    queryClient.clear();
+    void router.invalidate();
+  }
+});
+
+// A newer bundle is served than the one that this page began with: its parts are gone. Once, so as not to go round.
+window.addEventListener("vite:preloadError", (event) => {
+  if (sessionStorage.getItem("flowforge.reloaded") === location.href) return;
+  sessionStorage.setItem("flowforge.reloaded", location.href);
+  event.preventDefault();
+  location.reload();
+});
+
+const container = document.getElementById("root");
+if (container === null) throw new Error("index.html has no #root");
+
+createRoot(container).render(
+  <StrictMode>
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,106 @@
+import { type ReactNode, useState } from "react";
+import { Button, IconButton } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { Field, Search, Select } from "@/components/ui/field";
+import { Lamp, StatusBadge } from "@/components/ui/lamp";
+import { Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
+import { Plate } from "@/components/ui/plate";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { toast } from "@/components/ui/toasts";
+import { Track } from "@/components/ui/track";
+import { ApiProblem, Unreachable } from "@/lib/problem";
+import { STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status";
+import { THEMES, setTheme } from "@/lib/theme";
+
+const refused = (status: number, detail: string) => new ApiProblem({ detail }, new Response(null, { status }));
+
+/** Every part of the design system in all its states. */
+export function CataloguePage() {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <main className="mx-auto flex max-w-5xl flex-col gap-8 p-6">
+      <h1 className="text-2xl font-semibold">Catalogue</h1>
+      <Part title="Theme">
+        {THEMES.map((theme) => (
+          <Button key={theme} onClick={() => setTheme(theme)}>
+            {theme}
+          </Button>
+        ))}
+      </Part>
+      <Part title="Statuses">
+        {(Object.keys(STATUS_LOOKS) as StepStatus[]).map((status) => (
+          <StatusBadge key={status} status={status} />
+        ))}
+        <StatusBadge status="retrying" detail="2/5" />
+      </Part>
+      <Part title="Lamps">
+        {TONES.map((tone) => (
+          <Lamp key={tone} tone={tone} size={24} />
+        ))}
+      </Part>
+      <Part title="Plates">
+        <Plate kind="trigger" title="Order placed" summary="webhook" />
+        <Plate kind="action" title="Charge the card of the customer" summary="POST payments.example" tone="failed" right="418 ms" problems={1} />
+        <Plate kind="delay" title="Wait an hour" summary="3,600 s" tone="waiting" />
+        <Plate kind="choice" title="Large order?" summary="total > 100" tone="succeeded" isSelected />
+        <Plate kind="action" title="Tell the chat" summary="POST chat.example" tone="skipped" isDisabled />
+      </Part>
+      <Part title="Tracks">
+        {TONES.map((tone) => (
+          <svg key={tone} width="120" height="48" aria-label={tone} role="img">
+            <Track tone={tone} from={{ x: 8, y: 8 }} to={{ x: 112, y: 40 }} />
+          </svg>
+        ))}
+      </Part>
+      <Part title="Controls">
+        <Button kind="primary">Primary</Button>
+        <Button>Secondary</Button>
+        <Button kind="quiet">Quiet</Button>
+        <Button kind="danger">Danger</Button>
+        <Button isBusy>Busy</Button>
+        <IconButton label="More" icon="more" />
+        <Search label="Search" className="w-48" />
+        <Select label="Choice">
+          <option>One</option>
+        </Select>
+        <Menu trigger={<Button icon="down">Menu</Button>}>
+          <MenuLabel>Group</MenuLabel>
+          <MenuItem icon="copy" onSelect={() => toast("done", "It was copied.")}>
+            Copy
+          </MenuItem>
+          <MenuLine />
+          <MenuItem icon="trash" isDangerous onSelect={() => toast("failed", "It was not deleted. Try again.")}>
+            Delete
+          </MenuItem>
+        </Menu>
+        <Button onClick={() => setIsOpen(true)}>Dialog</Button>
+        <Dialog isOpen={isOpen} onClose={() => setIsOpen(false)} title="A dialog" actions={<Button kind="primary">Act</Button>}>
+          <Field label="Name" hint="As others see it." />
+        </Dialog>
+      </Part>
+      <Part title="Fields">
+        <Field label="Name" hint="As others see it." />
+        <Field label="Email" defaultValue="nobody" error="This is no email address." />
+      </Part>
+      <Part title="States">
+        <EmptyState icon="runs" title="No runs yet" action={<Button>To the workflows</Button>} />
+        <ErrorState error={refused(500, "Something went wrong on our side.")} onRetry={() => undefined} />
+        <ErrorState error={new Unreachable(undefined)} onRetry={() => undefined} />
+        <ErrorState error={refused(403, "Your role does not hold the permission audit:read.")} />
+        <ErrorState error={refused(404, "There is nothing here that you can see.")} />
+        <div className="w-80">
+          <LoadingRows />
+        </div>
+      </Part>
+    </main>
+  );
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="flex flex-col gap-3">
+      <h2 className="text-lg font-semibold">{title}</h2>
+      <div className="flex flex-wrap items-center gap-3 rounded-dialog border border-line bg-surface p-4">{children}</div>
+    </section>
+  );
+}

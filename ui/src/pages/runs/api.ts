@@ -1,0 +1,74 @@
+import { type InfiniteData, type QueryClient, infiniteQueryOptions } from "@tanstack/react-query";
+import { type Schemas, api, unwrap } from "@/lib/api";
+import type { LiveEvent } from "@/lib/live";
+import { RUN_STATUSES, isLive } from "@/lib/status";
+import { type RunFilters, toQuery } from "./filters";
+
+export type Run = Schemas["RunSummary"];
+type Page = Schemas["Page_RunSummary_"];
+export type RunPages = InfiniteData<Page, string | null>;
+
+const PAGE = 100;
+/** Where the stream is away, what is shown is asked for so often. */
+const POLL_MS = 5_000;
+
+/** The runs that the filters let through, the newest first. */
+export function runsQuery(filters: RunFilters, isPolled: boolean) {
+  return infiniteQueryOptions({
+    queryKey: runsKey(filters),
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/v1/runs", {
+          params: { query: { ...toQuery(filters, Date.now()), limit: PAGE, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: (before) => before,
+    refetchInterval: isPolled ? POLL_MS : false,
+  });
+}
+
+export function runsKey(filters: RunFilters) {
+  return ["runs", filters] as const;
+}
+
+/** Read the newest page again. Those after it are dropped: nobody who looks at the top sees them. */
+export async function refreshTop(queryClient: QueryClient, filters: RunFilters): Promise<void> {
+  const queryKey = runsKey(filters);
+  queryClient.setQueryData<RunPages>(queryKey, (data) =>
+    data === undefined || data.pages.length < 2
+      ? data
+      : { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) },
+  );
+  await queryClient.invalidateQueries({ queryKey });
+}
+
+/** The rows with what the stream has told since, in their places; and how many runs it told of that have none. */
+export function patchRuns(data: RunPages, events: readonly LiveEvent[]): { data: RunPages; strangers: number } {
+  const latest = new Map(events.map((event) => [event.run_id, event]));
+  const known = new Set<string>();
+  const pages = data.pages.map((page) => {
+    const touched = page.items.filter((run) => latest.has(run.id));
+    for (const { id } of touched) known.add(id);
+    if (touched.length === 0) return page;
+    return { ...page, items: page.items.map((run) => patchRun(run, latest.get(run.id))) };
+  });
+  const begun = new Set(events.filter((event) => event.type === "run.queued").map((event) => event.run_id));
+  return {
+    data: known.size === 0 ? data : { ...data, pages },
+    strangers: [...begun].filter((id) => !known.has(id)).length,
+  };
+}
+
+function patchRun(run: Run, event: LiveEvent | undefined): Run {
+  const status = RUN_STATUSES.find((known) => known === event?.status);
+  if (event === undefined || status === undefined) return run;
+  return {
+    ...run,
+    status,
+    started_at: run.started_at ?? (status === "queued" ? null : event.at),
+    finished_at: isLive(status) ? null : event.at,
+  };
+}

@@ -1,0 +1,92 @@
+import { useNavigate } from "@tanstack/react-router";
+import type { Ref } from "react";
+import { Button } from "@/components/ui/button";
+import { Search, Select } from "@/components/ui/field";
+import { Lamp } from "@/components/ui/lamp";
+import { classNames } from "@/lib/class-names";
+import { RUN_STATUSES, type RunStatus, STATUS_LOOKS } from "@/lib/status";
+import { PERIODS, type Period, type RunFilters, TRIGGER_TYPES } from "./filters";
+
+const ALL = "";
+
+/** The filters of the list. Each change is a change of the address. */
+export function FilterBar({ filters, searchRef }: { filters: RunFilters; searchRef: Ref<HTMLInputElement> }) {
+  const navigate = useNavigate({ from: "/runs" });
+  const change = (next: RunFilters) => void navigate({ search: next, replace: true });
+  const { status = [] } = filters;
+  const toggle = (one: RunStatus) => {
+    const next = status.includes(one) ? status.filter((other) => other !== one) : [...status, one];
+    change(without(filters, "status", next.length > 0 ? { status: next } : {}));
+  };
+  return (
+    <div className="flex flex-wrap items-center gap-2 px-4 pb-3 md:px-6">
+      <div role="group" aria-label="Status" className="flex flex-wrap gap-1">
+        {RUN_STATUSES.map((one) => (
+          <button
+            key={one}
+            type="button"
+            aria-pressed={status.includes(one)}
+            onClick={() => toggle(one)}
+            className={classNames(
+              "inline-flex h-8 items-center gap-1.5 rounded-control border px-2",
+              status.includes(one) ? "border-ink bg-surface font-semibold" : "border-line bg-surface text-ink-2 hover:bg-sunken",
+            )}
+          >
+            <Lamp tone={STATUS_LOOKS[one].tone} size={12} />
+            {STATUS_LOOKS[one].label}
+          </button>
+        ))}
+      </div>
+      <Select
+        label="Trigger"
+        value={filters.trigger ?? ALL}
+        onChange={(event) => {
+          const trigger = TRIGGER_TYPES.find((known) => known === event.target.value);
+          change(without(filters, "trigger", trigger === undefined ? {} : { trigger }));
+        }}
+      >
+        <option value={ALL}>Any trigger</option>
+        {TRIGGER_TYPES.map((type) => (
+          <option key={type} value={type}>
+            {type}
+          </option>
+        ))}
+      </Select>
+      <Select
+        label="Time"
+        value={filters.period ?? ALL}
+        onChange={(event) => {
+          const period = (Object.keys(PERIODS) as Period[]).find((known) => known === event.target.value);
+          change(without(filters, "period", period === undefined ? {} : { period }));
+        }}
+      >
+        <option value={ALL}>Any time</option>
+        {Object.entries(PERIODS).map(([key, label]) => (
+          <option key={key} value={key}>
+            {label}
+          </option>
+        ))}
+      </Select>
+      <Search
+        ref={searchRef}
+        label="Search id, workflow or error"
+        className="max-w-64 min-w-40 flex-1"
+        defaultValue={filters.q ?? ""}
+        onChange={(event) => {
+          const q = event.target.value.trim();
+          change(without(filters, "q", q === "" ? {} : { q }));
+        }}
+      />
+      {Object.keys(filters).length > 0 && (
+        <Button kind="quiet" icon="close" onClick={() => change({})}>
+          Clear filters
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function without(filters: RunFilters, name: keyof RunFilters, next: RunFilters): RunFilters {
+  const { [name]: _, ...others } = filters;
+  return { ...others, ...next };
+}

@@ -1,0 +1,122 @@
+import { Link } from "@tanstack/react-router";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { StatusBadge } from "@/components/ui/lamp";
+import { Duration, Moment } from "@/components/ui/moment";
+import { useShortcuts } from "@/lib/shortcuts";
+import { useIsWide } from "@/lib/use-is-wide";
+import type { Run } from "./api";
+
+const WIDE_PIXELS = 40;
+const NARROW_PIXELS = 68;
+/** So many rows before the end, the next page is asked for. */
+const AHEAD = 20;
+const GRID = "md:grid md:grid-cols-[8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
+
+interface RunListProps {
+  runs: readonly Run[];
+  hasMore: boolean;
+  onMore: () => void;
+}
+
+/** Rows of runs, of which those that can be seen are in the page. */
+export function RunList({ runs, hasMore, onMore }: RunListProps) {
+  const list = useRef<HTMLDivElement>(null);
+  const [offset, setOffset] = useState(0);
+  const isWide = useIsWide();
+  useLayoutEffect(() => {
+    setOffset(list.current?.offsetTop ?? 0);
+  }, [isWide]);
+  const virtualizer = useWindowVirtualizer({
+    count: runs.length,
+    estimateSize: () => (isWide ? WIDE_PIXELS : NARROW_PIXELS),
+    getItemKey: (index) => runs[index]?.id ?? index,
+    overscan: 8,
+    scrollMargin: offset,
+  });
+  useEffect(() => virtualizer.measure(), [virtualizer, isWide]);
+  const rows = virtualizer.getVirtualItems();
+  const last = rows.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (hasMore && last >= runs.length - AHEAD) onMore();
+  }, [hasMore, last, onMore, runs.length]);
+  const focusRow = useRowFocus(list, runs.length, (index) => virtualizer.scrollToIndex(index));
+  useShortcuts([
+    { key: "j", label: "Next run", run: () => focusRow(1) },
+    { key: "k", label: "Run before", run: () => focusRow(-1) },
+  ]);
+  return (
+    <div role="table" aria-label="Runs" aria-rowcount={runs.length + 1} className="border border-line bg-surface md:rounded-control">
+      <div role="rowgroup" className="hidden md:block">
+        <div role="row" aria-rowindex={1} className={`${GRID} px-3 py-2 text-xs text-ink-3`}>
+          {["Status", "Workflow", "Trigger", "Created", "Duration"].map((name) => (
+            <span key={name} role="columnheader">
+              {name}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div ref={list} role="rowgroup" className="relative" style={{ height: virtualizer.getTotalSize() }}>
+        {rows.map(({ index, start, size, key }) => {
+          const run = runs[index];
+          return (
+            run !== undefined && (
+              <div
+                key={key}
+                role="row"
+                aria-rowindex={index + 2}
+                data-row={index}
+                className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${GRID} md:items-center`}
+                style={{ height: size, transform: `translateY(${start - offset}px)` }}
+              >
+                <RunCells run={run} />
+              </div>
+            )
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function RunCells({ run }: { run: Run }) {
+  return (
+    <>
+      <span role="cell" className="float-left mt-1.5 mr-2 md:float-none md:m-0">
+        <StatusBadge status={run.status} />
+      </span>
+      <span role="cell" className="flex min-w-0 items-baseline gap-2 pt-2 md:pt-0">
+        <Link to="/runs/$runId" params={{ runId: run.id }} className="truncate font-semibold hover:underline">
+          {run.workflow_name}
+        </Link>
+        <span className="font-mono text-xs text-ink-3">v{run.version}</span>
+        {run.is_test && <span className="rounded-chip border border-line-strong px-1 text-xs text-ink-2">test</span>}
+        {run.error !== null && <span className="hidden truncate text-ink-2 md:inline">{run.error.message}</span>}
+      </span>
+      <span role="cell" className="clear-left mr-3 text-ink-2 md:mr-0">
+        {run.trigger_type}
+      </span>
+      <span role="cell" className="mr-3 text-ink-2 md:mr-0">
+        <Moment at={run.created_at} />
+      </span>
+      <span role="cell">
+        <Duration from={run.started_at} to={run.finished_at} />
+      </span>
+    </>
+  );
+}
+
+/** Move the focus by rows; one that is not in the page yet is scrolled to first. */
+function useRowFocus(list: { current: HTMLDivElement | null }, count: number, scrollTo: (index: number) => void) {
+  return (step: number) => {
+    const focused = document.activeElement?.closest<HTMLElement>("[data-row]");
+    const from = focused == null ? (step > 0 ? -1 : count) : Number(focused.dataset["row"]);
+    const index = Math.max(0, Math.min(count - 1, from + step));
+    const find = () => list.current?.querySelector<HTMLElement>(`[data-row="${index}"] a`);
+    if (find() == null) scrollTo(index);
+    requestAnimationFrame(() => {
+      find()?.focus();
+      find()?.scrollIntoView({ block: "nearest" });
+    });
+  };
+}

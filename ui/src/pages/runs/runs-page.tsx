@@ -1,0 +1,65 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useMemo, useRef } from "react";
+import { Button } from "@/components/ui/button";
+import { PageHeader } from "@/components/ui/page-header";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { useLive } from "@/lib/live";
+import { useShortcuts } from "@/lib/shortcuts";
+import { runsQuery } from "./api";
+import { FilterBar } from "./filter-bar";
+import { RunList } from "./run-list";
+import { useLiveRuns } from "./use-live-runs";
+
+/** All runs of the workspace, as they happen. */
+export function RunsPage() {
+  const filters = useSearch({ from: "/signed-in/runs" });
+  const isPolled = useLive((state) => state.status === "paused");
+  const query = useInfiniteQuery(runsQuery(filters, isPolled));
+  const { news, show } = useLiveRuns(filters);
+  const search = useRef<HTMLInputElement>(null);
+  useShortcuts([{ key: "/", label: "Search runs", run: () => search.current?.focus() }]);
+  const runs = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  const { fetchNextPage, isFetchingNextPage } = query;
+  const more = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage]);
+  return (
+    <>
+      <PageHeader title="Runs" />
+      <FilterBar filters={filters} searchRef={search} />
+      <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
+        {news > 0 && (
+          <Button kind="primary" className="shadow-floating" onClick={show}>
+            {news === 1 ? "1 new run" : `${news} new runs`}
+          </Button>
+        )}
+      </div>
+      <div className="md:px-6">
+        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+        {query.isPending && <LoadingRows rows={10} />}
+        {runs !== undefined && runs.length > 0 && <RunList runs={runs} hasMore={query.hasNextPage} onMore={more} />}
+        {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
+      </div>
+    </>
+  );
+}
+
+function NoRuns({ isFiltered }: { isFiltered: boolean }) {
+  const navigate = useNavigate();
+  return isFiltered ? (
+    <EmptyState
+      icon="search"
+      title="No runs match"
+      action={<Button onClick={() => void navigate({ to: "/runs", search: {}, replace: true })}>Clear filters</Button>}
+    />
+  ) : (
+    <EmptyState
+      icon="runs"
+      title="No runs yet"
+      action={<Button onClick={() => void navigate({ to: "/workflows" })}>To the workflows</Button>}
+    >
+      A run appears here as soon as a workflow starts.
+    </EmptyState>
+  );
+}

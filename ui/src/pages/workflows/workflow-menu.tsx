@@ -1,0 +1,102 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button, IconButton } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
+import { usePermission } from "@/lib/me";
+import * as workflows from "./api";
+import { useAction } from "./use-actions";
+
+/** What can be done to one workflow, as far as the role allows. */
+export function WorkflowMenu({ workflow }: { workflow: workflows.Workflow }) {
+  const [isDeleting, setIsDeleting] = useState(false);
+  const { mutate } = useAction();
+  const navigate = useNavigate();
+  const mayStart = usePermission("runs:start");
+  const mayWrite = usePermission("workflows:write");
+  const mayPublish = usePermission("workflows:publish");
+  const mayDelete = usePermission("workflows:delete");
+  const { id, name, enabled, published_version: version } = workflow;
+
+  const run = async () => {
+    const { run_id: runId } = await workflows.start(id);
+    await navigate({ to: "/runs/$runId", params: { runId } });
+    return undefined;
+  };
+  const publish = async () => `${name} is live as version ${(await workflows.publish(id)).version}.`;
+  const toggle = async () => {
+    await workflows.setEnabled(workflow, !enabled);
+    return enabled ? `${name} is off: its triggers start nothing.` : `${name} is on.`;
+  };
+  const duplicate = async () => `${(await workflows.duplicate(id)).name} was made.`;
+  const save = async () => {
+    await workflows.exportFile(workflow);
+    return undefined;
+  };
+  const remove = async () => {
+    await workflows.remove(workflow);
+    return `${name} was deleted. Its runs stay.`;
+  };
+  return (
+    <>
+      <Menu trigger={<IconButton label={`Actions for ${name}`} icon="more" />}>
+        <MenuItem
+          icon="play"
+          isDisabled={!mayStart || version === null}
+          onSelect={() => mutate({ failure: `${name} was not started.`, work: run })}
+        >
+          {version === null ? "Run (publish it first)" : "Run"}
+        </MenuItem>
+        <MenuItem
+          icon="check"
+          isDisabled={!mayPublish}
+          onSelect={() => mutate({ failure: `${name} was not published.`, work: publish })}
+        >
+          Publish the draft
+        </MenuItem>
+        <MenuItem
+          icon={enabled ? "pause" : "play"}
+          isDisabled={!mayWrite}
+          onSelect={() => mutate({ failure: `${name} was not changed.`, work: toggle })}
+        >
+          {enabled ? "Turn off" : "Turn on"}
+        </MenuItem>
+        <MenuItem
+          icon="copy"
+          isDisabled={!mayWrite}
+          onSelect={() => mutate({ failure: `${name} was not duplicated.`, work: duplicate })}
+        >
+          Duplicate
+        </MenuItem>
+        <MenuItem icon="export" onSelect={() => mutate({ failure: `${name} was not exported.`, work: save })}>
+          Export as YAML
+        </MenuItem>
+        <MenuLine />
+        <MenuItem icon="trash" isDangerous isDisabled={!mayDelete} onSelect={() => setIsDeleting(true)}>
+          Delete
+        </MenuItem>
+      </Menu>
+      <Dialog
+        isOpen={isDeleting}
+        onClose={() => setIsDeleting(false)}
+        title={`Delete ${name}?`}
+        actions={
+          <>
+            <Button onClick={() => setIsDeleting(false)}>Keep it</Button>
+            <Button
+              kind="danger"
+              onClick={() => {
+                setIsDeleting(false);
+                mutate({ failure: `${name} was not deleted.`, work: remove });
+              }}
+            >
+              Delete
+            </Button>
+          </>
+        }
+      >
+        Its triggers stop at once. Its runs and versions stay.
+      </Dialog>
+    </>
+  );
+}
