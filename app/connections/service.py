@@ -8,9 +8,12 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.entries import Action, Event, Target
+from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.bodies import decode_body
 from app.connections import repository
+from app.connections.errors import ConnectionInUse, NameTaken
 from app.connections.schemas import (
     ConnectionChange,
     ConnectionDetail,
@@ -18,7 +21,7 @@ from app.connections.schemas import (
     ConnectionView,
     NewConnection,
 )
-from app.errors import ConnectionInUse, InvalidRequest, NameTaken, NotFound, PreconditionFailed
+from app.errors import InvalidRequest, NotFound, PreconditionFailed
 from app.etags import make_etag, matches
 from app.pagination import Page, make_page
 from app.workflows.connection_uses import find_uses
@@ -63,6 +66,7 @@ class ConnectionService:
             created_by=principal.user_id,
             updated_by=principal.user_id,
         )
+        await _enter(transaction, principal, Action.CONNECTION_CREATED, None, row)
         return await _detail(transaction, row)
 
     async def list_all(
@@ -113,9 +117,11 @@ class ConnectionService:
         elif kind != row.type:
             raise InvalidRequest(errors=[Problem("/secret", "required", f"another type needs its secret: `{kind}`")])
         if values:
+            before = row
             row = await repository.update_connection(
                 transaction, principal.workspace_id, connection_id, **values, updated_by=principal.user_id
             )
+            await _enter(transaction, principal, Action.CONNECTION_CHANGED, before, row)
         return await _detail(transaction, row)
 
     async def delete(
@@ -132,6 +138,17 @@ class ConnectionService:
         row = await _lock(transaction, principal, connection_id, if_match)
         await _refuse_used(transaction, row, is_forced=is_forced)
         await repository.delete_connection(transaction, principal.workspace_id, connection_id)
+        await _enter(transaction, principal, Action.CONNECTION_DELETED, row, None)
+
+
+async def _enter(transaction: AsyncConnection, principal: Principal, action: Action, before: Any, after: Any) -> None:
+    """Enter what a connection was and is. Of its secret the number alone, which moves on with each new one."""
+    sides = [
+        row and {name: getattr(row, name) for name in ("name", "type", "allowed_hosts", "secret_version")}
+        for row in (before, after)
+    ]
+    target = Target(type="connection", id=str((after or before).id), name=(after or before).name)
+    await enter(transaction, principal, Event(action=action, target=target, before=sides[0], after=sides[1]))
 
 
 async def _lock(
