@@ -20,6 +20,9 @@ from engine.core.problems import Problem
 MAX_DEPTH = 64
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_HIGH_SURROGATE = 0xD800
+_LOW_SURROGATES = (0xDC00, 0xDFFF)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _AT = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _SEGMENT = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -67,9 +70,32 @@ def decode_body(raw: bytes, target: Any) -> Any:
         except msgspec.ValidationError as error:
             raise InvalidRequest(errors=_all_problems(raw, target, error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(f"The body is no valid JSON: {error}.") from None
+        raise MalformedBody(f"The body is no valid JSON: {explain_decoding(raw, error)}.") from None
     except RecursionError:
         raise _too_deep() from None
+
+
+def explain_decoding(raw: bytes, error: Exception) -> str:
+    """Why `raw` could not be decoded, which `error` tells; half of a character is told by its name and place."""
+    half: re.Match[bytes] | None = None
+    for escape in _ESCAPE.finditer(raw):
+        unit = int(escape[1], 16) if escape[1] else 0
+        follows = half is not None and half.end() == escape.start()
+        if _LOW_SURROGATES[0] <= unit <= _LOW_SURROGATES[1] and follows:
+            half = None
+            continue
+        if half is not None:
+            break
+        if _HIGH_SURROGATE <= unit <= _LOW_SURROGATES[1]:
+            half = escape
+            if unit >= _LOW_SURROGATES[0]:
+                break
+    if half is None:
+        return str(error)
+    return (
+        f"{half[0].decode()} at byte {half.start()} is half of a character (a lone surrogate), which no text can hold; "
+        "send both halves, or leave it out"
+    )
 
 
 def check_depth(raw: bytes) -> None:

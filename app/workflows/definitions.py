@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from app.bodies import check_depth
+from app.bodies import check_depth, explain_decoding
 from app.errors import InvalidRequest, MalformedBody, PayloadTooLarge
 from app.repeated_keys import find_repeated_keys
 from engine.core.definition import MAX_BYTES
@@ -46,7 +46,7 @@ def decode_document(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBody(f"The definition is no valid JSON: {error}.") from None
+        raise MalformedBody(f"The definition is no valid JSON: {explain_decoding(raw, error)}.") from None
 
 
 async def find_problems(document: object, size: int) -> list[Problem]:

@@ -44,11 +44,19 @@ def publish_all(api: Api, items: list[dict[str, Any]]) -> None:
         if item["problems"]:
             progress(f"{item['name']!r} has problems: it is not published")
             continue
-        progress(f"published {item['name']!r} as version {publish_draft(api, item)}")
+        before = item["published_version"]
+        version = publish_draft(api, item)
+        if version == before:
+            progress(f"nothing to publish of {item['name']!r}: it is version {version} already")
+        else:
+            progress(f"published {item['name']!r} as version {version}")
 
 
 def publish_draft(api: Api, item: dict[str, Any]) -> int:
-    """Publish an imported draft; the item learns its version."""
+    """Publish an imported draft, and give its version, which is the one before where nothing has changed.
+
+    The item learns it.
+    """
     version: int = api.post(f"/v1/workflows/{item['id']}/publish")["version"]
     item["published_version"] = version
     return version

@@ -132,7 +132,10 @@ def test_an_import_tells_lines_and_is_repeatable(shell: Shell, client: Client) -
     assert "broken.yaml: Line 2, column 2: " in one_line(shell.run("import", "broken.yaml"), 1)
     path = shell.write("cli twice", define(delay("a", 0)), triggers=[{"type": "webhook"}])
     first = json.loads(shell.run("import", path, "--publish", "--json").stdout)["items"]
-    again = json.loads(shell.run("import", path, "--publish", "--json").stdout)["items"]
+    second = shell.run("import", path, "--publish", "--json")
+    assert "nothing to publish of 'cli twice': it is version 1 already" in second.stderr
+    assert "published 'cli twice' as" not in second.stderr
+    again = json.loads(second.stdout)["items"]
     assert [first[0]["outcome"], again[0]["outcome"]] == ["created", "unchanged"]
     assert first[0]["id"] == again[0]["id"]
     assert again[0]["published_version"] == 1

@@ -120,3 +120,26 @@ def test_json_is_taken(value: str) -> None:
 def test_anything_else_is_not(headers: dict[str, str]) -> None:
     with pytest.raises(UnsupportedMediaType):
         check_media_type(headers)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (r'{"name": "\ud800"}', r"\ud800 at byte 10"),
+        (r'{"name": "a\ud83dz\udE00"}', r"\ud83d at byte 11"),
+        (r'{"name": "\uDC00\ud800"}', r"\uDC00 at byte 10"),
+        (r'{"name": "\ud83d\ude00 \\ud83d \ud83d\n"}', r"\ud83d at byte 31"),
+        (r'{"name": "\ud83d\ud83d\ude00"}', r"\ud83d at byte 10"),
+    ],
+)
+def test_half_of_a_character_is_told_with_its_place(text: str, told: str) -> None:
+    with pytest.raises(MalformedBody) as caught:
+        decode_body(text.encode(), Outer)
+    assert f"{told} is half of a character (a lone surrogate)" in caught.value.detail
+
+
+@pytest.mark.parametrize("text", [r'{"name": "\ud83d\ude00"', r'{"name": "\\ud800}', '{"name": "\\u12"}', "{"])
+def test_other_faults_are_told_as_they_are(text: str) -> None:
+    with pytest.raises(MalformedBody) as caught:
+        decode_body(text.encode(), Outer)
+    assert "half of a character" not in caught.value.detail
