@@ -31,8 +31,7 @@ A class's docstring is the detail that the caller reads, unless the place that r
     │   ├── ApprovalDecided           approval_decided
     │   ├── WorkflowChanged           workflow_changed
     │   ├── AmbiguousName             ambiguous_name
-    │   ├── NameTaken                 name_taken
-    │   ├── ConnectionInUse           connection_in_use: lists the workflows that name it
+    │   ├── NameTaken, ConnectionInUse (app/connections/errors.py)   name_taken; connection_in_use: lists workflows
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
     ├── InvitationGone 410            invitation_gone
@@ -77,8 +76,7 @@ class ApiError(Exception):
         """`errors` lists single faults, `members` are further members of the problem document."""
         self.detail = detail or (type(self).__doc__ or "").strip()
         self.errors = errors
-        self.headers = dict(headers or {})
-        self.members = dict(members or {})
+        self.headers, self.members = dict(headers or {}), dict(members or {})
         super().__init__(self.detail)
 
 
@@ -260,18 +258,6 @@ class AmbiguousName(Conflict):
     """Several workflows have this name."""
 
     code = "ambiguous_name"
-
-
-class NameTaken(Conflict):
-    """There is another one of this name."""
-
-    code = "name_taken"
-
-
-class ConnectionInUse(Conflict):
-    """Workflows name this connection, and would fail without it; `used_by` lists them. `?force=true` does it anyway."""
-
-    code = "connection_in_use"
 
 
 class SetupDone(Conflict):

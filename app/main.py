@@ -23,6 +23,7 @@ from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
 from app.connections.service import ConnectionService
+from app.connections.testing import ConnectionTester
 from app.control.bulk import BulkService
 from app.control.service import ControlService
 from app.dependencies import begin_transaction
@@ -52,6 +53,7 @@ from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
 from engine.infra.envelopes import Envelopes
 from engine.infra.garbage import collect_garbage
+from engine.infra.http_client import HttpClient
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
@@ -96,6 +98,7 @@ def create_app(settings: Settings) -> Application:
             "members": Provide(_provide_members, sync_to_thread=False),
             "invitations": Provide(_provide_invitations, sync_to_thread=False),
             "connections": Provide(_provide_connections, sync_to_thread=False),
+            "connection_tester": Provide(_provide_connection_tester, sync_to_thread=False),
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
             "triggers": Provide(_provide_triggers, sync_to_thread=False),
@@ -129,6 +132,7 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
         state.redis = create_redis(settings, name="api", timeout=_REDIS_SECONDS, retries=1)
         stack.push_async_callback(state.redis.aclose)
         _open_identity(state, stack)
+        await _open_connections(state, stack)
         await _open_runs(state, stack)
         yield
 
@@ -161,7 +165,6 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         throttle=throttle,
         refusals=state.refusals,
     )
-    state.connections = ConnectionService(Envelopes(SecretBox(secret_key, CONNECTION_PURPOSE)))
     state.api_keys = ApiKeyService(state.authenticator, SecretBox(secret_key, "idempotent-api-keys"))
     state.members = MemberService(state.authenticator)
     state.invitations = InvitationService(
@@ -173,6 +176,15 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         base_url=settings.base_url,
         box=SecretBox(secret_key, "idempotent-invitations"),
     )
+
+
+async def _open_connections(state: State, stack: AsyncExitStack) -> None:
+    """What keeps connections, and tries them out."""
+    settings: Settings = state.settings
+    envelopes = Envelopes(SecretBox(load_secret_key(settings), CONNECTION_PURPOSE))
+    http = await stack.enter_async_context(HttpClient(settings))
+    state.connections = ConnectionService(envelopes)
+    state.connection_tester = ConnectionTester(state.pool, envelopes, http)
 
 
 async def _open_runs(state: State, stack: AsyncExitStack) -> None:
@@ -262,6 +274,11 @@ def _provide_api_keys(state: State) -> ApiKeyService:
 def _provide_connections(state: State) -> ConnectionService:
     connections: ConnectionService = state.connections
     return connections
+
+
+def _provide_connection_tester(state: State) -> ConnectionTester:
+    tester: ConnectionTester = state.connection_tester
+    return tester
 
 
 def _provide_runs(state: State) -> RunService:

@@ -7,7 +7,7 @@ from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Response
-from litestar.status_codes import HTTP_201_CREATED
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.guards import requires
@@ -16,10 +16,13 @@ from app.auth.principal import Principal
 from app.connections.schemas import (
     ConnectionChange,
     ConnectionDetail,
+    ConnectionTest,
+    ConnectionTestResult,
     ConnectionView,
     NewConnection,
 )
 from app.connections.service import ConnectionService
+from app.connections.testing import ConnectionTester
 from app.etags import make_etag
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
@@ -27,6 +30,7 @@ from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="the ETag that was read")]
 Force = Annotated[bool, QueryParameter(description="also where workflows name the connection")]
+_NOTHING_ASKED = ConnectionTest()
 
 
 class ConnectionController(Controller):
@@ -130,6 +134,23 @@ class ConnectionController(Controller):
     ) -> None:
         """Steps that name it fail from now on: 409 with those workflows, unless it is forced."""
         await connections.delete(transaction, principal, connection_id, if_match=if_match, is_forced=force)
+
+    @post(
+        "/{connection_id:uuid}/test",
+        operation_id="testConnection",
+        summary="Test a connection",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.CONNECTIONS_WRITE)],
+    )
+    async def test_connection(
+        self,
+        connection_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        connection_tester: NamedDependency[ConnectionTester],
+        data: JSONBody[ConnectionTest] = _NOTHING_ASKED,
+    ) -> ConnectionTestResult:
+        """A real call, within the same bounds as a step's. 200 also where it fails: `ok` and `message` tell."""
+        return await connection_tester.test(principal, connection_id, data)
 
 
 def _with_etag(detail: ConnectionDetail) -> Response[ConnectionDetail]:

@@ -8,6 +8,7 @@ import asyncpg
 from msgspec import Struct
 
 from engine.infra.envelopes import Sealed
+from engine.infra.open_connections import KeptConnection
 
 # What the key is derived for that wraps data keys.
 CONNECTION_PURPOSE: Final = "connections"
@@ -34,19 +35,26 @@ class ConnectionRow(Struct, frozen=True, kw_only=True):
     revision: int
 
     @property
-    def sealed(self) -> Sealed:
-        """The secret as it is kept."""
-        return Sealed(wrapped_key=self.wrapped_key, value=self.secret)
-
-    @property
-    def place(self) -> str:
-        """Where the secret is kept: it opens nowhere else."""
-        return place_of_secret(self.workspace_id, self.id, self.secret_version)
+    def kept(self) -> KeptConnection:
+        """The connection as it is opened."""
+        return KeptConnection(
+            id=self.id,
+            name=self.name,
+            type=self.type,
+            sealed=Sealed(wrapped_key=self.wrapped_key, value=self.secret),
+            place=place_of_secret(self.workspace_id, self.id, self.secret_version),
+            allowed_hosts=self.allowed_hosts,
+            revision=self.revision,
+        )
 
 
 _READ = """
 SELECT id, workspace_id, name, type, secret, wrapped_key, secret_version, allowed_hosts, revision
 FROM connection JOIN unnest($1::uuid[], $2::text[]) AS asked (workspace_id, name) USING (workspace_id, name)
+"""
+_READ_ONE = """
+SELECT id, workspace_id, name, type, secret, wrapped_key, secret_version, allowed_hosts, revision
+FROM connection WHERE workspace_id = $1 AND id = $2
 """
 _NAMES = "SELECT name FROM connection WHERE workspace_id = $1 AND name = ANY ($2::text[])"
 _WRAPPED_OTHERWISE = """
@@ -86,3 +94,11 @@ async def list_wrapped_otherwise(
 async def wrap_again(connection: asyncpg.Connection, connection_id: UUID, old: bytes, new: bytes) -> bool:
     """Replace a wrapped data key, unless it was replaced meanwhile; whether it was done."""
     return str(await connection.execute(_WRAP, connection_id, old, new)) == "UPDATE 1"
+
+
+async def read_connection(
+    pool: asyncpg.Pool | asyncpg.Connection, workspace_id: UUID, connection_id: UUID
+) -> ConnectionRow | None:
+    """One connection of the workspace, as it is now."""
+    row = await pool.fetchrow(_READ_ONE, workspace_id, connection_id)
+    return None if row is None else ConnectionRow(**row)

@@ -53,15 +53,7 @@ class Credentials:
         row = await asyncio.shield(asked)
         if row is None:
             raise ConnectionFault("unknown_connection", f"there is no connection '{name}' in this workspace")
-        return KeptConnection(
-            id=row.id,
-            name=row.name,
-            type=row.type,
-            sealed=row.sealed,
-            place=row.place,
-            allowed_hosts=row.allowed_hosts,
-            revision=row.revision,
-        )
+        return row.kept
 
     def opener(self) -> ConnectionOpener:
         """What opens them; raises ConnectionFault where this worker has no usable secret key."""

@@ -91,6 +91,7 @@ _ASKED: Final = {
         "DELETE /v1/connections/{connection_id}",
         "PATCH /v1/connections/{connection_id}",
         "POST /v1/connections",
+        "POST /v1/connections/{connection_id}/test",
     ],
     "members:read": ["GET /v1/members"],
     "runs:start": ["POST /v1/runs/{run_id}/rerun", "POST /v1/workflows/{workflow_id}/runs"],

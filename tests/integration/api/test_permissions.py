@@ -36,6 +36,8 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/triggers/{trigger_id}": {"enabled": False},
     "PATCH /v1/workflows/{workflow_id}": {"name": "Mine"},
     "POST /v1/approvals/{approval_id}": {"decision": "approved"},
+    # Refused before anything is sent.
+    "POST /v1/connections/{connection_id}/test": {"url": "http://127.0.0.1:9/"},
     "POST /v1/runs/{run_id}/signal": {"name": "go"},
     "POST /v1/triggers/{trigger_id}/rotate": {"what": "url"},
     "POST /v1/workflows/{workflow_id}/steps/{step}/test": {"timeout": 0},

@@ -1,0 +1,15 @@
+"""Why a connection cannot be made or changed; the tree is drawn in `app/errors.py`."""
+
+from app.errors import Conflict
+
+
+class NameTaken(Conflict):
+    """There is another one of this name."""
+
+    code = "name_taken"
+
+
+class ConnectionInUse(Conflict):
+    """Workflows name this connection, and would fail without it; `used_by` lists them. `?force=true` does it anyway."""
+
+    code = "connection_in_use"
