@@ -18,7 +18,7 @@ from app.audit.entries import Action, Actor, Event, Target
 from app.audit.trail import Origin, find_origin, write_down
 from app.auth.principal import Principal
 from engine.infra.backoff import Backoff
-from engine.infra.database import DATABASE_ERRORS
+from engine.infra.database import DATABASE_ERRORS, is_transient
 
 REST_SECONDS: Final = 60.0
 MAX_WAITING: Final = 1_000
@@ -97,6 +97,10 @@ class Refusals:
             try:
                 await self._enter(refusal)
             except DATABASE_ERRORS as error:
+                if not is_transient(error):
+                    # The same would happen every time, and others wait behind it.
+                    _log.exception("refusal_not_entered", action=refusal.event.action.value)
+                    return
                 _log.warning("refusal_not_entered_yet", error=repr(error))
                 await asyncio.sleep(backoff.pause())
             else:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from app.audit.entries import Action
 from app.auth.permissions import Role
+from engine.infra.ids import new_id
 from tests.integration.api.audits import PATH, find, list_actions, read, set_variable
 from tests.integration.api.belongings import furnish
 from tests.integration.api.callers import PASSWORD, Api, Caller
@@ -252,3 +254,11 @@ async def test_a_cursor_of_another_list_is_refused(owner: Caller) -> None:
     cursor = (await owner.client.get("/v1/workflows", params={"limit": 1})).json()["next_cursor"]
     answer = await owner.client.get(PATH, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+async def test_a_refusal_that_cannot_be_entered_keeps_no_other_back(api: Api, owner: Caller) -> None:
+    # Of a workspace that is not there.
+    api.app.state.refusals.note_wrong_password(new_id(), owner.user_id, Action.SESSION_REFUSED)
+    api.app.state.refusals.note_wrong_password(owner.workspace_id, owner.user_id, Action.PASSWORD_REFUSED)
+    await api.app.state.refusals.settle()
+    assert await list_actions(owner, outcome="refused") == ["password.refused"]
