@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from engine.core.events import decode_event, event_type
+from engine.core.events import StepCancelled, decode_event, event_type
 from engine.core.graph import find_node
 from engine.core.replay import replay
 from engine.core.transitions import InvalidTransition
@@ -14,6 +14,7 @@ from tests.simulation.protocol import require
 if TYPE_CHECKING:
     from tests.simulation.store import Batch, RunRow, Store
 
+ATTEMPT_ENDS = ("step.succeeded", "step.failed", "step.retrying", "step.cancelled")
 SETTLED = ("step.succeeded", "step.failed", "step.skipped")
 
 
@@ -28,6 +29,7 @@ class Audit:
         self.messages: dict[int, tuple[str, str, dict[str, Any], int]] = {}
         self.decisions: Counter[tuple[str, str, int]] = Counter()
         self.children: Counter[tuple[str | None, str]] = Counter()
+        self.unkept: list[str] = []
 
     def note_child(self, run: "RunRow", key: str) -> None:
         """A run was accepted: of a step's child there is one in a round."""
@@ -44,6 +46,13 @@ class Audit:
             count = self.decisions[run_id, payload["step"], attempt]
             require(count == 1, "one decision", f"{payload['step']} of {run_id} is decided {count} times")
         self.messages[row_id] = run_id, kind, payload, attempt
+
+    def note_broken_off(self, run_id: str, event: StepCancelled, number: int) -> None:
+        """A worker decides that a step is cancelled, of which it had begun the attempt of this number (0: none)."""
+        if number not in (0, event.attempt):
+            self.unkept.append(
+                f"attempt {number} of {event.step} of {run_id} is broken off, and told as {event.attempt}"
+            )
 
     def check_commit(self, worker_id: int, batch: "Batch") -> None:
         """Who writes is alive and owns the runs (I5)."""
@@ -65,10 +74,14 @@ class Audit:
                 require(False, "I3 legal", f"{run_id}: {error!r}")
                 raise
             require(run.status == state.status, "I9 row", f"{run_id} is {run.status}, by its journal {state.status}")
-            kinds = ("step.succeeded", "step.failed", "step.retrying")
-            ends = Counter((event.step, event.attempt) for event in events if event_type(event) in kinds)
-            twice = [end for end, count in ends.items() if count > 1 and end[1]]
+            ends: dict[str, list[int]] = {}
+            for event in events:
+                if event_type(event) in ATTEMPT_ENDS and event.attempt:
+                    ends.setdefault(event.step, []).append(event.attempt)
+            twice = {step: numbers for step, numbers in ends.items() if len(numbers) > len(set(numbers))}
             require(not twice, "I3 once", f"{run_id}: {twice} ended more than once")
+            gaps = {step: numbers for step, numbers in ends.items() if numbers != list(range(1, len(numbers) + 1))}
+            require(not gaps, "attempts kept", f"{run_id} has no end of some attempts: {gaps}")
             self._check_effects_of(run_id, events)
 
     def _check_effects_of(self, run_id: str, events: list[Any]) -> None:
@@ -76,8 +89,8 @@ class Audit:
             if event_type(event) == "step.succeeded" and event.attempt:
                 require(self.effects[run_id, event.step], "I9 effect", f"{event.step} of {run_id} succeeded unseen")
 
-    def check_effect(self, run_id: str, path: str, key: str) -> None:
-        """An effect comes after what it depends on is durable (I4), always under one key (I6)."""
+    def check_effect(self, run_id: str, path: str, key: str, number: int, worker_id: int) -> None:
+        """An effect comes after what it depends on is durable (I4), always under one key (I6); numbers go on."""
         self.effects[run_id, path] += 1
         keys = self.keys.setdefault((run_id, path), set())
         keys.add(key)
@@ -87,6 +100,11 @@ class Audit:
         for _, payload in self.store.journal[run_id]:
             event = decode_event(payload)
             durable.setdefault(event_type(event), set()).add(getattr(event, "step", ""))
+            is_end = event_type(event) in ATTEMPT_ENDS and getattr(event, "step", "") == path
+            # A worker that is late goes on with what has ended elsewhere.
+            if is_end and self.store.runs[run_id].owner == worker_id:
+                ended = getattr(event, "attempt", 0)
+                require(ended != number, "attempts kept", f"attempt {number} of {path} of {run_id} comes again")
         require("run.started" in durable, "I4 durable", f"{run_id} acts before it is known to have started")
         settled = set().union(*(durable.get(kind, set()) for kind in SETTLED))
         node = find_node(graph, path)
@@ -102,6 +120,7 @@ class Audit:
     def check_always(self) -> None:
         """What is accepted is there: runs (I1), messages until they have their effect; slots are not overdrawn."""
         store = self.store
+        require(not self.unkept, "attempts kept", f"{self.unkept}")
         for run_id in self.accepted:
             require(run_id in store.runs, "I1 accepted", f"{run_id} was accepted and is gone")
         held = Counter(run.key for run in store.runs.values() if run.slot_at is not None and not run.is_over)

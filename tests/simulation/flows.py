@@ -33,6 +33,18 @@ _DOCUMENTS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         ],
         {},
     ),
+    "hasty": (
+        [
+            {
+                "id": "each",
+                "type": "foreach",
+                "with": {"items": "[1, 2]"},
+                "steps": [_http("a") | {"retry": {"max_attempts": 1}}, _http("b", "a")],
+            },
+            _http("c", "each.error"),
+        ],
+        {},
+    ),
     "rescue": ([_http("a"), _http("b"), _http("c", "a.error"), {**_http("d", "a", "c"), "join": "any"}], {}),
     "single": ([_http("a")], {"concurrency": {"key": "one", "limit": 1}}),
 }

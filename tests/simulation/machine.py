@@ -29,6 +29,10 @@ def _asks(worker: Worker) -> object:
     return worker.attempts(answered=False)
 
 
+def _asks_more(worker: Worker) -> object:
+    return len(worker.attempts(answered=False)) > 1
+
+
 def _knows(worker: Worker) -> object:
     return worker.attempts(answered=True)
 
@@ -200,6 +204,16 @@ class Protocol(RuleBasedStateMachine):
         worker = self._worker(who, _knows)
         answered = worker.attempts(answered=True)
         worker.observe(*answered[number % len(answered)])
+
+    @precondition(_some(_asks_more))
+    @rule(who=PICK)
+    def fail_while_others_begin(self, who: int) -> None:
+        worker = self._worker(who, _asks_more)
+        driver, attempt = worker.attempts(answered=False)[0]
+        worker.have_effect(driver, attempt, is_ok=False)
+        worker.observe(driver, attempt)
+        for other in worker.attempts(answered=False):
+            worker.have_effect(*other, is_ok=True)
 
     @precondition(_some(_starts))
     @rule(who=PICK, is_answered=st.booleans())

@@ -29,6 +29,8 @@ class Mutant(StrEnum):
     RETRY_RESETS_SEQ = "retry_resets_seq"  # a further round counts its events from the beginning
     BURIED_KEEPS_RUNS = "buried_keeps_runs"  # a dead worker's runs stay its own
     DECIDED_TWICE = "decided_twice"  # an approval that was decided can be decided again
+    BREAK_FORGOTTEN = "break_forgotten"  # an attempt that is broken off is not told of
+    BEGINS_BROKEN_OFF = "begins_broken_off"  # what is broken off before it began begins until that is durable
     SLOTS_UNLOCKED = "slots_unlocked"  # a slot is given to whoever asks
     SLOT_NOT_GRANTED = "slot_not_granted"  # a slot that a run leaves is given to nobody
 

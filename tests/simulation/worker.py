@@ -1,17 +1,17 @@
 """A worker of the simulation: claims runs, drives them by the real core, commits in groups, and may die anywhere."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from engine.core.advance import advance
 from engine.core.decisions import CancelChild, Decision, Record, StartAttempt, StartChild, StopAttempt
-from engine.core.events import ErrorInfo, RunEvent, event_type
+from engine.core.events import ErrorInfo, RunEvent, StepCancelled, event_type
 from engine.core.observations import (
     ApprovalDecided,
     AttemptFailed,
     AttemptSucceeded,
+    BegunAttempt,
     CancelRequested,
     ChildEnded,
     ChildStarted,
@@ -22,49 +22,14 @@ from engine.core.observations import (
     TimePassed,
 )
 from engine.core.replay import replay
-from engine.core.state import State
 from engine.core.statuses import RunStatus, StepStatus
 from tests.simulation.flows import FLOWS
+from tests.simulation.memory import Attempt, Driver, Entry
 from tests.simulation.protocol import Mutant, Violated, require
 from tests.simulation.store import NEVER, Batch, Change, DuplicateEvent, RunRow, Store
 
 SUSPEND_AFTER = timedelta(seconds=30)
 ENDS = ("run.succeeded", "run.failed", "run.cancelled", "run.timed_out")
-
-
-@dataclass
-class Attempt:
-    """An attempt under way; `is_ok` once the target has answered."""
-
-    start: StartAttempt
-    is_ok: bool | None = None
-
-
-@dataclass
-class Driver:
-    """One run in memory. `seq` is the last event of its journal, counted by its one writer."""
-
-    run_id: str
-    round: int
-    state: State
-    seq: int
-    attempts: dict[str, Attempt] = field(default_factory=dict)
-    child_starts: dict[str, StartChild] = field(default_factory=dict)
-    inbox_seen: set[int] = field(default_factory=set)
-    is_closed: bool = False
-
-
-@dataclass
-class Entry:
-    """The events of one turn, to be committed with others; what was decided is done after that."""
-
-    driver: Driver
-    rows: list[tuple[str, int, RunEvent]]
-    decisions: list[Decision]
-    inbox_ids: list[int]
-    change: Change | None = None
-    messages: list[tuple[str, str, Any]] = field(default_factory=list)
-    mail: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
 
 class Worker:
@@ -131,15 +96,18 @@ class Worker:
     def feed(self, driver: Driver, observation: Observation, inbox_ids: Iterable[int] = ()) -> None:
         """One turn, and those that follow from it at once."""
         self._turn(driver, observation, list(inbox_ids))
-        while driver.state.is_undecided and not driver.is_closed and driver.state.status is not RunStatus.QUEUED:
+        state = driver.state
+        while state.is_undecided and not (driver.is_closed or state.is_over or state.status is RunStatus.QUEUED):
             self._turn(driver, TimePassed(at=self.store.now), [])
 
     def _turn(self, driver: Driver, observation: Observation, inbox_ids: list[int]) -> None:
         if driver.is_closed:
             return
         run = self.store.runs[driver.run_id]
-        _, decisions = advance(FLOWS[run.flow], driver.state, observation)
+        find_begun = (lambda _path: None) if self.store.mutant is Mutant.BREAK_FORGOTTEN else driver.begun.get
+        _, decisions = advance(FLOWS[run.flow], driver.state, observation, find_begun)
         events = [decision.event for decision in decisions if isinstance(decision, Record)]
+        self._break_off(driver, events)
         if not events:
             self.store.drop(inbox_ids)
             self._act(driver, decisions)
@@ -151,6 +119,17 @@ class Worker:
             self._close(driver)
         elif self.store.mutant is Mutant.ACT_BEFORE_DURABLE:
             self._act(driver, decisions)
+
+    def _break_off(self, driver: Driver, events: list[RunEvent]) -> None:
+        """What had begun is told with its number; what had not never begins, though that is not durable yet."""
+        for event in events:
+            if isinstance(event, StepCancelled):
+                begun = driver.begun.get(event.step)
+                number = 0 if begun is None else begun.attempt
+                self.store.audit.note_broken_off(driver.run_id, event, number)
+                driver.broken_off.add(event.step)
+                if begun is None and self.store.mutant is not Mutant.BEGINS_BROKEN_OFF:
+                    driver.attempts.pop(event.step, None)
 
     def _make_entry(
         self, driver: Driver, run: RunRow, events: list[RunEvent], decisions: list[Decision], inbox_ids: list[int]
@@ -188,7 +167,8 @@ class Worker:
                 case StopAttempt(step=step):
                     driver.attempts.pop(step, None)
                 case StartAttempt(step=step):
-                    driver.attempts[step] = Attempt(decision)
+                    if step not in driver.broken_off or self.store.mutant is Mutant.BEGINS_BROKEN_OFF:
+                        driver.attempts[step] = Attempt(decision)
                 case StartChild(step=step):
                     driver.child_starts[step] = decision
 
@@ -211,14 +191,19 @@ class Worker:
         key = f"{driver.run_id}:{start.step}"
         if self.store.mutant is Mutant.KEY_PER_ATTEMPT:
             key += f":{start.attempt}"
-        self.store.audit.check_effect(driver.run_id, start.step, key)
+        is_late = start.step in driver.broken_off
+        require(not is_late, "attempts kept", f"{start.step} of {driver.run_id} begins after it was broken off")
+        self.store.audit.check_effect(driver.run_id, start.step, key, start.attempt, self.id)
+        driver.begun[start.step] = BegunAttempt(attempt=start.attempt, started_at=self.store.now)
         attempt.is_ok = is_ok
 
     def observe(self, driver: Driver, attempt: Attempt) -> None:
         """The target's answer reaches the core."""
         start, now = attempt.start, self.store.now
         driver.attempts.pop(start.step, None)
-        common: dict[str, Any] = {"at": now, "step": start.step, "attempt": start.attempt, "started_at": now}
+        begun = driver.begun.pop(start.step)
+        common: dict[str, Any] = {"at": now, "step": start.step, "attempt": start.attempt}
+        common["started_at"] = begun.started_at
         if attempt.is_ok:
             self.feed(driver, AttemptSucceeded(**common, output=None))
         else:

@@ -1,0 +1,47 @@
+"""What a worker of the simulation has in memory, and loses when it dies."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.decisions import Decision, StartAttempt, StartChild
+from engine.core.events import RunEvent
+from engine.core.observations import BegunAttempt
+from engine.core.state import State
+from tests.simulation.store import Change
+
+
+@dataclass
+class Attempt:
+    """An attempt under way; `is_ok` once the target has answered."""
+
+    start: StartAttempt
+    is_ok: bool | None = None
+
+
+@dataclass
+class Driver:
+    """One run in memory. `seq` is the last event of its journal, counted by its one writer."""
+
+    run_id: str
+    round: int
+    state: State
+    seq: int
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    begun: dict[str, BegunAttempt] = field(default_factory=dict)
+    broken_off: set[str] = field(default_factory=set)
+    child_starts: dict[str, StartChild] = field(default_factory=dict)
+    inbox_seen: set[int] = field(default_factory=set)
+    is_closed: bool = False
+
+
+@dataclass
+class Entry:
+    """The events of one turn, to be committed with others; what was decided is done after that."""
+
+    driver: Driver
+    rows: list[tuple[str, int, RunEvent]]
+    decisions: list[Decision]
+    inbox_ids: list[int]
+    change: Change | None = None
+    messages: list[tuple[str, str, Any]] = field(default_factory=list)
+    mail: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
