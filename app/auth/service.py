@@ -123,6 +123,8 @@ class IdentityService:
 
         Within `leeway` after its first use it may come again.
         """
+        # What can fail comes before the token is used up: it would come again, as a stolen one does.
+        await self._keys.current()
         token_hash = _hash(token)
         successor = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
         async with self._database.begin() as connection:

@@ -12,12 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.auth import tables
 from app.auth.tokens import KeyPair, load_private_key, load_public_key, make_key_pair
 from app.errors import InvalidToken
+from app.outages import as_outage
 from engine.infra.ids import new_id
-from engine.infra.secrets import SecretBox, SecretError
+from engine.infra.secrets import SecretBox, SecretError, SecretKeys
+from engine.store.sealed import SIGNING_PURPOSE
 
 # Serialises the making of the first key over all processes; any constant of our own.
 _LOCK = 5_077_011_431
 _RELOAD_SECONDS = 5.0
+# Within this time after it was retired, a key verifies no more, and signs no more, in any process.
+REFRESH_SECONDS = 30.0
 
 logger = structlog.get_logger(__name__)
 
@@ -25,9 +29,9 @@ logger = structlog.get_logger(__name__)
 class SigningKeys:
     """The keys that sign and verify access tokens. A retired key verifies no more."""
 
-    def __init__(self, database: AsyncEngine, secret_key: str) -> None:
+    def __init__(self, database: AsyncEngine, secret_key: str | SecretKeys) -> None:
         self._database = database
-        self._box = SecretBox(secret_key, "signing keys")
+        self._box = SecretBox(secret_key, SIGNING_PURPOSE)
         self._lock = asyncio.Lock()
         self._current: OKPKey | None = None
         self._verifying: dict[str, OKPKey] = {}
@@ -35,25 +39,43 @@ class SigningKeys:
 
     async def current(self) -> OKPKey:
         """The key to sign with, made where there is none that this installation's secret key opens."""
-        if self._current is None:
+        if self._current is None or self._is_old():
             async with self._lock:
                 if self._current is None:
                     await self._load(create=True)
+                elif self._is_old():
+                    await self._look_again()
         if self._current is None:
             raise RuntimeError("no signing key although one was just made")
         return self._current
 
     async def verifying(self, kid: str) -> OKPKey:
         """The key with this id; raises InvalidToken where there is none."""
-        if kid not in self._verifying:
+        if kid not in self._verifying or self._is_old():
             async with self._lock:
                 # Made-up ids must not become a database query each.
-                if kid not in self._verifying and time.monotonic() - self._loaded_at > _RELOAD_SECONDS:
+                patience = _RELOAD_SECONDS if kid not in self._verifying else REFRESH_SECONDS
+                if time.monotonic() - self._loaded_at > patience:
                     await self._load(create=False)
         key = self._verifying.get(kid)
         if key is None:
             raise InvalidToken
         return key
+
+    async def _look_again(self) -> None:
+        """Find what was made and retired meanwhile; while the database is away, what was known goes on to hold.
+
+        Whoever is about to be given tokens has spent a refresh token by now: it must not be in vain.
+        """
+        try:
+            await self._load(create=True)
+        except Exception as error:
+            if as_outage(error) is None:
+                raise
+            logger.warning("signing keys not read again", error=repr(error))
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._loaded_at > REFRESH_SECONDS
 
     async def _load(self, *, create: bool) -> None:
         async with self._database.begin() as connection:
@@ -71,12 +93,12 @@ class SigningKeys:
             .where(tables.signing_key.c.retired_at.is_(None))
             .order_by(tables.signing_key.c.created_at.desc(), tables.signing_key.c.kid.desc())
         )
-        verifying = {}
+        verifying, current = {}, None
         for row in rows:
             verifying[row.kid] = load_public_key(row.kid, row.public_key)
-            if self._current is None:
-                self._current = self._open(row.kid, row.public_key, row.sealed_private_key)
-        self._verifying = verifying
+            if current is None:
+                current = self._open(row.kid, row.public_key, row.sealed_private_key)
+        self._verifying, self._current = verifying, current
 
     def _open(self, kid: str, public_key: bytes, sealed: bytes) -> OKPKey | None:
         try:

@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import text
 
+from app.auth import signing_keys
 from app.auth.permissions import PERMISSIONS, Permission, Role
 from app.auth.tokens import AccessClaims, load_private_key, make_key_pair, sign_token
 from engine.infra.ids import new_id
@@ -249,6 +250,36 @@ async def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(api: Ap
     header = {"alg": "HS256", "kid": key.kid, "typ": "at+jwt"}
     forged = jwt.encode(header, _claims(owner), secret, algorithms=["HS256"])
     assert (await api.client(forged).get("/v1/auth/me")).status_code == 401
+
+
+async def test_a_retired_key_verifies_and_signs_no_more(
+    api: Api, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (await api.app.state.signing_keys.current()).kid
+    assert (await owner.client.get("/v1/auth/me")).status_code == 200
+    async with api.database.begin() as connection:
+        await connection.execute(text("UPDATE signing_key SET retired_at = now()"))
+    # Neither what was verified nor the keys that were read are kept any more.
+    monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", -1.0)
+    api.app.state.authenticator.forget_user(owner.user_id)
+    assert (await owner.client.get("/v1/auth/me")).status_code == 401
+    renewed = await api.client().post("/v1/auth/refresh", json={"refresh_token": owner.tokens["refresh_token"]})
+    assert renewed.status_code == 200
+    assert (await api.client(renewed.json()["access_token"]).get("/v1/auth/me")).status_code == 200
+    assert (await api.app.state.signing_keys.current()).kid != before
+
+
+async def test_tokens_are_signed_while_keys_cannot_be_read_again(
+    api: Api, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*, create: bool) -> None:
+        raise ConnectionRefusedError(create)
+
+    keys = api.app.state.signing_keys
+    known = await keys.current()
+    monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", -1.0)
+    monkeypatch.setattr(keys, "_load", fail)
+    assert (await keys.current()).kid == known.kid
 
 
 async def test_a_token_signed_with_a_key_of_ones_own_is_refused(api: Api, owner: Caller) -> None:
