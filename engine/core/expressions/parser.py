@@ -22,7 +22,7 @@ from engine.core.expressions.ast import (
     Path,
     Unary,
 )
-from engine.core.expressions.errors import EvaluationError, LimitError
+from engine.core.expressions.errors import EvaluationError, LimitError, list_names
 from engine.core.expressions.fuel import MAX_DEPTH, MAX_NODES
 from engine.core.expressions.functions import FUNCTIONS
 from engine.core.expressions.lexer import Token, tokenize
@@ -33,6 +33,25 @@ MACROS: tuple[MacroName, ...] = get_args(MacroName)
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _KEYWORDS = {*_CONSTANTS, "in"}
 # CEL keeps these words for later; a name of the scope may not be one, a field may.
+# What other languages call it.
+_OPERATORS_ELSEWHERE = {"and": "&&", "or": "||"}
+_ELSEWHERE = {
+    "len": "size",
+    "length": "size",
+    "lower": "lowerAscii",
+    "toLowerCase": "lowerAscii",
+    "upper": "upperAscii",
+    "toUpperCase": "upperAscii",
+    "includes": "contains",
+    "strip": "trim",
+    "slice": "substring",
+    "str": "string",
+    "float": "double",
+    "some": "exists",
+    "any": "exists",
+    "every": "all",
+    "test": "matches",
+}
 _RESERVED = {
     "as",
     "break",
@@ -121,6 +140,8 @@ class _Parser:
 
     def _unexpected(self, wanted: str = "expected an operator or the end") -> EvaluationError:
         token = self._peek()
+        if token.kind != "string" and token.value in _OPERATORS_ELSEWHERE:
+            wanted = f"write '{_OPERATORS_ELSEWHERE[token.value]}'"
         found = "end" if token.kind == "end" else repr(token.value) if token.kind == "string" else f"'{token.value}'"
         return _unreadable(f"unexpected {found}: {wanted}", token.position)
 
@@ -356,14 +377,17 @@ def _path(root: Node, steps: list[Field | Index]) -> Node:
 
 
 def _unknown_function(name: Token, *, is_method: bool) -> EvaluationError:
-    if is_method:
-        known = [*MACROS, *(function.name for function in FUNCTIONS.values() if function.is_method)]
+    methods = [*MACROS, *(function.name for function in FUNCTIONS.values() if function.is_method)]
+    functions = ["has", *(function.name for function in FUNCTIONS.values() if function.is_global)]
+    kind, known, others = ("method", methods, functions) if is_method else ("function", functions, methods)
+    word = str(name.value)
+    if word in others:
+        hint = f"it is a function: {word}(…)" if is_method else f"it is a method of a value: value.{word}(…)"
+    elif near := [_ELSEWHERE[word]] if word in _ELSEWHERE else difflib.get_close_matches(word[:60], known, n=1):
+        hint = f"did you mean '{near[0]}'?"
     else:
-        known = ["has", *(function.name for function in FUNCTIONS.values() if function.is_global)]
-    near = difflib.get_close_matches(str(name.value)[:60], known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    kind = "method" if is_method else "function"
-    return EvaluationError("unknown_name", f"no {kind} '{name.value}'{hint}", name.position)
+        hint = f"{kind}s are {list_names(known)}"
+    return EvaluationError("unknown_name", f"no {kind} '{word}'; {hint}", name.position)
 
 
 def _unreadable(message: str, position: int) -> EvaluationError:

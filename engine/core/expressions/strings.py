@@ -8,7 +8,7 @@ import re2
 
 from engine.core.expressions.errors import EvaluationError, LimitError
 from engine.core.expressions.fuel import BYTES_PER_UNIT, MAX_PATTERN_LENGTH, Fuel
-from engine.core.expressions.values import cannot_take
+from engine.core.expressions.values import cannot_take, kind_of
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
@@ -137,8 +137,10 @@ def join(fuel: Fuel, items: Any, separator: Any = "") -> str:
     _want_strings("join", separator)
     fuel.spend(1 + len(items))
     length = len(separator) * max(len(items) - 1, 0)
-    for item in items:
-        _want_strings("join", item)
+    for number, item in enumerate(items):
+        if type(item) is not str:
+            message = f"'join' cannot take {kind_of(item)}, as item {number} of the list is: it joins texts"
+            raise EvaluationError("type_error", message)
         length += len(item)
     fuel.build_text(length)
     joined: str = separator.join(items)

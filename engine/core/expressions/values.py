@@ -43,7 +43,10 @@ def kind_of(value: Any) -> str:
 
 def cannot_take(name: str, *arguments: Any) -> EvaluationError:
     """The error of an operator or function that does not exist for these types."""
-    return EvaluationError("type_error", f"'{name}' cannot take {' and '.join(kind_of(value) for value in arguments)}")
+    is_mixed = name == "+" and sum(type(value) is str for value in arguments) == 1
+    hint = "; string(…) makes a text of a value" if is_mixed else ""
+    kinds = " and ".join(kind_of(value) for value in arguments)
+    return EvaluationError("type_error", f"'{name}' cannot take {kinds}{hint}")
 
 
 def overflow(what: str = "the result") -> EvaluationError:
