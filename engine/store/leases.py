@@ -18,6 +18,9 @@ UPDATE worker SET heartbeat_at = clock_timestamp(), steps_in_flight = $2 WHERE i
 RETURNING clock_timestamp() AS now
 """
 
+# While a migration has yet to make the column: a worker that cannot beat loses all its runs.
+_BEAT_ALONE = _BEAT.replace(", steps_in_flight = $2", "")
+
 _SUSPECTS = """
 SELECT id, extract(epoch FROM now() - heartbeat_at)::float8 AS silence
 FROM worker WHERE alive AND id <> $1 AND heartbeat_at < now() - make_interval(secs => $2)
@@ -99,7 +102,10 @@ async def beat(
     `in_flight`: how many attempts the worker has under way, by workspace.
     """
     told = {str(workspace_id): count for workspace_id, count in (in_flight or {}).items()}
-    row = await connection.fetchrow(_BEAT, worker_id, msgspec.json.encode(told).decode())
+    try:
+        row = await connection.fetchrow(_BEAT, worker_id, msgspec.json.encode(told).decode())
+    except asyncpg.UndefinedColumnError:
+        row = await connection.fetchrow(_BEAT_ALONE, worker_id)
     return None if row is None else row["now"]
 
 
