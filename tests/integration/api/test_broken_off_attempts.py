@@ -1,4 +1,4 @@
-"""Attempts that were broken off: readers see them as they see any other, with their number, times and reason."""
+"""What is left of runs that were broken off: attempts with their number, times and reason, and what is to run again."""
 
 from datetime import datetime
 from typing import Any
@@ -216,3 +216,23 @@ async def test_attempts_of_items_that_are_broken_off_are_listed(histories: Histo
     assert tell(second["steps"][0]) == [(1, "cancelled", "loop_failed", 1, 3)]
     assert second["steps"][0]["time"]["running_ms"] == 2000
     assert (await histories.read(f"/v1/runs/{run_id}"))["time"]["running_ms"] == 2000
+
+
+async def test_a_retried_run_shows_what_is_to_run_again_as_pending(histories: Histories) -> None:
+    definition = {"steps": [call("good"), call("bad"), call("next", "bad")]}
+    events: list[RunEvent] = [
+        queued(),
+        started(),
+        succeeded("good", begin=1),
+        failed("bad"),
+        StepCancelled(at=at(2), step="next", reason="run_failed"),
+        RunFailed(at=at(2), error=Error(code="broken", message="m", step="bad"), reason="step_failed"),
+        RunRetried(at=at(9), attempt=2),
+    ]
+    run = await histories.read(f"/v1/runs/{await histories.keep(definition, events, status='queued', attempt=2)}")
+    assert {step["id"]: step["status"] for step in run["steps"]} == {
+        "good": "succeeded",
+        "bad": "pending",
+        "next": "pending",
+    }
+    assert (run["status"], run["attempt"], run["error"], run["finished_at"]) == ("queued", 2, None, None)

@@ -272,26 +272,6 @@ async def test_time_is_split_and_adds_up_over_rounds(histories: Histories) -> No
     assert sum(parts_of(going_on["time"]).values()) == going_on["time"]["total_ms"]
 
 
-async def test_a_retried_run_shows_what_is_to_run_again_as_pending(histories: Histories) -> None:
-    definition = {"steps": [http("good"), http("bad"), http("next", "bad")]}
-    events: list[RunEvent] = [
-        queued(),
-        started(),
-        succeeded("good", begin=1),
-        failed("bad"),
-        StepCancelled(at=at(2), step="next", reason="run_failed"),
-        RunFailed(at=at(2), error=Error(code="broken", message="m", step="bad"), reason="step_failed"),
-        RunRetried(at=at(9), attempt=2),
-    ]
-    run = await histories.read(f"/v1/runs/{await histories.keep(definition, events, status='queued', attempt=2)}")
-    assert {step["id"]: step["status"] for step in run["steps"]} == {
-        "good": "succeeded",
-        "bad": "pending",
-        "next": "pending",
-    }
-    assert (run["status"], run["attempt"], run["error"], run["finished_at"]) == ("queued", 2, None, None)
-
-
 async def test_the_detail_counts_items_and_leaves_iterations_out(histories: Histories) -> None:
     body = [http("get"), http("rescue", "get.error"), http("put", "get")]
     config = {"items": "[1, 2, 3, 4]", "on_item_error": "continue"}
