@@ -46,7 +46,7 @@ from app.triggers.gate import Gate
 from app.triggers.ingest import Ingest
 from app.triggers.received import ReceivedEvents
 from app.triggers.rejections import Rejections
-from app.triggers.service import SECRET_PURPOSE, TriggerService
+from app.triggers.service import TriggerService
 from app.web.bundle import BundleFolder
 from app.web.pages import is_for_web_app, serve_web_app
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
@@ -57,9 +57,10 @@ from engine.infra.http_client import HttpClient
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
-from engine.infra.secrets import SecretBox
-from engine.infra.settings import Settings, load_secret_key
+from engine.infra.secrets import SecretBox, SecretKeys
+from engine.infra.settings import Settings
 from engine.store.connections import CONNECTION_PURPOSE
+from engine.store.sealed import TRIGGER_PURPOSE
 
 # A definition of 1 MiB, and what stands around it in the body.
 MAX_BODY_BYTES = 1_048_576 + 65_536
@@ -140,7 +141,7 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
 def _open_identity(state: State, stack: AsyncExitStack) -> None:
     """Who callers are, and what they belong to."""
     settings: Settings = state.settings
-    secret_key = load_secret_key(settings)
+    secret_key = SecretKeys(settings)
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
     state.refusals = Refusals(state.pool)
     stack.push_async_callback(_end_duties, [asyncio.create_task(state.refusals.run())])
@@ -181,7 +182,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
 async def _open_connections(state: State, stack: AsyncExitStack) -> None:
     """What keeps connections, and tries them out."""
     settings: Settings = state.settings
-    envelopes = Envelopes(SecretBox(load_secret_key(settings), CONNECTION_PURPOSE))
+    envelopes = Envelopes(SecretBox(SecretKeys(settings), CONNECTION_PURPOSE))
     http = await stack.enter_async_context(HttpClient(settings))
     state.connections = ConnectionService(envelopes)
     state.connection_tester = ConnectionTester(state.pool, envelopes, http)
@@ -216,7 +217,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)
-    state.triggers = TriggerService(SecretBox(load_secret_key(settings), SECRET_PURPOSE), settings.base_url)
+    state.triggers = TriggerService(SecretBox(SecretKeys(settings), TRIGGER_PURPOSE), settings.base_url)
     state.received = ReceivedEvents(state.pool, hub, state.draining)
     state.ingest = Ingest(
         state.pool,

@@ -14,7 +14,8 @@ from app.auth.tokens import KeyPair, load_private_key, load_public_key, make_key
 from app.errors import InvalidToken
 from app.outages import as_outage
 from engine.infra.ids import new_id
-from engine.infra.secrets import SecretBox, SecretError
+from engine.infra.secrets import SecretBox, SecretError, SecretKeys
+from engine.store.sealed import SIGNING_PURPOSE
 
 # Serialises the making of the first key over all processes; any constant of our own.
 _LOCK = 5_077_011_431
@@ -28,9 +29,9 @@ logger = structlog.get_logger(__name__)
 class SigningKeys:
     """The keys that sign and verify access tokens. A retired key verifies no more."""
 
-    def __init__(self, database: AsyncEngine, secret_key: str) -> None:
+    def __init__(self, database: AsyncEngine, secret_key: str | SecretKeys) -> None:
         self._database = database
-        self._box = SecretBox(secret_key, "signing keys")
+        self._box = SecretBox(secret_key, SIGNING_PURPOSE)
         self._lock = asyncio.Lock()
         self._current: OKPKey | None = None
         self._verifying: dict[str, OKPKey] = {}

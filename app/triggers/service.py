@@ -27,7 +27,6 @@ from engine.store.held_pieces import look_again
 from engine.triggers.signatures import InvalidSecret, check_secret, renew_secret
 from engine.triggers.webhook import WebhookConfig, find_config_problems, split_secret
 
-SECRET_PURPOSE: Final = "trigger-secrets"  # noqa: S105 - it names a purpose
 _SECRET_BYTES: Final = 32
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from cli.data_folder import DataFolder
 from cli.servers.postgres import Postgres
-from engine.infra.settings import SettingError, Settings
+from engine.infra.settings import SettingError, Settings, secret_key_file
 
 
 @contextmanager
@@ -45,8 +45,8 @@ def open_database(settings: Settings, *, is_new: bool = False) -> Iterator[Setti
 
 def name_key(settings: Settings) -> str:
     """A name of the secret key that does not tell it, empty where there is none: the same key has the same name."""
-    path = Path(settings.data_dir) / "secret.key"
-    encoded = settings.secret_key or (path.read_text().strip() if path.exists() else "")
+    path = secret_key_file(settings)
+    encoded = settings.secret_key or (path.read_text().split()[:1] or [""] if path.exists() else [""])[0]
     try:
         key = b64decode(encoded, validate=True)
     except ValueError:

@@ -48,10 +48,6 @@ class Envelopes:
         except (InvalidTag, ValueError):
             raise SecretError("the sealed value was altered, or belongs to another place") from None
 
-    def wrap_again(self, wrapped_key: bytes, place: str) -> bytes:
-        """The same data key under the newest secret key; raises SecretError where no known key opens it."""
-        return self._box.seal(self._box.open(wrapped_key, _place_of_key(place)), _place_of_key(place))
-
 
 def _associated(place: str) -> bytes:
     return _VERSION + place.encode()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from engine.infra.settings import SettingError
+from engine.infra.settings import SettingError, Settings, load_secret_keys
 
 KEY_BYTES = 32
 _VERSION = b"\x01"
@@ -48,15 +48,34 @@ def derive_key(secret_key: str, purpose: str) -> bytes:
     return kdf.derive(decode_secret_key(secret_key))
 
 
-class SecretBox:
-    """Seals and opens the secrets of one purpose. `older_keys` still open what they once sealed."""
+class SecretKeys:
+    """The installation's secret keys, as they are now: they may be rotated while this process runs."""
 
-    def __init__(self, secret_key: str, purpose: str, older_keys: tuple[str, ...] = ()) -> None:
-        self._key_id = key_id(secret_key)
-        self._ciphers = {key_id(key): AESGCM(derive_key(key, purpose)) for key in (*older_keys, secret_key)}
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def read(self) -> tuple[str, ...]:
+        """All of them, the newest first; raises SettingError, OSError."""
+        return load_secret_keys(self._settings)
+
+
+class SecretBox:
+    """Seals and opens the secrets of one purpose. `older_keys` still open what they once sealed.
+
+    Of `SecretKeys` it follows the rotation: it seals under the newest, and opens under one that it has not met yet.
+    """
+
+    def __init__(self, secret_key: str | SecretKeys, purpose: str, older_keys: tuple[str, ...] = ()) -> None:
+        self._purpose = purpose
+        self._keys = secret_key if isinstance(secret_key, SecretKeys) else None
+        self._key_id = b""
+        self._ciphers: dict[bytes, AESGCM] = {}
+        self._take((secret_key, *older_keys) if isinstance(secret_key, str) else secret_key.read())
 
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Encrypt, bound to `place`: the table, row and column that the value is kept in."""
+        if self._keys is not None:
+            self._take(self._keys.read())
         header = _VERSION + self._key_id
         nonce = os.urandom(_NONCE_BYTES)
         return header + nonce + self._ciphers[self._key_id].encrypt(nonce, plaintext, _associated(header, place))
@@ -64,13 +83,25 @@ class SecretBox:
     def open(self, sealed: bytes, place: str) -> bytes:
         """Decrypt what `seal` made for the same place; raises SecretError otherwise."""
         header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-        cipher = self._ciphers.get(header[len(_VERSION) :])
+        cipher = self._find(header[len(_VERSION) :])
         if header[: len(_VERSION)] != _VERSION or cipher is None:
             raise SecretError("sealed under another secret key: FLOWFORGE_SECRET_KEY differs from the one used then")
         try:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _associated(header, place))
         except (InvalidTag, ValueError):
             raise SecretError("the sealed value was altered, or belongs to another place") from None
+
+    def _find(self, wanted: bytes) -> AESGCM | None:
+        if wanted not in self._ciphers and self._keys is not None:
+            self._take(self._keys.read())
+        return self._ciphers.get(wanted)
+
+    def _take(self, keys: tuple[str, ...]) -> None:
+        """Use these keys, the newest of which stands first."""
+        for key in reversed(keys):
+            self._key_id = key_id(key)
+            if self._key_id not in self._ciphers:
+                self._ciphers[self._key_id] = AESGCM(derive_key(key, self._purpose))
 
 
 def key_id(secret_key: str) -> bytes:

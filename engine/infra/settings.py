@@ -36,6 +36,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     secret_key: Annotated[
         str, Meta(description="32 random bytes as base64; empty: DATA_DIR/secret.key, made on first use")
     ] = ""
+    older_secret_keys: Annotated[
+        str, Meta(description="further secret keys, comma separated, that still open what they sealed; empty: none")
+    ] = ""
     setup_token: Annotated[str, Meta(description="one-time token that the first set-up asks for; empty: none")] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="lowest level logged")] = "info"
     log_format: Annotated[Literal["json", "console"], Meta(description="how log lines look")] = "json"
@@ -161,18 +164,32 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
 
 def load_secret_key(settings: Settings) -> str:
-    """The secret key (base64), made and kept in the data folder on first use where none is set."""
+    """The newest secret key (base64), made and kept in the data folder on first use where none is set."""
     if settings.secret_key:
         return settings.secret_key
-    path = Path(settings.data_dir) / "secret.key"
+    path = secret_key_file(settings)
     if path.exists():
-        return path.read_text().strip()
+        return (path.read_text().split() or [""])[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     key = msgspec.json.encode(secrets.token_bytes(32)).decode().strip('"')
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        return path.read_text().strip()
+        return (path.read_text().split() or [""])[0]
     with os.fdopen(descriptor, "w") as file:
         file.write(key)
     return key
+
+
+def secret_key_file(settings: Settings) -> Path:
+    """Where secret keys are kept that no setting names: one a line, the newest first."""
+    return Path(settings.data_dir) / "secret.key"
+
+
+def load_secret_keys(settings: Settings) -> tuple[str, ...]:
+    """All secret keys (base64), the newest first: the others open what they sealed and seal nothing more."""
+    newest = load_secret_key(settings)
+    older = [key.strip() for key in settings.older_secret_keys.split(",")]
+    if not settings.secret_key:
+        older += secret_key_file(settings).read_text().split()[1:]
+    return tuple(dict.fromkeys([newest, *filter(None, older)]))

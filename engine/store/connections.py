@@ -1,6 +1,6 @@
-"""The SQL of connections, as workers read them and as keys are rotated."""
+"""The SQL of connections, as they are read to be used."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -57,12 +57,6 @@ SELECT id, workspace_id, name, type, secret, wrapped_key, secret_version, allowe
 FROM connection WHERE workspace_id = $1 AND id = $2
 """
 _NAMES = "SELECT name FROM connection WHERE workspace_id = $1 AND name = ANY ($2::text[])"
-_WRAPPED_OTHERWISE = """
-SELECT id, workspace_id, secret_version, wrapped_key FROM connection
-WHERE substring(wrapped_key FROM 2 FOR 8) <> $1 AND id > $2 ORDER BY id LIMIT $3
-"""
-# A secret that was changed meanwhile has a data key that is wrapped anew already.
-_WRAP = "UPDATE connection SET wrapped_key = $3 WHERE id = $1 AND wrapped_key = $2"
 
 
 def place_of_secret(workspace_id: UUID, connection_id: UUID, secret_version: int) -> str:
@@ -81,19 +75,6 @@ async def read_connections(
 async def find_connection_names(connection: asyncpg.Connection, workspace_id: UUID, names: Collection[str]) -> set[str]:
     """Those of the names that are connections of the workspace."""
     return {row["name"] for row in await connection.fetch(_NAMES, workspace_id, list(names))}
-
-
-async def list_wrapped_otherwise(
-    connection: asyncpg.Connection, key_id: bytes, after: UUID, limit: int
-) -> Sequence[asyncpg.Record]:
-    """Up to `limit` connections whose data key is wrapped by another secret key than this one, by their ids."""
-    rows: Sequence[asyncpg.Record] = await connection.fetch(_WRAPPED_OTHERWISE, key_id, after, limit)
-    return rows
-
-
-async def wrap_again(connection: asyncpg.Connection, connection_id: UUID, old: bytes, new: bytes) -> bool:
-    """Replace a wrapped data key, unless it was replaced meanwhile; whether it was done."""
-    return str(await connection.execute(_WRAP, connection_id, old, new)) == "UPDATE 1"
 
 
 async def read_connection(

@@ -17,8 +17,8 @@ from engine.infra.database import DATABASE_ERRORS, is_transient
 from engine.infra.envelopes import Envelopes
 from engine.infra.http_client import HttpClient
 from engine.infra.open_connections import ConnectionFault, ConnectionOpener, KeptConnection, OpenConnection
-from engine.infra.secrets import SecretBox
-from engine.infra.settings import SettingError, Settings, load_secret_key
+from engine.infra.secrets import SecretBox, SecretKeys
+from engine.infra.settings import SettingError, Settings
 from engine.store.connections import CONNECTION_PURPOSE, ConnectionName, ConnectionRow, read_connections
 
 PAUSE_SECONDS = 0.2
@@ -60,7 +60,7 @@ class Credentials:
         if self._opener is None:
             # With the first connection: a worker without any needs no key.
             try:
-                box = SecretBox(load_secret_key(self._settings), CONNECTION_PURPOSE)
+                box = SecretBox(SecretKeys(self._settings), CONNECTION_PURPOSE)
             except (SettingError, OSError) as error:
                 raise ConnectionFault("connection_sealed", f"this worker has no secret key: {error}") from None
             self._opener = ConnectionOpener(Envelopes(box), self._tokens)

@@ -1,9 +1,10 @@
 import base64
+from pathlib import Path
 
 import pytest
 
-from engine.infra.secrets import SecretBox, SecretError, decode_secret_key, derive_key
-from engine.infra.settings import SettingError
+from engine.infra.secrets import SecretBox, SecretError, SecretKeys, decode_secret_key, derive_key
+from engine.infra.settings import SettingError, Settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(bytes(range(1, 33))).decode()
@@ -70,3 +71,22 @@ def test_both_alphabets_and_missing_padding_are_accepted() -> None:
     key = bytes([251, 255] * 16)
     assert decode_secret_key(base64.urlsafe_b64encode(key).decode().rstrip("=")) == key
     assert decode_secret_key(base64.b64encode(key).decode()) == key
+
+
+def test_a_box_follows_the_rotation_of_keys_that_are_kept_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    file.write_text(KEY)
+    box = SecretBox(SecretKeys(Settings(data_dir=str(tmp_path))), "a")
+    sealed = box.seal(b"secret", "place")
+    file.write_text(f"{OTHER_KEY}\n{KEY}")
+    other = SecretBox(OTHER_KEY, "a")
+    assert box.open(other.seal(b"from elsewhere", "place"), "place") == b"from elsewhere"
+    assert box.open(sealed, "place") == b"secret"
+    assert other.open(box.seal(b"anew", "place"), "place") == b"anew"
+
+
+def test_older_keys_of_the_environment_open_what_they_sealed() -> None:
+    sealed = SecretBox(KEY, "a").seal(b"secret", "place")
+    box = SecretBox(SecretKeys(Settings(secret_key=OTHER_KEY, older_secret_keys=f" {KEY} ,")), "a")
+    assert box.open(sealed, "place") == b"secret"
+    assert SecretBox(OTHER_KEY, "a").open(box.seal(b"anew", "place"), "place") == b"anew"
