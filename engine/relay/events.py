@@ -130,7 +130,7 @@ class EventMatcher:
         hits = []
         for row in rows:
             heard = self._listeners.get(row.workspace_id)
-            if heard is None or not row.payload or row.kind not in {"event", "dispatch"}:
+            if heard is None or row.is_heard or not row.payload or row.kind not in {"event", "dispatch"}:
                 continue
             try:
                 head = _decode_head(row.payload)

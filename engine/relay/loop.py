@@ -1,7 +1,7 @@
 """The relay: takes rows from the outbox, publishes them, and only then lets their deletion be committed.
 
 One relay leads, others stand by. The bell makes it fast, polling makes it certain: what is committed is published at
-least once, in the order of the rows.
+least once, in the order of the rows. While Redis is away the rows wait, and what listens to their events does not.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.relay.events import EventMatcher, Hit, count_fitting
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
-from engine.store.outbox import OutboxRow, find_newest, has_rows, measure, take
+from engine.store.outbox import OutboxRow, find_newest, has_rows, look, mark_heard, measure, take
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
@@ -30,6 +30,9 @@ _MEASURE_SECONDS = 5.0
 AHEAD_ROWS = 500
 AHEAD_OF_EACH = 5
 _REMEMBERED = 2000
+# Between two tries to reach Redis. Ids are taken before they are committed: one may come behind a later one.
+HEARD_BATCHES = 20
+LOOK_BACK = 1000
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +53,8 @@ class Relay(Leader[Session]):
         self._events = EventMatcher()
         self._measured_at = 0.0
         self._rung_ahead: dict[UUID, None] = {}
+        # While Redis is away: the row up to which was looked for who listens.
+        self._heard_until = 0
 
     def on_lead(self) -> None:
         """The database may be another one than before."""
@@ -79,8 +84,10 @@ class Relay(Leader[Session]):
                 seconds = redis_backoff.pause()
                 _log.warning("redis_unavailable", error=str(error), retry_in_seconds=round(seconds, 2))
                 await self._measure(session, is_empty=False)
+                await self._hear(session)
                 await self.sleep(seconds)
                 continue
+            self._heard_until = 0
             await self._measure(session, is_empty=count < BATCH_ROWS)
             if count == BATCH_ROWS:
                 await self._ring_ahead(session)
@@ -125,6 +132,30 @@ class Relay(Leader[Session]):
             hits = await self._events.find(session.connection, rows) if rows else []
             session.alarm.set()
         return rows, hits
+
+    async def _hear(self, session: Session) -> None:
+        """Start what listens to events that cannot be published now, each once; their rows stay."""
+        for _ in range(HEARD_BATCHES):
+            rows = await look(session.connection, self._heard_until, BATCH_ROWS, ANSWER_SECONDS)
+            if not rows or self.is_stopping:
+                break
+            async with asyncio.timeout(2 * ANSWER_SECONDS), session.connection.transaction():
+                done = await self._start_unpublished(session, rows)
+            self._heard_until = done[-1].id
+            if len(done) == len(rows) < BATCH_ROWS:
+                break
+        self._heard_until = max(0, self._heard_until - LOOK_BACK)
+
+    async def _start_unpublished(self, session: Session, rows: list[OutboxRow]) -> list[OutboxRow]:
+        """Start what listens to the first of these rows, in one transaction; those that it came to."""
+        hits = await self._events.find(session.connection, rows)
+        rows = rows[: count_fitting(rows, hits)]
+        known = {row.id for row in rows}
+        wanted = {hit.row.id for hit in hits} & known
+        if wanted:
+            fresh = await mark_heard(session.connection, sorted(wanted), ANSWER_SECONDS)
+            await self._events.start(session.connection, [hit for hit in hits if hit.row.id in fresh])
+        return rows
 
     async def _ring_ahead(self, session: Session) -> None:
         """Ring for the newest runs, a few of each workspace: they ring again when it is their rows' turn."""

@@ -1,5 +1,6 @@
 """SQL of the outbox as the relay needs it. Rows are written by whoever changes a run, in the same statement."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,7 +12,10 @@ COUNT_LIMIT = 100_000
 
 
 class OutboxRow(NamedTuple):
-    """A row to be published; `age` in seconds, by the database's clock. `revision` is that of the event triggers."""
+    """A row to be published; `age` in seconds, by the database's clock. `revision` is that of the event triggers.
+
+    `is_heard`: what listens to its event was started before it could be published.
+    """
 
     kind: str
     workspace_id: UUID
@@ -20,6 +24,8 @@ class OutboxRow(NamedTuple):
     payload: bytes
     age: float
     revision: int = 0
+    is_heard: bool = False
+    id: int = 0
 
 
 # The inner order and limit need the lock; the outer order is that of publication. The revision is of the snapshot that
@@ -28,12 +34,18 @@ _TAKE = """
 WITH taken AS (
     DELETE FROM outbox
     WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-    RETURNING id, kind, workspace_id, run_id, traceparent, payload, created_at
+    RETURNING id, kind, workspace_id, run_id, traceparent, payload, created_at, is_heard
 )
 SELECT kind, workspace_id, run_id, traceparent, payload,
        greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS age,
-       coalesce((SELECT revision FROM listener_revision), 0) AS revision
+       coalesce((SELECT revision FROM listener_revision), 0) AS revision, is_heard, id
 FROM taken ORDER BY id
+"""
+
+_LOOK = """
+SELECT kind, workspace_id, run_id, traceparent, payload, 0::float8 AS age,
+       coalesce((SELECT revision FROM listener_revision), 0) AS revision, is_heard, id
+FROM outbox WHERE id > $1 ORDER BY id LIMIT $2
 """
 
 # The newest rows, and of each workspace only the newest of them.
@@ -59,6 +71,17 @@ async def has_rows(connection: Connection, timeout: float) -> bool:
 async def take(connection: Connection, limit: int, timeout: float) -> list[OutboxRow]:
     """Delete and return the first rows by id; they are gone for others only once the transaction commits."""
     return [OutboxRow(*row) for row in await connection.fetch(_TAKE, limit, timeout=timeout)]
+
+
+async def look(connection: Connection, after: int, limit: int, timeout: float) -> list[OutboxRow]:
+    """The first rows behind an id, which stay."""
+    return [OutboxRow(*row) for row in await connection.fetch(_LOOK, after, limit, timeout=timeout)]
+
+
+async def mark_heard(connection: Connection, ids: Sequence[int], timeout: float) -> set[int]:
+    """Note that this transaction starts what listens to the events of these rows; those that still were there."""
+    statement = "UPDATE outbox SET is_heard = true WHERE id = ANY ($1::bigint[]) AND NOT is_heard RETURNING id"
+    return {row["id"] for row in await connection.fetch(statement, list(ids), timeout=timeout)}
 
 
 async def find_newest(connection: Connection, limit: int, of_each: int, timeout: float) -> list[UUID]:

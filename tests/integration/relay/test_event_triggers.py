@@ -10,6 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from engine.infra.ids import new_id
+from engine.infra.settings import Settings
+from engine.relay import loop
 from engine.relay.events import MOST_HITS, EventMatcher, Hit, count_fitting
 from engine.store.outbox import OutboxRow, take
 from engine.store.starts import Start
@@ -17,6 +19,7 @@ from engine.triggers.event import MAX_DEPTH
 from engine.triggers.starting import make_start
 from tests.integration.relay.conftest import Outbox, StartRelay
 from tests.integration.relay.triggers import Workspace
+from tests.product import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -303,20 +306,41 @@ async def test_the_relay_starts_what_listens_and_publishes_it(
     assert sorted(kind for kind, _ in published) == ["run.failed"] * 20 + ["run.queued"] * 20
 
 
-async def test_without_redis_an_event_waits_and_then_starts_one_run(
-    workspace: Workspace, stage: Stage, outbox: Outbox, start_relay: StartRelay, relay_settings: Any
+async def test_without_redis_an_event_starts_its_run_once_and_is_published_later(
+    workspace: Workspace,
+    stage: Stage,
+    outbox: Outbox,
+    start_relay: StartRelay,
+    relay_settings: Settings,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trigger_id = await listen(workspace, await workspace.publish())
-    await stage.fail(await workspace.publish())
+    # So many that they come to several batches, and go on to be looked at after the last one.
+    monkeypatch.setattr(loop, "BATCH_ROWS", 3)
+    first, second = await workspace.publish(), await workspace.publish()
+    triggers = [await listen(workspace, first), await listen(workspace, second, event="run.queued")]
+    watched = await workspace.publish()
+    for _ in range(7):
+        await stage.fail(watched)
     away = msgspec.structs.replace(relay_settings, redis_url="redis://127.0.0.1:9/0")
     async with start_relay(away):
-        pid = await outbox.leader(seconds=30)
-        assert pid
-        assert await outbox.count() == 1
-    assert await workspace.runs(trigger_id) == []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # The runs of the first are started by what fails, those of the second by the first one's being queued.
+            while [len(await workspace.runs(one)) for one in triggers] != [7, 7]:
+                await asyncio.sleep(0.05)
+        await stage.fail(watched)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while [len(await workspace.runs(one)) for one in triggers] != [8, 8]:
+                await asyncio.sleep(0.05)
+        assert await outbox.count() == 8 + 8 + 8, "what could not be published waits"
     async with start_relay():
-        await outbox.until_empty(60)
-    assert len(await workspace.runs(trigger_id)) == 1
+        await outbox.until_empty(PATIENCE_SECONDS)
+    assert [len(await workspace.runs(one)) for one in triggers] == [8, 8]
+    # The second listens to its own runs as well, and is not started by them.
+    assert {outcome for outcome, _ in await workspace.receipts(triggers[0])} == {"started"}
+    outcomes = [outcome for outcome, _ in await workspace.receipts(triggers[1])]
+    assert sorted(outcomes) == ["filtered"] * 8 + ["started"] * 8, "no event is heard twice"
+    assert len(await redis.xrange(f"ff:stream:{workspace.id}")) >= 24
 
 
 async def test_a_batch_that_would_start_too_much_is_cut_short_and_loses_nothing(
