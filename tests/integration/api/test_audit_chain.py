@@ -7,10 +7,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from litestar.datastructures import State
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.audit.entries import Action, Event
+from app.audit.trail import enter
 from app.auth.permissions import Role
+from app.auth.principal import Principal
+from app.dependencies import begin_transaction
 from tests.integration.api.audits import PATH, read, set_variable, verify
 from tests.integration.api.callers import Api, Caller
 
@@ -111,6 +116,23 @@ async def test_workspaces_do_not_wait_for_each_other(api: Api, owner: Caller) ->
         assert not held.done()
     await held
     assert len(await read(owner, action="variable.set")) == 1
+
+
+async def test_a_request_enters_after_all_else_that_it_does(api: Api, owner: Caller) -> None:
+    principal = Principal(user_id=owner.user_id, workspace_id=owner.workspace_id, role=Role.OWNER)
+    request = begin_transaction(State({"database": api.database}))
+    transaction = await anext(request)
+    before = await read(owner)
+    # Nothing else of this request may wait for anything while it holds the end of the chain.
+    await enter(transaction, principal, Event(action=Action.VARIABLE_SET))
+    await enter(transaction, principal, Event(action=Action.VARIABLE_DELETED))
+    await set_variable(owner, "region", "eu")
+    with pytest.raises(StopAsyncIteration):
+        await anext(request)
+    entered = (await read(owner))[: -len(before)]
+    assert [entry["action"] for entry in entered] == ["variable.deleted", "variable.set", "variable.set"]
+    assert entered[2]["target"] == {"type": "variable", "id": "region", "name": None}
+    assert (await verify(owner))["valid"]
 
 
 async def test_others_can_compute_the_chain_from_an_export(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
