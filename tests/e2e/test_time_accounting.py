@@ -246,7 +246,8 @@ def test_every_step_says_why_it_waits_is_tried_again_failed_or_was_cancelled(cli
     run = client.wait_for_end(run_id)
     said = {step["id"]: step["explanation"] for step in run["steps"]}
     assert said["stop"] == "It ran because 'held' succeeded. It failed, as the step is there to fail: enough."
-    assert {said[step] for step in ("again", "pause", "signal", "ask")} == {"It was cancelled: the run failed."}
+    cancelled = "It started with the run, as it waits for no other step. It was cancelled: the run failed."
+    assert {said[step] for step in ("again", "pause", "signal", "ask")} == {cancelled}
 
 
 def test_a_step_of_a_run_that_has_not_started_says_so(client: Client, target: Target) -> None:
