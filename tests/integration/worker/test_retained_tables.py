@@ -15,6 +15,7 @@ BOUNDED = {
     "api_key": "made by people, who delete them",
     "audit_entry": "kept for ever, on purpose: nobody deletes what tells who did what",
     "audit_head": "one row a workspace",
+    "connection": "made by people, who delete them",
     "held_event": "deleted when its run starts; a trigger holds so many and no more",
     "held_group": "deleted with the last of its events",
     "held_remainder": "deleted once its events are noted",
