@@ -138,6 +138,7 @@ def test_a_target_gets_the_credentials_and_what_it_echoes_is_nowhere(
     assert "[redacted]" in json.dumps(step_of(run, "json")["output"])
     assert base64.b64decode(step_of(run, "bytes")["output"]["body"]["base64"]).count(b"[redacted]") >= 2
     assert step_of(run, "refused")["error"]["details"]["body"].count("[redacted]") >= 2
+    assert step_of(run, "cut")["error"]["details"]["body"] == "x" * 1_995 + "[reda"
     payload = step_of(run, "large")["output"]
     large = client.http.get(f"/v1/runs/{run['id']}/payloads/{payload['ref']}").text
     assert large.count("[redacted]") == 2
