@@ -1,0 +1,189 @@
+import { type Edge, type EdgeProps, Handle, type Node, type NodeProps, Panel, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
+import "@xyflow/react/dist/base.css";
+import { type KeyboardEvent, memo, useEffect, useMemo, useState } from "react";
+import { useStore } from "zustand";
+import { Button } from "@/components/ui/button";
+import { Plate } from "@/components/ui/plate";
+import { trackPath } from "@/components/ui/track";
+import { STATUS_LOOKS } from "@/lib/status";
+import { type GraphStep, NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
+import { MarkContext, type MarkStore, isTaken, labelOf, useIsSelected, useMark } from "./marks";
+import "./graph.css";
+
+export interface CanvasStep extends GraphStep {
+  type: string;
+  name?: string | null;
+}
+
+type StepNode = Node<{ title: string; type: string }, "step">;
+type TrackEdge = Edge<{ port: string | undefined }, "track">;
+
+const KINDS: Readonly<Record<string, "action" | "delay" | "choice">> = {
+  delay: "delay",
+  wait: "delay",
+  approval: "delay",
+  if: "choice",
+  switch: "choice",
+};
+const HANDLES = [
+  { type: "target" as const, position: Position.Left, x: 0, y: NODE_HEIGHT / 2, width: 1, height: 1 },
+  { type: "source" as const, position: Position.Right, x: NODE_WIDTH, y: NODE_HEIGHT / 2, width: 1, height: 1 },
+];
+const NODE_TYPES = { step: memo(StepPlate) };
+const EDGE_TYPES = { track: memo(TrackLine) };
+const FIT = { padding: 0.12, maxZoom: 1 };
+/** Smaller plates cannot be read: a large graph is then looked at in parts. */
+const LEGIBLE_ZOOM = 0.5;
+
+interface GraphCanvasProps {
+  steps: readonly CanvasStep[];
+  marks: MarkStore;
+  onSelect: (id: string) => void;
+}
+
+/** The steps of a definition, to be looked at. How they stand comes from `marks` alone. */
+export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps) {
+  const { nodes, edges, places, tracks } = useMemo(() => draw(steps), [steps]);
+  const [flow, setFlow] = useState<ReactFlowInstance<StepNode, TrackEdge>>();
+  const selected = useStore(marks, (state) => state.selected);
+  const mark = useStore(marks, (state) => (selected === undefined ? undefined : state.marks[selected]));
+  useEffect(() => {
+    const place = selected === undefined ? undefined : places.get(selected);
+    if (flow === undefined || place === undefined) return;
+    if (!isInSight(flow, place)) void flow.setCenter(place.x + NODE_WIDTH / 2, place.y + NODE_HEIGHT / 2, { zoom: flow.getZoom() });
+  }, [flow, places, selected]);
+  const move = (event: KeyboardEvent) => {
+    if (!event.key.startsWith("Arrow") || event.target !== event.currentTarget) return;
+    event.preventDefault();
+    const next = walk(selected ?? "", event.key, places, tracks);
+    if (next !== undefined) onSelect(next);
+  };
+  return (
+    <MarkContext.Provider value={marks}>
+      <div
+        role="group"
+        aria-label="Graph. Arrow keys walk from step to step."
+        tabIndex={0}
+        onKeyDown={move}
+        className="h-full w-full focus-visible:-outline-offset-2"
+      >
+        <ReactFlow
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          onInit={(instance) => {
+            setFlow(instance);
+            void instance.fitView(FIT).then(() => show(instance, places.values().next().value));
+          }}
+          onNodeClick={(_, node) => onSelect(node.id)}
+          onlyRenderVisibleElements
+          minZoom={0.1}
+          maxZoom={2}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          zoomOnScroll={false}
+          zoomOnDoubleClick={false}
+          preventScrolling={false}
+          disableKeyboardA11y
+        >
+          <Panel position="bottom-left" className="flex gap-1">
+            <Button onClick={() => void flow?.zoomIn()} aria-label="Zoom in">+</Button>
+            <Button onClick={() => void flow?.zoomOut()} aria-label="Zoom out">−</Button>
+            <Button onClick={() => void flow?.fitView(FIT)}>Fit</Button>
+          </Panel>
+        </ReactFlow>
+        <p aria-live="polite" className="sr-only">
+          {selected !== undefined && places.has(selected) && `${selected}, ${labelOf(mark)}`}
+        </p>
+      </div>
+    </MarkContext.Provider>
+  );
+}
+
+function draw(steps: readonly CanvasStep[]) {
+  const tracks = edgesOf(steps);
+  const places = layOut(
+    steps.map((step) => step.id),
+    tracks,
+  );
+  const nodes = steps.map((step): StepNode => ({
+    id: step.id,
+    type: "step",
+    position: places.get(step.id) ?? { x: 0, y: 0 },
+    width: NODE_WIDTH,
+    height: NODE_HEIGHT,
+    handles: HANDLES,
+    data: { title: step.name ?? step.id, type: step.type },
+  }));
+  const edges = tracks.map(({ source, target, port }): TrackEdge => ({
+    id: `${source}.${port ?? ""}>${target}`,
+    type: "track",
+    source,
+    target,
+    data: { port },
+  }));
+  return { nodes, edges, places, tracks };
+}
+
+/** Where all of it would be too small to read, show where it begins. */
+function show(flow: ReactFlowInstance<StepNode, TrackEdge>, first: { x: number; y: number } | undefined): void {
+  if (first === undefined || flow.getZoom() >= LEGIBLE_ZOOM) return;
+  const height = document.querySelector(".react-flow")?.clientHeight ?? 0;
+  void flow.setViewport({ x: 24 - first.x, y: height / 2 - (first.y + NODE_HEIGHT / 2), zoom: 1 });
+}
+
+function isInSight(flow: ReactFlowInstance<StepNode, TrackEdge>, place: { x: number; y: number }): boolean {
+  const box = document.querySelector(".react-flow")?.getBoundingClientRect();
+  if (box === undefined) return true;
+  const start = flow.flowToScreenPosition(place);
+  const end = flow.flowToScreenPosition({ x: place.x + NODE_WIDTH, y: place.y + NODE_HEIGHT });
+  return start.x >= box.left && start.y >= box.top && end.x <= box.right && end.y <= box.bottom;
+}
+
+function StepPlate({ id, data }: NodeProps<StepNode>) {
+  const mark = useMark(id);
+  const isSelected = useIsSelected(id);
+  const more = mark === undefined ? {} : { tone: STATUS_LOOKS[mark.status].tone, ...(mark.right === undefined ? {} : { right: mark.right }) };
+  return (
+    <div data-step={id}>
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Plate
+        kind={KINDS[data.type] ?? "action"}
+        title={data.title}
+        summary={data.type}
+        isSelected={isSelected}
+        isDisabled={mark?.status === "skipped"}
+        {...more}
+      />
+      <span className="sr-only">{labelOf(mark)}</span>
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </div>
+  );
+}
+
+function TrackLine({ source, sourceX, sourceY, targetX, targetY, data }: EdgeProps<TrackEdge>) {
+  const mark = useMark(source);
+  const taken = isTaken(mark, data?.port);
+  const look =
+    taken === undefined
+      ? "stroke-line-strong stroke-2"
+      : !taken
+        ? "stroke-line-strong stroke-2 [stroke-dasharray:2_6]"
+        : mark?.status === "failed"
+          ? "stroke-failed stroke-3"
+          : "stroke-succeeded stroke-3";
+  return (
+    <g data-taken={taken} data-from={source} className="fill-none">
+      <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY })} className={look} />
+      {data?.port !== undefined && (
+        <text x={sourceX + 6} y={sourceY - 6} className="fill-ink-2 font-mono text-xs">
+          {data.port}
+        </text>
+      )}
+    </g>
+  );
+}
