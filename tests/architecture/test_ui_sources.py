@@ -22,9 +22,12 @@ LAYERS = {
     "generated": set[str](),
     "lib": {"generated"},
     "components": {"lib", "generated"},
-    "pages": {"components", "lib", "generated"},
-    "app": {"pages", "components", "lib", "generated"},
+    "features": {"components", "lib", "generated"},
+    "pages": {"features", "components", "lib", "generated"},
+    "app": {"pages", "features", "components", "lib", "generated"},
 }
+# In these, each folder stands for itself.
+APART = {"features", "pages"}
 
 
 def name(path: Path) -> str:
@@ -48,7 +51,7 @@ def test_names_are_kebab_case_and_there_are_no_barrels() -> None:
     assert [name(path) for path in SOURCES if path.stem == "index"] == []
 
 
-def test_imports_go_down_only_and_no_page_imports_another() -> None:
+def test_imports_go_down_only_and_no_page_or_feature_imports_another() -> None:
     wrong = []
     for path in SOURCES:
         parts = path.relative_to(UI / "src").parts if path.is_relative_to(UI / "src") else ()
@@ -59,9 +62,8 @@ def test_imports_go_down_only_and_no_page_imports_another() -> None:
             goal = resolve(path, target)
             if goal is None or goal[0] not in LAYERS:
                 continue
-            is_same_page = parts[0] == "pages" and goal[0] == "pages" and goal[1] == parts[1]
-            is_same_layer = goal[0] == parts[0] and parts[0] != "pages"
-            if not (is_same_page or is_same_layer or goal[0] in LAYERS[parts[0]]):
+            is_same = goal[0] == parts[0] and (parts[0] not in APART or goal[1] == parts[1])
+            if not (is_same or goal[0] in LAYERS[parts[0]]):
                 wrong.append(f"{name(path)} imports {target}")
     assert wrong == []
 
@@ -84,11 +86,16 @@ def resolve(path: Path, target: str) -> tuple[str, ...] | None:
         (r":\s*any\b|\bas any\b|<any>", "types say what comes"),
         (r"@ts-(ignore|nocheck)", "types say what comes"),
         (r"waitForTimeout", "tests wait for states"),
-        (r"#[0-9a-fA-F]{6}\b|\brgb\(", "colours are tokens of styles.css"),
     ],
 )
 def test_sources_do_without(pattern: str, why: str) -> None:
     assert [name(path) for path in SOURCES if re.search(pattern, path.read_text())] == [], why
+
+
+def test_colours_are_tokens() -> None:
+    shipped = [path for path in SOURCES if path.is_relative_to(UI / "src") and ".test." not in path.name]
+    colour = re.compile(r"#[0-9a-fA-F]{6}\b|\brgb\(")
+    assert [name(path) for path in shipped if colour.search(path.read_text())] == []
 
 
 def test_the_lock_of_packages_names_no_registry() -> None:

@@ -29,6 +29,13 @@ export class Owner {
     return id;
   }
 
+  /** Somebody else in the workspace, with this role. */
+  async invite(email: string, role: string): Promise<void> {
+    const { url } = await this.post<{ url: string }>("/v1/invitations", { email, role });
+    const token = new URL(url).hash.slice(1);
+    await post("/v1/invitations/accept", { token, name: "Vera Viewer", password: OWNER.password });
+  }
+
   /** A run that was accepted. */
   async start(workflowId: string, input: unknown = {}): Promise<string> {
     const { run_id } = await this.post<{ run_id: string }>(`/v1/workflows/${workflowId}/runs`, { input });

@@ -7,6 +7,7 @@ export function NotFound() {
   return (
     <main>
       <EmptyState
+        isPage
         icon="search"
         title="There is no such page"
         action={

@@ -9,8 +9,10 @@ import {
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import { publicApi, unwrap } from "@/lib/api";
+import { readSearchText } from "@/lib/search-text";
 import { startSession } from "@/lib/session";
 import { readRunFilters } from "@/pages/runs/filters";
+import { readNext } from "@/pages/sign-in/next";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
 
@@ -40,11 +42,12 @@ const setup = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/signin",
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    // Only a path of this app: an address of elsewhere would make the sign-in a way to it.
-    typeof search["next"] === "string" && /^\/(?![/\\])/.test(search["next"]) ? { next: search["next"] } : {},
+  validateSearch: (search: Record<string, unknown>): { next?: string } => {
+    const next = readNext(search["next"]);
+    return next === undefined ? {} : { next };
+  },
   beforeLoad: async ({ search }) => {
-    if ((await startSession()) === "signed-in") throw redirect({ href: search.next ?? "/", replace: true });
+    if ((await startSession()) === "signed-in") throw redirect({ href: readNext(search.next) ?? "/", replace: true });
     if (await isSetupNeeded()) throw redirect({ to: "/setup" });
   },
   component: lazyRouteComponent(() => import("@/pages/sign-in/sign-in-page"), "SignInPage"),
@@ -72,8 +75,10 @@ const home = createRoute({
 const workflows = createRoute({
   getParentRoute: () => signedIn,
   path: "/workflows",
-  validateSearch: (search: Record<string, unknown>): { q?: string } =>
-    typeof search["q"] === "string" && search["q"] !== "" ? { q: search["q"] } : {},
+  validateSearch: (search: Record<string, unknown>): { q?: string } => {
+    const q = readSearchText(search["q"]);
+    return q === undefined ? {} : { q };
+  },
   component: lazyRouteComponent(() => import("@/pages/workflows/workflows-page"), "WorkflowsPage"),
 });
 
@@ -110,7 +115,7 @@ export const router = createRouter({
   ]),
   defaultPreload: "intent",
   defaultPendingComponent: LoadingRows,
-  defaultErrorComponent: ({ error, reset }) => <ErrorState error={error} onRetry={reset} />,
+  defaultErrorComponent: ({ error, reset }) => <ErrorState isPage error={error} onRetry={reset} />,
   defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
 });

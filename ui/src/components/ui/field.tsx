@@ -1,4 +1,4 @@
-import { type ComponentProps, useId } from "react";
+import { type ComponentProps, type RefObject, useEffect, useId } from "react";
 import { classNames } from "@/lib/class-names";
 
 const CONTROL =
@@ -44,11 +44,30 @@ export function Select({ label, className, ...rest }: SelectProps) {
   return <select aria-label={label} {...rest} className={classNames(CONTROL, "max-w-full pr-1", className)} />;
 }
 
-interface SearchProps extends Omit<ComponentProps<"input">, "type"> {
+interface SearchProps {
   label: string;
+  /** What is searched for, as the address has it. */
+  text: string;
+  onText: (text: string) => void;
+  field: RefObject<HTMLInputElement | null>;
+  className?: string;
 }
 
-/** A search field; its label is read out alone. */
-export function Search({ label, className, ...rest }: SearchProps) {
-  return <input type="search" aria-label={label} placeholder={label} {...rest} className={classNames(CONTROL, className)} />;
+/** A search field; its label is read out alone. It follows the address, but not while somebody types. */
+export function Search({ label, text, onText, field, className }: SearchProps) {
+  useEffect(() => {
+    const input = field.current;
+    if (input !== null && input !== document.activeElement) input.value = text;
+  }, [field, text]);
+  return (
+    <input
+      ref={field}
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      defaultValue={text}
+      onChange={(event) => onText(event.target.value)}
+      className={classNames(CONTROL, className)}
+    />
+  );
 }

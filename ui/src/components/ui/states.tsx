@@ -9,15 +9,18 @@ interface PanelProps {
   children?: ReactNode;
   action?: ReactNode;
   role?: "alert" | "status";
+  /** Where it stands for the whole page, its title is the page's. */
+  isPage?: boolean;
 }
 
-function Panel({ icon, title, children, action, role }: PanelProps) {
+function Panel({ icon, title, children, action, role, isPage = false }: PanelProps) {
+  const Title = isPage ? "h1" : "h2";
   return (
     <div role={role} className="mx-auto flex max-w-md flex-col items-center gap-3 px-4 py-12 text-center">
       <span className="text-ink-3">
         <Icon name={icon} size={24} />
       </span>
-      <p className="text-lg font-semibold">{title}</p>
+      <Title className="text-lg font-semibold">{title}</Title>
       {children !== undefined && <div className="text-ink-2 wrap-anywhere">{children}</div>}
       {action}
     </div>
@@ -25,20 +28,25 @@ function Panel({ icon, title, children, action, role }: PanelProps) {
 }
 
 /** Nothing is there yet: one sentence and one thing to do. */
-export function EmptyState({ icon, title, children, action }: Omit<PanelProps, "role">) {
+export function EmptyState({ children, ...rest }: Omit<PanelProps, "role">) {
   return (
-    <Panel icon={icon} title={title} action={action}>
-      {children}
-    </Panel>
+    <Panel {...rest}>{children}</Panel>
   );
 }
 
+interface ErrorStateProps {
+  error: unknown;
+  onRetry?: () => void;
+  isPage?: boolean;
+}
+
 /** What failed, why, and how to try again. What is missing is named where it is a permission. */
-export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+export function ErrorState({ error, onRetry, isPage = false }: ErrorStateProps) {
   const requestId = error instanceof ApiProblem ? error.requestId : undefined;
   return (
     <Panel
       role="alert"
+      isPage={isPage}
       icon={iconOf(error)}
       title={titleOf(error)}
       action={

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
@@ -17,6 +17,7 @@ const refused = (status: number, detail: string) => new ApiProblem({ detail }, n
 /** Every part of the design system in all its states. */
 export function CataloguePage() {
   const [isOpen, setIsOpen] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
   return (
     <main className="mx-auto flex max-w-5xl flex-col gap-8 p-6">
       <h1 className="text-2xl font-semibold">Catalogue</h1>
@@ -59,7 +60,7 @@ export function CataloguePage() {
         <Button kind="danger">Danger</Button>
         <Button isBusy>Busy</Button>
         <IconButton label="More" icon="more" />
-        <Search label="Search" className="w-48" />
+        <Search label="Search" text="" onText={() => undefined} field={field} className="w-48" />
         <Select label="Choice">
           <option>One</option>
         </Select>

@@ -25,14 +25,14 @@ export function RunPage() {
     return listen((events) => events.some((event) => event.run_id === runId) && refresh(), refresh);
   }, [queryClient, runId]);
   if (query.isPending) return <LoadingRows />;
-  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isError) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
   const run = query.data;
   return (
     <>
       <PageHeader title={run.workflow_name}>
         <StatusBadge status={run.status} />
         <span className="font-mono text-ink-2">v{run.version}</span>
-        <span className="text-ink-2">{<Moment at={run.created_at} />}</span>
+        <span className="text-ink-2"><Moment at={run.created_at} /></span>
         <Duration from={run.started_at} to={run.finished_at} />
       </PageHeader>
       <div className="px-4 md:px-6">

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import type { Ref } from "react";
+import type { RefObject } from "react";
 import { Button } from "@/components/ui/button";
 import { Search, Select } from "@/components/ui/field";
 import { Lamp } from "@/components/ui/lamp";
@@ -9,8 +9,13 @@ import { PERIODS, type Period, type RunFilters, TRIGGER_TYPES } from "./filters"
 
 const ALL = "";
 
+interface FilterBarProps {
+  filters: RunFilters;
+  searchField: RefObject<HTMLInputElement | null>;
+}
+
 /** The filters of the list. Each change is a change of the address. */
-export function FilterBar({ filters, searchRef }: { filters: RunFilters; searchRef: Ref<HTMLInputElement> }) {
+export function FilterBar({ filters, searchField }: FilterBarProps) {
   const navigate = useNavigate({ from: "/runs" });
   const change = (next: RunFilters) => void navigate({ search: next, replace: true });
   const { status = [] } = filters;
@@ -68,12 +73,12 @@ export function FilterBar({ filters, searchRef }: { filters: RunFilters; searchR
         ))}
       </Select>
       <Search
-        ref={searchRef}
+        field={searchField}
         label="Search id, workflow or error"
-        className="max-w-64 min-w-40 flex-1"
-        defaultValue={filters.q ?? ""}
-        onChange={(event) => {
-          const q = event.target.value.trim();
+        className="max-w-80 min-w-48 flex-1"
+        text={filters.q ?? ""}
+        onText={(text) => {
+          const q = text.trim();
           change(without(filters, "q", q === "" ? {} : { q }));
         }}
       />

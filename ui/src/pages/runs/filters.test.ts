@@ -16,6 +16,7 @@ describe("filters of an address", () => {
     ["an unknown trigger", { trigger: "mail" }, {}],
     ["an unknown period", { period: "1y" }, {}],
     ["an empty search", { q: "" }, {}],
+    ["a search for a number", { q: 502 }, { q: "502" }],
     ["a search that is no text", { q: { a: 1 } }, {}],
   ])("read %s", (_, search, filters) => {
     expect(readRunFilters(search)).toEqual(filters);

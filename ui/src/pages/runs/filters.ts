@@ -1,3 +1,4 @@
+import { readSearchText } from "@/lib/search-text";
 import { RUN_STATUSES, type RunStatus } from "@/lib/status";
 
 export const TRIGGER_TYPES = ["manual", "api", "webhook", "schedule", "event", "workflow"] as const;
@@ -23,13 +24,14 @@ export function readRunFilters(search: Record<string, unknown>): RunFilters {
   const wanted = Array.isArray(search["status"]) ? search["status"] : [search["status"]];
   const status = RUN_STATUSES.filter((known) => wanted.includes(known));
   const trigger = TRIGGER_TYPES.find((known) => known === search["trigger"]);
+  const q = readSearchText(search["q"]);
   const period = (Object.keys(PERIODS) as Period[]).find((known) => known === search["period"]);
   return {
     ...(status.length > 0 ? { status } : {}),
     ...(isUuid(search["workflow"]) ? { workflow: search["workflow"] } : {}),
     ...(trigger === undefined ? {} : { trigger }),
     ...(period === undefined ? {} : { period }),
-    ...(typeof search["q"] === "string" && search["q"] !== "" ? { q: search["q"].slice(0, 200) } : {}),
+    ...(q === undefined ? {} : { q: q.slice(0, 200) }),
   };
 }
 

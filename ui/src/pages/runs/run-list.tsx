@@ -8,10 +8,12 @@ import { useIsWide } from "@/lib/use-is-wide";
 import type { Run } from "./api";
 
 const WIDE_PIXELS = 40;
-const NARROW_PIXELS = 68;
+const NARROW_PIXELS = 56;
 /** So many rows before the end, the next page is asked for. */
 const AHEAD = 20;
 const GRID = "md:grid md:grid-cols-[8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
+/** On small screens: the status at the left of two lines. */
+const NARROW = "max-md:grid max-md:grid-cols-[7.5rem_auto_auto_1fr] max-md:content-center max-md:gap-x-3 max-md:gap-y-0.5";
 
 interface RunListProps {
   runs: readonly Run[];
@@ -66,7 +68,7 @@ export function RunList({ runs, hasMore, onMore }: RunListProps) {
                 role="row"
                 aria-rowindex={index + 2}
                 data-row={index}
-                className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${GRID} md:items-center`}
+                className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${NARROW} ${GRID} md:items-center`}
                 style={{ height: size, transform: `translateY(${start - offset}px)` }}
               >
                 <RunCells run={run} />
@@ -82,10 +84,10 @@ export function RunList({ runs, hasMore, onMore }: RunListProps) {
 function RunCells({ run }: { run: Run }) {
   return (
     <>
-      <span role="cell" className="float-left mt-1.5 mr-2 md:float-none md:m-0">
+      <span role="cell" className="max-md:row-span-2 max-md:self-center">
         <StatusBadge status={run.status} />
       </span>
-      <span role="cell" className="flex min-w-0 items-baseline gap-2 pt-2 md:pt-0">
+      <span role="cell" className="flex min-w-0 items-baseline gap-2 max-md:col-span-3">
         <Link to="/runs/$runId" params={{ runId: run.id }} className="truncate font-semibold hover:underline">
           {run.workflow_name}
         </Link>
@@ -93,10 +95,10 @@ function RunCells({ run }: { run: Run }) {
         {run.is_test && <span className="rounded-chip border border-line-strong px-1 text-xs text-ink-2">test</span>}
         {run.error !== null && <span className="hidden truncate text-ink-2 md:inline">{run.error.message}</span>}
       </span>
-      <span role="cell" className="clear-left mr-3 text-ink-2 md:mr-0">
+      <span role="cell" className="text-ink-2">
         {run.trigger_type}
       </span>
-      <span role="cell" className="mr-3 text-ink-2 md:mr-0">
+      <span role="cell" className="text-ink-2">
         <Moment at={run.created_at} />
       </span>
       <span role="cell">

@@ -8,17 +8,20 @@ import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
 import { runsQuery } from "./api";
 import { FilterBar } from "./filter-bar";
+import { readRunFilters } from "./filters";
 import { RunList } from "./run-list";
 import { useLiveRuns } from "./use-live-runs";
 
 /** All runs of the workspace, as they happen. */
 export function RunsPage() {
-  const filters = useSearch({ from: "/signed-in/runs" });
+  const search = useSearch({ from: "/signed-in/runs" });
+  // The router hands on what it does not know as well.
+  const filters = useMemo(() => readRunFilters(search), [search]);
   const isPolled = useLive((state) => state.status === "paused");
   const query = useInfiniteQuery(runsQuery(filters, isPolled));
   const { news, show } = useLiveRuns(filters);
-  const search = useRef<HTMLInputElement>(null);
-  useShortcuts([{ key: "/", label: "Search runs", run: () => search.current?.focus() }]);
+  const searchField = useRef<HTMLInputElement>(null);
+  useShortcuts([{ key: "/", label: "Search runs", run: () => searchField.current?.focus() }]);
   const runs = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   const { fetchNextPage, isFetchingNextPage } = query;
   const more = useCallback(() => {
@@ -27,7 +30,7 @@ export function RunsPage() {
   return (
     <>
       <PageHeader title="Runs" />
-      <FilterBar filters={filters} searchRef={search} />
+      <FilterBar filters={filters} searchField={searchField} />
       <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
         {news > 0 && (
           <Button kind="primary" className="shadow-floating" onClick={show}>

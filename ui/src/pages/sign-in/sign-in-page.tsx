@@ -7,11 +7,12 @@ import { Field } from "@/components/ui/field";
 import { publicApi, unwrap } from "@/lib/api";
 import { ApiProblem, describeError } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
+import { readNext } from "./next";
 
 /** The way in for those who have an account. */
 export function SignInPage() {
   const router = useRouter();
-  const { next } = useSearch({ from: "/signin" });
+  const next = readNext(useSearch({ from: "/signin" }).next);
   const signIn = useMutation({
     mutationFn: (body: { email: string; password: string }) => unwrap(publicApi.POST("/v1/auth/login", { body })),
     onSuccess: (tokens) => {

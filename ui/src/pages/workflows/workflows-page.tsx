@@ -7,6 +7,7 @@ import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { usePermission } from "@/lib/me";
+import { readSearchText } from "@/lib/search-text";
 import { useShortcuts } from "@/lib/shortcuts";
 import { type Workflow, create, importFile, workflowsQuery } from "./api";
 import { TEMPLATES } from "./templates";
@@ -15,7 +16,7 @@ import { WorkflowMenu } from "./workflow-menu";
 
 /** All workflows of the workspace. */
 export function WorkflowsPage() {
-  const { q } = useSearch({ from: "/signed-in/workflows" });
+  const q = readSearchText(useSearch({ from: "/signed-in/workflows" }).q);
   const navigate = useNavigate({ from: "/workflows" });
   const query = useInfiniteQuery(workflowsQuery(q));
   const search = useRef<HTMLInputElement>(null);
@@ -25,11 +26,11 @@ export function WorkflowsPage() {
     <>
       <PageHeader title="Workflows">
         <Search
-          ref={search}
+          field={search}
           label="Search by name"
           className="w-56"
-          defaultValue={q ?? ""}
-          onChange={(event) => void navigate({ search: readSearch(event.target.value), replace: true })}
+          text={q ?? ""}
+          onText={(text) => void navigate({ search: readSearch(text), replace: true })}
         />
         <ImportButton />
       </PageHeader>

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
+import { type Opened, openBrowser } from "./browser.ts";
+import { signIn } from "./doors.ts";
+import { Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+
+const MANY = 60;
+
+let browser: Opened;
+let owner: Owner;
+let steady: string;
+let broken: string;
+beforeAll(async () => {
+  owner = await Owner.signIn();
+  steady = await owner.publish("Steady", [{ id: "greet", type: "transform", with: { values: { text: "hello" } } }]);
+  broken = await owner.publish("Broken", [{ id: "stop", type: "fail", with: { message: "The card was declined" } }]);
+  const waiting = await owner.publish("Patient", [{ id: "wait", type: "wait", with: { signal: "go" } }]);
+  await Promise.all(Array.from({ length: MANY }, () => owner.start(steady)));
+  await owner.start(broken);
+  await owner.start(waiting);
+  browser = await openBrowser();
+  await signIn(browser.page);
+  await browser.page.goto("/runs");
+});
+afterAll(() => browser.close());
+
+test("runs are listed with their status in words, shape and colour", async () => {
+  const { page } = browser;
+  const row = page.getByRole("row").filter({ hasText: "Broken" });
+  await row.getByText("Failed").waitFor();
+  await row.getByText("The card was declined").waitFor();
+  await page.getByRole("row").filter({ hasText: "Patient" }).getByText("Waiting").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await takeShots(page, "runs");
+  await expectAccessible(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expectAccessible(page);
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("a run that begins elsewhere comes in at the top by itself", async () => {
+  const { page } = browser;
+  const id = await owner.start(broken);
+  await page.locator(`[data-row="0"] a[href="/runs/${id}"]`).waitFor();
+  await page.locator('[data-row="0"]').getByText("Failed").waitFor();
+});
+
+test("further down, new runs are counted and nothing moves", async () => {
+  const { page } = browser;
+  await page.mouse.wheel(0, 900);
+  await page.waitForFunction(() => window.scrollY > 500);
+  const middle = page.locator("[data-row] a").nth(12);
+  const before = { href: await middle.getAttribute("href"), box: await middle.boundingBox() };
+  const id = await owner.start(steady);
+  await page.getByRole("button", { name: "1 new run" }).waitFor();
+  const after = page.locator(`a[href="${before.href}"]`);
+  expect((await after.boundingBox())?.y).toBe(before.box?.y);
+  await takeShots(page, "runs-news");
+  await page.getByRole("button", { name: /new run/ }).click();
+  await page.locator(`[data-row="0"] a[href="/runs/${id}"]`).waitFor();
+});
+
+test("of many rows, those that can be seen are in the page", async () => {
+  const { page } = browser;
+  expect(await page.locator("[data-row]").count()).toBeLessThanOrEqual(60);
+  expect(Number(await page.getByRole("table").getAttribute("aria-rowcount"))).toBeGreaterThan(MANY);
+});
+
+test("filters are part of the address and survive a reload", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Failed" }).click();
+  await page.getByRole("row").filter({ hasText: "Steady" }).first().waitFor({ state: "detached" });
+  await page.getByRole("row").filter({ hasText: "Broken" }).first().waitFor();
+  await page.reload();
+  await page.getByRole("row").filter({ hasText: "Broken" }).first().waitFor();
+  expect(await page.getByRole("button", { name: "Failed" }).getAttribute("aria-pressed")).toBe("true");
+  await page.getByLabel("Search id, workflow or error").fill("no such run");
+  await page.getByText("No runs match").waitFor();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Clear filters" }).first().click();
+  await page.getByRole("row").filter({ hasText: "Steady" }).first().waitFor();
+  expect(await page.getByLabel("Search id, workflow or error").inputValue()).toBe("");
+  expect(new URL(page.url()).search).toBe("");
+});
+
+test("keys lead from run to run, and into one", async () => {
+  const { page } = browser;
+  await page.locator("#main").focus();
+  await page.keyboard.press("j");
+  await page.locator('[data-row="0"] a:focus').waitFor();
+  await page.keyboard.press("j");
+  await page.locator('[data-row="1"] a:focus').waitFor();
+  await page.keyboard.press("k");
+  await page.locator('[data-row="0"] a:focus').waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
+  await page.goBack();
+  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+});
+
+test("a run that does not exist says so", async () => {
+  const { page } = browser;
+  await page.goto("/runs/01a21a4f-3d41-7000-8000-000000000001");
+  await page.getByText("Not found").waitFor();
+  await expectAccessible(page);
+});
+
+test("a broken connection is told, and is mended by itself or at once", async () => {
+  const { page } = browser;
+  await page.route("**/v1/stream", (route) => route.abort());
+  await page.goto("/runs");
+  await page.getByText("Live updates paused.").waitFor();
+  await takeShots(page, "runs-paused");
+  await expectAccessible(page);
+  // Nothing is streamed: the list asks by itself.
+  const id = await owner.start(broken);
+  await page.locator(`[data-row="0"] a[href="/runs/${id}"]`).waitFor();
+  await page.unroute("**/v1/stream");
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+});
+
+test("what fails is told with a way to try again, and what was there stays", async () => {
+  const { page } = browser;
+  await page.route("**/v1/runs?*", (route) => route.abort());
+  await page.goto("/runs");
+  await page.getByText("No connection").waitFor();
+  await takeShots(page, "runs-error");
+  await expectAccessible(page);
+  await page.unroute("**/v1/runs?*");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("row").filter({ hasText: "Steady" }).first().waitFor();
+});
+
+test("every page behaved", () => browser.conduct.check());

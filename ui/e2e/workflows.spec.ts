@@ -1,0 +1,168 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
+import { type Opened, openBrowser } from "./browser.ts";
+import { signIn } from "./doors.ts";
+import { Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+
+const HOSTILE = `<img src=x onerror="document.title='taken'"> & "friends"`;
+const VIEWER = "vera@example.com";
+const STEPS = [{ id: "greet", type: "transform", with: { values: { text: "hello" } } }];
+
+let browser: Opened;
+let owner: Owner;
+beforeAll(async () => {
+  owner = await Owner.signIn();
+  await owner.publish("Order fulfilment", STEPS, { description: "Charges, packs and tells the customer." });
+  await owner.publish("Nightly clean-up", STEPS, { enabled: false });
+  await owner.post("/v1/workflows", { name: HOSTILE, description: HOSTILE, definition: { schema: 1, steps: [] } });
+  await owner.invite(VIEWER, "viewer");
+  browser = await openBrowser();
+  await signIn(browser.page);
+});
+afterAll(() => browser.close());
+
+test("workflows are listed with how they stand", async () => {
+  const { page } = browser;
+  await page.getByRole("row").filter({ hasText: "Order fulfilment" }).getByText("On v1").waitFor();
+  await page.getByRole("row").filter({ hasText: "Nightly clean-up" }).getByText("Off v1").waitFor();
+  await takeShots(page, "workflows");
+  await expectAccessible(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expectAccessible(page);
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("text from outside stays text", async () => {
+  const { page } = browser;
+  const row = page.getByRole("row").filter({ hasText: "onerror" });
+  await row.getByText(HOSTILE).first().waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+  expect(await page.title()).toBe("Workflows · FlowForge");
+});
+
+test("a search is part of the address, and finds parts of names", async () => {
+  const { page } = browser;
+  await page.keyboard.press("/");
+  await page.keyboard.type("fulfil");
+  await page.getByText("Nightly clean-up").waitFor({ state: "detached" });
+  await page.getByText("Order fulfilment").waitFor();
+  expect(new URL(page.url()).searchParams.get("q")).toBe("fulfil");
+  await page.reload();
+  await page.getByText("Order fulfilment").waitFor();
+  await page.getByLabel("Search by name").fill("no such thing");
+  await page.getByText("No workflow is called “no such thing”").waitFor();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Show all" }).click();
+  await page.getByText("Nightly clean-up").waitFor();
+});
+
+test("a workflow is turned on, duplicated and deleted", async () => {
+  const { page } = browser;
+  const row = page.getByRole("row").filter({ hasText: "Nightly clean-up" }).first();
+  await row.getByRole("button", { name: "Actions for Nightly clean-up" }).click();
+  await takeShots(page, "workflow-menu");
+  await page.getByRole("menuitem", { name: "Turn on" }).click();
+  await row.getByText("On v1").waitFor();
+  await row.getByRole("button", { name: "Actions for Nightly clean-up" }).click();
+  await page.getByRole("menuitem", { name: "Duplicate" }).click();
+  const copy = page.getByRole("row").filter({ hasText: "Nightly clean-up (copy)" });
+  await copy.getByText("Draft").waitFor();
+  await copy.getByRole("button").click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete Nightly clean-up (copy)?" });
+  await dialog.waitFor();
+  await takeShots(page, "dialog");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await copy.waitFor({ state: "detached" });
+});
+
+test("a workflow leaves as a file and comes back as one", async () => {
+  const { page } = browser;
+  const row = page.getByRole("row").filter({ hasText: "Order fulfilment" });
+  await row.getByRole("button", { name: "Actions for Order fulfilment" }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: "Export as YAML" }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe("order-fulfilment.yaml");
+  const path = join(mkdtempSync(join(tmpdir(), "flowforge-export-")), "back.yaml");
+  writeFileSync(path, readFileSync(await download.path(), "utf8").replace("Order fulfilment", "Came back"));
+  await page.getByLabel("Workflow file").setInputFiles(path);
+  await page.getByText("Imported Came back.").waitFor();
+  await page.getByRole("row").filter({ hasText: "Came back" }).getByText("Draft").waitFor();
+  await takeShots(page, "toast");
+});
+
+test("a file that is none is refused, with its place", async () => {
+  const { page } = browser;
+  const path = join(mkdtempSync(join(tmpdir(), "flowforge-import-")), "broken.yaml");
+  writeFileSync(path, "name: [unclosed\n");
+  await page.getByLabel("Workflow file").setInputFiles(path);
+  await page.getByText("broken.yaml was not imported.").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).last().click();
+});
+
+test("keys are told by the help and may be switched off", async () => {
+  const { page } = browser;
+  await page.locator("#main").focus();
+  await page.keyboard.press("?");
+  const help = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  await help.getByText("Search workflows").waitFor();
+  await takeShots(page, "keyboard-help");
+  await expectAccessible(page);
+  await help.getByLabel("Single keys act on pages").uncheck();
+  await page.keyboard.press("Escape");
+  await help.waitFor({ state: "detached" });
+  await page.locator("#main").focus();
+  await page.keyboard.press("/");
+  expect(await page.getByLabel("Search by name").evaluate((input) => input === document.activeElement)).toBe(false);
+  await page.keyboard.press("?");
+  await help.getByLabel("Single keys act on pages").check();
+  await page.keyboard.press("Escape");
+});
+
+test("the theme is chosen, and kept over a reload from the first paint on", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Theme and keys" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  expect(await ground()).toBe("rgb(11, 16, 15)");
+  await page.reload({ waitUntil: "commit" });
+  await page.waitForFunction(() => document.documentElement.dataset["theme"] === "dark");
+  await page.getByText("Nightly clean-up").waitFor();
+  await page.getByRole("button", { name: "Theme and keys" }).click();
+  await page.getByRole("menuitemradio", { name: "As the system" }).click();
+  expect(await ground()).toBe("rgb(241, 244, 243)");
+});
+
+test("nothing is wider than a small screen", async () => {
+  const { page } = browser;
+  await page.setViewportSize({ width: 320, height: 700 });
+  for (const path of ["/workflows", "/runs"]) {
+    await page.goto(path);
+    await page.getByText("Live", { exact: true }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test("who may only look is offered nothing else", async () => {
+  const other = await openBrowser();
+  await signIn(other.page, VIEWER);
+  const { page } = other;
+  await page.getByRole("button", { name: "Actions for Order fulfilment" }).click();
+  await page.getByRole("menuitem", { name: "Export as YAML" }).waitFor();
+  for (const name of ["Run", "Publish the draft", "Turn off", "Duplicate", "Delete"]) {
+    expect(await page.getByRole("menuitem", { name, exact: true }).getAttribute("aria-disabled")).toBe("true");
+  }
+  expect(await page.getByRole("button", { name: "Import" }).count()).toBe(0);
+  other.conduct.check();
+  await other.close();
+});
+
+test("every page behaved", () => browser.conduct.check());
