@@ -5,6 +5,13 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements/runtime.txt /build/requirements.txt
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --require-hashes -r /build/requirements.txt
 
+FROM node:22-bookworm-slim AS web
+WORKDIR /ui
+COPY ui/package.json ui/package-lock.json ui/.npmrc ./
+RUN npm ci
+COPY ui ./
+RUN npx vite build --outDir /bundle && echo '{}' > /bundle/stamp.json
+
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv/flowforge PYTHONUNBUFFERED=1 \
     FLOWFORGE_HOST=0.0.0.0 FLOWFORGE_DATA_DIR=/var/lib/flowforge
@@ -12,6 +19,7 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/flowforge --create-home flo
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/flowforge
 COPY app app
+COPY --from=web /bundle app/web/bundle
 COPY engine engine
 COPY cli cli
 COPY alembic alembic
