@@ -1,0 +1,93 @@
+import { type InfiniteData, infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { CanvasStep } from "@/features/graph/graph-canvas";
+import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
+import { ApiProblem } from "@/lib/problem";
+import { readProblem } from "@/lib/session";
+
+export type Run = Schemas["RunDetail"];
+export type Step = Schemas["StepView"];
+export type RunEvent = Schemas["RunEventView"];
+export type EventPages = InfiniteData<Schemas["Page_RunEventView_"], string | null>;
+
+/** Where the run's stream is away, the run is asked for so often. */
+const POLL_MS = 5_000;
+
+export function runQuery(id: string, isPolled = false) {
+  return queryOptions({
+    queryKey: ["run", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, signal })),
+    refetchInterval: isPolled ? POLL_MS : false,
+  });
+}
+
+/** The steps of the version that a run is of. */
+export function stepsQuery(workflowId: string, version: number) {
+  return queryOptions({
+    queryKey: ["version", workflowId, version],
+    queryFn: async ({ signal }) => {
+      const path = { workflow_id: workflowId, version };
+      const found = await unwrap(api.GET("/v1/workflows/{workflow_id}/versions/{version}", { params: { path }, signal }));
+      return (found.definition as { steps?: CanvasStep[] }).steps ?? [];
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+export function eventsKey(id: string) {
+  return ["run-events", id] as const;
+}
+
+export function eventsQuery(id: string) {
+  return infiniteQueryOptions({
+    queryKey: eventsKey(id),
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/v1/runs/{run_id}/events", {
+          params: { path: { run_id: id }, query: { limit: 200, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+}
+
+export function itemsQuery(id: string, parent: string) {
+  return infiniteQueryOptions({
+    queryKey: ["run", id, "items", parent],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/v1/runs/{run_id}/steps", {
+          params: { path: { run_id: id }, query: { parent, limit: 50, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+}
+
+/** The journal with one event more; undefined where some between are missing, so that it must be read anew. */
+export function appendEvent(data: EventPages, event: RunEvent): EventPages | undefined {
+  const last = data.pages.at(-1);
+  // What is not read to its end yet brings the event by itself, further down.
+  if (last === undefined || last.next_cursor !== null) return data;
+  const seq = last.items.at(-1)?.seq ?? 0;
+  if (event.seq <= seq) return data;
+  if (event.seq !== seq + 1) return undefined;
+  return { ...data, pages: [...data.pages.slice(0, -1), { ...last, items: [...last.items, event] }] };
+}
+
+/** Save a large value as a file, as it is. */
+export async function downloadPayload(runId: string, ref: string, name: string): Promise<void> {
+  const url = new URL(`/v1/runs/${runId}/payloads/${encodeURIComponent(ref)}`, location.origin);
+  const response = await authorizedFetch(new Request(url));
+  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  // At once, it would be gone before the browser has begun to read it.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,0 +1,52 @@
+import { useQuery } from "@tanstack/react-query";
+import { Suspense, lazy, useEffect, useState } from "react";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { createMarks, putMarks } from "@/features/graph/marks";
+import { formatDuration } from "@/lib/format";
+import { ApiProblem } from "@/lib/problem";
+import { type Run, type Step, stepsQuery } from "./api";
+
+/** React Flow is as large as half of the rest: it comes when a run is looked at, and the page does not wait for it. */
+const GraphCanvas = lazy(() => import("@/features/graph/graph-canvas"));
+
+interface RunGraphProps {
+  run: Run;
+  selected: string | undefined;
+  onSelect: (path: string) => void;
+}
+
+/** The graph of the version that the run is of, with how each step stands. */
+export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
+  const query = useQuery(stepsQuery(run.workflow_id, run.version));
+  const [marks] = useState(createMarks);
+  useEffect(() => {
+    putMarks(
+      marks,
+      Object.fromEntries(run.steps.map((step) => [step.path, { status: step.status, port: step.port, right: rightOf(step) }])),
+    );
+  }, [marks, run.steps]);
+  useEffect(() => marks.setState({ selected }), [marks, selected]);
+  if (query.isError) {
+    return query.error instanceof ApiProblem && query.error.status === 404 ? (
+      <EmptyState icon="workflows" title="No graph">
+        The definition that this run was of is not kept as a version.
+      </EmptyState>
+    ) : (
+      <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+    );
+  }
+  return (
+    <section aria-label="Graph" className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
+      <Suspense fallback={<LoadingRows />}>
+        {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} />}
+      </Suspense>
+    </section>
+  );
+}
+
+function rightOf(step: Step): string | undefined {
+  if (step.items !== null) return `${step.items.done}/${step.items.total}`;
+  if (step.status === "retrying" || step.attempts.length > 1) return `×${step.attempts.length}`;
+  const isOver = step.finished_at !== null && step.time !== null && step.status !== "skipped";
+  return isOver && step.time !== null ? formatDuration(step.time.total_ms) : undefined;
+}
