@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+from cli.servers.ports import find_free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
@@ -70,13 +71,6 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def clean_environment(**extra: str) -> dict[str, str]:
     """The environment without any setting of FlowForge but those named."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWFORGE_")}
@@ -101,7 +95,7 @@ class Product:
     def __init__(self, folder: Path, *, workers: int = 1, settings: Mapping[str, str] | None = None) -> None:
         """`settings` are environment variables, as in {"FLOWFORGE_LOG_LEVEL": "debug"}."""
         self.folder = folder
-        self.port = free_port()
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.parent / f"{folder.name}.log"
         self._workers = workers

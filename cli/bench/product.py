@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from redis.asyncio import Redis
 
 from cli.bench.processes import cpu_seconds, descendants
 from cli.run_file import RunFile
+from cli.servers.ports import find_free_port
 from cli.servers.process import ServerError, last_line
 from cli.steps import ROOT, environment
 
@@ -47,9 +47,7 @@ class BenchProduct:
         self._run_file = RunFile(self._folder / "data" / "run.json")
         self._process: subprocess.Popen[bytes] | None = None
         self._session: aiohttp.ClientSession | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = find_free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.first_start_seconds = 0.0
         self.token = ""

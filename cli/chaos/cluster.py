@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +19,7 @@ import msgspec
 from cli.chaos.processes import Keeper, Process
 from cli.chaos.servers import Servers
 from cli.migrations import migrate
+from cli.servers.ports import find_free_port
 from cli.servers.process import ServerError, last_line
 from cli.steps import ROOT, environment
 from engine.infra.settings import Settings
@@ -141,12 +140,11 @@ class Cluster:
             "FLOWFORGE_DRAIN_SECONDS": "10",
             "PYTHONPATH": str(ROOT),
         }
-        ports = iter(_free_ports(APIS))
         return [
             Process(
                 role,
                 number + 1,
-                {**settings, **({"FLOWFORGE_PORT": str(next(ports))} if role == "api" else {})},
+                {**settings, **({"FLOWFORGE_PORT": str(find_free_port())} if role == "api" else {})},
                 postgres=self.servers.postgres.url,
                 redis=self.servers.valkey.url,
                 logs=self.logs,
@@ -188,11 +186,3 @@ async def _is_ready(url: str) -> bool:
         ):
             return response.ok
     return False
-
-
-def _free_ports(count: int) -> Iterable[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

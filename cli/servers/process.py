@@ -4,12 +4,13 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from cli.servers.ports import find_free_port, is_port_free
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -135,27 +136,13 @@ def command_line(pid: int) -> str:
     return answer.stdout.strip()
 
 
-def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen on `host:port` now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
 def keep_port(path: Path) -> int:
     """A free port of 127.0.0.1, the one noted in `path` as long as nobody else took it."""
     with contextlib.suppress(OSError, ValueError):
         port = int(path.read_text())
         if is_port_free(port):
             return port
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = find_free_port()
     write_private(path, f"{port}\n")
     return port
 

@@ -14,8 +14,9 @@ from typing import IO, Any
 import httpx
 import pytest
 
+from cli.servers.ports import find_free_port
 from tests.e2e.client import OWNER, PASSWORD, Client
-from tests.product import Product, clean_environment, free_port
+from tests.product import Product, clean_environment
 
 RESULT = re.compile(
     r"^  \S (?P<status>\w+)  (?P<workflow>[\w-]+) +(?P<took>[\d.]+ \w+)  (?P<output>.*)\n    run (?P<id>\S+)$",
@@ -30,7 +31,7 @@ class Visitor:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.environment = clean_environment(XDG_CONFIG_HOME=str(folder / "config"))
-        self.ports = [free_port(), free_port(), free_port()]
+        self.ports = [find_free_port(), find_free_port(), find_free_port()]
 
     def arguments(self, target: int, *more: str) -> list[str]:
         return ["--data-dir", str(self.data), "--port", str(self.ports[0]), "--target-port", str(target), *more]

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.product import ROOT, clean_environment, free_port
+from cli.servers.ports import find_free_port
+from tests.product import ROOT, clean_environment
 
 SECONDS = 300
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -75,7 +76,7 @@ def test_the_tour_works_when_pasted() -> None:
     shown = [line for kind, text in tour if kind == "text" for line in text.splitlines()]
     assert commands.count("curl") > 5
     assert len(shown) > 50
-    port, target = str(free_port()), str(free_port())
+    port, target = str(find_free_port()), str(find_free_port())
     commands = commands.replace(":8000", f":{port}").replace("9000", target)
     code, output = paste(f"export FLOWFORGE_PORT={port}\n{commands}")
     assert code == 0, output

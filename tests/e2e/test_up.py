@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.servers.ports import find_free_port
 from tests.product import (
     Product,
     clean_environment,
-    free_port,
     in_time,
     is_gone,
     on_this_machine,
@@ -54,7 +54,7 @@ def test_run_json_says_where_everything_is(up: Product) -> None:
 
 
 def test_a_second_up_on_the_same_folder_is_refused(up: Product) -> None:
-    answer = run_command("up", "--port", str(free_port()), "--data-dir", str(up.folder))
+    answer = run_command("up", "--port", str(find_free_port()), "--data-dir", str(up.folder))
     assert answer.returncode == 2
     assert f"{up.folder} is in use by another `up`" in answer.stderr
     assert up.url in answer.stderr
@@ -160,7 +160,7 @@ def test_a_setting_that_cannot_be_used_is_one_line_and_code_2(
     tmp_path: Path, setting: str, value: str, words: str
 ) -> None:
     environment = {
-        "FLOWFORGE_PORT": str(free_port()),
+        "FLOWFORGE_PORT": str(find_free_port()),
         "FLOWFORGE_DATA_DIR": str(tmp_path / "data"),
         f"FLOWFORGE_{setting}": value,
     }
@@ -183,7 +183,7 @@ def test_a_single_process_needs_a_database(command: str) -> None:
 
 
 def test_beyond_loopback_the_first_set_up_asks_for_a_token(tmp_path: Path) -> None:
-    port = free_port()
+    port = find_free_port()
     product = Product(tmp_path / "data", settings={"FLOWFORGE_HOST": "0.0.0.0"})
     product.port, product.url = port, f"http://127.0.0.1:{port}"
     product.start()
@@ -199,7 +199,7 @@ def test_beyond_loopback_the_first_set_up_asks_for_a_token(tmp_path: Path) -> No
 
 
 def test_single_processes_run_side_by_side_on_named_servers(database_url: str, redis_url: str, tmp_path: Path) -> None:
-    port = free_port()
+    port = find_free_port()
     environment = clean_environment(
         FLOWFORGE_DATABASE_URL=database_url,
         FLOWFORGE_REDIS_URL=redis_url,

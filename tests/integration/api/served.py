@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ _PROGRAM = """
 import sys
 from app.server import serve
 from engine.infra.settings import load_settings
+from cli.servers.ports import find_free_port
+from cli.servers.ports import find_free_port
 sys.exit(serve(load_settings()))
 """
 _ROOT = Path(__file__).resolve().parents[3]
@@ -36,17 +37,10 @@ class Served:
         return self.process.wait(timeout=30)
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(settings: Settings, **more: str) -> Iterator[Served]:
     """The API on a free port, until the end; `more` are further variables of its environment."""
-    port = free_port()
+    port = find_free_port()
     environment = {
         **os.environ,
         "FLOWFORGE_DATABASE_URL": settings.database_url,
