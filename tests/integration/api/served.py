@@ -11,14 +11,13 @@ from pathlib import Path
 
 import httpx
 
+from cli.servers.ports import find_free_port
 from engine.infra.settings import Settings
 
 _PROGRAM = """
 import sys
 from app.server import serve
 from engine.infra.settings import load_settings
-from cli.servers.ports import find_free_port
-from cli.servers.ports import find_free_port
 sys.exit(serve(load_settings()))
 """
 _ROOT = Path(__file__).resolve().parents[3]
