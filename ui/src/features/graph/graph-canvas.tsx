@@ -180,7 +180,7 @@ function TrackLine({ source, sourceX, sourceY, targetX, targetY, data }: EdgePro
     <g data-taken={taken} data-from={source} className="fill-none">
       <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY })} className={look} />
       {data?.port !== undefined && (
-        <text x={sourceX + 6} y={sourceY - 6} className="fill-ink-2 font-mono text-xs">
+        <text x={targetX - 8} y={targetY - 7} textAnchor="end" className="fill-ink-2 font-mono text-xs">
           {data.port}
         </text>
       )}

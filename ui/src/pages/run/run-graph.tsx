@@ -47,6 +47,6 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
 function rightOf(step: Step): string | undefined {
   if (step.items !== null) return `${step.items.done}/${step.items.total}`;
   if (step.status === "retrying" || step.attempts.length > 1) return `×${step.attempts.length}`;
-  const isOver = step.finished_at !== null && step.time !== null && step.status !== "skipped";
+  const isOver = step.started_at !== null && step.finished_at !== null;
   return isOver && step.time !== null ? formatDuration(step.time.total_ms) : undefined;
 }

@@ -78,7 +78,7 @@ function useChosenStep() {
 function Facts({ run }: { run: Run }) {
   const { type } = (run.trigger ?? {}) as { type?: string };
   return (
-    <p className="-mt-3 flex flex-wrap items-center gap-x-4 gap-y-1 text-ink-2">
+    <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-ink-2 md:-mt-3">
       <span className="font-mono">v{run.version}</span>
       {type !== undefined && <span>{type}</span>}
       <Moment at={run.created_at} />

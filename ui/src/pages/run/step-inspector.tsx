@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button, IconButton } from "@/components/ui/button";
+import { Icon } from "@/components/ui/icon";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
@@ -80,7 +81,7 @@ export function Failure({ code, message }: { code: string; message: string }) {
 
 function Attempts({ step }: { step: Step }) {
   return (
-    <section aria-label="Attempts" className="mt-4">
+    <div role="group" aria-label="Attempts" className="mt-4">
       <h3 className="font-semibold">{step.attempts.length === 1 ? "1 attempt" : `${step.attempts.length} attempts`}</h3>
       <ol className="divide-y divide-line">
         {step.attempts.map((attempt) => (
@@ -100,7 +101,7 @@ function Attempts({ step }: { step: Step }) {
           </li>
         ))}
       </ol>
-    </section>
+    </div>
   );
 }
 
@@ -109,7 +110,7 @@ function Items({ runId, parent }: { runId: string; parent: string }) {
   const query = useInfiniteQuery(itemsQuery(runId, parent));
   const items = query.data?.pages.flatMap((page) => page.items);
   return (
-    <section aria-label="Items" className="mt-4">
+    <div role="group" aria-label="Items" className="mt-4">
       <h3 className="mb-1 font-semibold">Items</h3>
       {query.isPending && <LoadingRows />}
       {items === undefined && query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
@@ -118,6 +119,7 @@ function Items({ runId, parent }: { runId: string; parent: string }) {
           <li key={item.path}>
             <details>
               <summary className="flex min-h-8 flex-wrap items-center gap-2 py-1">
+                <Icon name="down" />
                 <StatusBadge status={item.status} />
                 <span className="font-mono">{item.path}</span>
                 <Duration from={item.started_at} to={item.finished_at} />
@@ -127,6 +129,7 @@ function Items({ runId, parent }: { runId: string; parent: string }) {
                 {item.steps.map((step) => (
                   <details key={step.path}>
                     <summary className="flex min-h-8 flex-wrap items-center gap-2 py-1">
+                      <Icon name="down" />
                       <StatusBadge status={step.status} />
                       <span className="wrap-anywhere">{step.name ?? step.id}</span>
                       <span className="font-mono text-xs text-ink-3">{step.type}</span>
@@ -145,6 +148,6 @@ function Items({ runId, parent }: { runId: string; parent: string }) {
           Show more items
         </Button>
       )}
-    </section>
+    </div>
   );
 }

@@ -22,7 +22,7 @@ export function ValueView({ title, value, runId }: { title: string; value: unkno
   const shown = large === undefined ? value : large.preview;
   const text = large !== undefined && typeof shown === "string" ? shown : JSON.stringify(shown, null, 2);
   return (
-    <section aria-label={title} className="mt-4">
+    <div role="group" aria-label={title} className="mt-4">
       <div className="mb-1 flex min-h-8 items-center justify-between gap-2">
         <h3 className="font-semibold">{title}</h3>
         {large === undefined ? <Copy title={title} text={text} /> : <Download large={large} runId={runId} title={title} />}
@@ -36,7 +36,7 @@ export function ValueView({ title, value, runId }: { title: string; value: unkno
       >
         {text}
       </pre>
-    </section>
+    </div>
   );
 }
 

@@ -64,7 +64,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
   };
   const factor = ZOOMS[zoom] ?? 1;
   return (
-    <section aria-label="Waterfall" className="min-w-0">
+    <section aria-label="Waterfall" className="min-w-0 lg:sticky lg:top-16">
       <div className="mb-1 flex items-center gap-2">
         <h2 className="grow text-lg font-semibold">Steps</h2>
         <Button aria-label="Shorter time" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)}>+</Button>
