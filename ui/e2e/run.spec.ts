@@ -141,6 +141,18 @@ test("every attempt of a retried step is told", async () => {
   await expectAccessibleInBoth();
 });
 
+test("where the screen becomes small, the graph is seen from its beginning", async () => {
+  const { page } = browser;
+  await open("failed", "Declined orders", "Failed");
+  await page.setViewportSize({ width: 390, height: 900 });
+  await page.waitForFunction(() => {
+    const plate = document.querySelector('[data-step="read"]')?.getBoundingClientRect();
+    return plate !== undefined && plate.left >= 0 && plate.right <= 390;
+  });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.locator('[data-step="ship"]').waitFor();
+});
+
 test("the items of a loop are read one by one", async () => {
   const { page } = browser;
   await open("loop", "Each order", "Succeeded");

@@ -1,6 +1,6 @@
 import { type Edge, type EdgeProps, Handle, type Node, type NodeProps, Panel, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { type KeyboardEvent, memo, useEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, type RefObject, memo, useEffect, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Button } from "@/components/ui/button";
 import { Plate } from "@/components/ui/plate";
@@ -17,6 +17,7 @@ export interface CanvasStep extends GraphStep {
 
 type StepNode = Node<{ title: string; type: string }, "step">;
 type TrackEdge = Edge<{ port: string | undefined }, "track">;
+type Flow = ReactFlowInstance<StepNode, TrackEdge>;
 
 const KINDS: Readonly<Record<string, "action" | "delay" | "choice">> = {
   delay: "delay",
@@ -34,6 +35,7 @@ const EDGE_TYPES = { track: memo(TrackLine) };
 const FIT = { padding: 0.12, maxZoom: 1 };
 /** Smaller plates cannot be read: a large graph is then looked at in parts. */
 const LEGIBLE_ZOOM = 0.5;
+const MARGIN = 24;
 
 interface GraphCanvasProps {
   steps: readonly CanvasStep[];
@@ -44,13 +46,15 @@ interface GraphCanvasProps {
 /** The steps of a definition, to be looked at. How they stand comes from `marks` alone. */
 export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps) {
   const { nodes, edges, places, tracks } = useMemo(() => draw(steps), [steps]);
-  const [flow, setFlow] = useState<ReactFlowInstance<StepNode, TrackEdge>>();
+  const [flow, setFlow] = useState<Flow>();
+  const box = useRef<HTMLDivElement>(null);
   const selected = useStore(marks, (state) => state.selected);
   const mark = useStore(marks, (state) => (selected === undefined ? undefined : state.marks[selected]));
+  useFit(flow, box, places.values().next().value);
   useEffect(() => {
     const place = selected === undefined ? undefined : places.get(selected);
-    if (flow === undefined || place === undefined) return;
-    if (!isInSight(flow, place)) void flow.setCenter(place.x + NODE_WIDTH / 2, place.y + NODE_HEIGHT / 2, { zoom: flow.getZoom() });
+    if (flow === undefined || place === undefined || box.current === null) return;
+    if (!isInSight(flow, box.current, place)) void flow.setCenter(place.x + NODE_WIDTH / 2, place.y + NODE_HEIGHT / 2, { zoom: flow.getZoom() });
   }, [flow, places, selected]);
   const move = (event: KeyboardEvent) => {
     if (!event.key.startsWith("Arrow") || event.target !== event.currentTarget) return;
@@ -61,6 +65,7 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
   return (
     <MarkContext.Provider value={marks}>
       <div
+        ref={box}
         role="group"
         aria-label="Graph. Arrow keys walk from step to step."
         tabIndex={0}
@@ -72,10 +77,7 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
           edges={edges}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
-          onInit={(instance) => {
-            setFlow(instance);
-            void instance.fitView(FIT).then(() => show(instance, places.values().next().value));
-          }}
+          onInit={setFlow}
           onNodeClick={(_, node) => onSelect(node.id)}
           onlyRenderVisibleElements
           minZoom={0.1}
@@ -129,16 +131,32 @@ function draw(steps: readonly CanvasStep[]) {
   return { nodes, edges, places, tracks };
 }
 
-/** Where all of it would be too small to read, show where it begins. */
-function show(flow: ReactFlowInstance<StepNode, TrackEdge>, first: { x: number; y: number } | undefined): void {
-  if (first === undefined || flow.getZoom() >= LEGIBLE_ZOOM) return;
-  const height = document.querySelector(".react-flow")?.clientHeight ?? 0;
-  void flow.setViewport({ x: 24 - first.x, y: height / 2 - (first.y + NODE_HEIGHT / 2), zoom: 1 });
+interface Point {
+  x: number;
+  y: number;
 }
 
-function isInSight(flow: ReactFlowInstance<StepNode, TrackEdge>, place: { x: number; y: number }): boolean {
-  const box = document.querySelector(".react-flow")?.getBoundingClientRect();
-  if (box === undefined) return true;
+/** Show all of it at first and when the width changes; where that would be too small to read, where it begins. */
+function useFit(flow: Flow | undefined, box: RefObject<HTMLDivElement | null>, first: Point | undefined): void {
+  useEffect(() => {
+    const element = box.current;
+    if (flow === undefined || element === null) return;
+    let width = 0;
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth === width) return;
+      width = element.clientWidth;
+      void flow.fitView(FIT).then(() => {
+        if (first === undefined || flow.getZoom() >= LEGIBLE_ZOOM) return;
+        void flow.setViewport({ x: MARGIN - first.x, y: element.clientHeight / 2 - (first.y + NODE_HEIGHT / 2), zoom: 1 });
+      });
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [box, first, flow]);
+}
+
+function isInSight(flow: Flow, element: HTMLElement, place: Point): boolean {
+  const box = element.getBoundingClientRect();
   const start = flow.flowToScreenPosition(place);
   const end = flow.flowToScreenPosition({ x: place.x + NODE_WIDTH, y: place.y + NODE_HEIGHT });
   return start.x >= box.left && start.y >= box.top && end.x <= box.right && end.y <= box.bottom;
