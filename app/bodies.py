@@ -5,7 +5,10 @@ content type, and answers 500 to deep nesting. This class is set as the applicat
 """
 
 import re
-from typing import Any, get_type_hints
+from collections.abc import Sequence
+from enum import Enum
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -136,7 +139,7 @@ def _all_problems(raw: bytes, target: Any, first: msgspec.ValidationError) -> li
         try:
             msgspec.json.decode(value, type=_without_unset(hints[names[name]]))
         except msgspec.ValidationError as error:
-            problems.append(_problem(_escape(name), error))
+            problems.append(_problem(_escape(name), error, hints[names[name]]))
         except msgspec.DecodeError:
             problems.append(Problem(_escape(name), "invalid", "this is no valid JSON"))
     return problems or [_problem("", first)]
@@ -153,14 +156,46 @@ def _without_unset(hint: Any) -> Any:
     return union
 
 
-def _problem(prefix: str, error: msgspec.ValidationError) -> Problem:
+def _problem(prefix: str, error: msgspec.ValidationError, hint: Any = None) -> Problem:
+    """The fault of what stands at `prefix` and is to be of the type `hint`."""
     text = str(error)
     where = _AT.search(text)
-    pointer = prefix + "".join(
-        _escape(key or index) for key, index in _SEGMENT.findall(where[1] if where else "") if index != "..."
-    )
+    path = [key or index for key, index in _SEGMENT.findall(where[1] if where else "")]
+    pointer = prefix + "".join(_escape(part) for part in path if part != "...")
     code = next((code for words, code in _CODES if words in text), "type")
-    return Problem(pointer, code, _AT.sub("", text))
+    message = _AT.sub("", text)
+    choices = _list_choices(hint, path) if message.startswith("Invalid enum value") else []
+    return Problem(pointer, code, f"{message}; there are {', '.join(choices)}" if choices else message)
+
+
+def _list_choices(hint: Any, path: Sequence[str]) -> list[str]:
+    """The values that may stand at this path below a type, where there are but a few."""
+    kinds = _flatten(hint)
+    for name in path:
+        kinds = [inner for kind in kinds for member in _list_members(kind, name) for inner in _flatten(member)]
+    choices: list[str] = []
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            choices += map(str, get_args(kind))
+        elif isinstance(kind, type) and issubclass(kind, Enum):
+            choices += [str(member.value) for member in kind]
+    return choices
+
+
+def _flatten(hint: Any) -> list[Any]:
+    """The types that a type stands for, without unions and annotations."""
+    if hasattr(hint, "__metadata__"):
+        return _flatten(hint.__origin__)
+    if get_origin(hint) in (Union, UnionType):
+        return [kind for argument in get_args(hint) for kind in _flatten(argument)]
+    return [hint]
+
+
+def _list_members(kind: Any, name: str) -> Sequence[Any]:
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
+        return [get_type_hints(kind, include_extras=True)[names[name]]] if name in names else []
+    return get_args(kind)[-1:] if get_origin(kind) in (list, dict) else []
 
 
 def _escape(name: str) -> str:

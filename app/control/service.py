@@ -117,7 +117,7 @@ class ControlService:
         """Accept a run that repeats this one. Raises NotFound, NotPublished, RunUnfinished, or InvalidRequest."""
         beginnings = await read_beginnings(connection, [run_id], principal.workspace_id)
         if not beginnings:
-            raise NotFound
+            raise NotFound("There is no such run, or its workflow was deleted: then it cannot be repeated.")
         beginning = beginnings[0]
         if RunStatus(beginning.status) not in TERMINAL_RUN:
             raise RunUnfinished(f"The run is {beginning.status}; it can be repeated once it has ended.")

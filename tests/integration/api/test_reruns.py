@@ -211,4 +211,6 @@ async def test_a_run_of_a_deleted_workflow_is_not_rerun(owner: Caller, histories
     workflow_id = (await histories.read(f"/v1/runs/{run_id}"))["workflow_id"]
     deleted = await owner.client.delete(f"/v1/workflows/{workflow_id}", headers={"if-match": "*"})
     assert deleted.status_code == 204, deleted.text
-    assert problem(await owner.client.post(f"/v1/runs/{run_id}/rerun", json={})) == (404, "not_found")
+    answer = await owner.client.post(f"/v1/runs/{run_id}/rerun", json={})
+    assert problem(answer) == (404, "not_found")
+    assert "its workflow was deleted" in answer.json()["detail"]

@@ -1,5 +1,6 @@
 import json
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -143,3 +144,34 @@ def test_other_faults_are_told_as_they_are(text: str) -> None:
     with pytest.raises(MalformedBody) as caught:
         decode_body(text.encode(), Outer)
     assert "half of a character" not in caught.value.detail
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Choosing(Struct):
+    kind: Literal["a", "b"] | None = None
+    colours: Annotated[list[Colour], Meta(max_length=3)] | UnsetType = UNSET
+    by_name: dict[str, Colour] = {}
+    inner: "Choosing | None" = None
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "choices"),
+    [
+        ({"kind": "c"}, "/kind", "a, b"),
+        ({"colours": ["red", "green"]}, "/colours/1", "red, blue"),
+        ({"by_name": {"x": "green"}}, "/by_name", "red, blue"),
+        ({"inner": {"inner": {"kind": "c"}}}, "/inner/inner/kind", "a, b"),
+    ],
+)
+def test_a_value_that_is_none_of_a_few_is_told_with_those_that_are(
+    body: dict[str, Any], pointer: str, choices: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode_body(json.dumps(body).encode(), Choosing)
+    (problem,) = caught.value.errors
+    assert (problem.pointer, problem.code) == (pointer, "choice")
+    assert problem.message.endswith(f"; there are {choices}")
