@@ -55,11 +55,15 @@ class Audit:
             )
 
     def check_commit(self, worker_id: int, batch: "Batch") -> None:
-        """Who writes is alive and owns the runs (I5)."""
+        """Who writes is alive and owns the runs (I5); what was decided does not time out."""
         require(self.store.workers[worker_id].alive, "I5 fence", f"worker {worker_id} writes after its end")
         for run_id, _, _ in batch.rows:
             owner = self.store.runs[run_id].owner
             require(owner == worker_id, "I5 owner", f"worker {worker_id} writes to {run_id}, which is {owner}'s")
+        for run_id, _, event in batch.rows:
+            if event.reason == "wait_timeout":
+                asked = run_id, getattr(event, "step", ""), self.store.runs[run_id].attempt
+                require(not self.decisions[asked], "decision kept", f"{asked} times out after it was decided")
 
     def check_journals(self, run_ids: Iterable[str]) -> None:
         """Each transition once, without gaps, legal, and none after the end (I3, I7)."""
@@ -159,6 +163,9 @@ def _has_effect(events: list[Any], kind: str, payload: dict[str, Any]) -> bool:
         return any(event_type(event) == "run.cancelled" for event in events)
     ends = [e for e in events if getattr(e, "step", None) == payload["step"] and event_type(e) in SETTLED]
     if kind == "child":
-        mine = [getattr(event, "child_run_id", None) == payload["run_id"] for event in events]
+        # A run that the step started in an earlier round is nothing that it waits for.
+        rounds = [place for place, event in enumerate(events) if event_type(event) == "run.retried"]
+        present = events[rounds[-1] :] if rounds else events
+        mine = [getattr(event, "child_run_id", None) == payload["run_id"] for event in present]
         return bool(ends) or not any(mine)
     return bool(ends)

@@ -23,7 +23,7 @@ _DOCUMENTS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "line": ([_http("a"), _http("b", "a")], {}),
     "delay": ([_http("a"), _step("pause", "delay", "a", seconds=60), _http("b", "pause")], {}),
     "wait": ([_step("hear", "wait", signal="go"), _http("a", "hear")], {}),
-    "approval": ([_step("ask", "approval", message="Go on?", timeout=600), _http("a", "ask.approved")], {}),
+    "approval": ([_step("ask", "approval", message="Go on?", timeout=60), _http("a", "ask.approved")], {}),
     "parent": ([_step("child", "workflow", workflow_id="leaf"), _http("a", "child")], {}),
     "deserter": ([_step("child", "workflow", workflow_id="delay"), _step("no", "fail", message="no")], {}),
     "loop": (

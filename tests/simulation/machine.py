@@ -25,6 +25,12 @@ def _writes(worker: Worker) -> object:
     return worker.queue or worker.in_doubt
 
 
+def _lets_time_out(worker: Worker) -> list[tuple[str, str]]:
+    """The approvals whose timeouts are yet to be committed."""
+    rows = [row for entry in worker.queue for row in entry.rows]
+    return [(run_id, getattr(event, "step", "")) for run_id, _, event in rows if event.reason == "wait_timeout"]
+
+
 def _asks(worker: Worker) -> object:
     return worker.attempts(answered=False)
 
@@ -110,6 +116,12 @@ class Protocol(RuleBasedStateMachine):
         asked = list(self.store.approvals)
         run_id, step = asked[number % len(asked)]
         self.store.decide(run_id, step, "approved" if is_approved else "rejected")
+
+    @precondition(_some(_lets_time_out))
+    @rule(who=PICK)
+    def decide_before_the_timeout_is_written(self, who: int) -> None:
+        for run_id, step in _lets_time_out(self._worker(who, _lets_time_out)):
+            self.store.decide(run_id, step, "approved")
 
     @precondition(lambda self: any(not run.is_over for run in self.store.runs.values()))
     @rule(number=PICK)

@@ -29,6 +29,7 @@ class Mutant(StrEnum):
     RETRY_RESETS_SEQ = "retry_resets_seq"  # a further round counts its events from the beginning
     BURIED_KEEPS_RUNS = "buried_keeps_runs"  # a dead worker's runs stay its own
     DECIDED_TWICE = "decided_twice"  # an approval that was decided can be decided again
+    TIMEOUT_OVER_DECISION = "timeout_over_decision"  # an approval times out although somebody has decided it
     BREAK_FORGOTTEN = "break_forgotten"  # an attempt that is broken off is not told of
     BEGINS_BROKEN_OFF = "begins_broken_off"  # what is broken off before it began begins until that is durable
     SLOTS_UNLOCKED = "slots_unlocked"  # a slot is given to whoever asks

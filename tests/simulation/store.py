@@ -18,6 +18,14 @@ class DuplicateEvent(Exception):
     """The journal has an event of this run and number already."""
 
 
+class DecidedMeanwhile(Exception):
+    """An approval of the run cannot time out any more."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+
 @dataclass
 class WorkerRow:
     """An incarnation: lease and fence of its runs."""
@@ -208,7 +216,7 @@ class Store:
     def commit(self, worker_id: int, batch: Batch, *, is_checked: bool = False) -> bool:
         """Write the batch, all or nothing, while the worker is alive (False: it is not).
 
-        `is_checked`: a mutant looked before, and looks no more. Raises DuplicateEvent.
+        `is_checked`: a mutant looked before, and looks no more. Raises DuplicateEvent, or DecidedMeanwhile.
         """
         is_fenced = self.mutant is not Mutant.NO_FENCE and not is_checked
         if is_fenced and not self.workers[worker_id].alive:
@@ -217,6 +225,7 @@ class Store:
             for run_id, seq, _ in batch.rows:
                 if (run_id, seq) in self.written_by:
                     raise DuplicateEvent(run_id, seq)
+        self._refuse_late_timeouts(batch)
         self.audit.check_commit(worker_id, batch)
         for run_id, seq, event in batch.rows:
             self.journal[run_id].append((seq, encode_event(event)))
@@ -231,6 +240,13 @@ class Store:
         self.drop(batch.inbox_ids)
         self.audit.check_journals({run_id for run_id, _, _ in batch.rows})
         return True
+
+    def _refuse_late_timeouts(self, batch: Batch) -> None:
+        """Raise DecidedMeanwhile where an approval is to time out that somebody has decided."""
+        for run_id, _, event in batch.rows if self.mutant is not Mutant.TIMEOUT_OVER_DECISION else ():
+            asked = run_id, getattr(event, "step", "")
+            if event.reason == "wait_timeout" and self.approvals.get(asked) == "decided":
+                raise DecidedMeanwhile(run_id)
 
     def is_committed(self, worker_id: int, batch: Batch) -> bool:
         """Whether the worker's batch is in the journal."""

@@ -21,6 +21,7 @@ CONDITIONS: dict[Mutant, tuple[Nets, tuple[str, ...]]] = {
     Mutant.CHILD_END_LOST: (ALL, ("parent",)),
     Mutant.EARLY_END_DROPPED: (ALL, ("parent",)),
     Mutant.DECIDED_TWICE: (ALL, ("approval",)),
+    Mutant.TIMEOUT_OVER_DECISION: (ALL, ("approval",)),
     Mutant.BREAK_FORGOTTEN: (ALL, ("leaf", "hasty")),
     Mutant.BEGINS_BROKEN_OFF: (ALL, ("hasty",)),
     Mutant.SLOTS_UNLOCKED: (ALL, ("single", "line")),

@@ -26,7 +26,7 @@ from engine.core.statuses import RunStatus, StepStatus
 from tests.simulation.flows import FLOWS
 from tests.simulation.memory import Attempt, Driver, Entry
 from tests.simulation.protocol import Mutant, Violated, require
-from tests.simulation.store import NEVER, Batch, Change, DuplicateEvent, RunRow, Store
+from tests.simulation.store import NEVER, Batch, Change, DecidedMeanwhile, DuplicateEvent, RunRow, Store
 
 SUSPEND_AFTER = timedelta(seconds=30)
 ENDS = ("run.succeeded", "run.failed", "run.cancelled", "run.timed_out")
@@ -300,6 +300,9 @@ class Worker:
             is_alive = self.store.commit(self.id, batch, is_checked=is_checked)
         except DuplicateEvent as error:
             raise Violated("I3 one writer", f"an event of a living owner is refused: {error}") from error
+        except DecidedMeanwhile as late:
+            self._give_up(late.run_id, entries)
+            return
         if not is_alive:
             self.is_gone = True
             self.die()
@@ -307,6 +310,14 @@ class Worker:
             self._done(entries, batch, mails=mails)
         else:
             self.in_doubt = entries
+
+    def _give_up(self, run_id: str, entries: list[Entry]) -> None:
+        """Drop what builds on a timeout that is none; whoever claims the run next reads the decision first."""
+        driver = self.drivers.get(run_id)
+        if driver is not None:
+            self._close(driver)
+        self.owned.pop(run_id, None)
+        self.queue = [entry for entry in [*entries, *self.queue] if entry.driver.run_id != run_id]
 
     def lose_connection(self) -> None:
         """The connection breaks before the batch has arrived: it is in doubt as well."""
