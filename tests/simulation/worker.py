@@ -23,6 +23,7 @@ from engine.core.observations import (
 )
 from engine.core.replay import replay
 from engine.core.statuses import RunStatus, StepStatus
+from engine.core.transitions import InvalidTransition
 from tests.simulation.flows import FLOWS
 from tests.simulation.memory import Attempt, Driver, Entry
 from tests.simulation.protocol import Mutant, Violated, require
@@ -64,7 +65,10 @@ class Worker:
         seq = max(number for number, _ in store.journal[run.id])
         if store.mutant is Mutant.REPLAY_FORGETS_LAST and len(events) > 1:
             events = events[:-1]
-        state = replay(graph, events, run_id=run.id, attempt=run.attempt)
+        try:
+            state = replay(graph, events, run_id=run.id, attempt=run.attempt)
+        except (InvalidTransition, KeyError) as error:
+            raise Violated("I3 legal", f"{run.id}: {error!r}") from error
         if store.mutant is Mutant.RETRY_RESETS_SEQ and run.attempt > 1 and state.status is RunStatus.QUEUED:
             seq = 1
         driver = self.drivers[run.id] = Driver(run.id, run.attempt, state, seq)
