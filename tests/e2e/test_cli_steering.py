@@ -67,7 +67,7 @@ def test_what_cannot_be_repeated_is_one_line(shell: Shell, client: Client) -> No
     run_id = start(shell, "cli unsteered")
     client.wait_for_status(run_id, "waiting")
     assert "once it has ended" in one_line(shell.run("rerun", run_id), 1)
-    assert "nothing here that you can see" in one_line(shell.run("rerun", NOBODY), 1)
+    assert "There is no such run" in one_line(shell.run("rerun", NOBODY), 1)
     assert "no JSON" in one_line(shell.run("rerun", run_id, "--input", "{"), 2)
     assert shell.run("cancel", run_id, "--wait").returncode == 0
     answer = shell.run("rerun", run_id, "--from-step", "nowhere")
