@@ -152,6 +152,14 @@ class State(Struct, kw_only=True, eq=False):
         frame = self.frames[key]
         return frame, frame.graph.nodes[frame.graph.index_by_id[step_id]]
 
+    def find(self, path: str) -> StepRun | None:
+        """The step of a path; None where no such step is open."""
+        try:
+            frame, node = self.locate(path)
+        except KeyError:
+            return None
+        return frame.steps[node.index]
+
     def next_due(self) -> datetime | None:
         """When something of the run is due next: a delay, a timeout, a retry or its deadline."""
         while self.timers and not self._is_current(self.timers[0]):

@@ -14,6 +14,7 @@ from engine.core.events import ErrorInfo, RunEvent, RunHeld, RunQueued
 from engine.core.graph import Graph
 from engine.core.observations import (
     CancelRequested,
+    ChildEnded,
     ChildRefused,
     ChildStarted,
     FullSlots,
@@ -22,7 +23,7 @@ from engine.core.observations import (
     TimePassed,
 )
 from engine.core.state import State
-from engine.core.statuses import RunStatus
+from engine.core.statuses import RunStatus, StepStatus
 from engine.infra.clock import Clock
 from engine.store.extras import Extras
 from engine.store.journal import RunChange
@@ -176,6 +177,11 @@ class Driver:
             await asyncio.gather(*(self._take_one(message) for message in messages))
 
     async def _take_one(self, message: Message) -> None:
+        if isinstance(message.observation, ChildEnded):
+            # It may have ended before it is known here that it was started: that would be thrown away.
+            step = self.state.find(message.observation.step)
+            while self.child_starts and step is not None and step.status is StepStatus.RUNNING:
+                await asyncio.wait(self.child_starts, return_when=asyncio.FIRST_COMPLETED)
         self._messages_left -= 1
         await self.take_in(message.observation, [message.inbox_id])
 
@@ -356,11 +362,7 @@ class Driver:
         """Whether the step still wants the run: it is so even where this worker has given the parent up meanwhile."""
         if not self.state.is_over and self.is_closed:
             return True
-        try:
-            frame, node = self.state.locate(child.step)
-        except KeyError:
-            return False
-        return frame.steps[node.index].child_run_id == child.run_id
+        return (step := self.state.find(child.step)) is not None and step.child_run_id == child.run_id
 
     def _spawn_attempt(self, start: StartAttempt) -> None:
         self.attempts.tasks[start.step] = self.host.spawn(self, partial(self.work, start))

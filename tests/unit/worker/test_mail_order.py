@@ -8,8 +8,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from engine.core.decisions import StartChild
 from engine.core.events import RunEvent, RunQueued, RunStarted, decode_event, encode_event
-from engine.core.observations import CancelRequested, SignalReceived
+from engine.core.observations import CancelRequested, ChildEnded, ChildStarted, SignalReceived
 from engine.core.replay import replay
 from engine.core.statuses import RunStatus
 from engine.infra.ids import new_id
@@ -32,6 +33,7 @@ class SlowHost:
         self.entries: list[Entry] = []
         self.commits: list[asyncio.Future[None]] = []
         self.dropped: list[int] = []
+        self.children: list[asyncio.Future[ChildStarted]] = []
 
     def now(self) -> datetime:
         return NOW
@@ -43,6 +45,10 @@ class SlowHost:
 
     def spawn(self, _driver: Driver, work: Work) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work())
+
+    async def start_child(self, _driver: Driver, _start: StartChild) -> ChildStarted:
+        self.children.append(asyncio.get_running_loop().create_future())
+        return await self.children[-1]
 
     def forget(self, driver: Driver) -> None:
         pass
@@ -69,12 +75,14 @@ def host() -> SlowHost:
     return SlowHost()
 
 
-def make_driver(host: SlowHost, *, is_started: bool) -> Driver:
-    """The driver of a run with three waits for the signal `go`, one behind the other."""
-    waits = [
-        {"id": f"w{n}", "type": "wait", "with": {"signal": "go"}, "after": [f"w{n - 1}"] if n else []} for n in range(3)
-    ]
-    graph = compile_definition(msgspec.json.encode({"schema": 1, "steps": waits}))
+WAITS: list[dict[str, Any]] = [
+    {"id": f"w{n}", "type": "wait", "with": {"signal": "go"}, "after": [f"w{n - 1}"] if n else []} for n in range(3)
+]
+
+
+def make_driver(host: SlowHost, *, is_started: bool, steps: Sequence[dict[str, Any]] = WAITS) -> Driver:
+    """The driver of a run: by default with three waits for the signal `go`, one behind the other."""
+    graph = compile_definition(msgspec.json.encode({"schema": 1, "steps": steps}))
     queued = RunQueued(at=NOW, trigger={}, input={}, workflow={}, reason="accepted", traceparent=None)
     events: list[RunEvent] = [queued, RunStarted(at=NOW, deadline_at=NOW + timedelta(days=1), vars={})]
     journal = [(seq, encode_event(event)) for seq, event in enumerate(events[: 2 if is_started else 1], 1)]
@@ -130,3 +138,23 @@ async def test_a_request_to_cancel_waits_for_no_other_message(host: SlowHost) ->
         await asyncio.sleep(0)
     assert driver.state.status is RunStatus.CANCELLED
     await host.commit_until_done(begun, later)
+
+
+async def test_the_end_of_a_child_waits_until_its_start_is_known(host: SlowHost) -> None:
+    child = str(new_id())
+    step = {"id": "child", "type": "workflow", "with": {"workflow_id": str(new_id())}}
+    driver = make_driver(host, is_started=False, steps=[step])
+    await host.commit_until_done(asyncio.create_task(driver.begin({})))
+    while not host.children:
+        await asyncio.sleep(0)
+    # The answer to its start is on the way, or was lost and is asked for again: it has run to its end meanwhile.
+    end = Message(inbox_id=7, observation=ChildEnded(at=NOW, step="child", run_id=child, output={"n": 1}))
+    taken = asyncio.create_task(driver.take([end]))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert host.dropped == []
+    host.children[0].set_result(ChildStarted(at=NOW, step="child", run_id=child))
+    await host.commit_until_done(taken)
+    assert driver.state.status is RunStatus.SUCCEEDED
+    assert driver.state.scope["steps"]["child"]["output"] == {"n": 1}
+    assert host.dropped == []
