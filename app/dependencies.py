@@ -20,9 +20,13 @@ async def begin_transaction(state: State) -> AsyncGenerator[AsyncConnection, Non
     database: AsyncEngine = state.database
     async with database.begin() as transaction:
         acts = _last_acts[transaction] = []
-        yield transaction
-        for act in acts:
-            await act()
+        try:
+            yield transaction
+            for act in acts:
+                await act()
+        finally:
+            # What is yet to be done knows the transaction itself, and would keep it alive.
+            del _last_acts[transaction]
 
 
 async def act_last(transaction: AsyncConnection, act: Callable[[], Awaitable[None]]) -> None:

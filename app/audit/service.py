@@ -77,7 +77,7 @@ class AuditService:
             for row in rows:
                 if row["seq"] <= last:
                     walk.follow(row)
-            if not rows:
+            if not rows or rows[-1]["seq"] > last:
                 break
         return walk.end(last, None if head is None else head["hash"])
 

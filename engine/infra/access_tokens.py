@@ -145,6 +145,6 @@ def _read_token(answer: HttpResponse, host: str, redactor: Redactor, asked_at: f
 def _read_lifetime(value: Any) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ASSUMED_SECONDS
     return seconds if seconds >= 0 else 0.0

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from app import dependencies
 from app.audit.entries import Action
 from app.auth.permissions import Role
 from engine.infra.ids import new_id
@@ -262,3 +263,10 @@ async def test_a_refusal_that_cannot_be_entered_keeps_no_other_back(api: Api, ow
     api.app.state.refusals.note_wrong_password(owner.workspace_id, owner.user_id, Action.PASSWORD_REFUSED)
     await api.app.state.refusals.settle()
     assert await list_actions(owner, outcome="refused") == ["password.refused"]
+
+
+async def test_what_a_call_does_last_keeps_nothing_of_it_alive(owner: Caller) -> None:
+    for number in range(3):
+        answer = await owner.client.put(f"/v1/vars/kept_{number}", json={"value": number})
+        assert answer.is_success, answer.text
+    assert len(dependencies._last_acts) == 0

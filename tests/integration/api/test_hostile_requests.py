@@ -152,7 +152,7 @@ async def test_a_missing_body_is_refused(owner: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/nothing", "/V1/workflows", "/v1/../etc/passwd", "/%00", "/v1/workflows/x/y/z"]
+    "path", ["/v1", "/v1/nothing", "/V1/workflows", "/v1/../etc/passwd", "/%00", "/v1/workflows/x/y/z"]
 )
 async def test_an_unknown_path_is_a_problem(anonymous: httpx.AsyncClient, path: str) -> None:
     assert _is_problem(await anonymous.get(path), 404, "not_found")
