@@ -20,6 +20,11 @@ def test_a_lock_names_no_address(kind: str) -> None:
     assert re.findall(r"https?:|file:|git\+|--(?:extra-)?index-url|--find-links| @ ", text) == []
 
 
+def test_the_lock_of_the_web_app_names_no_address() -> None:
+    # npm writes where packages ask for money beside them: take `funding` out again.
+    assert re.findall(r"\w+://[^/\"]+", (ROOT / "ui" / "package-lock.json").read_text()) == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pin_has_hashes(kind: str) -> None:
     text = (ROOT / "requirements" / f"{kind}.txt").read_text()
