@@ -1,6 +1,6 @@
 """`/v1/audit`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -57,12 +57,26 @@ def _provide_filter(
     until: FromQuery[Moment] = None,
     q: FromQuery[Search] = None,
 ) -> EntryFilter:
-    for name, moment in (("since", since), ("until", until)):
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidRequest(errors=[Problem(f"/query/{name}", "format", "a time needs its zone, like Z")])
     return EntryFilter(
-        action=action, outcome=outcome, user_id=user_id, target_id=target_id, since=since, until=until, q=q or None
+        action=action,
+        outcome=outcome,
+        user_id=user_id,
+        target_id=target_id,
+        since=_read_time(since, "since"),
+        until=_read_time(until, "until"),
+        q=q or None,
     )
+
+
+def _read_time(moment: datetime | None, name: str) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise InvalidRequest(errors=[Problem(f"/query/{name}", "format", "a time needs its zone, like Z")])
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(errors=[Problem(f"/query/{name}", "range", "there is no such time")]) from None
 
 
 class AuditController(Controller):

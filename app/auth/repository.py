@@ -154,11 +154,18 @@ async def use_refresh_token(connection: AsyncConnection, token_hash: bytes, leew
 
 
 async def find_reused_session(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:
-    """The session of a token that was used before: `session_id`, `user_id`, `workspace_id`; or None."""
+    """The living session of a token that was used before: `session_id`, `user_id`, `workspace_id`; or None.
+
+    Of one that has ended, its tokens are worth nothing: how often they come again tells nobody anything.
+    """
     query = (
         select(refresh_token.c.session_id, user_session.c.user_id, user_session.c.workspace_id)
         .join(user_session, user_session.c.id == refresh_token.c.session_id)
-        .where(refresh_token.c.token_hash == token_hash, refresh_token.c.used_at.is_not(None))
+        .where(
+            refresh_token.c.token_hash == token_hash,
+            refresh_token.c.used_at.is_not(None),
+            user_session.c.revoked_at.is_(None),
+        )
     )
     return (await connection.execute(query)).first()
 

@@ -270,3 +270,19 @@ async def test_what_a_call_does_last_keeps_nothing_of_it_alive(owner: Caller) ->
         answer = await owner.client.put(f"/v1/vars/kept_{number}", json={"value": number})
         assert answer.is_success, answer.text
     assert len(dependencies._last_acts) == 0
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00"])
+async def test_a_time_that_there_is_not_is_refused(owner: Caller, name: str, moment: str) -> None:
+    answer = await owner.client.get(PATH, params={name: moment})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/query/{name}")
+
+
+async def test_a_used_token_that_comes_again_and_again_is_entered_once(api: Api, owner: Caller) -> None:
+    login = await api.client().post("/v1/auth/login", json={"email": owner.email, "password": PASSWORD})
+    used = {"refresh_token": login.raise_for_status().json()["refresh_token"]}
+    (await api.client().post("/v1/auth/refresh", json=used)).raise_for_status()
+    for _ in range(4):
+        assert (await api.client().post("/v1/auth/refresh", json=used)).status_code == 401
+    assert len(await read(owner, action=Action.TOKEN_REUSED)) == 1
