@@ -1,9 +1,12 @@
 """`rekey`: another secret key, while the product runs."""
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import secrets
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -35,7 +38,7 @@ def command(data_dir: str | None, *, forget: bool) -> None:
     by them, until --forget. Where FLOWFORGE_SECRET_KEY is set, the newest key is that one: name the older ones in
     FLOWFORGE_OLDER_SECRET_KEYS, and nothing is made.
     """
-    with open_database(load_settings(data_dir=data_dir)) as settings:
+    with open_database(load_settings(data_dir=data_dir)) as settings, _alone(settings):
         if not forget and not settings.secret_key:
             _write_keys(settings, (b64encode(secrets.token_bytes(KEY_BYTES)).decode(), *load_secret_keys(settings)))
             progress(f"made a new secret key in {secret_key_file(settings)}")
@@ -43,6 +46,21 @@ def command(data_dir: str | None, *, forget: bool) -> None:
         progress(f"sealed {sealed} secrets under the newest key; {answers} kept answers are sealed by older ones")
         if forget:
             _forget(settings, answers)
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep a second command from replacing the keys: what was sealed under one that it has not seen would be lost."""
+    path = Path(f"{secret_key_file(settings)}.lock")
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise click.ClickException("another `rekey` is at work on this data folder: wait until it has ended") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _forget(settings: Settings, answers: int) -> None:
@@ -90,6 +108,16 @@ def _write_keys(settings: Settings, keys: tuple[str, ...]) -> None:
     descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write("\n".join(keys))
+        if path.exists():
+            # Whoever runs this command need not be whom the product runs as, who has to read it.
+            owner = path.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    # Nothing may be sealed under a key that a loss of power could take.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,5 +1,7 @@
 """The secret key is rotated while the product runs, and nothing that is sealed is lost."""
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -12,6 +14,8 @@ from tests.e2e.database import Database
 from tests.e2e.steps import define, http
 from tests.e2e.target import Echo, Target
 from tests.product import Product, run_command
+
+NOBODY = 65534
 
 _SEALED = """
 SELECT wrapped_key AS s FROM connection UNION ALL SELECT sealed_private_key FROM signing_key
@@ -93,8 +97,12 @@ def test_a_second_rotation_is_one_more_key_and_an_unknown_one_stops_it(
     path = connect(fresh, "third")
     file = product.folder / "secret.key"
     before = file.read_text().split()
+    if os.geteuid() == 0:
+        os.chown(file, NOBODY, NOBODY)
+    owner = file.stat().st_uid
     rekey(product)
     assert file.read_text().split()[1:] == before
+    assert file.stat().st_uid == owner, "whom the product runs as can read it still"
     assert key_ids(database) == {key_id(file.read_text().split()[0])}
     assert fresh.http.get(path).status_code == 200
     row = database.fetch("SELECT id, wrapped_key FROM connection WHERE name = 'third'")[0]
@@ -104,3 +112,14 @@ def test_a_second_rotation_is_one_more_key_and_an_unknown_one_stops_it(
     assert ended.returncode == 2
     assert str(row["id"]) in ended.stderr
     assert len(file.read_text().split()) == 2
+
+
+def test_one_rotation_at_a_time(product: Product) -> None:
+    file = product.folder / "secret.key"
+    before = file.read_text()
+    with (product.folder / "secret.key.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = run_command("rekey", "--data-dir", str(product.folder))
+    assert ended.returncode == 2
+    assert "another `rekey` is at work" in ended.stderr
+    assert file.read_text() == before
