@@ -125,6 +125,11 @@ class Lane:
             # Whether the database is away is for the writing to find out.
             self._disconnect()
             return batch
+        except Exception:
+            # A fault of ours must neither end this lane, and the other with it, nor cost anybody an event.
+            _log.exception("admission_failed", lane=self._name)
+            self._disconnect()
+            return batch
         for waiting, error in zip(batch, errors, strict=True):
             if error is not None:
                 _refuse(waiting, error)

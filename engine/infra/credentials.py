@@ -10,6 +10,7 @@ from yarl import URL
 
 from engine.infra.http_errors import InvalidHeaderError, InvalidUrlError
 from engine.infra.http_headers import check_headers
+from engine.infra.http_redirects import HARMLESS_HEADERS
 from engine.infra.http_url import parse_url
 
 Fault: TypeAlias = tuple[str, str, str]
@@ -165,6 +166,9 @@ def _header_faults(name: str, value: str, *, at: str, at_name: str | None = None
         check_headers([(name, "")])
     except InvalidHeaderError as error:
         faults.append((at_name or at, "format", error.message))
+    if name.lower() in HARMLESS_HEADERS:
+        message = "this header follows every redirect, and so would a secret: give it to the step, or take another name"
+        faults.append((at_name or at, "format", message))
     try:
         check_headers([("Authorization", value)])
     except InvalidHeaderError:

@@ -219,6 +219,16 @@ def test_a_connection_is_named_by_an_expression(client: Client, target: Target, 
     assert used == {"Bearer t0ken-eu", "Bearer t0ken-us"}
 
 
+def test_a_secret_that_is_a_word_of_the_output_renames_nothing_of_it(
+    client: Client, target: Target, make: Make
+) -> None:
+    make("words", "basic", {"username": "status", "password": "body"})
+    target.plan("/get", Reply(value={"body": "status"}))
+    output = step_of(finish(client, call("get", f"{target.base}/get", "words")), "get")["output"]
+    assert set(output) == {"status", "headers", "body", "elapsed_ms"}
+    assert output["body"] == {"[redacted]": "[redacted]"}
+
+
 def make_client(make: Make, target: Target, **more: Any) -> str:
     secret = {"token_url": f"{target.base}/token", "client_id": "cl13nt", "client_secret": "cl13nt-s3cret", **more}
     return make("crm", "oauth2_client_credentials", secret)

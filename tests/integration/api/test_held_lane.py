@@ -116,3 +116,18 @@ async def _fill(hook: Hook) -> None:
 async def _list_rejected(owner: Caller) -> list[str]:
     answer = await owner.client.get("/v1/events", params={"outcome": "rejected"})
     return [receipt["reason"] for receipt in answer.raise_for_status().json()["items"]]
+
+
+async def test_a_fault_in_counting_what_is_held_costs_nobody_an_event(
+    bounded: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await bounded.sign_in()
+    held, plain = await open_hook(bounded, owner, {"debounce": {"period": 3600}}), await open_hook(bounded, owner)
+
+    async def fail(*_: object) -> None:
+        raise ArithmeticError("a fault of ours")
+
+    monkeypatch.setattr(bounded.app.state.runs._starter.held, "_refuse", fail)
+    for hook in (held, plain, held):
+        assert (await hook.post()).status_code == httpx.codes.ACCEPTED
+    assert (await read_ingest(owner))["accepted"] == 3

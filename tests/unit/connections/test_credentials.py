@@ -12,6 +12,7 @@ from engine.infra.credentials import (
     ClientCredentials,
     HeadersSecret,
     Secret,
+    find_faults,
     is_host_allowed,
     make_credential,
     normalise_allowed_host,
@@ -119,3 +120,11 @@ def test_what_is_no_host_is_refused(written: str) -> None:
 )
 def test_credentials_go_to_the_hosts_that_are_named(url: str, allowed: list[str], is_allowed: bool) -> None:
     assert is_host_allowed(URL(url), allowed) is is_allowed
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "accept-language"])
+def test_no_secret_stands_in_a_header_that_follows_redirects(name: str) -> None:
+    (fault,) = find_faults(ApiKeySecret(header=name, value="k3y-of-theirs"))
+    assert (fault[0], "follows every redirect" in fault[2]) == ("/header", True)
+    (fault,) = find_faults(HeadersSecret(headers={name: "k3y-of-theirs", "X-Key": "k3y"}))
+    assert fault[0] == f"/headers/{name}"
