@@ -7,7 +7,7 @@ before it counts again. Several of them may together go a little beyond the boun
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -48,16 +48,16 @@ class HeldBound:
         if not self._most or not held:
             return [None] * len(events)
         wanted = Counter(event.trigger_id for event in held)
-        await self._count(connection, [one for one, count in wanted.items() if self._room.get(one, 0) < count])
+        await self._count(connection, {one: n for one, n in wanted.items() if self._room.get(one, 0) < n})
         return [self._take(event) for event in events]
 
-    async def _count(self, connection: asyncpg.Connection, trigger_ids: Sequence[UUID]) -> None:
-        if not trigger_ids:
+    async def _count(self, connection: asyncpg.Connection, wanted: Mapping[UUID, int]) -> None:
+        if not wanted:
             return
-        counts = await count_held(connection, trigger_ids, self._most)
-        for trigger_id in trigger_ids:
+        counts = await count_held(connection, list(wanted), self._most)
+        for trigger_id, count in wanted.items():
             free = max(0, self._most - counts[trigger_id])
-            self._room[trigger_id] = min(free, max(_LEAST, free // _PART))
+            self._room[trigger_id] = min(free, max(_LEAST, free // _PART, count))
             self._full_until.pop(trigger_id, None)
         while len(self._room) > KNOWN_TRIGGERS:
             self._full_until.pop(forgotten := next(iter(self._room)), None)

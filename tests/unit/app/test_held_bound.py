@@ -61,6 +61,12 @@ async def test_no_more_is_taken_than_may_be_held_and_few_counts_are_made(databas
     assert all(all(batch) for batch in taken[:200]), "nobody is sent away while there is room"
 
 
+async def test_a_large_burst_is_taken_where_there_is_room_for_it(database: Database) -> None:
+    bound = HeldBound(300, lambda: database.clock)
+    assert await database.offer(bound, *[TRIGGER] * 200) == [True] * 200
+    assert await database.offer(bound, *[TRIGGER] * 200) == [True] * 100 + [False] * 100
+
+
 async def test_two_processes_together_go_little_beyond_the_bound(database: Database) -> None:
     bounds = [HeldBound(10_000, lambda: database.clock) for _ in range(2)]
     for _ in range(300):
