@@ -158,6 +158,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     inject: Callable[[Scene], Awaitable[Shot]]
     # Why it cannot be done on this machine; None where it can.
     obstacle: Callable[[], str | None] = lambda: None
+    # Something acknowledged is lost by it, as must be seen: it is done where it is named, and not by default.
+    loses: bool = False
 
 
 def begin(fault: str, victim: str) -> Shot:

@@ -12,6 +12,7 @@ from cli.chaos.disk import leave_shared_mounts
 from cli.chaos.faults import Fault, Scene, Shot, begin
 from cli.chaos.standby import deafen, make_synchronous, needs_base_backup, promote
 from cli.chaos.waiting import wait_until
+from cli.servers.postgres import Postgres
 from cli.servers.process import ServerError
 from engine.infra.database import DATABASE_ERRORS
 
@@ -115,15 +116,24 @@ async def _come_back(scene: Scene) -> None:
 
 async def _fail_over(scene: Scene) -> Shot:
     """What the primary acknowledged without the standby would be lost: in its last second, that is all there is."""
-    servers = scene.cluster.servers
-    standby = await servers.add_standby()
+    standby = await scene.cluster.servers.add_standby()
     await make_synchronous(await scene.database())
+    return await _lose_primary(scene, standby, "failover")
+
+
+async def _fail_over_asynchronously(scene: Scene) -> Shot:
+    """The primary waits for nobody: what it acknowledged in its last second is lost."""
+    return await _lose_primary(scene, await scene.cluster.servers.add_standby(), "failover_async")
+
+
+async def _lose_primary(scene: Scene, standby: Postgres, name: str) -> Shot:
+    servers = scene.cluster.servers
     await asyncio.sleep(STREAMING_SECONDS)
     connection = await asyncpg.connect(standby.url, timeout=5)
     try:
         receiver = await deafen(connection)
         await asyncio.sleep(DEAF_SECONDS)
-        shot = begin("failover", "postgres")
+        shot = begin(name, "postgres")
         await servers.lose_postgres()
         os.kill(receiver, signal.SIGCONT)
         await promote(connection)
@@ -154,5 +164,15 @@ FAULTS = (
         goal=10,
         inject=_fail_over,
         obstacle=needs_base_backup,
+    ),
+    Fault(
+        name="failover_async",
+        number="F16",
+        text="PostgreSQL is lost with its machine, and a standby that it did not wait for takes its place",
+        measure="first_commit",
+        goal=10,
+        inject=_fail_over_asynchronously,
+        obstacle=needs_base_backup,
+        loses=True,
     ),
 )

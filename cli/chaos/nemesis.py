@@ -14,6 +14,8 @@ FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (*process_faults.FAULTS, *server_faults.FAULTS, *machine_faults.FAULTS, *network_faults.FAULTS)
 }
+# Those under which nothing that was acknowledged may be lost.
+DEFAULT = tuple(name for name, fault in FAULTS.items() if not fault.loses)
 # Of each kind, those that show the most in the least time.
 SHORT = (
     "kill_worker",

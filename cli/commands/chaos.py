@@ -37,11 +37,11 @@ def command(
     if sys.platform != "linux":
         raise click.UsageError("chaos reads memory from /proc, which only Linux has.")
     # Only here: what it loads is for Linux, and the other commands, whose help lists this one, run elsewhere too.
-    from cli.chaos.nemesis import FAULTS, SHORT  # noqa: PLC0415 - for Linux alone
+    from cli.chaos.nemesis import DEFAULT, FAULTS, SHORT  # noqa: PLC0415 - for Linux alone
     from cli.chaos.report import write_text  # noqa: PLC0415 - for Linux alone
     from cli.chaos.runner import Options, choose_seed, run_chaos  # noqa: PLC0415 - for Linux alone
 
-    names = list(FAULTS) if faults is None else list(SHORT) if faults == "short" else faults.split(",")
+    names = list(DEFAULT) if faults is None else list(SHORT) if faults == "short" else faults.split(",")
     if unknown := set(names) - FAULTS.keys():
         raise click.UsageError(f"There is no fault {', '.join(sorted(unknown))}. There are: {', '.join(FAULTS)}.")
     report = run_chaos(

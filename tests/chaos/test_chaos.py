@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli.chaos.nemesis import FAULTS, SHORT
+from cli.chaos.nemesis import DEFAULT, FAULTS, SHORT
 from tests.product import PATIENCE_SECONDS, clean_environment, wait_for
 
 # For what hangs: servers, processes, load, faults, calm and checks take a minute, and on a busy machine several.
@@ -99,6 +99,20 @@ def test_nothing_is_lost_when_the_disk_is_full_or_the_primary_is_gone(folder: Pa
         pytest.skip("; ".join(f"{name}: {why}" for name, why in report["obstacles"].items()))
 
 
+@pytest.mark.full
+@pytest.mark.timeout(BUDGET_SECONDS + 10)
+def test_what_an_asynchronous_standby_costs_is_found(folder: Path) -> None:
+    code, output, report = run_chaos(
+        folder, "--seconds", "1", "--faults", "failover_async", "--seed", "6", seconds=BUDGET_SECONDS
+    )
+    if report["obstacles"]:
+        pytest.skip("; ".join(f"{name}: {why}" for name, why in report["obstacles"].items()))
+    assert code == 1, output
+    assert report["queue"]["lost"] > 0
+    assert next(verdict for verdict in report["verdicts"] if verdict["number"] == "I1")["count"] > 0
+    assert processes_of(folder) == []
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)], ids=["ctrl_c", "sigterm"]
 )
@@ -133,7 +147,7 @@ def test_an_unknown_fault_is_told_with_those_that_there_are() -> None:
 def test_nothing_is_lost_under_every_fault_again_and_again(folder: Path) -> None:
     code, output, report = run_chaos(folder, "--seconds", str(LONG_SECONDS), seconds=2 * LONG_SECONDS + 240)
     assert code == 0, output
-    assert {recovery["name"] for recovery in report["recoveries"]} | report["obstacles"].keys() == FAULTS.keys()
+    assert {recovery["name"] for recovery in report["recoveries"]} | report["obstacles"].keys() == set(DEFAULT)
     assert all(recovery["fired"] for recovery in report["recoveries"])
     assert report["fenced_writes"] > 0
     assert report["repeated_effects"] > 0
