@@ -56,7 +56,7 @@ class WorkflowController(Controller):
         cursor: Cursor = None,
         q: Search = None,
     ) -> Page[WorkflowSummary]:
-        """Newest first, without definitions."""
+        """Newest first, without definitions; each with how its last runs went and when it is due next."""
         return await WorkflowService(transaction, principal).list(q=q, after=decode_cursor(cursor), limit=limit)
 
     @post(

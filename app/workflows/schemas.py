@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.auth.schemas import Name
 from engine.core.problems import Problem
+from engine.core.statuses import RunStatus
 
 Description = Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*$")]
 Definition = Annotated[msgspec.Raw, Meta(description="the definition", extra_json_schema={"type": "object"})]
@@ -37,8 +38,20 @@ class WorkflowChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     definition: Definition | UnsetType = UNSET
 
 
+class RecentRun(Struct, frozen=True, kw_only=True):
+    """One of the last runs of a workflow, as its mark in the list shows it."""
+
+    id: UUID
+    status: RunStatus
+    created_at: Timestamp
+
+
 class WorkflowSummary(Struct, frozen=True, kw_only=True):
-    """A workflow in a list. `published_version` is null before the first publishing."""
+    """A workflow in a list. `published_version` is null before the first publishing.
+
+    `recent_runs` are the last 20, the newest first, without tests of drafts. `trigger_types` are the kinds of its enabled
+    triggers, and `next_fire_at` is when the first of its schedules is due; null where none is, or where it would start nothing.
+    """
 
     id: UUID
     name: str
@@ -50,6 +63,9 @@ class WorkflowSummary(Struct, frozen=True, kw_only=True):
     updated_by: UUID
     created_at: Timestamp
     updated_at: Timestamp
+    recent_runs: list[RecentRun]
+    trigger_types: list[str]
+    next_fire_at: Timestamp | None
 
 
 class WorkflowDetail(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from app.workflows.references import find_dangling, list_references
 from app.workflows.repository import DraftRow, PublishedRow, VersionRow, WorkflowRow
 from app.workflows.schemas import (
     NewWorkflow,
+    RecentRun,
     Validation,
     VersionDetail,
     VersionSummary,
@@ -30,12 +31,16 @@ from app.workflows.schemas import (
     WorkflowSummary,
 )
 from engine.core.problems import Problem
+from engine.core.statuses import RunStatus
 from engine.infra.ids import new_id
 from engine.steps.validation import sort_problems
+from engine.store.activity import Activity, read_activity
 from engine.store.held_pieces import look_again_at_workflow
 
 # PostgreSQL's integer: a larger version number cannot exist.
 _MAX_VERSION = 2**31 - 1
+# Of each workflow in a list.
+RUNS_SHOWN = 20
 
 
 class WorkflowService:
@@ -68,7 +73,10 @@ class WorkflowService:
     async def list(self, *, q: str | None, after: UUID | None, limit: int) -> Page[WorkflowSummary]:
         """A page of workflows, newest first."""
         rows = await repository.list_workflows(self._transaction, self._workspace_id, q=q, after=after, limit=limit + 1)
-        return make_page(rows, limit, _summary, lambda row: row.id)
+        shown = [row.id for row in rows[:limit]]
+        connection = await driver_connection(self._transaction)
+        activity = await read_activity(connection, self._workspace_id, shown, runs=RUNS_SHOWN) if shown else {}
+        return make_page(rows, limit, lambda row: _summary(row, activity[row.id]), lambda row: row.id)
 
     async def read(self, workflow_id: UUID) -> WorkflowDetail:
         """A workflow with its draft; raises NotFound."""
@@ -243,8 +251,16 @@ def _no_workflow() -> NotFound:
     return NotFound("There is no such workflow.")
 
 
-def _summary(row: WorkflowRow) -> WorkflowSummary:
-    return WorkflowSummary(**asdict(row))
+def _summary(row: WorkflowRow, activity: Activity) -> WorkflowSummary:
+    starts = row.enabled and row.published_version is not None
+    return WorkflowSummary(
+        **asdict(row),
+        recent_runs=[
+            RecentRun(id=run.id, status=RunStatus(run.status), created_at=run.created_at) for run in activity.last_runs
+        ],
+        trigger_types=activity.trigger_types,
+        next_fire_at=activity.next_due_at if starts else None,
+    )
 
 
 def _version_summary(row: VersionRow) -> VersionSummary:

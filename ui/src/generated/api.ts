@@ -272,6 +272,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the provider
+         * @description Lead the browser to the sign-in page: with `signed_in` and the session's cookie, or with `error`.
+         */
+        get: operations["finishOidcLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in through the provider
+         * @description Lead the browser to the provider, or to the sign-in page with `error`.
+         */
+        get: operations["beginOidcLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/password": {
         parameters: {
             query?: never;
@@ -286,6 +326,26 @@ export interface paths {
          * @description All of your other sign-ins end with it.
          */
         post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who else can one sign in with?
+         * @description The providers that are set up, for the sign-in page. A browser is led to the `url` of one.
+         */
+        get: operations["getProviders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -430,6 +490,26 @@ export interface paths {
         patch: operations["changeConnection"];
         trace?: never;
     };
+    "/v1/connections/{connection_id}/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in for a connection
+         * @description The address to open in this very browser, which keeps a cookie for the way back. It is good for 10 minutes.
+         */
+        post: operations["authorizeConnection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/connections/{connection_id}/test": {
         parameters: {
             query?: never;
@@ -444,6 +524,26 @@ export interface paths {
          * @description A real call, within the same bounds as a step's. 200 also where it fails: `ok` and `message` tell.
          */
         post: operations["testConnection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/oauth/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from a sign-in
+         * @description Where the other system sends the browser. It goes on to the web app, whose address tells what came of it.
+         */
+        get: operations["endAuthorization"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -608,6 +708,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What does an invitation offer?
+         * @description Nothing is accepted by it. 410 where it cannot be any more: `reason` is unknown, used, revoked or expired.
+         */
+        post: operations["readInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/limits": {
         parameters: {
             query?: never;
@@ -670,6 +790,26 @@ export interface paths {
          * @description It takes hold within 5 seconds everywhere, for their API keys as well. The last owner stays one.
          */
         patch: operations["changeMember"];
+        trace?: never;
+    };
+    "/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Processes, and what waits for them
+         * @description Of the whole installation, like `/metrics`: counts and times, and nothing that runs carry.
+         */
+        get: operations["getOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/runs": {
@@ -1093,7 +1233,7 @@ export interface paths {
         };
         /**
          * Read a variable
-         * @description One variable.
+         * @description With the workflows that read it.
          */
         get: operations["getVariable"];
         /**
@@ -1121,7 +1261,7 @@ export interface paths {
         };
         /**
          * List workflows
-         * @description Newest first, without definitions.
+         * @description Newest first, without definitions; each with how its last runs went and when it is due next.
          */
         get: operations["listWorkflows"];
         put?: never;
@@ -1412,6 +1552,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename a workspace
+         * @description The one that the token is for; any other answers 404.
+         */
+        patch: operations["changeWorkspace"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1455,6 +1615,30 @@ export interface components {
             name: string;
             prefix: string;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * WaitingView
+         * @description How many wait, counted up to 100,000, and since when the first of them; null where none does.
+         */
+        "app.operations.schemas.WaitingView": {
+            count: number;
+            oldest_seconds: number | null;
+        };
+        /**
+         * WaitingView
+         * @description What a step waits for: `delay`, `signal`, `approval` or `child`, until `due_at` at the latest.
+         */
+        "app.runs.schemas.WaitingView": {
+            /** @default null */
+            approval_id: string | null;
+            /** @default null */
+            child_run_id: string | null;
+            due_at: string | null;
+            /** @default null */
+            message: string | null;
+            reason: string;
+            /** @default null */
+            signal: string | null;
         };
         /**
          * ApprovalView
@@ -1512,6 +1696,35 @@ export interface components {
             /** @description the entry's place in its workspace's chain, from 1 */
             seq: number;
             target: components["schemas"]["Target"] | null;
+        };
+        /**
+         * Authorization
+         * @description Whether somebody has signed in for the connection, and what came of it.
+         *
+         *         `needed`: steps fail until somebody does. `never`: nobody has with this secret; `refused`: the other system accepts
+         *         the sign-in no more; `ended`: the access token has, and nothing came with it to ask for another one. `message`: why
+         *         the last sign-in or refresh failed. `expires_at`: of the access token, which is replaced before.
+         */
+        Authorization: {
+            expires_at: string | null;
+            granted_at: string | null;
+            granted_by: string | null;
+            message: string | null;
+            reason: ("ended" | "never" | "refused") | null;
+            /** @description what the other system has to know as this product's address */
+            redirect_uri: string;
+            refreshed_at: string | null;
+            scope: string | null;
+            /** @enum {unknown} */
+            status: "granted" | "needed";
+        };
+        /**
+         * AuthorizationStart
+         * @description Where to sign in, in the very browser that asked, and until when.
+         */
+        AuthorizationStart: {
+            expires_at: string;
+            url: string;
         };
         /**
          * BulkFilter
@@ -1605,10 +1818,10 @@ export interface components {
             allowed_hosts?: string[];
             /** @description as steps name it: `connection: NAME` */
             name?: string;
-            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post} */
+            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url} */
             secret?: Record<string, never>;
             /** @enum {unknown} */
-            type?: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_client_credentials";
+            type?: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
         };
         /**
          * ConnectionDetail
@@ -1616,6 +1829,7 @@ export interface components {
          */
         ConnectionDetail: {
             allowed_hosts: string[];
+            authorization: components["schemas"]["Authorization"] | null;
             created_at: string;
             /** Format: uuid */
             created_by: string;
@@ -1624,7 +1838,7 @@ export interface components {
             name: string;
             revision: number;
             /** @enum {unknown} */
-            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_client_credentials";
+            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
             updated_at: string;
             /** Format: uuid */
             updated_by: string;
@@ -1667,9 +1881,12 @@ export interface components {
         /**
          * ConnectionView
          * @description A connection without its secret; the ETag stands for the `revision`.
+         *
+         *         `authorization`: of a connection that somebody signs in for, null for every other.
          */
         ConnectionView: {
             allowed_hosts: string[];
+            authorization: components["schemas"]["Authorization"] | null;
             created_at: string;
             /** Format: uuid */
             created_by: string;
@@ -1678,7 +1895,7 @@ export interface components {
             name: string;
             revision: number;
             /** @enum {unknown} */
-            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_client_credentials";
+            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
             updated_at: string;
             /** Format: uuid */
             updated_by: string;
@@ -1901,6 +2118,24 @@ export interface components {
             started: number;
         };
         /**
+         * InvitationOffer
+         * @description What an open invitation offers, and to whom; `has_account`: this email has an account here already.
+         */
+        InvitationOffer: {
+            email: string;
+            expires_at: string;
+            has_account: boolean;
+            role: components["schemas"]["Role"];
+            workspace: string;
+        };
+        /**
+         * InvitationToken
+         * @description What stands behind the `#` of an invitation's link.
+         */
+        InvitationToken: {
+            token: string;
+        };
+        /**
          * InvitationView
          * @description An invitation that is open.
          */
@@ -2066,10 +2301,10 @@ export interface components {
             allowed_hosts: string[];
             /** @description as steps name it: `connection: NAME` */
             name: string;
-            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post} */
+            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url} */
             secret: Record<string, never>;
             /** @enum {unknown} */
-            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_client_credentials";
+            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
         };
         /**
          * NewInvitation
@@ -2117,6 +2352,22 @@ export interface components {
          * @description The body of a call that has nothing to be told: none, or an object without fields.
          */
         NoFields: Record<string, never>;
+        /**
+         * Operations
+         * @description The installation at the moment `at`, over all workspaces.
+         *
+         *         `is_complete`: whether Redis gave the figures of all processes; without it, workers and this API are told of.
+         *         `queue`: runs that wait for nothing but a worker. `outbox`: rows that wait for the relay. `due`: suspended runs whose
+         *         time has come.
+         */
+        Operations: {
+            at: string;
+            due: components["schemas"]["app.operations.schemas.WaitingView"];
+            is_complete: boolean;
+            outbox: components["schemas"]["app.operations.schemas.WaitingView"];
+            processes: components["schemas"]["ProcessView"][];
+            queue: components["schemas"]["app.operations.schemas.WaitingView"];
+        };
         /**
          * Page[ApiKeyView]
          * @description One page of a list. `next_cursor` is null on the last one.
@@ -2206,6 +2457,14 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[SessionView]
+         * @description One page of a list. `next_cursor` is null on the last one.
+         */
+        Page_SessionView_: {
+            items: components["schemas"]["SessionView"][];
+            next_cursor: string | null;
+        };
+        /**
          * Page[TriggerView]
          * @description One page of a list. `next_cursor` is null on the last one.
          */
@@ -2284,6 +2543,51 @@ export interface components {
             type: string;
         };
         /**
+         * ProcessView
+         * @description A process of the product. Figures are null where it has not told them, which it does every five seconds.
+         */
+        ProcessView: {
+            /** @description of workers */
+            heartbeat_at: string | null;
+            host: string;
+            /** @description of relays: publishes, or stands by */
+            leads: boolean | null;
+            memory_bytes: number | null;
+            open_files: number | null;
+            pid: number;
+            /** @description `api`, `relay` or `worker` */
+            role: string;
+            /** @description of workers: runs in memory */
+            runs: number | null;
+            started_at: string | null;
+            /**
+             * @description `silent`: a worker without a heartbeat for five seconds or more
+             * @enum {unknown}
+             */
+            status: "ok" | "silent";
+            /** @description of workers: attempts under way */
+            steps_in_flight: number | null;
+            /** @description of APIs: open live streams */
+            streams: number | null;
+        };
+        /**
+         * ProviderList
+         * @description The providers that are set up.
+         */
+        ProviderList: {
+            items: components["schemas"]["ProviderView"][];
+            /** @default null */
+            next_cursor: null;
+        };
+        /**
+         * ProviderView
+         * @description A provider that people may sign in with: what it is called, and where a browser goes for that.
+         */
+        ProviderView: {
+            name: string;
+            url: string;
+        };
+        /**
          * Readiness
          * @description Whether requests can be served, with every dependency by name.
          */
@@ -2330,6 +2634,17 @@ export interface components {
             received_at: string;
             run_id: string | null;
             trigger: Record<string, never> | null;
+        };
+        /**
+         * RecentRun
+         * @description One of the last runs of a workflow, as its mark in the list shows it.
+         */
+        RecentRun: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            status: components["schemas"]["RunStatus"];
         };
         /**
          * RefreshRequest
@@ -2464,6 +2779,22 @@ export interface components {
             type: string;
         };
         /**
+         * RunningRun
+         * @description A run that is going on: a worker has it in its hands.
+         */
+        RunningRun: {
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            started_at: string | null;
+            status: components["schemas"]["RunStatus"];
+            trigger_type: string;
+            version: number;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+        };
+        /**
          * RunPoint
          * @description The runs that were accepted within the part of the window that begins at `at`. `failed` includes timed out.
          */
@@ -2485,7 +2816,7 @@ export interface components {
         };
         /**
          * RunStats
-         * @description The runs that were accepted from `since` on: of the window, or the newest 50,000 of it; without tests of drafts.
+         * @description The runs that were accepted from `since` to `until`: of the window, or its newest 50,000; without tests of drafts.
          *
          *         `success_rate`: of those that succeeded, failed or timed out, the part that succeeded; null where there are none.
          *         `duration_ms`: from start to end, of those that have ended. `points`: 48 parts of the time, without empty ones.
@@ -2496,6 +2827,7 @@ export interface components {
             points: components["schemas"]["RunPoint"][];
             since: string;
             success_rate: number | null;
+            until: string;
         };
         /**
          * RunStatus
@@ -2542,15 +2874,6 @@ export interface components {
             next_fire_times: string[];
             skip_reason: string | null;
             skipped_at: string | null;
-        };
-        /**
-         * SessionList
-         * @description All of a user's sign-ins, the newest first.
-         */
-        SessionList: {
-            items: components["schemas"]["SessionView"][];
-            /** @default null */
-            next_cursor: null;
         };
         /**
          * SessionView
@@ -2609,13 +2932,15 @@ export interface components {
          *         `rejected` counts calls that were refused and are not among the accepted. `drift` is 0 unless an event has got lost,
          *         or came out of nothing: it tells by how many the count at acceptance and that of the receipts differ. The figures of
          *         runs are at most five seconds old. `queue_depth`: runs that wait for nothing but a worker. `steps_in_flight`:
-         *         attempts that are being made, as workers last told. `events_per_minute`: accepted, over the last five minutes.
+         *         attempts that are being made, as workers last told. `running`: the newest eight of the runs that workers have in
+         *         their hands. `events_per_minute`: accepted, over the last five minutes.
          */
         Stats: {
             events_per_minute: number;
             failing_workflows: components["schemas"]["FailingWorkflow"][];
             ingest: components["schemas"]["IngestSum"];
             queue_depth: number;
+            running: components["schemas"]["RunningRun"][];
             runs: components["schemas"]["RunStats"];
             since: string;
             steps_in_flight: number;
@@ -2756,7 +3081,7 @@ export interface components {
             time: components["schemas"]["TimeSpent"] | null;
             type: string;
             /** @default null */
-            waiting: components["schemas"]["WaitingView"] | null;
+            waiting: components["schemas"]["app.runs.schemas.WaitingView"] | null;
         };
         /**
          * Switch
@@ -2859,6 +3184,19 @@ export interface components {
             valid: boolean;
         };
         /**
+         * VariableDetail
+         * @description A variable with the workflows whose expressions read it by its name. `vars[NAME]` with a computed name is none.
+         */
+        VariableDetail: {
+            created_at: string;
+            name: string;
+            updated_at: string;
+            /** Format: uuid */
+            updated_by: string;
+            used_by: components["schemas"]["WorkflowUse"][];
+            value: unknown;
+        };
+        /**
          * VariableList
          * @description All variables of the workspace, by name.
          */
@@ -2934,22 +3272,6 @@ export interface components {
             workflow_id: string;
         };
         /**
-         * WaitingView
-         * @description What a step waits for: `delay`, `signal`, `approval` or `child`, until `due_at` at the latest.
-         */
-        WaitingView: {
-            /** @default null */
-            approval_id: string | null;
-            /** @default null */
-            child_run_id: string | null;
-            due_at: string | null;
-            /** @default null */
-            message: string | null;
-            reason: string;
-            /** @default null */
-            signal: string | null;
-        };
-        /**
          * WorkflowChange
          * @description What to change of a workflow; what is left out stays.
          */
@@ -3006,6 +3328,9 @@ export interface components {
         /**
          * WorkflowSummary
          * @description A workflow in a list. `published_version` is null before the first publishing.
+         *
+         *         `recent_runs` are the last 20, the newest first, without tests of drafts. `trigger_types` are the kinds of its enabled
+         *         triggers, and `next_fire_at` is when the first of its schedules is due; null where none is, or where it would start nothing.
          */
         WorkflowSummary: {
             /** Format: date-time */
@@ -3017,13 +3342,34 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
+            next_fire_at: string | null;
             published_version: number | null;
+            recent_runs: components["schemas"]["RecentRun"][];
             /** @description counts the changes of the draft; the ETag stands for it */
             revision: number;
+            trigger_types: string[];
             /** Format: date-time */
             updated_at: string;
             /** Format: uuid */
             updated_by: string;
+        };
+        /**
+         * WorkflowUse
+         * @description A workflow that names a thing in its draft, in its published version, or in both.
+         */
+        WorkflowUse: {
+            in_draft: boolean;
+            in_published: boolean;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+        };
+        /**
+         * WorkspaceChange
+         * @description What a workspace is to be called.
+         */
+        WorkspaceChange: {
+            name: string;
         };
         /**
          * WorkspaceView
@@ -4070,6 +4416,89 @@ export interface operations {
             };
         };
     };
+    finishOidcLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Object moved -- see Method and URL list */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    beginOidcLogin: {
+        parameters: {
+            query?: {
+                /** @description the page of the web app that the sign-in leads to; others lead to `/` */
+                next?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Object moved -- see Method and URL list */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     changePassword: {
         parameters: {
             query?: never;
@@ -4168,6 +4597,46 @@ export interface operations {
             };
         };
     };
+    getProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -4241,7 +4710,12 @@ export interface operations {
     };
     listSessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string | null;
+                /** @description how many items a page holds at most */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4254,7 +4728,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionList"];
+                    "application/json": components["schemas"]["Page_SessionView_"];
                 };
             };
             /** @description Bad Request */
@@ -4975,6 +5449,106 @@ export interface operations {
             };
         };
     };
+    authorizeConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoFields"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationStart"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     testConnection: {
         parameters: {
             query?: never;
@@ -5046,6 +5620,55 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    endAuthorization: {
+        parameters: {
+            query?: {
+                /** @description what the tokens are given for */
+                code?: string | null;
+                /** @description why there is no code */
+                error?: string | null;
+                /** @description the same in words */
+                error_description?: string | null;
+                /** @description as it was sent along */
+                state?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Object moved -- see Method and URL list */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad Request */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5912,6 +6535,77 @@ export interface operations {
             };
         };
     };
+    readInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationToken"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOffer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getLimits: {
         parameters: {
             query?: never;
@@ -6189,6 +6883,64 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getOperations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operations"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7943,7 +8695,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VariableView"];
+                    "application/json": components["schemas"]["VariableDetail"];
                 };
             };
             /** @description Bad Request */
@@ -9864,6 +10616,97 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    changeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWorkspace"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
