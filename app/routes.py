@@ -15,6 +15,7 @@ from app.members.controllers import InvitationController, MemberController
 from app.openapi import get_openapi
 from app.query_parameters import refuse_unknown_parameters
 from app.receipts.controllers import ReceiptController
+from app.operations.controllers import get_operations
 from app.reference.controllers import get_reference, get_reference_style
 from app.runs.controllers import RunController, RunStartController, stream_workspace
 from app.stats.controllers import get_limits, get_stats
@@ -63,6 +64,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 get_limits,
             ],
         ),
+                get_operations,
         HealthController,
         get_metrics,
         get_openapi,

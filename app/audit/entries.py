@@ -25,6 +25,7 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - it names an action
     PASSWORD_REFUSED = "password.refused"  # noqa: S105 - it names an action
     WORKSPACE_CREATED = "workspace.created"
+    WORKSPACE_RENAMED = "workspace.renamed"
     MEMBER_JOINED = "member.joined"
     ROLE_CHANGED = "member.role_changed"
     MEMBER_REMOVED = "member.removed"

@@ -15,11 +15,11 @@ from app.errors import InvalidRequest
 from app.openapi import problems
 from app.stats.figures import FigureCache
 from app.stats.schemas import HookLimits, Limits, Stats
-from app.stats.views import show_failing, show_runs
+from app.stats.views import show_failing, show_running, show_runs
 from engine.core.problems import Problem
 from engine.infra.settings import Settings
 from engine.store.accounts import sum_ingest
-from engine.store.dashboard import count_in_flight, count_queued
+from engine.store.dashboard import count_in_flight, count_queued, list_running
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST: Final = timedelta(days=366)
@@ -53,6 +53,7 @@ async def get_stats(state: State, principal: NamedDependency[Principal], window:
         ingest=ingest,
         runs=show_runs(runs),
         failing_workflows=[show_failing(each) for each in runs.failing],
+        running=[show_running(each) for each in await list_running(state.pool, workspace_id)],
         queue_depth=await count_queued(state.pool, workspace_id),
         steps_in_flight=await count_in_flight(state.pool, workspace_id),
         events_per_minute=lately.accepted / (LATELY / timedelta(minutes=1)),

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from engine.core.statuses import RunStatus
 from engine.store.accounts import IngestSum
 
 
@@ -53,13 +54,14 @@ class RunPoint(Struct, frozen=True, kw_only=True):
 
 
 class RunStats(Struct, frozen=True, kw_only=True):
-    """The runs that were accepted from `since` on: of the window, or the newest 50,000 of it; without tests of drafts.
+    """The runs that were accepted from `since` to `until`: of the window, or its newest 50,000; no tests of drafts.
 
     `success_rate`: of those that succeeded, failed or timed out, the part that succeeded; null where there are none.
     `duration_ms`: from start to end, of those that have ended. `points`: 48 parts of the time, without empty ones.
     """
 
     since: datetime
+    until: datetime
     by_status: RunCounts
     success_rate: float | None
     duration_ms: Percentiles
@@ -79,13 +81,27 @@ class FailingWorkflow(Struct, frozen=True, kw_only=True):
     error_message: str | None
 
 
+class RunningRun(Struct, frozen=True, kw_only=True):
+    """A run that is going on: a worker has it in its hands."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    status: RunStatus
+    trigger_type: str
+    created_at: datetime
+    started_at: datetime | None
+
+
 class Stats(Struct, frozen=True, kw_only=True):
     """Figures of the time from `since` on. In `ingest`, accepted = started + duplicate + filtered + pending.
 
     `rejected` counts calls that were refused and are not among the accepted. `drift` is 0 unless an event has got lost,
     or came out of nothing: it tells by how many the count at acceptance and that of the receipts differ. The figures of
     runs are at most five seconds old. `queue_depth`: runs that wait for nothing but a worker. `steps_in_flight`:
-    attempts that are being made, as workers last told. `events_per_minute`: accepted, over the last five minutes.
+    attempts that are being made, as workers last told. `running`: the newest eight of the runs that workers have in
+    their hands. `events_per_minute`: accepted, over the last five minutes.
     """
 
     window: str
@@ -93,6 +109,7 @@ class Stats(Struct, frozen=True, kw_only=True):
     ingest: IngestSum
     runs: RunStats
     failing_workflows: list[FailingWorkflow]
+    running: list[RunningRun]
     queue_depth: int
     steps_in_flight: int
     events_per_minute: float

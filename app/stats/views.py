@@ -1,6 +1,8 @@
 """How the figures of runs are shown."""
 
-from app.stats.schemas import FailingWorkflow, Percentiles, RunCounts, RunPoint, RunStats
+from app.stats.schemas import FailingWorkflow, Percentiles, RunCounts, RunningRun, RunPoint, RunStats
+from engine.core.statuses import RunStatus
+from engine.store import dashboard
 from engine.store.dashboard import POINTS, Failing, RunFigures
 
 
@@ -11,6 +13,7 @@ def show_runs(figures: RunFigures) -> RunStats:
     part = (figures.until - figures.since) / POINTS
     return RunStats(
         since=figures.since,
+        until=figures.until,
         by_status=counts,
         success_rate=counts.succeeded / decided if decided else None,
         duration_ms=Percentiles(p50=figures.taken[0], p95=figures.taken[1]),
@@ -39,4 +42,18 @@ def show_failing(workflow: Failing) -> FailingWorkflow:
         last_failed_at=workflow.last_failed_at,
         error_code=workflow.error_code,
         error_message=workflow.error_message,
+    )
+
+
+def show_running(run: dashboard.RunningRun) -> RunningRun:
+    """A run that goes on as the API shows it."""
+    return RunningRun(
+        id=run.id,
+        workflow_id=run.workflow_id,
+        workflow_name=run.workflow_name,
+        version=run.version,
+        status=RunStatus(run.status),
+        trigger_type=run.trigger_type,
+        created_at=run.created_at,
+        started_at=run.started_at,
     )

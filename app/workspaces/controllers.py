@@ -1,10 +1,11 @@
 """`/v1/workspaces`."""
 
 from typing import Any
+from uuid import UUID
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_201_CREATED
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +16,7 @@ from app.auth.principal import Principal
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Cursor, WholeLimit, cut_page
-from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace
+from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace, WorkspaceChange
 from app.workspaces.service import WorkspaceService
 
 
@@ -60,3 +61,20 @@ class WorkspaceController(Controller):
             return Answer(status=HTTP_201_CREATED, body=body)
 
         return await answer_once(request, transaction, principal, create)
+
+    @patch(
+        "/{workspace_id:uuid}",
+        operation_id="changeWorkspace",
+        summary="Rename a workspace",
+        guards=[requires(Permission.WORKSPACE_WRITE)],
+        responses=problems(400, 404),
+    )
+    async def change_workspace(
+        self,
+        workspace_id: FromPath[UUID],
+        data: JSONBody[WorkspaceChange],
+        principal: NamedDependency[Principal],
+        transaction: NamedDependency[AsyncConnection],
+    ) -> MyWorkspace:
+        """The one that the token is for; any other answers 404."""
+        return await WorkspaceService(transaction, principal).change(workspace_id, data)

@@ -15,6 +15,12 @@ class NewWorkspace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Name
 
 
+class WorkspaceChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a workspace is to be called."""
+
+    name: Name
+
+
 class MyWorkspace(Struct, frozen=True, kw_only=True):
     """A workspace that the caller is a member of; `is_current`: the one that their token is for."""
 

@@ -1,17 +1,18 @@
 """What the workspace calls do."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.entries import Action, Event, Target
-from app.audit.trail import enter_of
+from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
 from app.auth.permissions import Role
 from app.auth.principal import Principal
-from app.errors import MissingPermission
+from app.errors import MissingPermission, NotFound
 from app.workspaces import repository
-from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace
+from app.workspaces.schemas import MyWorkspace, MyWorkspaces, NewWorkspace, WorkspaceChange
 from engine.infra.ids import new_id
 
 
@@ -42,6 +43,20 @@ class WorkspaceService:
             action=Action.WORKSPACE_CREATED, target=Target(type="workspace", id=str(workspace_id), name=new.name)
         )
         await enter_of(self._connection, workspace_id, self._principal.user_id, made)
+        return next(self._show(row) for row in rows if row.id == workspace_id)
+
+    async def change(self, workspace_id: UUID, change: WorkspaceChange) -> MyWorkspace:
+        """Rename the workspace that the caller acts in. Raises NotFound for any other."""
+        if workspace_id != self._principal.workspace_id:
+            raise NotFound
+        before = await repository.rename_workspace(self._connection, workspace_id, change.name)
+        if before != change.name:
+            target = Target(type="workspace", id=str(workspace_id), name=change.name)
+            renamed = Event(
+                action=Action.WORKSPACE_RENAMED, target=target, before={"name": before}, after={"name": change.name}
+            )
+            await enter(self._connection, self._principal, renamed)
+        rows = await repository.list_workspaces(self._connection, self._principal.user_id)
         return next(self._show(row) for row in rows if row.id == workspace_id)
 
     def _show(self, row: Any) -> MyWorkspace:

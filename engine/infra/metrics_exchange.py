@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 import structlog
+from msgspec import Struct
 from prometheus_client import Metric, generate_latest
 from prometheus_client.registry import Collector
 from redis.asyncio import Redis
@@ -18,6 +19,7 @@ INTERVAL_SECONDS = 5.0
 _EXPIRY_SECONDS = 15
 _KEY = "ff:metrics:"
 _INDEX = "ff:metrics"
+_PREFIX = "flowforge_"
 
 # A family: name, help text, type, samples of (name, labels, value).
 _Sample = tuple[str, dict[str, str], float]
@@ -26,6 +28,15 @@ _Family = tuple[str, str, str, list[_Sample]]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Family]).decode
 _log = structlog.get_logger(__name__)
+
+
+class ProcessFigures(Struct, frozen=True, kw_only=True):
+    """Some figures of a process, by the names of its metrics without their prefix: those without labels."""
+
+    role: str
+    host: str
+    pid: int
+    values: dict[str, float]
 
 
 def process_name(role: str) -> str:
@@ -57,6 +68,24 @@ async def collect_metrics(redis: Redis, role: str) -> bytes:
     except REDIS_ERRORS:
         is_complete = False
     return generate_latest(_Merged(found, is_complete=is_complete))
+
+
+async def read_processes(redis: Redis, role: str) -> tuple[list[ProcessFigures], bool]:
+    """The figures of all living processes, this one among them; False where Redis does not give those of the others."""
+    own = process_name(role)
+    try:
+        others, is_complete = await _read_others(redis, own), True
+    except REDIS_ERRORS:
+        others, is_complete = [], False
+    return [_pick_figures(name, families) for name, families in [(own, _own_families()), *others]], is_complete
+
+
+def _pick_figures(name: str, families: list[_Family]) -> ProcessFigures:
+    role, _, place = name.partition("@")
+    host, _, pid = place.rpartition(":")
+    plain = (sample for _, _, _, samples in families for sample in samples)
+    values = {name.removeprefix(_PREFIX): value for name, labels, value in plain if not labels}
+    return ProcessFigures(role=role, host=host, pid=int(pid), values=values)
 
 
 async def _read_others(redis: Redis, own: str) -> list[tuple[str, list[_Family]]]:

@@ -15,6 +15,9 @@ from msgspec import Struct
 MOST_RUNS = 50_000
 MOST_QUEUED = 100_000
 MOST_FAILING = 10
+MOST_RUNNING = 8
+# Of those that workers hold, which are a few thousand each.
+MOST_HELD = 20_000
 POINTS = 48
 
 # Tests of drafts say nothing of what goes on.
@@ -74,6 +77,19 @@ SELECT count(*) FROM (
 ) AS queued
 """
 
+# By their owners, of which there are few: by their status, all runs of the workspace would be walked through.
+_RUNNING = """
+WITH held AS MATERIALIZED (
+    SELECT id, workspace_id, workflow_id, version, status, trigger_type, is_test, created_at, started_at FROM run
+    WHERE owner = ANY (ARRAY(SELECT id FROM worker WHERE alive)) LIMIT $3
+)
+SELECT held.id, held.workflow_id, workflow.name AS workflow_name, held.version, held.status, held.trigger_type,
+       held.created_at, held.started_at
+FROM held JOIN workflow ON workflow.id = held.workflow_id
+WHERE held.workspace_id = $1 AND NOT held.is_test AND held.status IN ('queued', 'running', 'waiting')
+ORDER BY held.id DESC LIMIT $2
+"""
+
 _IN_FLIGHT = "SELECT coalesce(sum((steps_in_flight ->> $1)::int), 0) FROM worker WHERE alive"
 
 
@@ -100,6 +116,19 @@ class Failing(Struct, frozen=True, array_like=True):
     last_failed_at: datetime | None
     error_code: str | None
     error_message: str | None
+
+
+class RunningRun(Struct, frozen=True):
+    """A run that a worker has in its hands."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    status: str
+    trigger_type: str
+    created_at: datetime
+    started_at: datetime | None
 
 
 class RunFigures(Struct, frozen=True):
@@ -130,3 +159,9 @@ async def count_queued(reader: asyncpg.Connection | asyncpg.Pool, workspace_id: 
 async def count_in_flight(reader: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID) -> int:
     """How many attempts of the workspace's steps living workers had under way at their last heartbeats."""
     return int(await reader.fetchval(_IN_FLIGHT, str(workspace_id)))
+
+
+async def list_running(reader: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID) -> list[RunningRun]:
+    """The newest `MOST_RUNNING` of the workspace's runs that living workers have in their hands."""
+    rows = await reader.fetch(_RUNNING, workspace_id, MOST_RUNNING, MOST_HELD)
+    return [RunningRun(**row) for row in rows]

@@ -128,7 +128,8 @@ _ASKED: Final = {
     "roles:write": ["PATCH /v1/members/{user_id}"],
     "api_keys:write": ["DELETE /v1/api-keys/{key_id}", "GET /v1/api-keys", "POST /v1/api-keys"],
     # From this machine itself it is open.
-    "metrics:read": ["GET /metrics"],
+    "metrics:read": ["GET /metrics", "GET /v1/operations"],
+    "workspace:write": ["PATCH /v1/workspaces/{workspace_id}"],
     "audit:read": ["GET /v1/audit", "GET /v1/audit/export", "GET /v1/audit/verify"],
 }
 

@@ -69,6 +69,7 @@ async def furnish(api: Api) -> Belongings:
             "user_id": str(member.user_id),
             "version": "1",
             "workflow_id": hook.workflow_id,
+            "workspace_id": str(owner.workspace_id),
         },
     )
 

@@ -156,3 +156,38 @@ async def test_attempts_under_way_are_those_that_living_workers_told_of(owner: C
     assert (await read(other))["steps_in_flight"] == 2
     await beat(past.connection, alive, {})
     assert (await read(owner))["steps_in_flight"] == 0
+
+
+async def test_runs_that_go_on_are_those_that_living_workers_hold(
+    owner: Caller, api: Api, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "MOST_RUNNING", 2)
+    alive, dead = [await register_worker(past.connection, name="worker", host="here", pid=number) for number in (1, 2)]
+    workflow = await past.add_workflow("Long")
+    oldest, middle, newest, orphan, ended, test = [
+        await past.add(workflow, status, ago=ago, is_test=is_test, taken=taken)
+        for status, ago, is_test, taken in (
+            ("running", 300.0, False, None),
+            ("waiting", 200.0, False, None),
+            ("queued", 100.0, False, None),
+            ("running", 90.0, False, None),
+            ("succeeded", 80.0, False, 1.0),
+            ("running", 70.0, True, None),
+        )
+    ]
+    for run_id, owner_id in (
+        (oldest, alive),
+        (middle, alive),
+        (newest, alive),
+        (orphan, dead),
+        (ended, alive),
+        (test, alive),
+    ):
+        await past.connection.execute("UPDATE run SET owner = $1 WHERE id = $2", owner_id, UUID(run_id))
+    await past.connection.execute("UPDATE worker SET alive = false WHERE id = $1", dead)
+    running = (await read(owner))["running"]
+    assert [(each["id"], each["status"], each["workflow_name"]) for each in running] == [
+        (newest, "queued", "Long"),
+        (middle, "waiting", "Long"),
+    ]
+    assert (await read(await api.sign_in()))["running"] == []

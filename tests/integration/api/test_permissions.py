@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/members/{user_id}": {"role": "operator"},
     "PATCH /v1/triggers/{trigger_id}": {"enabled": False},
     "PATCH /v1/workflows/{workflow_id}": {"name": "Mine"},
+    "PATCH /v1/workspaces/{workspace_id}": {"name": "Ours"},
     "POST /v1/approvals/{approval_id}": {"decision": "approved"},
     # Refused before anything is sent.
     "POST /v1/connections/{connection_id}/test": {"url": "http://127.0.0.1:9/"},

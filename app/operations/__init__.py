@@ -1,0 +1,1 @@
+"""Operations: the processes of the installation, and what waits for them."""
