@@ -16,6 +16,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.auth.schemas import Tokens
 from app.idempotency.service import Answer, answer_once
+from app.members.previews import InvitationOffer, InvitationToken, read_offer
 from app.members.schemas import (
     Acceptance,
     InvitationView,
@@ -150,6 +151,20 @@ class InvitationController(Controller):
     ) -> None:
         """Its link is void at once."""
         await invitations.revoke(transaction, principal, invitation_id)
+
+    @post(
+        "/read",
+        operation_id="readInvitation",
+        summary="What does an invitation offer?",
+        status_code=HTTP_200_OK,
+        public=True,
+        responses=problems(400, 410),
+    )
+    async def read_invitation(
+        self, data: JSONBody[InvitationToken], transaction: NamedDependency[AsyncConnection]
+    ) -> InvitationOffer:
+        """Nothing is accepted by it. 410 where it cannot be any more: `reason` is unknown, used, revoked or expired."""
+        return await read_offer(transaction, data.token)
 
     @post(
         "/accept",

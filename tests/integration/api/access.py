@@ -32,12 +32,16 @@ PUBLIC: Final = frozenset(
     {
         "GET /health/live",
         "GET /health/ready",
+        "GET /v1/auth/oidc/callback",
+        "GET /v1/auth/oidc/login",
+        "GET /v1/auth/providers",
         "GET /v1/hooks/{token}",
         "GET /v1/setup",
         "POST /v1/auth/login",
         "POST /v1/auth/refresh",
         "POST /v1/hooks/{token}",
         "POST /v1/invitations/accept",
+        "POST /v1/invitations/read",
         "POST /v1/setup",
         "PUT /v1/hooks/{token}",
     }
@@ -125,11 +129,11 @@ _ASKED: Final = {
         "GET /v1/invitations",
         "POST /v1/invitations",
     ],
+    "workspace:write": ["PATCH /v1/workspaces/{workspace_id}"],
     "roles:write": ["PATCH /v1/members/{user_id}"],
     "api_keys:write": ["DELETE /v1/api-keys/{key_id}", "GET /v1/api-keys", "POST /v1/api-keys"],
     # From this machine itself it is open.
     "metrics:read": ["GET /metrics", "GET /v1/operations"],
-    "workspace:write": ["PATCH /v1/workspaces/{workspace_id}"],
     "audit:read": ["GET /v1/audit", "GET /v1/audit/export", "GET /v1/audit/verify"],
 }
 

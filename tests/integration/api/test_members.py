@@ -108,6 +108,44 @@ async def test_what_a_newcomer_must_give_is_told_and_the_link_stays_good(
     assert (await accept(api, made)).status_code == 200
 
 
+async def look(api: Api, token: str) -> httpx.Response:
+    return await api.client().post("/v1/invitations/read", json={"token": token})
+
+
+async def test_who_holds_a_link_reads_what_it_offers(api: Api, owner: Caller) -> None:
+    made = await invite(owner)
+    offer = (await look(api, made["token"])).json()
+    workspace = (await owner.client.get("/v1/auth/me")).json()["workspace"]["name"]
+    assert offer == {
+        "email": NEW["email"],
+        "workspace": workspace,
+        "role": "editor",
+        "expires_at": made["expires_at"],
+        "has_account": False,
+    }
+    other = await api.sign_in(Role.OWNER)
+    assert (await look(api, (await invite(owner, email=other.email))["token"])).json()["has_account"] is True
+    # Looking uses nothing up.
+    assert (await accept(api, made)).status_code == 200
+
+
+async def test_a_link_that_is_void_says_why(api: Api, owner: Caller) -> None:
+    used = await invite(owner, email="used@example.com")
+    assert (await accept(api, used)).status_code == 200
+    replaced = await invite(owner, email="replaced@example.com")
+    await invite(owner, email="replaced@example.com")
+    revoked = await invite(owner, email="revoked@example.com")
+    assert (await owner.client.delete(f"/v1/invitations/{revoked['id']}")).status_code == 204
+    expired = await invite(owner, email="expired@example.com")
+    async with api.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE invitation SET expires_at = now() - interval '1 second' WHERE id = :id"), {"id": expired["id"]}
+        )
+    answers = [await look(api, made["token"]) for made in (used, replaced, revoked, expired, {"token": "made up"})]
+    assert {problem(answer) for answer in answers} == {(410, "invitation_gone")}
+    assert [answer.json()["reason"] for answer in answers] == ["used", "revoked", "revoked", "expired", "unknown"]
+
+
 async def test_who_is_a_member_is_not_invited_again(owner: Caller) -> None:
     answer = await owner.client.post("/v1/invitations", json={"email": owner.email, "role": "viewer"})
     assert problem(answer) == (409, "already_member")

@@ -77,6 +77,7 @@ PUBLIC = {
     "GET /v1/setup",
     "POST /v1/setup",
     "POST /v1/invitations/accept",
+    "POST /v1/invitations/read",
     "POST /v1/auth/login",
     "POST /v1/auth/refresh",
     "GET /v1/hooks/{token}",
