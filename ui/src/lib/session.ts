@@ -45,6 +45,12 @@ export async function startSession(): Promise<Session["status"]> {
   return useSession.getState().status;
 }
 
+/** Take up the session that a sign-in elsewhere has left in the cookie. Raises Unreachable and ApiProblem. */
+export async function adoptSession(): Promise<Session["status"]> {
+  await renewToken();
+  return useSession.getState().status;
+}
+
 /** A token that is good for a while yet; undefined where nobody is signed in. */
 export async function currentToken(): Promise<string | undefined> {
   if (access !== undefined && access.until > Date.now()) return access.token;

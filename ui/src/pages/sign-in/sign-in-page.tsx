@@ -7,12 +7,15 @@ import { Field } from "@/components/ui/field";
 import { publicApi, unwrap } from "@/lib/api";
 import { ApiProblem, describeError } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
-import { readNext } from "./next";
+import { readSignIn } from "./next";
+import { sentenceOf } from "./outcome";
+import { Providers } from "./providers";
 
 /** The way in for those who have an account. */
 export function SignInPage() {
   const router = useRouter();
-  const next = readNext(useSearch({ from: "/signin" }).next);
+  // The router hands on what it does not know as well.
+  const { next, error: code } = readSignIn({ ...useSearch({ from: "/signin" }) });
   const signIn = useMutation({
     mutationFn: (body: { email: string; password: string }) => unwrap(publicApi.POST("/v1/auth/login", { body })),
     onSuccess: (tokens) => {
@@ -30,11 +33,12 @@ export function SignInPage() {
       <form onSubmit={submit} className="mt-4 flex flex-col gap-4">
         <Field label="Email" name="email" type="email" autoComplete="username" required autoFocus />
         <Field label="Password" name="password" type="password" autoComplete="current-password" required />
-        <FormError>{signIn.isError ? describe(signIn.error) : undefined}</FormError>
+        <FormError>{signIn.isError ? describe(signIn.error) : code !== undefined && signIn.isIdle ? sentenceOf(code) : undefined}</FormError>
         <Button type="submit" kind="primary" isBusy={signIn.isPending}>
           {signIn.isPending ? "Signing in" : "Sign in"}
         </Button>
       </form>
+      <Providers next={next} />
     </Door>
   );
 }

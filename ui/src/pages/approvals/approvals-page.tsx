@@ -1,0 +1,89 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link, useSearch } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { PageHeader } from "@/components/ui/page-header";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { WhyNot } from "@/components/ui/why-not";
+import { useLive } from "@/lib/live";
+import { usePermission } from "@/lib/me";
+import { type Approval, type Decision, approvalsQuery } from "./api";
+import { DecidedList } from "./decided-list";
+import { DecisionDialog } from "./decision-dialog";
+import { readApprovalFilters } from "./filters";
+import { OpenApproval } from "./open-approval";
+import { useLiveApprovals } from "./use-live-approvals";
+
+/** What runs ask people for: what is open first, then what was decided, by whom. */
+export function ApprovalsPage() {
+  const search = useSearch({ from: "/signed-in/approvals" });
+  // The router hands on what it does not know as well.
+  const filters = useMemo(() => readApprovalFilters(search), [search]);
+  const mayDecide = usePermission("approvals:decide");
+  return (
+    <>
+      <PageHeader title="Approvals">
+        {filters.run !== undefined && (
+          <Link to="/approvals" className="underline">
+            Show those of all runs
+          </Link>
+        )}
+      </PageHeader>
+      <div className="flex flex-col gap-8 px-4 md:px-6">
+        <OpenApprovals run={filters.run} mayDecide={mayDecide} />
+        <DecidedList filters={filters} />
+      </div>
+    </>
+  );
+}
+
+function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide: boolean }) {
+  const isPaused = useLive((state) => state.status === "paused");
+  const query = useInfiniteQuery(approvalsQuery("pending", run, isPaused));
+  const open = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  useLiveApprovals(useMemo(() => new Set(open?.map((approval) => approval.run_id)), [open]));
+  const [deciding, setDeciding] = useState<{ approval: Approval; decision: Decision }>();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // The one that was decided has gone, and the focus with it: whoever uses a keyboard goes on here.
+    if (document.activeElement === document.body && open !== undefined) heading.current?.focus({ preventScroll: true });
+  }, [open]);
+  return (
+    <section aria-labelledby="open-approvals" className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <h2 id="open-approvals" ref={heading} tabIndex={-1} className="text-lg font-semibold">
+          Open{open === undefined ? "" : ` (${open.length}${query.hasNextPage ? "+" : ""})`}
+        </h2>
+        {!mayDecide && open !== undefined && open.length > 0 && <WhyNot>It takes an operator to decide.</WhyNot>}
+      </div>
+      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isPending && <LoadingRows rows={4} />}
+      {open?.length === 0 && (
+        <EmptyState icon="approvals" title="Nobody is waiting for a decision">
+          A run that comes to an approval step asks here, at once.
+        </EmptyState>
+      )}
+      {open !== undefined && open.length > 0 && (
+        <ul aria-label="Open approvals" className="grid gap-3 lg:grid-cols-2">
+          {open.map((approval) => (
+            <OpenApproval
+              key={approval.id}
+              approval={approval}
+              mayDecide={mayDecide}
+              onDecide={(decision) => setDeciding({ approval, decision })}
+            />
+          ))}
+        </ul>
+      )}
+      {query.hasNextPage && (
+        <div className="flex justify-center">
+          <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+            Show more open ones
+          </Button>
+        </div>
+      )}
+      {/* Not in the list: what is written here stays while others decide. */}
+      {deciding !== undefined && <DecisionDialog {...deciding} onClose={() => setDeciding(undefined)} />}
+    </section>
+  );
+}

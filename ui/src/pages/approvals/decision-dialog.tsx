@@ -1,0 +1,67 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useId } from "react";
+import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { TextArea } from "@/components/ui/text-area";
+import { toast } from "@/components/ui/toasts";
+import { ApiProblem, describeError } from "@/lib/problem";
+import { APPROVALS, type Approval, type Decision, decide } from "./api";
+
+const LONGEST_COMMENT = 10_000;
+
+interface DialogProps {
+  approval: Approval;
+  decision: Decision;
+  onClose: () => void;
+}
+
+/** A decision is taken once and for good: it is asked for again, with why. */
+export function DecisionDialog({ approval, decision, onClose }: DialogProps) {
+  const form = useId();
+  const queryClient = useQueryClient();
+  const isApproval = decision === "approved";
+  const taken = useMutation({
+    mutationFn: (comment: string) => decide(approval.id, decision, comment),
+    onSuccess: () => {
+      toast("done", isApproval ? "Approved: the run goes on." : "Rejected: the run goes on without it, or fails.");
+      onClose();
+    },
+    onError: (error) => {
+      if (!(error instanceof ApiProblem) || error.code !== "approval_decided") return;
+      toast("failed", `It was too late. ${error.message}`);
+      onClose();
+    },
+    onSettled: () => queryClient.invalidateQueries({ queryKey: APPROVALS }),
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    taken.mutate(String(new FormData(event.currentTarget).get("comment") ?? "").trim());
+  };
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={isApproval ? "Approve it?" : "Reject it?"}
+      actions={
+        <>
+          <Button onClick={onClose}>Not now</Button>
+          <Button type="submit" form={form} kind={isApproval ? "primary" : "danger"} isBusy={taken.isPending}>
+            {isApproval ? "Approve" : "Reject"}
+          </Button>
+        </>
+      }
+    >
+      <form id={form} onSubmit={submit} className="flex flex-col gap-4">
+        <p className="line-clamp-6 whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
+        <TextArea
+          label="Comment"
+          name="comment"
+          maxLength={LONGEST_COMMENT}
+          hint="Left out if empty. The run and its log keep it, with your name. It cannot be taken back."
+        />
+        <FormError>{taken.isError ? describeError(taken.error) : undefined}</FormError>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,30 @@
+export const DECIDED_STATUSES = ["approved", "rejected", "timed_out", "cancelled"] as const;
+export type DecidedStatus = (typeof DECIDED_STATUSES)[number];
+
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Which approvals are listed; it lives in the address of the page. */
+export interface ApprovalFilters {
+  /** Of those that are over, the ones that ended so. */
+  status?: DecidedStatus;
+  /** Those of one run alone. */
+  run?: string;
+}
+
+/** The filters of an address; whatever is none is left out. */
+export function readApprovalFilters(search: Record<string, unknown>): ApprovalFilters {
+  const status = DECIDED_STATUSES.find((known) => known === search["status"]);
+  const { run } = search;
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(typeof run === "string" && ID.test(run) ? { run } : {}),
+  };
+}
+
+const LONGEST = 600;
+const MOST_LINES = 8;
+
+/** Whether a message is cut until somebody asks for the whole: it may have 10,000 characters. */
+export function isLong(text: string): boolean {
+  return text.length > LONGEST || text.split("\n", MOST_LINES + 1).length > MOST_LINES;
+}

@@ -1,0 +1,36 @@
+import { infiniteQueryOptions } from "@tanstack/react-query";
+import { type Schemas, api, unwrap } from "@/lib/api";
+import type { Role } from "./roles";
+
+export type Invitation = Schemas["InvitationView"];
+export type MadeInvitation = Schemas["MadeInvitation"];
+
+export const INVITATIONS = ["invitations"] as const;
+
+export const invitationsQuery = infiniteQueryOptions({
+  queryKey: INVITATIONS,
+  queryFn: ({ pageParam, signal }) =>
+    unwrap(api.GET("/v1/invitations", { params: { query: { limit: 50, cursor: pageParam } }, signal })),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor,
+});
+
+/** Give a member another role. Raises ApiProblem 409 for the last owner. */
+export function changeRole(id: string, role: Role) {
+  return unwrap(api.PATCH("/v1/members/{user_id}", { params: { path: { user_id: id } }, body: { role } }));
+}
+
+/** Remove a member, or leave. */
+export function removeMember(id: string) {
+  return unwrap(api.DELETE("/v1/members/{user_id}", { params: { path: { user_id: id } } }));
+}
+
+/** Invite somebody; the link comes this once. */
+export function invite(email: string, role: Role): Promise<MadeInvitation> {
+  return unwrap(api.POST("/v1/invitations", { body: { email, role } }));
+}
+
+/** Take an invitation back: its link is void at once. */
+export function revoke(id: string) {
+  return unwrap(api.DELETE("/v1/invitations/{invitation_id}", { params: { path: { invitation_id: id } } }));
+}

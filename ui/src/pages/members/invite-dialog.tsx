@@ -1,0 +1,109 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useId, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { CopyButton } from "@/components/ui/copy-button";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { Field } from "@/components/ui/field";
+import { Moment } from "@/components/ui/moment";
+import { SelectField } from "@/components/ui/select-field";
+import { sortFaults } from "@/lib/faults";
+import { INVITATIONS, type MadeInvitation, invite } from "./api";
+import { ROLE_MAY, ROLES, type Role, offeredBy } from "./roles";
+
+interface DialogProps {
+  /** Of who invites: nobody invites to more than they are. */
+  by: Role;
+  onClose: () => void;
+}
+
+/** Invites somebody; their link is shown this once, to be given to them. */
+export function InviteDialog({ by, onClose }: DialogProps) {
+  const [made, setMade] = useState<MadeInvitation>();
+  return made === undefined ? <Form by={by} onClose={onClose} onMade={setMade} /> : <Link made={made} onClose={onClose} />;
+}
+
+function Form({ by, onClose, onMade }: DialogProps & { onMade: (made: MadeInvitation) => void }) {
+  const form = useId();
+  const queryClient = useQueryClient();
+  const [role, setRole] = useState<Role>("viewer");
+  const inviting = useMutation({
+    mutationFn: (email: string) => invite(email, role),
+    onSuccess: async (made) => {
+      onMade(made);
+      await queryClient.invalidateQueries({ queryKey: INVITATIONS });
+    },
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    inviting.mutate(String(new FormData(event.currentTarget).get("email") ?? "").trim());
+  };
+  const { at, rest } = sortFaults(inviting.error, ["/email"]);
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title="Invite somebody"
+      actions={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" form={form} kind="primary" isBusy={inviting.isPending}>
+            Make the link
+          </Button>
+        </>
+      }
+    >
+      <form id={form} onSubmit={submit} className="flex flex-col gap-4">
+        <Field
+          label="Email"
+          name="email"
+          type="email"
+          autoComplete="off"
+          required
+          maxLength={254}
+          hint="FlowForge sends no mail: you get a link to give them. It takes the place of an earlier one to this address."
+          error={at.get("/email")}
+        />
+        <SelectField
+          label="Role"
+          value={role}
+          onChange={(event) => setRole(ROLES.find((known) => known === event.target.value) ?? "viewer")}
+          hint={`Whoever is ${role} ${ROLE_MAY[role]}${role === "viewer" ? "." : ", and all that the roles below may."}`}
+        >
+          {offeredBy(by).map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </SelectField>
+        <FormError>{rest}</FormError>
+      </form>
+    </Dialog>
+  );
+}
+
+function Link({ made, onClose }: { made: MadeInvitation; onClose: () => void }) {
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title="The link is ready"
+      actions={
+        <>
+          <CopyButton text={made.url} what="The link" kind="primary" />
+          <Button onClick={onClose}>I have given it to them</Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-3">
+        <p className="wrap-anywhere">
+          Give it to {made.email}. It is shown this once, and good for one use, until <Moment at={made.expires_at} />. Whoever has it can
+          join as {made.role}.
+        </p>
+        <p tabIndex={0} role="group" aria-label="Link" className="rounded-control border border-line bg-sunken p-2 font-mono text-xs wrap-anywhere select-all">
+          {made.url}
+        </p>
+      </div>
+    </Dialog>
+  );
+}
