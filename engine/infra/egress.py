@@ -18,6 +18,8 @@ FORBIDDEN_NETWORKS = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",
         "127.0.0.0/8",
+        # A public address that one cloud answers inside of every machine, with what that machine is.
+        "168.63.129.16/32",
         "169.254.0.0/16",
         "172.16.0.0/12",
         "192.0.0.0/24",
