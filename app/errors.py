@@ -173,6 +173,11 @@ class MissingPermission(Forbidden):
 
     code = "missing_permission"
 
+    def __init__(self, detail: str | None = None, *, permission: str | None = None) -> None:
+        """`permission` is the one that the caller's role lacks; None where something else decides."""
+        super().__init__(detail)
+        self.permission = permission
+
 
 class InvalidSetupToken(Forbidden):
     """The first set-up needs the one-time token that `./flowforge up` prints, as `setup_token`."""

@@ -27,6 +27,7 @@ from app.connections.testing import ConnectionTester
 from app.control.bulk import BulkService
 from app.control.service import ControlService
 from app.dependencies import begin_transaction
+from app.idempotency.service import REQUEST_PURPOSE
 from app.members.service import InvitationService, MemberService
 from app.middleware.edge import serve_request
 from app.openapi import StructSchemas, make_openapi_config
@@ -57,7 +58,7 @@ from engine.infra.http_client import HttpClient
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
-from engine.infra.secrets import SecretBox, SecretKeys
+from engine.infra.secrets import SecretBox, SecretDigests, SecretKeys
 from engine.infra.settings import Settings
 from engine.store.connections import CONNECTION_PURPOSE
 from engine.store.sealed import TRIGGER_PURPOSE
@@ -142,6 +143,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     """Who callers are, and what they belong to."""
     settings: Settings = state.settings
     secret_key = SecretKeys(settings)
+    state.request_digests = SecretDigests(secret_key, REQUEST_PURPOSE)
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
     state.refusals = Refusals(state.pool)
     stack.push_async_callback(_end_duties, [asyncio.create_task(state.refusals.run())])

@@ -17,7 +17,9 @@ from litestar.exceptions import (
 )
 from litestar.types import ExceptionHandlersMap
 
-from app.errors import ApiError, BadRequest, InvalidRequest, NotFound, PayloadTooLarge
+from app.audit.refusals import Refusals
+from app.auth.principal import Principal
+from app.errors import ApiError, BadRequest, InvalidRequest, MissingPermission, NotFound, PayloadTooLarge
 from app.outages import as_outage
 from app.query_parameters import list_choices
 from engine.core.problems import Problem
@@ -57,6 +59,16 @@ def problem_response(request: Request[Any, Any, Any], error: ApiError) -> Respon
 
 
 def _answer_api_error(request: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
+    return problem_response(request, error)
+
+
+def _answer_denied(request: Request[Any, Any, Any], error: MissingPermission) -> Response[dict[str, Any]]:
+    """Denials go into the audit log, whoever decides them: a guard by the table of access, or a service beside it."""
+    principal = request.scope.get("user")
+    if isinstance(principal, Principal):
+        refusals: Refusals = request.app.state.refusals
+        call = f"{request.method} {request.scope.get('path_template')}"
+        refusals.note_denied(principal, error.permission, call, error.detail)
     return problem_response(request, error)
 
 
@@ -122,6 +134,7 @@ def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    MissingPermission: _answer_denied,
     ApiError: _answer_api_error,
     HTTPException: _answer_http_exception,
     Exception: _answer_unexpected,

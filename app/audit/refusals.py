@@ -1,6 +1,7 @@
 """What is refused is entered beside the call: whoever is refused waits for no write, and learns nothing from its time.
 
-Whoever is refused can come again at once: of one caller and one reason, one refusal a minute is entered.
+Whoever is refused can come again at once: of one caller and one reason, one refusal a minute is entered, and of one
+address that tries many accounts, some.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.audit import repository
 from app.audit.entries import Action, Actor, Event, Target
@@ -22,15 +24,25 @@ from engine.infra.database import DATABASE_ERRORS, is_transient
 
 REST_SECONDS: Final = 60.0
 MAX_WAITING: Final = 1_000
+# How many accounts may be tried from one address in a minute, beyond the throttle, with each of them entered.
+ACCOUNTS_AN_ADDRESS: Final = 10
+_THROTTLED: Final = {"reason": "throttled"}
 _MAX_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
 
-class _Refusal(Struct, frozen=True):
+class _Person(Struct, frozen=True):
+    """A user of a workspace, in person or through a key."""
+
     workspace_id: UUID
     user_id: UUID
-    api_key_id: UUID | None
+    api_key_id: UUID | None = None
+
+
+class _Refusal(Struct, frozen=True):
+    # By an email it is looked up who that is, beside the call.
+    concerned: _Person | str
     event: Event
     origin: Origin
 
@@ -43,22 +55,35 @@ class Refusals:
         self._waiting: asyncio.Queue[_Refusal] = asyncio.Queue(MAX_WAITING)
         self._rests: dict[tuple[object, ...], float] = {}
 
-    def note_denied(self, principal: Principal, permission: str | None, call: str) -> None:
-        """Note that the principal asked for what its role does not hold."""
+    def note_denied(self, principal: Principal, permission: str | None, call: str, detail: str) -> None:
+        """Note that the principal asked for what its role does not hold; without a permission, `detail` tells why."""
+        why = {"permission": permission, "role": principal.role.value}
         event = Event(
             action=Action.ACCESS_DENIED,
             outcome="refused",
             target=Target(type="call", id=call),
-            after={"permission": permission, "role": principal.role.value},
+            after=why if permission is not None else {**why, "reason": detail},
         )
-        refusal = _Refusal(principal.workspace_id, principal.user_id, principal.api_key_id, event, find_origin())
-        self._note(refusal, (principal.workspace_id, principal.credential_id, call))
+        if self._is_due((principal.workspace_id, principal.credential_id, call)):
+            person = _Person(principal.workspace_id, principal.user_id, principal.api_key_id)
+            self._put(_Refusal(person, event, find_origin()))
 
-    def note_wrong_password(self, workspace_id: UUID, user_id: UUID, action: Action) -> None:
-        """Note that somebody gave a wrong password of this user's; `action` tells what for."""
-        event = Event(action=action, outcome="refused", target=Target(type="user", id=str(user_id)))
-        # Each is entered: the throttle lets few of them pass.
-        self._put(_Refusal(workspace_id, user_id, None, event, find_origin()))
+    def note_wrong_password(
+        self, workspace_id: UUID, user_id: UUID, action: Action, *, is_throttled: bool = False
+    ) -> None:
+        """Note that somebody gave a wrong password of this user's, or one too many to look at; `action`: what for."""
+        event = Event(action=action, outcome="refused", after=_THROTTLED if is_throttled else None)
+        # Each that was looked at is entered: the throttle lets few of them pass.
+        if not is_throttled or self._is_due((action, user_id)):
+            self._put(_Refusal(_Person(workspace_id, user_id), event, find_origin()))
+
+    def note_throttled(self, email: str, address: str) -> None:
+        """Note that a sign-in was refused unseen, be there such an account or not."""
+        if self._is_due((email, address)) and any(
+            self._is_due((address, place)) for place in range(ACCOUNTS_AN_ADDRESS)
+        ):
+            event = Event(action=Action.SESSION_REFUSED, outcome="refused", after=_THROTTLED)
+            self._put(_Refusal(email, event, find_origin()))
 
     async def settle(self) -> None:
         """Wait until everything that was noted by now is entered."""
@@ -75,21 +100,22 @@ class Refusals:
                 while not self._waiting.empty():
                     await self._enter(self._waiting.get_nowait())
 
-    def _note(self, refusal: _Refusal, kind: tuple[object, ...]) -> None:
+    def _is_due(self, kind: tuple[object, ...]) -> bool:
+        """Whether none of this kind was noted a short time ago; from now on, one was."""
         now = time.monotonic()
         if self._rests.get(kind, 0.0) > now:
-            return
+            return False
         while len(self._rests) >= _MAX_REMEMBERED:
             del self._rests[next(iter(self._rests))]
         self._rests.pop(kind, None)
         self._rests[kind] = now + REST_SECONDS
-        self._put(refusal)
+        return True
 
     def _put(self, refusal: _Refusal) -> None:
         try:
             self._waiting.put_nowait(refusal)
         except asyncio.QueueFull:
-            _log.warning("refusal_not_entered", action=refusal.event.action.value, user_id=str(refusal.user_id))
+            _log.warning("refusal_not_entered", action=refusal.event.action.value, address=refusal.origin.address)
 
     async def _enter_patiently(self, refusal: _Refusal) -> None:
         backoff = Backoff()
@@ -107,11 +133,17 @@ class Refusals:
                 return
 
     async def _enter(self, refusal: _Refusal) -> None:
-        actor = await repository.find_actor(self._pool, refusal.user_id, refusal.api_key_id)
-        if refusal.event.action is not Action.ACCESS_DENIED:
+        person = refusal.concerned
+        if isinstance(person, str):
+            found = await repository.find_person(self._pool, person)
+            if found is None:
+                # There is no such account, and so no workspace that it concerns.
+                return
+            person = _Person(*found)
+        actor = await repository.find_actor(self._pool, person.user_id, person.api_key_id)
+        event = refusal.event
+        if event.action is not Action.ACCESS_DENIED:
             # Who it was is not known: the user is what it was tried on.
-            target = Target(type="user", id=str(refusal.user_id), name=actor.email)
-            event = Event(action=refusal.event.action, outcome="refused", target=target)
-            await write_down(self._pool, refusal.workspace_id, Actor(), event, refusal.origin)
-            return
-        await write_down(self._pool, refusal.workspace_id, actor, refusal.event, refusal.origin)
+            event = replace(event, target=Target(type="user", id=str(person.user_id), name=actor.email))
+            actor = Actor()
+        await write_down(self._pool, person.workspace_id, actor, event, refusal.origin)

@@ -35,6 +35,10 @@ SELECT u.id AS user_id, u.email, k.id AS api_key_id, k.name AS api_key_name
 FROM user_account u LEFT JOIN api_key k ON k.id = $2
 WHERE u.id = $1
 """
+_PERSON: Final = """
+SELECT m.workspace_id, u.id AS user_id FROM user_account u JOIN membership m ON m.user_id = u.id
+WHERE u.email = $1 AND u.is_active ORDER BY m.created_at, m.workspace_id LIMIT 1
+"""
 
 
 class EntryFilter(Struct, frozen=True, kw_only=True):
@@ -67,6 +71,12 @@ async def find_actor(connection: asyncpg.Connection | asyncpg.Pool, user_id: UUI
     """The names of who acts."""
     row = await connection.fetchrow(_ACTOR, user_id, api_key_id)
     return Actor(user_id=user_id, api_key_id=api_key_id) if row is None else Actor(**row)
+
+
+async def find_person(connection: asyncpg.Connection | asyncpg.Pool, email: str) -> tuple[UUID, UUID] | None:
+    """The workspace that a user signs in to, and the user; None where nobody active has this email."""
+    row = await connection.fetchrow(_PERSON, email)
+    return None if row is None else (row["workspace_id"], row["user_id"])
 
 
 async def list_entries(

@@ -20,7 +20,7 @@ from app.auth.schemas import (
     Me,
     PasswordChange,
     RefreshRequest,
-    SessionList,
+    SessionView,
     SetupRequest,
     SetupState,
     Switch,
@@ -31,6 +31,7 @@ from app.auth.sessions import SessionService
 from app.bodies import NOTHING_SAID, NoFields
 from app.errors import InvalidRequest
 from app.openapi import problems
+from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page
 from engine.core.problems import Problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -145,13 +146,17 @@ class AuthController(Controller):
         operation_id="listSessions",
         summary="Where am I signed in?",
         guards=[requires(Permission.ACCOUNT_READ)],
-        responses=problems(409),
+        responses=problems(400, 409),
     )
     async def list_sessions(
-        self, principal: NamedDependency[Principal], sessions: NamedDependency[SessionService]
-    ) -> SessionList:
+        self,
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Page[SessionView]:
         """Your sign-ins in all workspaces, the newest first."""
-        return await sessions.list_all(principal)
+        return await sessions.list_all(principal, limit=limit, cursor=cursor)
 
     @delete(
         "/sessions",

@@ -5,7 +5,6 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from app.audit.refusals import Refusals
 from app.auth.authenticator import Authenticator
 from app.auth.permissions import Permission
 from app.auth.principal import Principal, read_principal
@@ -23,9 +22,6 @@ async def authenticate(connection: Connection, handler: BaseRouteHandler) -> Non
     principal = connection.scope["user"] = await find_principal(connection)
     asked = find_permission(handler)
     if asked is None or asked not in principal.permissions:
-        refusals: Refusals = connection.app.state.refusals
-        call = f"{connection.scope.get('method')} {connection.scope.get('path_template')}"
-        refusals.note_denied(principal, asked, call)
         raise _missing(asked)
 
 
@@ -60,4 +56,6 @@ class requires:  # noqa: N801 - reads as a verb where it stands: guards=[require
 
 
 def _missing(permission: Permission | None) -> MissingPermission:
-    return MissingPermission(permission and f"Your role does not hold the permission {permission.value}.")
+    if permission is None:
+        return MissingPermission()
+    return MissingPermission(f"Your role does not hold the permission {permission.value}.", permission=permission.value)

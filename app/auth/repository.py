@@ -207,8 +207,10 @@ async def find_password_hash(connection: AsyncConnection, user_id: UUID) -> str 
     return password_hash
 
 
-async def list_sessions(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
-    """A user's sessions that go on, in every workspace, the newest first."""
+async def list_sessions(
+    connection: AsyncConnection, user_id: UUID, *, before: UUID | None, limit: int
+) -> Sequence[RowMapping]:
+    """A user's sessions that go on, in every workspace, the newest first; with `before`, those that are older."""
     query = (
         select(user_session.c.id, user_session.c.workspace_id, user_session.c.created_at, user_session.c.expires_at)
         .where(
@@ -217,7 +219,10 @@ async def list_sessions(connection: AsyncConnection, user_id: UUID) -> Sequence[
             user_session.c.expires_at > func.now(),
         )
         .order_by(user_session.c.id.desc())
+        .limit(limit)
     )
+    if before is not None:
+        query = query.where(user_session.c.id < before)
     return (await connection.execute(query)).mappings().all()
 
 

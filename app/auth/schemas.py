@@ -98,13 +98,6 @@ class SessionView(Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
-class SessionList(Struct, frozen=True, kw_only=True):
-    """All of a user's sign-ins, the newest first."""
-
-    items: list[SessionView]
-    next_cursor: None = None
-
-
 class PasswordChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The password as it is, and as it is to be."""
 

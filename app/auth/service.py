@@ -34,7 +34,7 @@ from engine.infra.settings import Settings
 SESSION_LIFETIME: Final = timedelta(days=30)
 REFRESH_LIFETIME: Final = timedelta(days=7)
 # In a browser, an answer with the next cookie may get lost: a page is left while it loads, or two tabs ask at once.
-COOKIE_LEEWAY: Final = timedelta(seconds=30)
+COOKIE_LEEWAY: Final = timedelta(seconds=10)
 _AT_ONCE: Final = timedelta(0)
 _REFRESH_TOKEN_BYTES: Final = 32
 _EXPIRED_SESSIONS_A_LOGIN: Final = 20
@@ -95,7 +95,7 @@ class IdentityService:
     async def log_in(self, request: LoginRequest, address: str) -> Tokens:
         """Exchange credentials for tokens; raises InvalidCredentials alike for unknown users, or TooManyRequests."""
         email = request.email.lower()
-        async with self._throttle.attempt(email, address):
+        async with self._throttle.attempt(email, address, lambda: self._refusals.note_throttled(email, address)):
             user, session_id, refresh_token = await self._verify(email, request.password, address)
         return await self._make_tokens(user.id, user.workspace_id, session_id, refresh_token)
 

@@ -1,5 +1,6 @@
 """A user's own sign-ins: other workspaces, what is signed in where, sign-out of others, another password."""
 
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -12,10 +13,11 @@ from app.auth import repository
 from app.auth.authenticator import Authenticator
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal
-from app.auth.schemas import PasswordChange, SessionList, SessionView, Tokens
+from app.auth.schemas import PasswordChange, SessionView, Tokens
 from app.auth.service import IdentityService
 from app.auth.throttle import LoginThrottle
 from app.errors import InvalidCredentials, NoSession, NotFound
+from app.pagination import Page, decode_cursor, make_page
 
 _log = structlog.get_logger()
 
@@ -48,12 +50,15 @@ class SessionService:
                 raise NotFound
         return await self._identity.begin(principal.user_id, workspace_id)
 
-    async def list_all(self, principal: Principal) -> SessionList:
-        """The user's sign-ins that go on, in all workspaces, the newest first. Raises NoSession."""
+    async def list_all(self, principal: Principal, *, limit: int, cursor: str | None) -> Page[SessionView]:
+        """The user's sign-ins that go on, in all workspaces, the newest first. Raises NoSession, InvalidCursor."""
         current = _require_session(principal)
+        before = decode_cursor(cursor)
         async with self._database.begin() as connection:
-            rows = await repository.list_sessions(connection, principal.user_id)
-        return SessionList(items=[SessionView(**row, is_current=row["id"] == current) for row in rows])
+            rows = await repository.list_sessions(connection, principal.user_id, before=before, limit=limit + 1)
+        return make_page(
+            rows, limit, lambda row: SessionView(**row, is_current=row["id"] == current), lambda row: row["id"]
+        )
 
     async def end(self, principal: Principal, session_id: UUID) -> None:
         """Sign out one of the user's sign-ins. Raises NoSession, NotFound."""
@@ -79,9 +84,12 @@ class SessionService:
         async with self._database.begin() as connection:
             me = await repository.find_me(connection, principal.user_id, principal.workspace_id)
             password_hash = await repository.find_password_hash(connection, principal.user_id)
-        async with self._throttle.attempt(me.email, address):
+        note = partial(
+            self._refusals.note_wrong_password, principal.workspace_id, principal.user_id, Action.PASSWORD_REFUSED
+        )
+        async with self._throttle.attempt(me.email, address, partial(note, is_throttled=True)):
             if not await self._passwords.verify(password_hash, change.current_password):
-                self._refusals.note_wrong_password(principal.workspace_id, principal.user_id, Action.PASSWORD_REFUSED)
+                note()
                 raise InvalidCredentials("The current password is wrong.")
         renewed = await self._passwords.hash(change.new_password)
         async with self._database.begin() as connection:

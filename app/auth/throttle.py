@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -36,9 +36,16 @@ class LoginThrottle:
         self._local: dict[str, tuple[int, float]] = {}
 
     @asynccontextmanager
-    async def attempt(self, email: str, address: str) -> AsyncGenerator[None]:
-        """Within it a password is tried; raises TooManyRequests. Only InvalidCredentials counts as a failure."""
-        await self.admit(email, address)
+    async def attempt(self, email: str, address: str, note_refused: Callable[[], None]) -> AsyncGenerator[None]:
+        """Within it a password is tried; raises TooManyRequests, once `note_refused` knows of it.
+
+        Only InvalidCredentials counts as a failure.
+        """
+        try:
+            await self.admit(email, address)
+        except TooManyRequests:
+            note_refused()
+            raise
         try:
             yield
         except InvalidCredentials:

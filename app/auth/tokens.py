@@ -20,7 +20,8 @@ ALGORITHM: Final = "Ed25519"
 ISSUER: Final = "flowforge"
 AUDIENCE: Final = "flowforge-api"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the value of a header, not a secret
-LEEWAY_SECONDS: Final = 30
+# How far the clocks of two processes may be apart.
+LEEWAY_SECONDS: Final = 10
 
 
 class _Header(Struct, forbid_unknown_fields=True):

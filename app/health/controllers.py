@@ -93,9 +93,9 @@ class HealthController(Controller):
 async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus text. Open to this machine itself; from elsewhere it needs a token with `metrics:read`."""
     if not _is_local(request):
-        principal = await find_principal(request)
+        principal = request.scope["user"] = await find_principal(request)
         if Permission.METRICS_READ not in principal.permissions:
-            raise MissingPermission
+            raise MissingPermission(permission=Permission.METRICS_READ.value)
     return Response(
         await collect_metrics(request.app.state.redis, "api"), media_type="text/plain; version=0.0.4; charset=utf-8"
     )

@@ -1,6 +1,7 @@
 """`Idempotency-Key`: a creating POST, sent again with its key, is answered as the first time and creates nothing."""
 
 import hashlib
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -17,10 +18,11 @@ from app.auth.principal import Principal
 from app.errors import IdempotencyInProgress, IdempotencyKeyReused, InvalidIdempotencyKey
 from app.idempotency import repository
 from app.idempotency.repository import KeyPlace
-from engine.infra.secrets import SecretBox
+from engine.infra.secrets import SecretBox, SecretDigests
 
 HEADER: Final = "idempotency-key"
 REPLAYED_HEADER: Final = "idempotent-replayed"
+REQUEST_PURPOSE: Final = "idempotent requests"
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 Body = TypeVar("Body")
@@ -60,9 +62,11 @@ async def answer_once(
         route=f"{request.method} {request.scope['path_template']}",
         key=key,
     )
+    digests: SecretDigests = request.app.state.request_digests
     request_hash = await _hash_request(request)
-    if not await _claim(transaction, place, request_hash):
-        return await _replay(transaction, place, request_hash, box)
+    # What came may be a secret that can be guessed, like a password: only a keyed digest of it is kept.
+    if not await _claim(transaction, place, digests.make(request_hash)):
+        return await _replay(transaction, place, lambda kept: _is_same(digests, kept, request_hash), box)
     answer = await create()
     body = msgspec.json.encode(answer.body)
     kept = body if box is None else box.seal(body, _cell(place))
@@ -79,10 +83,15 @@ async def _hash_request(request: Request[Any, Any, Any]) -> bytes:
     return digest.digest()
 
 
-async def _claim(transaction: AsyncConnection, place: KeyPlace, request_hash: bytes) -> bool:
+def _is_same(digests: SecretDigests, kept: bytes, request_hash: bytes) -> bool:
+    """Whether what is kept is of this request; a plain hash is of a release that kept no other."""
+    return hmac.compare_digest(kept, request_hash) or digests.is_of(kept, request_hash)
+
+
+async def _claim(transaction: AsyncConnection, place: KeyPlace, request_digest: bytes) -> bool:
     await repository.delete_expired(transaction)
     try:
-        return await repository.claim(transaction, place, request_hash)
+        return await repository.claim(transaction, place, request_digest)
     except DBAPIError as error:
         if isinstance(getattr(error.orig, "__cause__", None), asyncpg.LockNotAvailableError):
             raise IdempotencyInProgress(headers={"retry-after": "1"}) from None
@@ -90,10 +99,10 @@ async def _claim(transaction: AsyncConnection, place: KeyPlace, request_hash: by
 
 
 async def _replay(
-    transaction: AsyncConnection, place: KeyPlace, request_hash: bytes, box: SecretBox | None
+    transaction: AsyncConnection, place: KeyPlace, is_same: Callable[[bytes], bool], box: SecretBox | None
 ) -> Response[Any]:
     row = await repository.find(transaction, place)
-    if row.request_hash != request_hash:
+    if not is_same(row.request_hash):
         raise IdempotencyKeyReused
     headers = msgspec.json.decode(row.headers, type=dict[str, str])
     body = row.body if box is None else box.open(row.body, _cell(place))

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -189,9 +190,11 @@ class InvitationService:
         if invited.user_id is None:
             newcomer = await self._read_newcomer(acceptance)
         else:
-            async with self._throttle.attempt(invited.email, address):
+            workspace_id, user_id = invited.workspace_id, invited.user_id
+            note = partial(self._refusals.note_wrong_password, workspace_id, user_id, Action.INVITATION_REFUSED)
+            async with self._throttle.attempt(invited.email, address, partial(note, is_throttled=True)):
                 if not await self._passwords.verify(invited.password_hash, acceptance.password):
-                    self._refusals.note_wrong_password(invited.workspace_id, invited.user_id, Action.INVITATION_REFUSED)
+                    note()
                     raise InvalidCredentials("You have an account already: give its password.")
         user_id = invited.user_id or new_id()
         workspace_id = await self._join(token_hash, user_id, invited.email, newcomer)

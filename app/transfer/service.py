@@ -48,7 +48,8 @@ class TransferService:
         """Import all files, or none; raises InvalidRequest, AmbiguousName or MissingPermission."""
         may_trigger = Permission.TRIGGERS_WRITE in self._principal.permissions
         if not may_trigger and any(read.file.triggers for read in files):
-            raise MissingPermission(f"Your role does not hold the permission {Permission.TRIGGERS_WRITE.value}.")
+            permission = Permission.TRIGGERS_WRITE.value
+            raise MissingPermission(f"Your role does not hold the permission {permission}.", permission=permission)
         if mode == "update":
             # In one order, whoever imports: two imports at a time must not wait for each other.
             for name in sorted({read.file.name for read in files}):

@@ -8,6 +8,7 @@ another place does not open.
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -102,6 +103,42 @@ class SecretBox:
             self._key_id = key_id(key)
             if self._key_id not in self._ciphers:
                 self._ciphers[self._key_id] = AESGCM(derive_key(key, self._purpose))
+
+
+class SecretDigests:
+    """Digests that tell whether the same comes again, and that nobody without the secret key can guess it by.
+
+    A digest is `version (1 byte) | key id (8) | HMAC-SHA256 (32)`. An older key tells its own until it is forgotten.
+    """
+
+    def __init__(self, keys: SecretKeys, purpose: str) -> None:
+        self._keys, self._purpose = keys, purpose
+        self._read: tuple[str, ...] = ()
+        self._derived: dict[bytes, bytes] = {}
+        self._key_id = b""
+
+    def make(self, message: bytes) -> bytes:
+        """The digest of a message under the newest key; raises SettingError, OSError where there is none."""
+        self._refresh()
+        return self._write(self._key_id, message)
+
+    def is_of(self, digest: bytes, message: bytes) -> bool:
+        """Whether a digest was made of this message; False where its key is no longer known."""
+        made_by = digest[len(_VERSION) : _HEADER_BYTES]
+        if made_by not in self._derived:
+            self._refresh()
+        return made_by in self._derived and hmac.compare_digest(digest, self._write(made_by, message))
+
+    def _write(self, made_by: bytes, message: bytes) -> bytes:
+        return _VERSION + made_by + hmac.digest(self._derived[made_by], message, "sha256")
+
+    def _refresh(self) -> None:
+        """Know the keys as they are now, the newest of which stands first."""
+        keys = self._keys.read()
+        if keys != self._read:
+            self._derived = {key_id(key): derive_key(key, self._purpose) for key in keys}
+            self._key_id = key_id(keys[0])
+            self._read = keys
 
 
 def key_id(secret_key: str) -> bytes:

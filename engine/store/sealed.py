@@ -18,10 +18,13 @@ WHERE {sealed} IS NOT NULL AND substring({sealed} FROM 2 FOR 8) <> $1 ORDER BY {
 """
 # What was changed meanwhile is sealed under the newest key by whoever changed it.
 _REPLACE = "UPDATE {table} SET {sealed} = $3 WHERE {key} = $1 AND {sealed} = $2"
-# Answers that hold secrets are kept for a day and never sealed anew; the others are JSON.
+# Answers that hold secrets are kept for a day and never sealed anew; the others are JSON. Requests are kept as digests
+# under a key (41 bytes; 32 of an older release), without which a repetition could not be told from another request.
 _COUNT_ANSWERS = """
 SELECT count(*) FROM idempotency_key
-WHERE substring(body FROM 1 FOR 1) = '\\x01'::bytea AND substring(body FROM 2 FOR 8) <> $1
+WHERE created_at > now() - interval '24 hours'
+  AND ((substring(body FROM 1 FOR 1) = '\\x01'::bytea AND substring(body FROM 2 FOR 8) <> $1)
+    OR (octet_length(request_hash) = 41 AND substring(request_hash FROM 2 FOR 8) <> $1))
 """
 
 
@@ -81,5 +84,5 @@ async def replace_sealed(connection: asyncpg.Connection, column: SealedColumn, r
 
 
 async def count_answers_sealed_otherwise(connection: asyncpg.Connection, key_id: bytes) -> int:
-    """How many kept answers are sealed under another key than this one."""
+    """How many kept answers, or digests of their requests, were made under another key than this one."""
     return int(await connection.fetchval(_COUNT_ANSWERS, key_id))

@@ -71,6 +71,8 @@ def test_what_runs_goes_on_under_the_new_key_and_the_old_one_is_forgotten(
         assert deliver(workflow.hook, "{}", authorization="Bearer w3bh00k-s3cret").status_code == 202
 
     works()
+    repeat: dict[str, Any] = {"json": {"name": "Twice", "definition": {}}, "headers": {"idempotency-key": "0nce-0nly"}}
+    made = client.http.post("/v1/workflows", **repeat).raise_for_status()
     (old,) = file.read_text().split()
     assert key_ids(database) == {key_id(old)}
     rekey(product)
@@ -83,6 +85,14 @@ def test_what_runs_goes_on_under_the_new_key_and_the_old_one_is_forgotten(
     works()
     connect(client, "second")
     assert key_ids(database) == {key_id(new)}
+    # What was kept of a request under the old key tells its repetition from another one, and holds that key for a day.
+    assert client.http.post("/v1/workflows", **repeat).content == made.content
+    repeat["json"] = {"name": "Another", "definition": {}}
+    assert client.http.post("/v1/workflows", **repeat).json()["code"] == "idempotency_key_reused"
+    refused = run_command("rekey", "--data-dir", str(product.folder), "--forget")
+    assert "try again within a day" in refused.stderr
+    assert file.read_text().split() == [new, old]
+    database.fetch("UPDATE idempotency_key SET created_at = created_at - interval '25 hours'")
     rekey(product, "--forget")
     assert file.read_text().split() == [new]
     works()

@@ -62,6 +62,58 @@ async def test_denied_access_is_entered_once_a_minute_for_each_caller_and_call(a
     assert (entries[1]["actor"]["email"], entries[1]["outcome"]) == (viewer.email, "refused")
 
 
+async def test_what_a_service_denies_beside_the_table_of_access_is_entered(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    made = await owner.client.post("/v1/api-keys", json={"name": "ci", "role": "owner"})
+    program = api.client(made.json()["secret"])
+    answers = [
+        await admin.client.post("/v1/api-keys", json={"name": "mine", "role": "owner"}),
+        await admin.client.post("/v1/invitations", json={"email": "a@example.com", "role": "owner"}),
+        await admin.client.delete(f"/v1/members/{owner.user_id}"),
+        await program.post("/v1/workspaces", json={"name": "Second"}),
+        await api.client(admin.tokens["access_token"], "192.0.2.9").get("/metrics"),
+        await api.client((await api.sign_in(Role.VIEWER, owner.workspace_id)).tokens["access_token"], "192.0.2.9").get(
+            "/metrics"
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 403, 200, 403]
+    await api.app.state.refusals.settle()
+    entries = {entry["target"]["id"]: entry for entry in await read(owner, action="access.denied")}
+    assert entries.keys() == {
+        "POST /v1/api-keys",
+        "POST /v1/invitations",
+        "DELETE /v1/members/{user_id}",
+        "POST /v1/workspaces",
+        "GET /metrics",
+    }
+    reason = answers[0].json()["detail"]
+    key = entries["POST /v1/api-keys"]
+    assert key["after"] == {"permission": None, "role": "admin", "reason": reason}
+    assert (key["actor"]["email"], key["outcome"]) == (admin.email, "refused")
+    assert entries["POST /v1/workspaces"]["actor"]["api_key_name"] == "ci"
+    assert entries["GET /metrics"]["after"] == {"permission": "metrics:read", "role": "viewer"}
+
+
+@pytest.mark.without_faults("an entry whose commit is not heard of is written again")
+async def test_what_the_throttle_refuses_is_entered_once_a_minute(api: Api, owner: Caller) -> None:
+    client = api.client(address="192.0.2.9")
+    guess = {"email": owner.email, "password": "a wrong guess"}
+    answers = [await client.post("/v1/auth/login", json=guess) for _ in range(8)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 3
+    stranger = [await client.post("/v1/auth/login", json={**guess, "email": "nobody@example.com"}) for _ in range(6)]
+    assert stranger[-1].status_code == 429
+    change = {"current_password": "another guess", "new_password": "a password of one's own"}
+    changes = [await owner.client.post("/v1/auth/password", json=change) for _ in range(7)]
+    assert [answer.status_code for answer in changes] == [401] * 5 + [429] * 2
+    await api.app.state.refusals.settle()
+    refused = await read(owner, outcome="refused")
+    throttled = [entry for entry in refused if entry["after"] == {"reason": "throttled"}]
+    assert [entry["action"] for entry in throttled] == ["password.refused", "session.refused"]
+    assert throttled[1]["target"] == {"type": "user", "id": str(owner.user_id), "name": owner.email}
+    assert (throttled[1]["address"], throttled[1]["actor"]["user_id"]) == ("192.0.2.9", None)
+    assert len(refused) == 12
+
+
 async def test_members_and_roles_are_entered_with_what_was_before(api: Api, owner: Caller) -> None:
     member = await api.sign_in(Role.VIEWER, owner.workspace_id)
     (await owner.client.patch(f"/v1/members/{member.user_id}", json={"role": "editor"})).raise_for_status()

@@ -85,7 +85,7 @@ async def test_a_cookie_that_comes_again_much_later_ends_its_session(api: Api, o
     assert (await refresh(browser)).status_code == 200
     newest = browser.cookies[name]
     async with api.database.begin() as connection:
-        await connection.execute(text("UPDATE refresh_token SET used_at = used_at - interval '31 seconds'"))
+        await connection.execute(text("UPDATE refresh_token SET used_at = used_at - interval '11 seconds'"))
     for token in (first, newest):
         browser.cookies.clear()
         browser.cookies.set(name, token)

@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 
 import pytest
@@ -108,3 +109,35 @@ async def test_a_replay_keeps_the_definition_as_it_was_sent(owner: Caller) -> No
     assert answers[0].content == answers[1].content
     assert '{ "z":1, "a" : 1.50, "m":"\\u0000" }' in answers[1].text
     assert json.loads(answers[1].text)["name"] == "X"
+
+
+def _hash_plainly(path: str, body: bytes) -> bytes:
+    """What a request was kept as before digests had a key."""
+    parts = (path.encode(), b"", body)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+
+
+async def test_what_is_kept_of_a_request_cannot_be_guessed_without_the_secret_key(api: Api, owner: Caller) -> None:
+    body = b'{"name":"shop","type":"bearer","secret":{"token":"hunter2"}}'
+    headers = {**KEY, "content-type": "application/json"}
+    answer = await owner.client.post("/v1/connections", content=body, headers=headers)
+    assert answer.status_code == 201
+    async with api.database.begin() as connection:
+        kept = bytes(await connection.scalar(text("SELECT request_hash FROM idempotency_key")))
+    plain = _hash_plainly("/v1/connections", body)
+    assert plain not in kept
+    assert hashlib.sha256(body).digest() not in kept
+    assert api.app.state.request_digests.is_of(kept, plain)
+
+
+async def test_a_key_that_an_older_release_kept_is_answered_again(api: Api, owner: Caller) -> None:
+    body = json.dumps(NEW).encode()
+    headers = {**KEY, "content-type": "application/json"}
+    first = await owner.client.post("/v1/workflows", content=body, headers=headers)
+    async with api.database.begin() as connection:
+        kept = {"plain": _hash_plainly("/v1/workflows", body)}
+        await connection.execute(text("UPDATE idempotency_key SET request_hash = :plain"), kept)
+    again = await owner.client.post("/v1/workflows", content=body, headers=headers)
+    assert (again.status_code, again.content) == (201, first.content)
+    other = await owner.client.post("/v1/workflows", content=body + b" ", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")

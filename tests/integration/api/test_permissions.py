@@ -89,7 +89,7 @@ async def test_a_call_that_asks_for_no_permission_is_for_nobody() -> None:
         async def authenticate(self, _token: str) -> Principal:
             return Principal(user_id=new_id(), workspace_id=new_id(), role=Role.OWNER)
 
-        def note_denied(self, _principal: Principal, permission: str | None, call: str) -> None:
+        def note_denied(self, _principal: Principal, permission: str | None, call: str, _detail: str) -> None:
             denied.append((permission, call))
 
     @get("/forgotten", guards=[authenticate])

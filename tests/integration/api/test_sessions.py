@@ -43,6 +43,20 @@ async def test_sign_ins_are_listed_and_ended_one_by_one(api: Api, owner: Caller)
     assert len((await owner.client.get("/v1/auth/sessions")).json()["items"]) == 1
 
 
+async def test_sign_ins_come_in_pages(api: Api, owner: Caller) -> None:
+    for _ in range(4):
+        (await log_in(api, owner)).raise_for_status()
+    whole = (await owner.client.get("/v1/auth/sessions")).json()
+    first = (await owner.client.get("/v1/auth/sessions", params={"limit": 3})).json()
+    rest = (await owner.client.get("/v1/auth/sessions", params={"limit": 100, "cursor": first["next_cursor"]})).json()
+    assert (len(first["items"]), whole["next_cursor"], rest["next_cursor"]) == (3, None, None)
+    assert first["items"] + rest["items"] == whole["items"]
+    assert len(whole["items"]) >= 5
+    assert [item["is_current"] for item in whole["items"]] == [False] * (len(whole["items"]) - 1) + [True]
+    refused = await owner.client.get("/v1/auth/sessions", params={"cursor": "bogus"})
+    assert problem(refused) == (400, "invalid_cursor")
+
+
 async def test_nobody_ends_the_sign_ins_of_others(api: Api, owner: Caller) -> None:
     other = await api.sign_in(Role.OWNER, owner.workspace_id)
     (session,) = (await owner.client.get("/v1/auth/sessions")).json()["items"]

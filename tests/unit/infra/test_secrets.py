@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.infra.secrets import SecretBox, SecretError, SecretKeys, decode_secret_key, derive_key
+from engine.infra.secrets import SecretBox, SecretDigests, SecretError, SecretKeys, decode_secret_key, derive_key
 from engine.infra.settings import SettingError, Settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -90,3 +90,34 @@ def test_older_keys_of_the_environment_open_what_they_sealed() -> None:
     box = SecretBox(SecretKeys(Settings(secret_key=OTHER_KEY, older_secret_keys=f" {KEY} ,")), "a")
     assert box.open(sealed, "place") == b"secret"
     assert SecretBox(OTHER_KEY, "a").open(box.seal(b"anew", "place"), "place") == b"anew"
+
+
+def test_a_digest_tells_its_message_again_and_no_other() -> None:
+    digests = SecretDigests(SecretKeys(Settings(secret_key=KEY)), "requests")
+    made = digests.make(b"a guess")
+    assert digests.is_of(made, b"a guess")
+    assert not digests.is_of(made, b"another guess")
+    assert not digests.is_of(made[:-1] + bytes([made[-1] ^ 1]), b"a guess")
+    assert digests.make(b"a guess") == made
+    assert len(made) == 41
+
+
+def test_a_digest_tells_nothing_without_its_key_and_purpose() -> None:
+    made = SecretDigests(SecretKeys(Settings(secret_key=KEY)), "requests").make(b"a guess")
+    assert not SecretDigests(SecretKeys(Settings(secret_key=OTHER_KEY)), "requests").is_of(made, b"a guess")
+    assert not SecretDigests(SecretKeys(Settings(secret_key=KEY)), "others").is_of(made, b"a guess")
+    assert not SecretDigests(SecretKeys(Settings(secret_key=KEY)), "requests").is_of(b"", b"a guess")
+
+
+def test_digests_follow_a_rotation_and_know_the_older_key_until_it_is_forgotten(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    file.write_text(KEY)
+    digests = SecretDigests(SecretKeys(Settings(data_dir=str(tmp_path))), "requests")
+    made = digests.make(b"a guess")
+    file.write_text(f"{OTHER_KEY}\n{KEY}")
+    renewed = digests.make(b"a guess")
+    assert renewed != made
+    assert digests.is_of(made, b"a guess")
+    file.write_text(OTHER_KEY)
+    assert digests.make(b"a guess") == renewed
+    assert not digests.is_of(made, b"a guess")
