@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import asyncpg
 import pytest
@@ -158,6 +159,47 @@ async def test_a_run_that_kills_its_worker_three_times_ends_failed(workshop: Wor
     assert row["error_code"] == "worker_crashed"
     (good,) = await workshop.start(await workshop.publish([{"id": "a", "type": "if", "with": {"condition": "true"}}]))
     await workshop.wait(good, "succeeded")
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class Turnstile(asyncio.Event):
+    """A gate that lets one request through for each time it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places = asyncio.Semaphore(0)
+
+    def open(self) -> None:
+        self._places.release()
+
+    async def wait(self) -> Literal[True]:
+        return self.is_set() or await self._places.acquire()
+
+
+async def test_deaths_of_workers_that_brought_a_run_on_are_not_held_against_it(
+    workshop: Workshop, target: Target
+) -> None:
+    target.gate = turnstile = Turnstile()
+    steps = [call(step, target, *"abcdef"[place - 1 : place]) for place, step in enumerate("abcdef")]
+    (run_id,) = await workshop.start(await workshop.publish(steps))
+    for _ in range(5):
+        target.requests.clear()
+        _, life = await workshop.engine(worker_ttl_seconds=2.0)
+        await wait_until(lambda: len(target.requests) == 1)
+        turnstile.open()
+        await wait_until(lambda: len(target.requests) == 2)
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+        await wait_until(lambda: target.in_flight == 0)
+    turnstile.set()
+    _ = await workshop.engine()
+    row = await workshop.wait(run_id, "succeeded")
+    assert row["crashes"] == 1
 
 
 async def test_lost_connections_are_replaced(workshop: Workshop, target: Target) -> None:
