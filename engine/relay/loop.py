@@ -1,7 +1,9 @@
-"""The relay: takes rows from the outbox, publishes them, and only then lets their deletion be committed.
+"""The relay: reads rows of the outbox, publishes them, and only then deletes them.
 
 One relay leads, others stand by. The bell makes it fast, polling makes it certain: what is committed is published at
 least once, in the order of the rows. While Redis is away the rows wait, and what listens to their events does not.
+What was published is deleted by the statement that reads the next rows, so that a batch costs one statement; with what
+listens to its events it is deleted at once, in the transaction that starts it.
 """
 
 import asyncio
@@ -19,12 +21,16 @@ from engine.relay.events import EventMatcher, Hit, count_fitting
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
-from engine.store.outbox import OutboxRow, find_newest, has_rows, look, mark_heard, measure, take
+from engine.store.outbox import OutboxRow, delete, find_newest, has_rows, look, mark_heard, measure, take
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
 # Between batches that the bell asks for: many runs then share one job.
 LINGER_SECONDS = 0.005
+# Where nothing more comes, what was published is deleted after so long.
+TIDY_SECONDS = 0.2
+# More than so many are deleted by a statement of their own: the one that reads compares each row with them.
+DELETED_IN_PASSING = 100
 _MEASURE_SECONDS = 5.0
 # Rows are published in their order. So that nobody waits behind a flood of them, the newest ring before their turn.
 AHEAD_ROWS = 500
@@ -53,6 +59,8 @@ class Relay(Leader[Session]):
         self._events = EventMatcher()
         self._measured_at = 0.0
         self._rung_ahead: dict[UUID, None] = {}
+        # Published and still there.
+        self._done: list[int] = []
         # While Redis is away: the row up to which was looked for who listens.
         self._heard_until = 0
 
@@ -60,6 +68,7 @@ class Relay(Leader[Session]):
         """The database may be another one than before."""
         self.backoff.reset()
         self._events.forget()
+        self._done = []
         RELAY_LEADS.set(1)
 
     def on_leave(self) -> None:
@@ -84,54 +93,69 @@ class Relay(Leader[Session]):
                 seconds = redis_backoff.pause()
                 _log.warning("redis_unavailable", error=str(error), retry_in_seconds=round(seconds, 2))
                 await self._measure(session, is_empty=False)
+                await self._tidy(session)
                 await self._hear(session)
                 await self.sleep(seconds)
                 continue
             self._heard_until = 0
             await self._measure(session, is_empty=count < BATCH_ROWS)
             if count == BATCH_ROWS:
+                await self._tidy(session)
                 await self._ring_ahead(session)
                 continue
-            if await session.rest(POLL_SECONDS):
+            if await session.rest(TIDY_SECONDS if self._done else POLL_SECONDS):
                 await self.sleep(began + LINGER_SECONDS - loop.time())
                 must_take = True
             else:
-                must_take = await has_rows(session.connection, ANSWER_SECONDS)
+                must_take = bool(self._done) or await has_rows(session.connection, ANSWER_SECONDS)
+        await self._tidy(session)
 
     async def _publish_batch(self, session: Session) -> int:
-        """Publish the first rows, start what listens, and delete them if Redis took them; how many there were."""
+        """Publish the next rows and start what listens; how many they were."""
         async with asyncio.timeout(2 * ANSWER_SECONDS):
-            await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
-            rows, hits = await self._take(session)
-            if rows:
-                try:
-                    await self._publisher.publish(rows)
-                except REDIS_ERRORS as error:
-                    RELAY_FAILURES.labels("redis").inc()
-                    await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
-                    raise RedisUnavailable(repr(error)) from error
-                if hits and await self._events.start(session.connection, hits):
-                    # What was started waits in the outbox already.
-                    session.alarm.set()
-            await session.connection.execute("COMMIT", timeout=ANSWER_SECONDS)
-        if rows:
-            RELAY_BATCH_ROWS.observe(len(rows))
+            rows = await self._read(session)
+            if not rows:
+                return 0
+            hits = await self._events.find(session.connection, rows)
+            if (fitting := count_fitting(rows, hits)) < len(rows):
+                rows = rows[:fitting]
+                session.alarm.set()
+            try:
+                await self._publisher.publish(rows)
+            except REDIS_ERRORS as error:
+                RELAY_FAILURES.labels("redis").inc()
+                raise RedisUnavailable(repr(error)) from error
+            done = [row.id for row in rows]
+            if hits:
+                await self._start(session, hits, done)
+            else:
+                self._done = done
+        RELAY_BATCH_ROWS.observe(len(rows))
         return len(rows)
 
-    async def _take(self, session: Session) -> tuple[list[OutboxRow], list[Hit]]:
-        """The first rows and who hears their events; fewer rows where too many do."""
-        rows = await take(session.connection, BATCH_ROWS, ANSWER_SECONDS)
-        if not rows:
-            return rows, []
-        hits = await self._events.find(session.connection, rows)
-        fitting = count_fitting(rows, hits)
-        if fitting < len(rows):
-            await session.connection.execute("ROLLBACK", timeout=ANSWER_SECONDS)
-            await session.connection.execute("BEGIN", timeout=ANSWER_SECONDS)
-            rows = await take(session.connection, fitting, ANSWER_SECONDS)
-            hits = await self._events.find(session.connection, rows) if rows else []
+    async def _read(self, session: Session) -> list[OutboxRow]:
+        """The next rows; what was published before is gone."""
+        if len(self._done) > DELETED_IN_PASSING:
+            await self._tidy(session)
+        rows = await take(session.connection, BATCH_ROWS, self._done, ANSWER_SECONDS)
+        self._done = []
+        return rows
+
+    async def _start(self, session: Session, hits: list[Hit], done: list[int]) -> None:
+        """Start what listens to published rows, in the transaction that deletes them."""
+        known = set(done)
+        async with session.connection.transaction():
+            made = await self._events.start(session.connection, [hit for hit in hits if hit.row.id in known])
+            await delete(session.connection, done, ANSWER_SECONDS)
+        if made:
+            # What was started waits in the outbox already.
             session.alarm.set()
-        return rows, hits
+
+    async def _tidy(self, session: Session) -> None:
+        """Delete what was published."""
+        if self._done:
+            await delete(session.connection, self._done, ANSWER_SECONDS)
+            self._done = []
 
     async def _hear(self, session: Session) -> None:
         """Start what listens to events that cannot be published now, each once; their rows stay."""

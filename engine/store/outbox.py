@@ -28,18 +28,14 @@ class OutboxRow(NamedTuple):
     id: int = 0
 
 
-# The inner order and limit need the lock; the outer order is that of publication. The revision is of the snapshot that
-# sees the rows: whatever listened when they were committed is in it.
+# Both parts see the same rows, so that the second one has to leave out what the first one deletes. The revision is of
+# the snapshot that sees the rows: whatever listened when they were committed is in it.
 _TAKE = """
-WITH taken AS (
-    DELETE FROM outbox
-    WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-    RETURNING id, kind, workspace_id, run_id, traceparent, payload, created_at, is_heard
-)
+WITH gone AS (DELETE FROM outbox WHERE id = ANY ($2::bigint[]))
 SELECT kind, workspace_id, run_id, traceparent, payload,
        greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS age,
        coalesce((SELECT revision FROM listener_revision), 0) AS revision, is_heard, id
-FROM taken ORDER BY id
+FROM outbox WHERE id <> ALL ($2::bigint[]) ORDER BY id LIMIT $1
 """
 
 _LOOK = """
@@ -68,9 +64,14 @@ async def has_rows(connection: Connection, timeout: float) -> bool:
     return found
 
 
-async def take(connection: Connection, limit: int, timeout: float) -> list[OutboxRow]:
-    """Delete and return the first rows by id; they are gone for others only once the transaction commits."""
-    return [OutboxRow(*row) for row in await connection.fetch(_TAKE, limit, timeout=timeout)]
+async def take(connection: Connection, limit: int, done: Sequence[int], timeout: float) -> list[OutboxRow]:
+    """Delete the rows of these ids, which are done with, and return the first ones of the others by id, which stay."""
+    return [OutboxRow(*row) for row in await connection.fetch(_TAKE, limit, list(done), timeout=timeout)]
+
+
+async def delete(connection: Connection, ids: Sequence[int], timeout: float) -> None:
+    """Delete rows that are done with; some may be gone already."""
+    await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", list(ids), timeout=timeout)
 
 
 async def look(connection: Connection, after: int, limit: int, timeout: float) -> list[OutboxRow]:

@@ -9,7 +9,7 @@ import pytest
 from engine.infra.ids import new_id
 from engine.relay import events
 from engine.relay.events import EventMatcher
-from engine.store.outbox import take
+from engine.store.outbox import delete, take
 from tests.integration.relay.conftest import Outbox
 from tests.integration.relay.triggers import Workspace
 
@@ -60,9 +60,10 @@ class Storm:
         connection, made = self.workspace.connection, 0
         while True:
             async with connection.transaction():
-                rows = await take(connection, 100, 30)
+                rows = await take(connection, 100, [], 30)
                 hits = await self.matcher.find(connection, rows) if rows else []
                 made += await self.matcher.start(connection, hits) if hits else 0
+                await delete(connection, [row.id for row in rows], 30)
             for run in await connection.fetch("SELECT id FROM run WHERE trigger_type = 'event' ORDER BY id"):
                 if run["id"] not in self.told:
                     await self.tell(run["id"])

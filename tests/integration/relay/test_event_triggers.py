@@ -13,7 +13,7 @@ from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from engine.relay import loop
 from engine.relay.events import MOST_HITS, EventMatcher, Hit, count_fitting
-from engine.store.outbox import OutboxRow, take
+from engine.store.outbox import OutboxRow, delete, take
 from engine.store.starts import Start
 from engine.triggers.event import MAX_DEPTH
 from engine.triggers.starting import make_start
@@ -97,8 +97,9 @@ async def note_change(connection: asyncpg.Connection) -> None:
 async def match(matcher: EventMatcher, connection: asyncpg.Connection) -> int:
     """Take one batch and start what listens, as the relay does."""
     await connection.execute("BEGIN")
-    rows = await take(connection, 500, 10)
+    rows = await take(connection, 500, [], 10)
     made = await matcher.start(connection, await matcher.find(connection, rows)) if rows else 0
+    await delete(connection, [row.id for row in rows], 10)
     await connection.execute("COMMIT")
     return made
 
