@@ -1,15 +1,20 @@
 """The checks that need no server: each a program, its time, and its output when it fails."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import click
 from msgspec import Struct
 
+# For what a pytest that is told to end has to stop.
+END_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -48,13 +53,32 @@ def run_steps(steps: Sequence[Step]) -> list[str]:
 def run_pytest(arguments: Sequence[str], extra: Mapping[str, str] | None = None) -> int:
     """Run pytest with its output as it comes, and return its exit code."""
     sys.stdout.flush()
-    command = [sys.executable, "-m", "pytest", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **(extra or {})})
+    process = subprocess.Popen(_pytest(arguments), cwd=ROOT, env={**environment(), **(extra or {})})
     try:
         return process.wait()
     except KeyboardInterrupt:
         # The terminal told pytest, too: it still prints how far it came.
         return process.wait()
+
+
+@contextmanager
+def pytest_beside(
+    arguments: Sequence[str], extra: Mapping[str, str], output: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A pytest in the background that writes to `output`; it is over when this is."""
+    process = subprocess.Popen(
+        _pytest(arguments), cwd=ROOT, env={**environment(), **extra}, stdout=output, stderr=subprocess.STDOUT
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def environment() -> dict[str, str]:
@@ -63,6 +87,10 @@ def environment() -> dict[str, str]:
     if venv := os.environ.get("FLOWFORGE_VENV"):
         kept["FLOWFORGE_VENV"] = venv
     return kept
+
+
+def _pytest(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *arguments]
 
 
 def _command(step: Step) -> list[str]:

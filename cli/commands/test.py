@@ -1,16 +1,20 @@
 """`test`: everything that CI runs."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import click
 
 from cli.report import progress
-from cli.steps import LINT, run_pytest, run_steps
+from cli.steps import LINT, pytest_beside, run_pytest, run_steps
 from cli.throwaway import throwaway_servers
 
-# A bound for what hangs, well above the half hour that it takes on two cores. The long profiles have more.
+# A bound for what hangs, well above what it takes on two cores. The long profiles have more.
 BUDGET_SECONDS = 75 * 60
 FULL_BUDGET_SECONDS = 180 * 60
+# What starts products of its own waits more than it computes: it runs beside all the rest, each on servers of its own.
+PRODUCT_TESTS = ("tests/e2e", "tests/chaos", "tests/migration", "tests/ui")
+OTHER_TESTS = ("tests", *(f"--ignore={folder}" for folder in PRODUCT_TESTS))
 # What the integration tests go through once more, where the long profiles are asked for.
 FULL_FAULTS = "0.01:20261126"
 # What the tests of the web app ask for.
@@ -33,28 +37,41 @@ def command(full: bool, faults: str, need_browser: bool, arguments: tuple[str, .
     failed = [] if arguments else run_steps(LINT)
     if failed:
         progress(f"failed before the tests: {', '.join(failed)}")
-    budget = FULL_BUDGET_SECONDS if full else BUDGET_SECONDS
-    extra = {NEED_BROWSER: "1"} if need_browser else {}
-    with throwaway_servers() as addresses:
-        tests = _run(addresses, full, faults, extra, [f"--session-timeout={budget}", *arguments])
-        if full and not faults and not arguments:
-            progress(f"the integration tests again, while statements fail ({FULL_FAULTS})")
-            again = _run(addresses, False, FULL_FAULTS, extra, [f"--session-timeout={budget}", "tests/integration"])
-            tests = tests or again
+    budget = f"--session-timeout={FULL_BUDGET_SECONDS if full else BUDGET_SECONDS}"
+    extra = {"HYPOTHESIS_PROFILE": "full" if full else "default"} | ({NEED_BROWSER: "1"} if need_browser else {})
+    if full or faults or arguments:
+        tests = _run(["-m", "" if full else "not full", budget, *arguments], extra, faults)
+    else:
+        tests = _run_side_by_side(["-m", "not full", budget], extra)
+    if full and not faults and not arguments:
+        progress(f"the integration tests again, while statements fail ({FULL_FAULTS})")
+        extra |= {"HYPOTHESIS_PROFILE": "default"}
+        again = _run(["-m", "not full", budget, "tests/integration"], extra, FULL_FAULTS)
+        tests = tests or again
     return tests or (1 if failed else 0)
 
 
-def _run(
-    addresses: tuple[str, str], full: bool, faults: str, extra: Mapping[str, str], arguments: Sequence[str]
-) -> int:
+def _run_side_by_side(arguments: Sequence[str], extra: Mapping[str, str]) -> int:
+    """Both halves at once: the output of one as it comes, that of the other at its end."""
+    with tempfile.TemporaryFile() as output:
+        with (
+            throwaway_servers() as addresses,
+            pytest_beside([*arguments, *OTHER_TESTS], _environment(addresses, extra), output) as others,
+        ):
+            products = _run([*arguments, *PRODUCT_TESTS], extra)
+            progress("waiting for the other tests")
+            rest = others.wait()
+        progress("the other tests, which ran meanwhile")
+        output.seek(0)
+        click.echo(output.read().decode(errors="replace"))
+    return products or rest
+
+
+def _run(arguments: Sequence[str], extra: Mapping[str, str], faults: str = "") -> int:
+    with throwaway_servers() as addresses:
+        return run_pytest(arguments, {**_environment(addresses, extra), "FLOWFORGE_TEST_FAULTS": faults})
+
+
+def _environment(addresses: tuple[str, str], extra: Mapping[str, str]) -> dict[str, str]:
     database_url, redis_url = addresses
-    return run_pytest(
-        ["-m", "" if full else "not full", *arguments],
-        {
-            "FLOWFORGE_TEST_DATABASE_URL": database_url,
-            "FLOWFORGE_TEST_REDIS_URL": redis_url,
-            "FLOWFORGE_TEST_FAULTS": faults,
-            "HYPOTHESIS_PROFILE": "full" if full else "default",
-            **extra,
-        },
-    )
+    return {"FLOWFORGE_TEST_DATABASE_URL": database_url, "FLOWFORGE_TEST_REDIS_URL": redis_url, **extra}

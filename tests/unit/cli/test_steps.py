@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.steps import Step, environment, run_steps
+from cli.steps import Step, environment, pytest_beside, run_steps
+from tests.product import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -31,3 +32,19 @@ def test_settings_of_a_product_do_not_reach_the_tests(monkeypatch: pytest.Monkey
     monkeypatch.setenv("FLOWFORGE_DATABASE_URL", "postgresql://production")
     assert "FLOWFORGE_DATABASE_URL" not in environment()
     assert environment()["PATH"] == os.environ["PATH"]
+
+
+def test_a_pytest_beside_writes_to_its_file_and_gives_its_code(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    assert 1 == 2\n")
+    arguments = ["-c", os.devnull, "-p", "no:cacheprovider", str(tmp_path)]
+    with (tmp_path / "output").open("wb") as output, pytest_beside(arguments, {}, output) as process:
+        assert process.wait(PATIENCE_SECONDS) == 1
+    assert "1 failed" in (tmp_path / "output").read_text()
+
+
+def test_a_pytest_beside_ends_with_what_it_is_beside(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import time\n\n\ndef test_it():\n    time.sleep(3600)\n")
+    arguments = ["-c", os.devnull, "-p", "no:cacheprovider", str(tmp_path)]
+    with (tmp_path / "output").open("wb") as output, pytest_beside(arguments, {}, output) as process:
+        pass
+    assert process.returncode != 0
