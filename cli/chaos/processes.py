@@ -18,6 +18,8 @@ from cli.steps import environment
 POLL_SECONDS = 0.02
 # What died is started again after so long, as a supervisor would.
 RESTART_SECONDS = 0.1
+# So long after its start a process may not have come to where it hears that it is to stop: SIGTERM just ends it.
+YOUNG_SECONDS = 5.0
 BLOCK_SECONDS = 6.5
 
 
@@ -37,6 +39,8 @@ class Process:
         # While held it stays down; a death that nobody asked for is a fault of the product.
         self.is_held = False
         self.is_doomed = False
+        self._is_killed = False
+        self._started_at = 0.0
         self._settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._died_at: float | None = None
@@ -71,7 +75,8 @@ class Process:
             death_signal=signal.SIGTERM,
             environment={**environment(), **settings, **self.extra},
         )
-        self._died_at, self.is_doomed = None, False
+        self._died_at, self.is_doomed, self._is_killed = None, False, False
+        self._started_at = time.monotonic()
 
     def send(self, number: signal.Signals) -> None:
         """Signal it, if it lives."""
@@ -80,21 +85,27 @@ class Process:
 
     def kill(self) -> None:
         """Kill it; it is started again unless it is held."""
-        self.is_doomed = True
+        self.is_doomed = self._is_killed = True
         self.send(signal.SIGKILL)
 
     async def end(self, seconds: float) -> int:
-        """SIGTERM it and wait for its end; its exit code, or SIGKILL's once the time is up."""
+        """SIGTERM it and wait for its end; its exit code, or SIGKILL's once the time is up.
+
+        0 as well where somebody else killed it meanwhile, or where it had only just been started.
+        """
         self.is_doomed = True
-        self.send(signal.SIGTERM)
         if self._process is None:
             return 0
+        is_young = time.monotonic() - self._started_at < YOUNG_SECONDS
+        self.send(signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._process.poll() is None:
             if time.monotonic() > deadline:
                 self._process.kill()
             await asyncio.sleep(POLL_SECONDS)
-        return self._process.returncode
+        code = self._process.returncode
+        is_excused = (self._is_killed and code == -signal.SIGKILL) or (is_young and code == -signal.SIGTERM)
+        return 0 if is_excused else code
 
     def look_after(self) -> str | None:
         """Start it again where it has died; the sentence to report where nobody had asked for its death."""
