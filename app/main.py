@@ -15,6 +15,7 @@ from litestar.di import Provide
 from app.api_keys.service import ApiKeyService
 from app.audit.refusals import Refusals
 from app.auth.authenticator import Authenticator
+from app.auth.oidc.assembly import open_oidc
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal, read_principal
 from app.auth.service import IdentityService
@@ -145,6 +146,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     secret_key = SecretKeys(settings)
     state.request_digests = SecretDigests(secret_key, REQUEST_PURPOSE)
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
+    state.throttle = throttle
     state.refusals = Refusals(state.pool)
     stack.push_async_callback(_end_duties, [asyncio.create_task(state.refusals.run())])
     state.figures = FigureCache(state.pool)
@@ -188,6 +190,7 @@ async def _open_connections(state: State, stack: AsyncExitStack) -> None:
     http = await stack.enter_async_context(HttpClient(settings))
     state.connections = ConnectionService(envelopes)
     state.connection_tester = ConnectionTester(state.pool, envelopes, http)
+    state.oidc = open_oidc(state, http)
 
 
 async def _open_runs(state: State, stack: AsyncExitStack) -> None:

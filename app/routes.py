@@ -8,6 +8,7 @@ from app.approvals.controllers import ApprovalController
 from app.audit.controllers import AuditController
 from app.auth.controllers import AuthController, SetupController
 from app.auth.guards import authenticate
+from app.auth.oidc.controllers import OidcController
 from app.connections.controllers import ConnectionController
 from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
@@ -38,6 +39,7 @@ def make_routes() -> list[ControllerRouterHandler]:
             route_handlers=[
                 SetupController,
                 AuthController,
+                OidcController,
                 ApiKeyController,
                 WorkspaceController,
                 MemberController,

@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
+from app.auth.oidc.config import read_config
 from app.main import create_app
 from engine.infra.garbage import relax_garbage_collection
 from engine.infra.logging import configure_logging
@@ -63,6 +64,7 @@ def _check_settings(settings: Settings) -> None:
                 f"FLOWFORGE_TRUSTED_PROXIES: {error}. Name addresses or networks like 10.0.0.7,10.1.0.0/24."
             ) from None
     decode_secret_key(load_secret_key(settings))
+    read_config(settings)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -21,7 +21,6 @@ UI: Final = ROOT / "ui"
 OLDEST_NODE: Final = (20, 19)
 _WHEEL_FOLDER: Final = UI / ".node"
 _WHEEL_LOCK: Final = ROOT / "requirements" / "node.txt"
-_INSTALLED: Final = UI / "node_modules" / ".flowforge"
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.")
 # A registry that does not answer is given up soon: the product starts without the web app.
 _NPM_OPTIONS: Final = (
@@ -67,22 +66,30 @@ def ensure_node() -> Node:
     return node
 
 
-def ensure_packages(node: Node) -> None:
-    """Bring `ui/node_modules` to the lock; raises UiError."""
-    lock = hashlib.sha256((UI / "package-lock.json").read_bytes()).hexdigest()
-    if _INSTALLED.exists() and _INSTALLED.read_text() == lock:
+def ensure_packages(node: Node, folder: Path = UI) -> None:
+    """Bring the `node_modules` of a folder to its lock; raises UiError."""
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    installed = folder / "node_modules" / ".flowforge"
+    if installed.exists() and installed.read_text() == lock:
         return
-    run([node.program, node.npm, "ci", *_NPM_OPTIONS], node, seconds=INSTALL_SECONDS, what="Fetching its packages")
-    _INSTALLED.write_text(lock)
+    command: list[str | Path] = [node.program, node.npm, "ci", *_NPM_OPTIONS]
+    run(command, node, seconds=INSTALL_SECONDS, what="Fetching its packages", folder=folder)
+    installed.write_text(lock)
 
 
 def run(
-    arguments: list[str | Path], node: Node, *, seconds: float, what: str, extra: dict[str, str] | None = None
+    arguments: list[str | Path],
+    node: Node,
+    *,
+    seconds: float,
+    what: str,
+    extra: dict[str, str] | None = None,
+    folder: Path = UI,
 ) -> str:
-    """Run a program in `ui/` and give what it printed; raises UiError, which begins with `what`."""
+    """Run a program in `ui/` or another folder, and give what it printed; raises UiError, which begins with `what`."""
     process = subprocess.Popen(
         arguments,
-        cwd=UI,
+        cwd=folder,
         env={**node.environment, **(extra or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

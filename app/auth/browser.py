@@ -32,8 +32,12 @@ def answer_tokens(request: AnyRequest, tokens: Tokens, status: int) -> Response[
     if not is_kept_in_cookie(request):
         return Response(tokens, status_code=status)
     shown = msgspec.structs.replace(tokens, refresh_token="")
-    lifetime = int(REFRESH_LIFETIME.total_seconds())
-    return Response(shown, status_code=status, cookies=[_cookie(request, tokens.refresh_token, lifetime)])
+    return Response(shown, status_code=status, cookies=[keep_cookie(request, tokens)])
+
+
+def keep_cookie(request: AnyRequest, tokens: Tokens) -> Cookie:
+    """The cookie that keeps the refresh token."""
+    return _cookie(request, tokens.refresh_token, int(REFRESH_LIFETIME.total_seconds()))
 
 
 def read_cookie(request: AnyRequest) -> str:
@@ -55,7 +59,7 @@ def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
         value=value,
         path="/",
         max_age=seconds,
-        secure=_is_https(request),
+        secure=is_https(request),
         httponly=True,
         samesite="strict",
     )
@@ -63,9 +67,10 @@ def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
 
 def _name(request: AnyRequest) -> str:
     """Browsers hold `__Host-` to https and to this very host. Without https, ports of one host share their cookies."""
-    return "__Host-flowforge" if _is_https(request) else f"flowforge-{request.app.state.settings.port}"
+    return "__Host-flowforge" if is_https(request) else f"flowforge-{request.app.state.settings.port}"
 
 
-def _is_https(request: AnyRequest) -> bool:
+def is_https(request: AnyRequest) -> bool:
+    """Whether browsers reach this over https."""
     public_url: str = request.app.state.settings.public_url
     return public_url.startswith(f"{_HTTPS}:") if public_url else request.url.scheme == _HTTPS

@@ -146,10 +146,11 @@ class IdentityService:
             raise InvalidRefreshToken
         return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
 
-    async def begin(self, user_id: UUID, workspace_id: UUID) -> Tokens:
-        """Sign a user in to a workspace of theirs; who they are is known by now."""
+    async def begin(self, user_id: UUID, workspace_id: UUID, *, through: str | None = None) -> Tokens:
+        """Sign a user in to a workspace of theirs; who they are is known by now, `through` a provider or otherwise."""
         async with self._database.begin() as connection:
-            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id)
+            await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
+            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id, through)
         return await self._make_tokens(user_id, workspace_id, session_id, refresh_token)
 
     async def log_out(self, principal: Principal) -> None:
@@ -172,11 +173,14 @@ class IdentityService:
             permissions=sorted(principal.permissions),
         )
 
-    async def _begin_session(self, connection: AsyncConnection, user_id: UUID, workspace_id: UUID) -> tuple[UUID, str]:
+    async def _begin_session(
+        self, connection: AsyncConnection, user_id: UUID, workspace_id: UUID, through: str | None = None
+    ) -> tuple[UUID, str]:
         session_id, token = new_id(), secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
         await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME)
         await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
-        began = Event(action=Action.SESSION_BEGAN, target=Target(type="session", id=str(session_id)))
+        target = Target(type="session", id=str(session_id))
+        began = Event(action=Action.SESSION_BEGAN, target=target, after=through and {"issuer": through})
         await enter_of(connection, workspace_id, user_id, began)
         return session_id, token
 

@@ -86,6 +86,25 @@ class MemberService:
         _log.info("role changed", user_id=str(user_id), role=change.role.value, by=str(principal.user_id))
         return MemberView(**{**row, "role": change.role})
 
+    async def bring_role(
+        self, connection: AsyncConnection, workspace_id: UUID, user_id: UUID, role: Role, issuer: str
+    ) -> None:
+        """Give a member the role that a provider of sign-ins gives them; the last owner stays one."""
+        row = await repository.lock_member(connection, workspace_id, user_id)
+        if row is None or row["role"] == role.value:
+            return
+        if row["role"] == Role.OWNER.value and await repository.count_owners(connection, workspace_id) == 1:
+            _log.warning("the last owner stays one, whatever the provider says", user_id=str(user_id))
+            return
+        await repository.update_role(connection, workspace_id, user_id, role.value)
+        if is_above(Role(row["role"]), role):
+            await repository.revoke_invitations_by(connection, workspace_id, user_id)
+        before, after = {"role": row["role"]}, {"role": role.value, "issuer": issuer}
+        changed = Event(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
+        await enter_of(connection, workspace_id, user_id, changed)
+        self._authenticator.forget_user(user_id)
+        _log.info("role changed by the provider", user_id=str(user_id), role=role.value)
+
     async def remove(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> None:
         """Remove a member, or oneself. Raises NotFound, MissingPermission, LastOwner."""
         row = await self._lock(connection, principal, user_id)

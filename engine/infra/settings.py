@@ -65,6 +65,36 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_active_runs: Annotated[int, Meta(ge=1, description="runs that one worker holds in memory")] = 5000
     database_pool: Annotated[int, Meta(ge=1, le=200, description="database connections of one API process")] = 5
     access_token_seconds: Annotated[int, Meta(ge=60, le=3600, description="life of an access token")] = 900
+    oidc_issuer: Annotated[
+        str, Meta(description="OpenID provider that people may sign in with, its issuer; empty: none")
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="what the provider calls this FlowForge")] = ""
+    oidc_client_secret: Annotated[
+        str, Meta(description="what FlowForge shows to the provider; empty: it is a public client")
+    ] = ""
+    oidc_name: Annotated[str, Meta(min_length=1, max_length=100, description="what the sign-in page calls it")] = (
+        "single sign-on"
+    )
+    oidc_scopes: Annotated[str, Meta(description="what the provider is asked for")] = "openid email profile"
+    oidc_domains: Annotated[
+        str, Meta(description="domains of verified email addresses that are let in, comma separated; empty: all")
+    ] = ""
+    oidc_provision: Annotated[
+        bool, Meta(description="whether somebody new gets an account by signing in through the provider")
+    ] = False
+    oidc_workspace: Annotated[
+        str, Meta(description="id of the workspace that somebody new becomes a member of; empty: the oldest one")
+    ] = ""
+    oidc_role_claim: Annotated[
+        str, Meta(description="claim that gives roles, like groups or realm_access.roles; empty: none")
+    ] = ""
+    oidc_roles: Annotated[
+        str, Meta(description="values of that claim and their roles, like flow-admins=admin,devs=editor")
+    ] = ""
+    oidc_default_role: Annotated[
+        Literal["none", "viewer", "operator", "editor", "admin"],
+        Meta(description="role of whom the claim gives none; none: they are not let in"),
+    ] = "none"
     otlp_endpoint: Annotated[str, Meta(description="OTLP/HTTP collector, like http://host:4318; empty: none")] = ""
     trace_sample_ratio: Annotated[float, Meta(ge=0, le=1, description="share of new traces that is recorded")] = 0.01
     worker_heartbeat_seconds: Annotated[float, Meta(gt=0, description="time between a worker's heartbeats")] = 0.5

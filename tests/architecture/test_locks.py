@@ -20,9 +20,10 @@ def test_a_lock_names_no_address(kind: str) -> None:
     assert re.findall(r"https?:|file:|git\+|--(?:extra-)?index-url|--find-links| @ ", text) == []
 
 
-def test_the_lock_of_the_web_app_names_no_address() -> None:
+@pytest.mark.parametrize("folder", ["ui", "tests/resources/oidc-provider"])
+def test_a_lock_of_npm_names_no_address(folder: str) -> None:
     # npm writes where packages ask for money beside them: take `funding` out again.
-    assert re.findall(r"\w+://[^/\"]+", (ROOT / "ui" / "package-lock.json").read_text()) == []
+    assert re.findall(r"\w+://[^/\"]+", (ROOT / folder / "package-lock.json").read_text()) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4425,14 +4425,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Object moved -- see Method and URL list */
+            /** @description Redirect Response */
             303: {
                 headers: {
+                    /** @description target path for the redirect */
+                    location?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": null;
-                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {
@@ -4468,14 +4468,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Object moved -- see Method and URL list */
+            /** @description Redirect Response */
             303: {
                 headers: {
+                    /** @description target path for the redirect */
+                    location?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": null;
-                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {
