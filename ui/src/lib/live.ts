@@ -1,8 +1,7 @@
-import { createParser } from "eventsource-parser";
 import { create } from "zustand";
-import { authorizedFetch } from "./api";
+import { type StreamEvent, Woken, delayOf, readStream } from "./event-stream";
 import { ApiProblem } from "./problem";
-import { readProblem } from "./session";
+import { onWake } from "./wake";
 
 /** What the stream tells about a run. */
 export interface LiveEvent {
@@ -17,22 +16,17 @@ export interface LiveEvent {
 type Listener = (events: readonly LiveEvent[]) => void;
 
 interface Live {
-  /** `paused`: it broke off, and is tried again at `retryAt`. */
+  /** `paused`: it broke off, and is tried again at `retryAt`. Lists are asked for every few seconds meanwhile. */
   status: "connecting" | "open" | "paused";
   retryAt: number | undefined;
 }
 
 export const useLive = create<Live>(() => ({ status: "connecting", retryAt: undefined }));
 
-const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
-/** The server shows that it is alive every 15 s; after so much silence the connection is dead, as after a laptop's sleep. */
-const SILENCE_MS = 45_000;
-
 const listeners = new Set<Listener>();
 const resets = new Set<() => void>();
 let lastId: string | undefined;
-let attempts = 0;
+let failures = 0;
 let wake: (() => void) | undefined;
 
 /** Hear of changes of runs in the workspace; `onReset` is told when some were missed, and all must be read anew. */
@@ -49,12 +43,11 @@ export function listen(onEvents: Listener, onReset: () => void): () => void {
 export function keepLive(): () => void {
   const controller = new AbortController();
   lastId = undefined;
-  attempts = 0;
+  failures = 0;
   void run(controller.signal);
-  const hurry = () => retryNow();
-  window.addEventListener("online", hurry);
+  const stop = onWake(retryNow);
   return () => {
-    window.removeEventListener("online", hurry);
+    stop();
     controller.abort();
   };
 }
@@ -66,60 +59,63 @@ export function retryNow(): void {
 
 async function run(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    let error: unknown;
     try {
-      await follow(signal);
-      attempts = 0;
-    } catch (error) {
+      await readStream({ path: "/v1/stream", lastId, signal, onOpen, onLife, onEvents });
+    } catch (caught) {
       if (signal.aborted) return;
-      if (error instanceof ApiProblem && error.status === 401) return;
+      if (caught instanceof Woken) continue;
+      if (caught instanceof ApiProblem && caught.status === 401) return;
+      error = caught;
     }
-    if (!signal.aborted) await pause(signal);
+    if (!signal.aborted) await pause(signal, error);
   }
 }
 
-/** Read the stream until it ends. */
-async function follow(signal: AbortSignal): Promise<void> {
-  const quiet = new AbortController();
-  const headers = lastId === undefined ? {} : { "last-event-id": lastId };
-  const url = new URL("/v1/stream", location.origin);
-  const response = await authorizedFetch(
-    new Request(url, { headers, cache: "no-store", signal: AbortSignal.any([signal, quiet.signal]) }),
-  );
-  if (!response.ok || response.body === null) throw new ApiProblem(await readProblem(response), response);
+function onOpen(): void {
+  // What happened while nothing was connected, and nothing tells where to go on from, was missed.
   const missed = useLive.getState().status === "paused" && lastId === undefined;
   useLive.setState({ status: "open", retryAt: undefined });
-  attempts = 0;
   if (missed) tellReset();
-  let batch: LiveEvent[] = [];
-  const parser = createParser({
-    onEvent({ id, event, data }) {
-      if (id !== undefined) lastId = id;
-      if (event === "reset") tellReset();
-      else if (data !== "") batch.push(JSON.parse(data) as LiveEvent);
-    },
-  });
-  const decoder = new TextDecoder();
-  const reader = response.body.getReader();
-  for (;;) {
-    const silence = setTimeout(() => quiet.abort(), SILENCE_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
-    if (done) return;
-    parser.feed(decoder.decode(value, { stream: true }));
-    if (batch.length > 0) {
-      const events = batch;
-      batch = [];
-      for (const listener of listeners) listener(events);
+}
+
+/** Only now: a server that takes every call and hangs up at once must not be asked again and again. */
+function onLife(): void {
+  failures = 0;
+}
+
+function onEvents(events: readonly StreamEvent[]): void {
+  const told: LiveEvent[] = [];
+  let hasGap = false;
+  for (const { id, event, data } of events) {
+    if (id !== undefined) lastId = id;
+    if (event === "reset") hasGap = true;
+    else if (data !== "") {
+      const read = readEvent(data);
+      if (read === undefined) hasGap = true;
+      else told.push(read);
     }
+  }
+  if (told.length > 0) for (const listener of [...listeners]) listener(told);
+  if (hasGap) tellReset();
+}
+
+/** What cannot be read was missed, and is no reason to hear no more. */
+function readEvent(data: string): LiveEvent | undefined {
+  try {
+    return JSON.parse(data) as LiveEvent;
+  } catch {
+    return undefined;
   }
 }
 
 function tellReset(): void {
-  for (const reset of resets) reset();
+  for (const reset of [...resets]) reset();
 }
 
-function pause(signal: AbortSignal): Promise<void> {
-  const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts) * (0.75 + Math.random() / 2);
-  attempts += 1;
+function pause(signal: AbortSignal, error: unknown): Promise<void> {
+  const delay = delayOf(failures, error);
+  failures += 1;
   useLive.setState({ status: "paused", retryAt: Date.now() + delay });
   return new Promise((resolve) => {
     const finish = () => {

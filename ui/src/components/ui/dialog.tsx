@@ -1,5 +1,6 @@
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
+import { classNames } from "@/lib/class-names";
 import { IconButton } from "./button";
 
 interface DialogProps {
@@ -9,6 +10,10 @@ interface DialogProps {
   children: ReactNode;
   /** Buttons, the one that acts last. */
   actions?: ReactNode;
+  /** For what has columns or long lines. */
+  isWide?: boolean;
+  /** Only a button closes it: a slip of the pointer or of the Escape key would lose what it shows. */
+  isFirm?: boolean;
 }
 
 /**
@@ -17,14 +22,18 @@ interface DialogProps {
  * Radix's own overlay would keep the page from scrolling by a style element, which the page's policy refuses: the scrim is
  * ours, and styles.css does the rest.
  */
-export function Dialog({ isOpen, onClose, title, children, actions }: DialogProps) {
+export function Dialog({ isOpen, onClose, title, children, actions, isWide = false, isFirm = false }: DialogProps) {
   return (
     <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <div data-modal className="fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
           aria-describedby={undefined}
-          className="fixed top-1/2 left-1/2 z-40 flex max-h-[90dvh] w-[calc(100%-2rem)] max-w-lg -translate-1/2 flex-col rounded-dialog border border-line bg-surface shadow-floating outline-none"
+          {...(isFirm ? { onEscapeKeyDown: refuse, onInteractOutside: refuse } : {})}
+          className={classNames(
+            "fixed top-1/2 left-1/2 z-40 flex max-h-[90dvh] w-[calc(100%-2rem)] -translate-1/2 flex-col rounded-dialog border border-line bg-surface shadow-floating outline-none",
+            isWide ? "max-w-4xl" : "max-w-lg",
+          )}
         >
           <div className="flex items-center justify-between gap-4 border-b border-line py-2 pr-2 pl-4">
             <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
@@ -38,4 +47,8 @@ export function Dialog({ isOpen, onClose, title, children, actions }: DialogProp
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+function refuse(event: Event): void {
+  event.preventDefault();
 }

@@ -1,24 +1,11 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { CanvasStep } from "@/features/graph/graph-canvas";
-import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
-import { ApiProblem } from "@/lib/problem";
-import { readProblem } from "@/lib/session";
+import { type Schemas, api, unwrap } from "@/lib/api";
 
-export type Run = Schemas["RunDetail"];
-export type Step = Schemas["StepView"];
+export { type Run, type Step, runQuery } from "@/features/runs/run";
+
 export type RunEvent = Schemas["RunEventView"];
 export type EventPages = InfiniteData<Schemas["Page_RunEventView_"], string | null>;
-
-/** Where the run's stream is away, the run is asked for so often. */
-const POLL_MS = 5_000;
-
-export function runQuery(id: string, isPolled = false) {
-  return queryOptions({
-    queryKey: ["run", id],
-    queryFn: ({ signal }) => unwrap(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, signal })),
-    refetchInterval: isPolled ? POLL_MS : false,
-  });
-}
 
 /** The steps of the version that a run is of. */
 export function stepsQuery(workflowId: string, version: number) {
@@ -76,18 +63,4 @@ export function appendEvent(data: EventPages, event: RunEvent): EventPages | und
   if (event.seq <= seq) return data;
   if (event.seq !== seq + 1) return undefined;
   return { ...data, pages: [...data.pages.slice(0, -1), { ...last, items: [...last.items, event] }] };
-}
-
-/** Save a large value as a file, as it is. */
-export async function downloadPayload(runId: string, ref: string, name: string): Promise<void> {
-  const url = new URL(`/v1/runs/${runId}/payloads/${encodeURIComponent(ref)}`, location.origin);
-  const response = await authorizedFetch(new Request(url));
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  const address = URL.createObjectURL(await response.blob());
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // At once, it would be gone before the browser has begun to read it.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

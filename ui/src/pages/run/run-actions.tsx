@@ -1,19 +1,25 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
 import { usePermission } from "@/lib/me";
 import { describeError } from "@/lib/problem";
+import { useShortcuts } from "@/lib/shortcuts";
 import { isLive } from "@/lib/status";
 import type { Run } from "./api";
+import { RerunDialog } from "./rerun-dialog";
+
+interface Beginning {
+  /** The step that the new run begins with; null for the whole. */
+  step: string | null;
+}
 
 /** Cancel, retry, rerun: what the run's status leaves to do; switched off where the role may not. */
 export function RunActions({ run, fromStep }: { run: Run; fromStep: string | undefined }) {
   const mayControl = usePermission("runs:control");
   const mayStart = usePermission("runs:start");
   const queryClient = useQueryClient();
-  const navigate = useNavigate();
   const path = { run_id: run.id };
   const settle = () => queryClient.invalidateQueries({ queryKey: ["run", run.id] });
   const cancel = useMutation({
@@ -28,15 +34,8 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
     onError: (error) => toast("failed", `The run was not retried. ${describeError(error)}`),
     onSettled: settle,
   });
-  const rerun = useMutation({
-    mutationFn: (from_step: string | null) =>
-      unwrap(api.POST("/v1/runs/{run_id}/rerun", { params: { path }, body: { from_step, version: "same" } })),
-    onSuccess: ({ run_id }) => {
-      toast("done", "A new run has begun; this is it.");
-      void navigate({ to: "/runs/$runId", params: { runId: run_id } });
-    },
-    onError: (error) => toast("failed", `The run was not repeated. ${describeError(error)}`),
-  });
+  const [from, setFrom] = useState<Beginning>();
+  useShortcuts([{ key: "r", label: "Rerun", run: () => !isLive(run.status) && mayStart && mayControl && setFrom({ step: null }) }]);
   const refusal = "Your role may not do this: it takes an operator.";
   const denied = (may: boolean) => (may ? {} : { disabled: true, title: refusal });
   if (isLive(run.status)) {
@@ -49,13 +48,14 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
   return (
     <>
       {fromStep !== undefined && (
-        <Button isBusy={rerun.isPending} onClick={() => rerun.mutate(fromStep)} {...denied(mayStart && mayControl)}>
+        <Button onClick={() => setFrom({ step: fromStep })} {...denied(mayStart && mayControl)}>
           Rerun from {fromStep}
         </Button>
       )}
-      <Button isBusy={rerun.isPending} onClick={() => rerun.mutate(null)} {...denied(mayStart && mayControl)}>
+      <Button onClick={() => setFrom({ step: null })} {...denied(mayStart && mayControl)}>
         Rerun
       </Button>
+      {from !== undefined && <RerunDialog run={run} fromStep={from.step} onClose={() => setFrom(undefined)} />}
       {run.status !== "succeeded" && (
         <Button kind="primary" icon="refresh" isBusy={retry.isPending} onClick={() => retry.mutate()} {...denied(mayControl)}>
           Retry

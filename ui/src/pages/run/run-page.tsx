@@ -6,16 +6,17 @@ import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { ValueView } from "@/features/values/value-view";
 import { useShortcuts } from "@/lib/shortcuts";
 import { isLive } from "@/lib/status";
 import { type Run, runQuery } from "./api";
+import { CopyAsCurl } from "./copy-as-curl";
 import { EventsList } from "./events-list";
 import { RunActions } from "./run-actions";
 import { RunGraph } from "./run-graph";
 import { Failure, StepInspector } from "./step-inspector";
 import { TimeBar } from "./time-bar";
 import { useLiveRun } from "./use-live-run";
-import { ValueView } from "./value-view";
 import { Waterfall } from "./waterfall-view";
 
 /** One run: how it stands, what each step did and why, and where the time went. */
@@ -40,6 +41,7 @@ function RunView({ run }: { run: Run }) {
     <>
       <PageHeader title={run.workflow_name}>
         <StatusBadge status={run.status} />
+        <CopyAsCurl run={run} />
         <RunActions run={run} fromStep={step?.id} />
       </PageHeader>
       <div className="flex flex-col gap-4 px-4 pb-8 md:px-6">
@@ -65,20 +67,22 @@ function RunView({ run }: { run: Run }) {
 
 /** Which step is looked at: part of the address, so that it can be sent to others. */
 function useChosenStep() {
-  const search: { step?: unknown } = useSearch({ strict: false });
-  const navigate = useNavigate();
+  const { step: chosen } = useSearch({ from: "/signed-in/runs/$runId" });
+  const navigate = useNavigate({ from: "/runs/$runId" });
   const select = useCallback(
-    (step: string | undefined) =>
-      void navigate({ to: ".", search: (step === undefined ? {} : { step }) as never, replace: true, resetScroll: false }),
+    (step: string | undefined) => void navigate({ search: step === undefined ? {} : { step }, replace: true, resetScroll: false }),
     [navigate],
   );
-  return [typeof search.step === "string" ? search.step : undefined, select] as const;
+  return [chosen, select] as const;
 }
 
 function Facts({ run }: { run: Run }) {
   const { type } = (run.trigger ?? {}) as { type?: string };
   return (
     <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-ink-2 md:-mt-3">
+      <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} className="text-ink underline">
+        The workflow
+      </Link>
       <span className="font-mono">v{run.version}</span>
       {type !== undefined && <span>{type}</span>}
       <Moment at={run.created_at} />
@@ -87,7 +91,14 @@ function Facts({ run }: { run: Run }) {
       {run.is_test && <span>test of a draft</span>}
       <span className="font-mono text-xs wrap-anywhere">{run.id}</span>
       {run.parent !== null && <RunLink id={run.parent.run_id}>Started by {run.parent.step} of another run</RunLink>}
-      {run.origin_run_id !== null && <RunLink id={run.origin_run_id}>The run that this repeats</RunLink>}
+      {run.origin_run_id !== null && (
+        <>
+          <RunLink id={run.origin_run_id}>The run that this repeats</RunLink>
+          <Link to="/runs/compare" search={{ a: run.origin_run_id, b: run.id }} className="text-ink underline">
+            Compare with it
+          </Link>
+        </>
+      )}
       {run.children.slice(0, 5).map((child) => (
         <RunLink key={child.run_id} id={child.run_id}>
           Run of {child.step}

@@ -5,9 +5,9 @@ import { Icon } from "@/components/ui/icon";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { ValueView } from "@/features/values/value-view";
 import { type Run, type Step, itemsQuery } from "./api";
 import { TimeBar } from "./time-bar";
-import { ValueView } from "./value-view";
 
 interface InspectorProps {
   run: Run;

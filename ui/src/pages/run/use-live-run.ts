@@ -1,18 +1,13 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { createParser } from "eventsource-parser";
 import { useEffect, useRef, useState } from "react";
-import { authorizedFetch } from "@/lib/api";
+import { type StreamEvent, Woken, delayOf, readStream } from "@/lib/event-stream";
 import { listen } from "@/lib/live";
 import { ApiProblem } from "@/lib/problem";
-import { readProblem } from "@/lib/session";
+import { onWake } from "@/lib/wake";
 import { type EventPages, type Run, type RunEvent, appendEvent, eventsKey, runQuery } from "./api";
 
 /** The run is read anew at most so often, however much happens. */
 const PAUSE_MS = 300;
-const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 30_000;
-/** The server shows that it is alive every 15 s. */
-const SILENCE_MS = 45_000;
 
 /**
  * Let a run follow its own stream for as long as it goes on; true while that is away and the run must be polled.
@@ -58,65 +53,64 @@ interface Following {
 }
 
 async function keepFollowing(queryClient: QueryClient, id: string, following: Following): Promise<void> {
+  const { signal, refresh, refreshAll, setIsAway } = following;
   let lastSeq = queryClient.getQueryData(runQuery(id).queryKey)?.last_seq ?? 0;
-  let delay = FIRST_DELAY_MS;
-  const take = (seq: number | undefined, data: string) => {
-    delay = FIRST_DELAY_MS;
-    following.refresh();
-    if (seq === undefined) {
+  let failures = 0;
+  const take = ({ id: told, data }: StreamEvent) => {
+    if (data === "") return;
+    refresh();
+    if (told === undefined) {
       markStarted(queryClient, id, JSON.parse(data));
       return;
     }
-    if (seq > lastSeq + 1) following.refreshAll();
+    const seq = Number(told);
+    if (seq > lastSeq + 1) refreshAll();
     lastSeq = Math.max(lastSeq, seq);
     putEvent(queryClient, id, JSON.parse(data) as RunEvent);
   };
-  while (!following.signal.aborted) {
+  while (!signal.aborted) {
+    let trouble: unknown;
     try {
-      if (await follow(id, lastSeq, take, following)) return;
+      const path = `/v1/runs/${id}/stream`;
+      const goesOn = await readStream({
+        path,
+        lastId: String(lastSeq),
+        signal,
+        onOpen: () => setIsAway(false),
+        onLife: () => {
+          failures = 0;
+        },
+        onEvents: (events) => events.forEach(take),
+      });
+      if (!goesOn) {
+        refresh();
+        return;
+      }
     } catch (error) {
-      if (following.signal.aborted) return;
+      if (signal.aborted) return;
+      if (error instanceof Woken) continue;
       if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) return;
-      following.setIsAway(true);
+      trouble = error;
+      setIsAway(true);
     }
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    delay = Math.min(LONGEST_DELAY_MS, delay * 2);
+    await rest(delayOf(failures, trouble), signal);
+    failures += 1;
   }
 }
 
-/** Read the run's stream; true once nothing can follow any more. */
-async function follow(
-  id: string,
-  after: number,
-  take: (seq: number | undefined, data: string) => void,
-  { signal, setIsAway, refresh }: Following,
-): Promise<boolean> {
-  const quiet = new AbortController();
-  const url = new URL(`/v1/runs/${id}/stream`, location.origin);
-  const response = await authorizedFetch(
-    new Request(url, {
-      headers: { "last-event-id": String(after) },
-      cache: "no-store",
-      signal: AbortSignal.any([signal, quiet.signal]),
-    }),
-  );
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  setIsAway(false);
-  if (response.status === 204 || response.body === null) {
-    refresh();
-    return true;
-  }
-  const parser = createParser({
-    onEvent: ({ id: seq, data }) => data !== "" && take(seq === undefined ? undefined : Number(seq), data),
+/** Wait for so long, or until the machine wakes up. */
+function rest(delay: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      stop();
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, delay);
+    const stop = onWake(finish);
+    signal.addEventListener("abort", finish);
   });
-  const decoder = new TextDecoder();
-  const reader = response.body.getReader();
-  for (;;) {
-    const silence = setTimeout(() => quiet.abort(), SILENCE_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
-    if (done) return false;
-    parser.feed(decoder.decode(value, { stream: true }));
-  }
 }
 
 /** An attempt begins: told at once, and journalled only where it lasts. */

@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import type { RefObject } from "react";
 import { Button } from "@/components/ui/button";
 import { Search, Select } from "@/components/ui/field";
 import { Lamp } from "@/components/ui/lamp";
+import { workflowNamesQuery } from "@/features/workflows/api";
 import { classNames } from "@/lib/class-names";
 import { RUN_STATUSES, type RunStatus, STATUS_LOOKS } from "@/lib/status";
 import { PERIODS, type Period, type RunFilters, TRIGGER_TYPES } from "./filters";
@@ -42,6 +44,7 @@ export function FilterBar({ filters, searchField }: FilterBarProps) {
           </button>
         ))}
       </div>
+      <WorkflowSelect filters={filters} onChange={change} />
       <Select
         label="Trigger"
         value={filters.trigger ?? ALL}
@@ -88,6 +91,27 @@ export function FilterBar({ filters, searchField }: FilterBarProps) {
         </Button>
       )}
     </div>
+  );
+}
+
+function WorkflowSelect({ filters, onChange }: { filters: RunFilters; onChange: (next: RunFilters) => void }) {
+  const workflows = useQuery(workflowNamesQuery).data?.items ?? [];
+  const { workflow } = filters;
+  return (
+    <Select
+      label="Workflow"
+      className="w-44"
+      value={workflow ?? ALL}
+      onChange={(event) => onChange(without(filters, "workflow", event.target.value === ALL ? {} : { workflow: event.target.value }))}
+    >
+      <option value={ALL}>Any workflow</option>
+      {workflow !== undefined && !workflows.some(({ id }) => id === workflow) && <option value={workflow}>{workflow}</option>}
+      {workflows.map(({ id, name }) => (
+        <option key={id} value={id}>
+          {name}
+        </option>
+      ))}
+    </Select>
   );
 }
 

@@ -11,18 +11,20 @@ const WIDE_PIXELS = 40;
 const NARROW_PIXELS = 56;
 /** So many rows before the end, the next page is asked for. */
 const AHEAD = 20;
-const GRID = "md:grid md:grid-cols-[8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
-/** On small screens: the status at the left of two lines. */
-const NARROW = "max-md:grid max-md:grid-cols-[7.5rem_auto_auto_1fr] max-md:content-center max-md:gap-x-3 max-md:gap-y-0.5";
+const GRID = "md:grid md:grid-cols-[1.5rem_8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
+/** On small screens: the tick and the status at the left of two lines. */
+const NARROW = "max-md:grid max-md:grid-cols-[1.5rem_7.5rem_auto_auto_1fr] max-md:content-center max-md:gap-x-3 max-md:gap-y-0.5";
 
 interface RunListProps {
   runs: readonly Run[];
+  ticked: ReadonlySet<string>;
+  onTick: (id: string) => void;
   hasMore: boolean;
   onMore: () => void;
 }
 
 /** Rows of runs, of which those that can be seen are in the page. */
-export function RunList({ runs, hasMore, onMore }: RunListProps) {
+export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps) {
   const list = useRef<HTMLDivElement>(null);
   const [offset, setOffset] = useState(0);
   const isWide = useIsWide();
@@ -46,11 +48,22 @@ export function RunList({ runs, hasMore, onMore }: RunListProps) {
   useShortcuts([
     { key: "j", label: "Next run", run: () => focusRow(1) },
     { key: "k", label: "Run before", run: () => focusRow(-1) },
+    {
+      key: "x",
+      label: "Select the run",
+      run: () => {
+        const run = runs[focusedRow() ?? -1];
+        if (run !== undefined) onTick(run.id);
+      },
+    },
   ]);
   return (
     <div role="table" aria-label="Runs" aria-rowcount={runs.length + 1} className="border border-line bg-surface md:rounded-control">
       <div role="rowgroup" className="hidden md:block">
         <div role="row" aria-rowindex={1} className={`${GRID} px-3 py-2 text-xs text-ink-3`}>
+          <span role="columnheader">
+            <span className="sr-only">Selected</span>
+          </span>
           {["Status", "Workflow", "Trigger", "Created", "Duration"].map((name) => (
             <span key={name} role="columnheader">
               {name}
@@ -71,7 +84,7 @@ export function RunList({ runs, hasMore, onMore }: RunListProps) {
                 className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${NARROW} ${GRID} md:items-center`}
                 style={{ height: size, transform: `translateY(${start - offset}px)` }}
               >
-                <RunCells run={run} />
+                <RunCells run={run} isTicked={ticked.has(run.id)} onTick={onTick} />
               </div>
             )
           );
@@ -81,9 +94,24 @@ export function RunList({ runs, hasMore, onMore }: RunListProps) {
   );
 }
 
-function RunCells({ run }: { run: Run }) {
+interface RunCellsProps {
+  run: Run;
+  isTicked: boolean;
+  onTick: (id: string) => void;
+}
+
+function RunCells({ run, isTicked, onTick }: RunCellsProps) {
   return (
     <>
+      <span role="cell" className="flex items-center max-md:row-span-2">
+        <input
+          type="checkbox"
+          aria-label={`Select the run ${run.id.slice(-8)} of ${run.workflow_name}`}
+          checked={isTicked}
+          onChange={() => onTick(run.id)}
+          className="size-4 accent-ink"
+        />
+      </span>
       <span role="cell" className="max-md:row-span-2 max-md:self-center">
         <StatusBadge status={run.status} />
       </span>
@@ -111,8 +139,7 @@ function RunCells({ run }: { run: Run }) {
 /** Move the focus by rows; one that is not in the page yet is scrolled to first. */
 function useRowFocus(list: { current: HTMLDivElement | null }, count: number, scrollTo: (index: number) => void) {
   return (step: number) => {
-    const focused = document.activeElement?.closest<HTMLElement>("[data-row]");
-    const from = focused == null ? (step > 0 ? -1 : count) : Number(focused.dataset["row"]);
+    const from = focusedRow() ?? (step > 0 ? -1 : count);
     const index = Math.max(0, Math.min(count - 1, from + step));
     const find = () => list.current?.querySelector<HTMLElement>(`[data-row="${index}"] a`);
     if (find() == null) scrollTo(index);
@@ -121,4 +148,10 @@ function useRowFocus(list: { current: HTMLDivElement | null }, count: number, sc
       find()?.scrollIntoView({ block: "nearest" });
     });
   };
+}
+
+/** The row that has the focus. */
+function focusedRow(): number | undefined {
+  const focused = document.activeElement?.closest<HTMLElement>("[data-row]");
+  return focused == null ? undefined : Number(focused.dataset["row"]);
 }

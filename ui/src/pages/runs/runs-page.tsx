@@ -1,16 +1,19 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo, useRef } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
 import { runsQuery } from "./api";
+import { BulkBar } from "./bulk-bar";
 import { FilterBar } from "./filter-bar";
 import { readRunFilters } from "./filters";
 import { RunList } from "./run-list";
 import { useLiveRuns } from "./use-live-runs";
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** All runs of the workspace, as they happen. */
 export function RunsPage() {
@@ -21,6 +24,16 @@ export function RunsPage() {
   const query = useInfiniteQuery(runsQuery(filters, isPolled));
   const { news, show } = useLiveRuns(filters);
   const searchField = useRef<HTMLInputElement>(null);
+  const [ticked, setTicked] = useState<ReadonlySet<string>>(NONE);
+  // What was ticked may not be in the list that other filters give.
+  useEffect(() => setTicked(NONE), [filters]);
+  const tick = useCallback((id: string) => {
+    setTicked((before) => {
+      const after = new Set(before);
+      if (!after.delete(id)) after.add(id);
+      return after;
+    });
+  }, []);
   useShortcuts([{ key: "/", label: "Search runs", run: () => searchField.current?.focus() }]);
   const runs = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   const { fetchNextPage, isFetchingNextPage } = query;
@@ -31,6 +44,7 @@ export function RunsPage() {
     <>
       <PageHeader title="Runs" />
       <FilterBar filters={filters} searchField={searchField} />
+      <BulkBar filters={filters} ticked={ticked} onClear={() => setTicked(NONE)} />
       <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
         {news > 0 && (
           <Button kind="primary" className="shadow-floating" onClick={show}>
@@ -41,7 +55,7 @@ export function RunsPage() {
       <div className="md:px-6">
         {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
         {query.isPending && <LoadingRows rows={10} />}
-        {runs !== undefined && runs.length > 0 && <RunList runs={runs} hasMore={query.hasNextPage} onMore={more} />}
+        {runs !== undefined && runs.length > 0 && <RunList runs={runs} ticked={ticked} onTick={tick} hasMore={query.hasNextPage} onMore={more} />}
         {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
       </div>
     </>

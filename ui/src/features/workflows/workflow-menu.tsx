@@ -3,14 +3,20 @@ import { useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
+import { useAction } from "@/components/ui/use-action";
 import { usePermission } from "@/lib/me";
 import * as workflows from "./api";
-import { useAction } from "./use-actions";
+
+interface WorkflowMenuProps {
+  workflow: workflows.Known;
+  /** What else happens once it is deleted, where its own page shows it. */
+  onDeleted?: () => void;
+}
 
 /** What can be done to one workflow, as far as the role allows. */
-export function WorkflowMenu({ workflow }: { workflow: workflows.Workflow }) {
+export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const [isDeleting, setIsDeleting] = useState(false);
-  const { mutate } = useAction();
+  const { mutate } = useAction(workflows.WORKFLOWS, workflows.WORKFLOW);
   const navigate = useNavigate();
   const mayStart = usePermission("runs:start");
   const mayWrite = usePermission("workflows:write");
@@ -29,12 +35,13 @@ export function WorkflowMenu({ workflow }: { workflow: workflows.Workflow }) {
     return enabled ? `${name} is off: its triggers start nothing.` : `${name} is on.`;
   };
   const duplicate = async () => `${(await workflows.duplicate(id)).name} was made.`;
-  const save = async () => {
-    await workflows.exportFile(workflow);
+  const save = (format: "yaml" | "json") => async () => {
+    await workflows.exportFile(id, format);
     return undefined;
   };
   const remove = async () => {
     await workflows.remove(workflow);
+    onDeleted?.();
     return `${name} was deleted. Its runs stay.`;
   };
   return (
@@ -68,8 +75,11 @@ export function WorkflowMenu({ workflow }: { workflow: workflows.Workflow }) {
         >
           Duplicate
         </MenuItem>
-        <MenuItem icon="export" onSelect={() => mutate({ failure: `${name} was not exported.`, work: save })}>
+        <MenuItem icon="export" onSelect={() => mutate({ failure: `${name} was not exported.`, work: save("yaml") })}>
           Export as YAML
+        </MenuItem>
+        <MenuItem icon="export" onSelect={() => mutate({ failure: `${name} was not exported.`, work: save("json") })}>
+          Export as JSON
         </MenuItem>
         <MenuLine />
         <MenuItem icon="trash" isDangerous isDisabled={!mayDelete} onSelect={() => setIsDeleting(true)}>

@@ -1,17 +1,24 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
+import { downloadFile } from "@/lib/download";
 import { ApiProblem } from "@/lib/problem";
 import { readProblem } from "@/lib/session";
 
 export type Workflow = Schemas["WorkflowSummary"];
+/** What the actions need to know of a workflow, from a list or from its page. */
+export type Known = Pick<Workflow, "id" | "name" | "enabled" | "revision" | "published_version">;
 /** A document of any shape here: the API says what is wrong with it. */
 export type Definition = Readonly<Record<string, unknown>>;
 
+/** What to read anew after something was done to a workflow: the lists, and the pages of single ones. */
 export const WORKFLOWS = ["workflows"] as const;
+export const WORKFLOW = ["workflow"] as const;
 const PAGE = 50;
+/** Where the stream is away, what is shown is asked for so often. */
+const POLL_MS = 10_000;
 
-/** Workflows whose name holds `q`, the newest first. */
-export function workflowsQuery(q: string | undefined) {
+/** Workflows whose name holds `q`, the newest first, each with how its last runs went. */
+export function workflowsQuery(q: string | undefined, isPolled: boolean) {
   return infiniteQueryOptions({
     queryKey: [...WORKFLOWS, { q }],
     queryFn: ({ pageParam, signal }) =>
@@ -19,11 +26,19 @@ export function workflowsQuery(q: string | undefined) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
+    refetchInterval: isPolled ? POLL_MS : false,
   });
 }
 
+/** Workflows by name, to choose from: the newest 200. */
+export const workflowNamesQuery = queryOptions({
+  queryKey: [...WORKFLOWS, "names"],
+  queryFn: ({ signal }) => unwrap(api.GET("/v1/workflows", { params: { query: { limit: 200 } }, signal })),
+  staleTime: 60_000,
+});
+
 /** Let a workflow's triggers start runs, or stop that. Raises ApiProblem 412 where somebody changed it meanwhile. */
-export function setEnabled({ id, revision }: Workflow, enabled: boolean) {
+export function setEnabled({ id, revision }: Known, enabled: boolean) {
   return unwrap(
     api.PATCH("/v1/workflows/{workflow_id}", {
       params: { path: { workflow_id: id }, header: { "If-Match": `"${revision}"` } },
@@ -38,8 +53,8 @@ export function publish(id: string) {
 }
 
 /** Start a run of the live version. */
-export function start(id: string) {
-  return unwrap(api.POST("/v1/workflows/{workflow_id}/runs", { params: { path: { workflow_id: id } }, body: {} }));
+export function start(id: string, body: Schemas["StartRunRequest"] = {}) {
+  return unwrap(api.POST("/v1/workflows/{workflow_id}/runs", { params: { path: { workflow_id: id } }, body }));
 }
 
 /** A draft of one's own with the same definition. Triggers stay with the original. */
@@ -54,7 +69,7 @@ export function create(name: string, definition: Definition, description: string
 }
 
 /** It is found no more; its runs stay. */
-export function remove({ id, revision }: Workflow) {
+export function remove({ id, revision }: Known) {
   return unwrap(
     api.DELETE("/v1/workflows/{workflow_id}", {
       params: { path: { workflow_id: id }, header: { "If-Match": `"${revision}"` } },
@@ -78,15 +93,6 @@ export async function importFile(file: File): Promise<Schemas["ImportResult"]> {
 }
 
 /** Save a workflow and its triggers as a file; secrets are left out. */
-export async function exportFile(workflow: Workflow): Promise<void> {
-  const url = new URL(`/v1/workflows/${workflow.id}/export?format=yaml`, location.origin);
-  const response = await authorizedFetch(new Request(url));
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  const named = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1];
-  const address = URL.createObjectURL(await response.blob());
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = named ?? "workflow.yaml";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+export function exportFile(id: string, format: "yaml" | "json"): Promise<void> {
+  return downloadFile(`/v1/workflows/${id}/export?format=${format}`, `workflow.${format}`);
 }

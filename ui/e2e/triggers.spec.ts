@@ -1,0 +1,124 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Opened, openBrowser } from "./browser.ts";
+import { enter, signIn } from "./doors.ts";
+import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
+import { Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+
+const WORKSPACE = "Triggers";
+const SECRET = "a secret that both sides know";
+const HOSTILE = "<script>document.title = 'taken'</script>";
+
+let browser: Opened;
+let workflow: string;
+beforeAll(async () => {
+  const owner = await Owner.inWorkspace(WORKSPACE);
+  workflow = await owner.publish("Order fulfilment", [{ id: "greet", type: "transform", with: { values: { text: "hello" } } }]);
+  browser = await openBrowser();
+  await signIn(browser.page);
+  await enter(browser.page, WORKSPACE, `/workflows/${workflow}?tab=triggers`);
+});
+afterAll(() => browser.close());
+
+const card = (name: RegExp) => browser.page.getByRole("region", { name });
+const dialog = (name: string) => browser.page.getByRole("dialog", { name });
+
+/** Choose something of the menu of a trigger. */
+async function choose(name: RegExp, item: string): Promise<void> {
+  await card(name).getByRole("button", { name: /^Actions for/ }).click();
+  await browser.page.getByRole("menuitem", { name: item }).click();
+}
+
+test("a schedule is made, and tells its next five times before and after", async () => {
+  const { page } = browser;
+  await page.getByText("No triggers yet").waitFor();
+  await expectAccessibleInBothThemes(page);
+  await page.getByRole("button", { name: "Add a trigger" }).click();
+  const form = dialog("Add a trigger");
+  await form.getByLabel("Kind").selectOption("schedule");
+  await form.getByLabel("Cron expression").fill("0 6 * *");
+  await form.getByText(/cron/i).last().waitFor();
+  await form.getByLabel("Cron expression").fill("0 6 * * 1-5");
+  await form.getByLabel("Time zone").fill("Europe/Berlin");
+  await form.getByRole("list", { name: "Next times" }).getByRole("listitem").nth(4).waitFor();
+  await takeShots(page, "trigger-form");
+  await expectAccessibleInBothThemes(page);
+  await form.getByRole("button", { name: "Add it" }).click();
+  const times = card(/^Schedule/).getByRole("list", { name: "Next times" }).getByRole("listitem");
+  await times.nth(4).waitFor();
+  expect(await times.count()).toBe(5);
+});
+
+test("a faulty setting stands at its field, and nothing is made", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Add a trigger" }).click();
+  const form = dialog("Add a trigger");
+  await form.getByLabel("Authentication").selectOption("github");
+  await form.getByLabel("Filter").fill("trigger.body.");
+  await form.getByRole("button", { name: "Add it" }).click();
+  await form.getByLabel("Secret").and(page.locator("[aria-invalid=true]")).waitFor();
+  await form.getByLabel("Filter").and(page.locator("[aria-invalid=true]")).waitFor();
+  await form.getByLabel("Secret").fill(SECRET);
+  await form.getByLabel("Filter").fill("trigger.body.wanted");
+  await form.getByRole("button", { name: "Add it" }).click();
+  await card(/github/).waitFor();
+});
+
+test("what a webhook received is shown with its payload, as text", async () => {
+  const { page } = browser;
+  const url = (await card(/github/).locator("code").textContent()) ?? "";
+  const body = JSON.stringify({ wanted: true, note: HOSTILE });
+  const signature = createHmac("sha256", SECRET).update(body).digest("hex");
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-hub-signature-256": `sha256=${signature}` },
+    body,
+  });
+  expect(answer.status).toBe(202);
+  await card(/github/).getByText("What it received last").click();
+  const received = card(/github/).getByRole("list", { name: "Received" });
+  await received.getByText("started", { exact: true }).click();
+  await received.getByText(HOSTILE).first().waitFor();
+  await received.getByRole("button", { name: "Table" }).click();
+  await received.getByRole("cell", { name: "webhook" }).waitFor();
+  await takeShots(page, "triggers");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+});
+
+test("a secret is rotated and shown once, an address is made anew", async () => {
+  const { page } = browser;
+  const before = await card(/github/).locator("code").textContent();
+  await choose(/github/, "Rotate the secret");
+  await dialog("Rotate the secret?").getByRole("button", { name: "Rotate" }).click();
+  const shown = dialog("The new secret");
+  expect((await shown.locator("code").textContent())?.length).toBeGreaterThan(20);
+  await shown.getByRole("button", { name: "I have stored it" }).click();
+  await card(/github/).getByText("The secret before is good until").waitFor();
+  await choose(/github/, "New address");
+  await dialog("Make a new address?").getByRole("button", { name: "New address" }).click();
+  await page.getByText("The trigger has a new address").waitFor();
+  await page.waitForFunction((old) => ![...document.querySelectorAll("code")].some((code) => code.textContent === old), before);
+});
+
+test("a trigger is edited, paused, and deleted", async () => {
+  const { page } = browser;
+  await choose(/github/, "Edit");
+  const form = dialog("Edit the trigger");
+  expect(await form.getByLabel("Filter").inputValue()).toBe("trigger.body.wanted");
+  await form.getByText("More settings, as JSON").click();
+  await form.getByLabel("More settings").fill('{"rate_limit": {"per_minute": 5}}');
+  await form.getByRole("button", { name: "Save" }).click();
+  await form.waitFor({ state: "detached" });
+  await choose(/github/, "Edit");
+  await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("per_minute"));
+  await page.keyboard.press("Escape");
+  await choose(/github/, "Pause");
+  await card(/github/).getByText("Paused", { exact: true }).waitFor();
+  await choose(/github/, "Delete");
+  await dialog("Delete the trigger?").getByRole("button", { name: "Delete" }).click();
+  await card(/github/).waitFor({ state: "detached" });
+});
+
+test("every page behaved", () => browser.conduct.check());

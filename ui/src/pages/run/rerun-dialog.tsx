@@ -1,0 +1,88 @@
+import { useMutation } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button } from "@/components/ui/button";
+import { CodeField } from "@/components/ui/code-field";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { SelectField } from "@/components/ui/select-field";
+import { toast } from "@/components/ui/toasts";
+import { isLarge } from "@/features/values/value-view";
+import { api, unwrap } from "@/lib/api";
+import { faultOfJson } from "@/lib/json-text";
+import { describeError } from "@/lib/problem";
+import type { Run } from "./api";
+
+const WHOLE = "";
+
+interface RerunDialogProps {
+  run: Run;
+  fromStep: string | null;
+  onClose: () => void;
+}
+
+/** Repeat a run: from where, by which version, and with which input. */
+export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
+  const [from, setFrom] = useState(fromStep ?? WHOLE);
+  const [version, setVersion] = useState<"same" | "latest">("same");
+  const isUnknown = isLarge(run.input);
+  const [first] = useState(() => (isUnknown ? "{}" : JSON.stringify(run.input, null, 2)));
+  const [isOther, setIsOther] = useState(false);
+  const [text, setText] = useState(first);
+  const fault = isOther ? faultOfJson(text) : undefined;
+  const navigate = useNavigate();
+  const rerun = useMutation({
+    mutationFn: () =>
+      unwrap(
+        api.POST("/v1/runs/{run_id}/rerun", {
+          params: { path: { run_id: run.id } },
+          // An input that was left alone is the original's, byte by byte.
+          body: { from_step: from === WHOLE ? null : from, version, ...(isOther ? { input: JSON.parse(text) as unknown } : {}) },
+        }),
+      ),
+    onSuccess: ({ run_id: runId }) => {
+      toast("done", "A new run has begun; this is it.");
+      onClose();
+      void navigate({ to: "/runs/$runId", params: { runId } });
+    },
+  });
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title="Rerun"
+      actions={
+        <Button kind="primary" icon="play" isBusy={rerun.isPending} disabled={fault !== undefined} onClick={() => rerun.mutate()}>
+          Start the new run
+        </Button>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        <SelectField label="From" value={from} onChange={(event) => setFrom(event.target.value)} hint="What came before a step is taken over.">
+          <option value={WHOLE}>The beginning</option>
+          {run.steps.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name == null ? id : `${name} (${id})`}
+            </option>
+          ))}
+        </SelectField>
+        <SelectField label="Version" value={version} onChange={(event) => setVersion(event.target.value === "latest" ? "latest" : "same")}>
+          <option value="same">The same, v{run.version}</option>
+          <option value="latest">The latest that is published</option>
+        </SelectField>
+        <label className="flex items-center gap-2">
+          <input type="checkbox" className="size-4 accent-ink" checked={isOther} onChange={(event) => setIsOther(event.target.checked)} />
+          With other input
+        </label>
+        {isOther && (
+          <div>
+            {isUnknown && <p className="mb-1 text-ink-2">The input of this run is too large to be edited here; what stands below takes its place.</p>}
+            <CodeField label="Input" text={text} onText={setText} faults={fault} rows={8} />
+          </div>
+        )}
+        <FormError>{fault === undefined ? undefined : [...fault].map(([line, message]) => `Line ${line}: ${message}`)}</FormError>
+        <FormError>{rerun.isError ? describeError(rerun.error) : undefined}</FormError>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,83 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { toast } from "@/components/ui/toasts";
+import { describeError } from "@/lib/problem";
+import { type BulkAction, type BulkOutcome, type Meant, applyBulk, countBulk, describeSkipped, toBulkFilter } from "./bulk";
+
+const WORDS = {
+  cancel: { verb: "Cancel", done: "being cancelled", means: "They stop at whatever they do." },
+  retry: { verb: "Retry", done: "going on", means: "They go on from what failed; what succeeded is kept." },
+} satisfies Record<BulkAction, { verb: string; done: string; means: string }>;
+
+interface BulkDialogProps {
+  action: BulkAction;
+  meant: Meant;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+/** Counts first what it would be done to, and says so; then does it. */
+export function BulkDialog({ action, meant, onClose, onDone }: BulkDialogProps) {
+  const [filter] = useState(() => toBulkFilter(meant, Date.now()));
+  const [progress, setProgress] = useState(0);
+  const queryClient = useQueryClient();
+  const count = useQuery({
+    queryKey: ["bulk", action, filter],
+    queryFn: ({ signal }) => countBulk(action, filter, signal),
+    gcTime: 0,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const work = useMutation({
+    mutationFn: () => applyBulk(action, filter, setProgress),
+    onSuccess: (done) => {
+      toast("done", `${sayRuns(done)} ${done === 1 ? "is" : "are"} ${WORDS[action].done}.`);
+      onDone();
+    },
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["runs"] }),
+  });
+  const { verb, means } = WORDS[action];
+  const able = count.data?.done ?? 0;
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={`${verb} many runs`}
+      actions={
+        <>
+          <Button onClick={onClose}>Leave them</Button>
+          <Button kind={action === "cancel" ? "danger" : "primary"} isBusy={work.isPending} disabled={able === 0} onClick={() => work.mutate()}>
+            {work.isPending ? `${progress} of ${able}` : `${verb} ${sayRuns(able)}`}
+          </Button>
+        </>
+      }
+    >
+      <div role="status">
+        {count.isPending && <LoadingRows rows={2} />}
+        {count.data !== undefined && <Count outcome={count.data} verb={verb} means={means} />}
+      </div>
+      {count.isError && <ErrorState error={count.error} onRetry={() => void count.refetch()} />}
+      <FormError>{work.isError ? `After ${sayRuns(progress)} it went no further. ${describeError(work.error)}` : undefined}</FormError>
+    </Dialog>
+  );
+}
+
+function Count({ outcome: { matched, done, skipped }, verb, means }: { outcome: BulkOutcome; verb: string; means: string }) {
+  const rest = describeSkipped(skipped);
+  return (
+    <>
+      <p>
+        {sayRuns(matched)} {matched === 1 ? "is" : "are"} meant. {verb} can be done to <strong className="font-semibold">{done}</strong>.{" "}
+        {done > 0 && means}
+      </p>
+      {rest !== "" && <p className="mt-2 text-ink-2">Left alone: {rest}.</p>}
+    </>
+  );
+}
+
+function sayRuns(count: number): string {
+  return count === 1 ? "1 run" : `${count.toLocaleString("en")} runs`;
+}

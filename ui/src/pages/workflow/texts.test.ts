@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { TextFault } from "@/lib/json-text";
+import { isExact, readText, writeText } from "./texts";
+
+const YAML = `schema: 1
+steps:
+  - id: fetch
+    type: http
+    with:
+      url: "https://shop.example/orders/{{ trigger.body.id }}"
+  - id: pause
+    type: delay
+    after: [fetch]
+`;
+
+describe("a definition as a text", () => {
+  it("of YAML is read with the line of each pointer", async () => {
+    const { json, lines } = await readText(YAML, "yaml");
+    expect(JSON.parse(json)).toEqual({
+      schema: 1,
+      steps: [
+        { id: "fetch", type: "http", with: { url: "https://shop.example/orders/{{ trigger.body.id }}" } },
+        { id: "pause", type: "delay", after: ["fetch"] },
+      ],
+    });
+    expect([lines.get("/steps"), lines.get("/steps/0/with/url"), lines.get("/steps/1"), lines.get("/steps/1/after/0")]).toEqual([2, 6, 7, 9]);
+  });
+
+  it("of JSON stays as it was written", async () => {
+    const text = '{\n  "schema": 1.0,\n  "steps": [\n    {"id": "a"}\n  ]\n}';
+    const { json, lines } = await readText(text, "json");
+    expect(json).toBe(text);
+    expect([lines.get("/schema"), lines.get("/steps/0/id")]).toEqual([2, 4]);
+  });
+
+  it.each([
+    ["json", '{\n  "a": 1,\n}', 3],
+    ["yaml", "a: 1\nb: [1\n", 2],
+    ["yaml", "a: 1\na: 2\n", 2],
+  ] as const)("of faulty %s tells where", async (format, text, line) => {
+    const fault = await readText(text, format).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(fault).toBeInstanceOf(TextFault);
+    expect(text.slice(0, (fault as TextFault).offset).split("\n").length).toBeGreaterThanOrEqual(line);
+  });
+
+  it("goes from one format to the other and back", async () => {
+    const { json } = await readText(YAML, "yaml");
+    const written = await writeText(json, "yaml");
+    expect(JSON.parse((await readText(written, "yaml")).json)).toEqual(JSON.parse(json));
+    expect(JSON.parse(await writeText(json, "json"))).toEqual(JSON.parse(json));
+  });
+
+  it("that YAML would change is known", () => {
+    expect(isExact('{"a": [1, 2.5, "x"]}')).toBe(true);
+    expect(isExact('{"a": 1.0}')).toBe(false);
+    expect(isExact('{"a": 12345678901234567890}')).toBe(false);
+    expect(isExact('{"b": 1, "2": 1, "1": 1}')).toBe(false);
+  });
+
+  it("of YAML that refers to itself again and again comes to an end", async () => {
+    const bomb = `a: &a [x, x]\n${"bcdefghij".split("").map((name, index) => `${name}: &${name} [${Array(10).fill(`*${"abcdefghij"[index]}`).join(", ")}]`).join("\n")}`;
+    await expect(readText(bomb, "yaml")).rejects.toBeInstanceOf(TextFault);
+  });
+});

@@ -1,0 +1,60 @@
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { type Schemas, api, unwrap } from "@/lib/api";
+import type { Config, TriggerType } from "./trigger-config";
+
+export type Received = Schemas["ReceivedView"];
+
+const POLL_MS = 5_000;
+
+export function triggersQuery(workflowId: string) {
+  return queryOptions({
+    queryKey: ["workflow", workflowId, "triggers"],
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/v1/workflows/{workflow_id}/triggers", { params: { path: { workflow_id: workflowId } }, signal })),
+  });
+}
+
+export function createTrigger(workflowId: string, type: TriggerType, config: Config) {
+  return unwrap(
+    api.POST("/v1/workflows/{workflow_id}/triggers", {
+      params: { path: { workflow_id: workflowId } },
+      body: { type, config, enabled: true },
+    }),
+  );
+}
+
+export function changeTrigger(id: string, change: Schemas["TriggerChange"]) {
+  return unwrap(api.PATCH("/v1/triggers/{trigger_id}", { params: { path: { trigger_id: id } }, body: change }));
+}
+
+export function deleteTrigger(id: string) {
+  return unwrap(api.DELETE("/v1/triggers/{trigger_id}", { params: { path: { trigger_id: id } } }));
+}
+
+export function rotateTrigger(id: string, what: "url" | "secret") {
+  return unwrap(
+    api.POST("/v1/triggers/{trigger_id}/rotate", {
+      params: { path: { trigger_id: id } },
+      body: { what, secret: null, overlap_hours: 24 },
+    }),
+  );
+}
+
+/** What a trigger received last; asked for again and again while somebody looks. */
+export function receivedQuery(id: string) {
+  return queryOptions({
+    queryKey: ["received", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/triggers/{trigger_id}/events", { params: { path: { trigger_id: id } }, signal })),
+    refetchInterval: POLL_MS,
+  });
+}
+
+/** When a schedule would be due that is not saved yet. */
+export function previewQuery(config: Config) {
+  return queryOptions({
+    queryKey: ["schedule-preview", config],
+    queryFn: ({ signal }) => unwrap(api.POST("/v1/triggers/preview", { body: { config }, signal })),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { type Config, describeTrigger, readForm, writeConfig } from "./trigger-config";
+
+describe("the form of a trigger", () => {
+  it.each([
+    ["webhook", { auth: "none", respond: "accepted" }],
+    ["webhook", { auth: { type: "hmac", header: "X-Sign", algorithm: "sha512" }, filter: "true", respond: "sync", rate_limit: { per_minute: 3 } }],
+    ["schedule", { cron: "0 6 * * *", timezone: "Europe/Berlin", missed: "skip" }],
+    ["schedule", { every_seconds: 60, missed: "run_all", missed_limit: 5 }],
+    ["schedule", { at: "2027-01-01T00:00:00Z", missed: "run_once" }],
+    ["event", { event: "run.failed", workflow_id: "w", filter: "trigger.depth == 1" }],
+  ] as const)("of a %s gives back what it was made from: %j", (type, config) => {
+    expect(writeConfig(readForm(type, config), config)).toEqual(config);
+  });
+
+  it("leaves a secret alone that was not typed, and says one that was", () => {
+    const before: Config = { auth: { type: "github" } };
+    const form = readForm("webhook", before);
+    expect(writeConfig(form, before)["auth"]).toEqual({ type: "github" });
+    expect(writeConfig({ ...form, secret: "s" }, before)["auth"]).toEqual({ type: "github", secret: "s" });
+  });
+
+  it("forgets the settings of another kind of authentication", () => {
+    const before: Config = { auth: { type: "hmac", header: "X-Sign" } };
+    expect(writeConfig({ ...readForm("webhook", before), auth: "github", secret: "s" }, before)["auth"]).toEqual({ type: "github", secret: "s" });
+    expect(writeConfig({ ...readForm("webhook", before), auth: "none" }, before)["auth"]).toBe("none");
+  });
+
+  it.each(["[1]", "7", "{"])("refuses %s as further settings", (more) => {
+    expect(() => writeConfig({ ...readForm("webhook"), more })).toThrow();
+  });
+
+  it.each([
+    ["webhook", {}, "open to whoever knows its address"],
+    ["webhook", { auth: { type: "stripe" } }, "signed or signed in: stripe"],
+    ["schedule", { cron: "0 6 * * *" }, "0 6 * * * (UTC)"],
+    ["schedule", { every_seconds: 60 }, "every 60 s"],
+    ["event", { event: "run.failed" }, "on run.failed of any workflow"],
+  ])("a %s of %j is told as %s", (type, config, text) => {
+    expect(describeTrigger({ type, config: config as never })).toBe(text);
+  });
+});

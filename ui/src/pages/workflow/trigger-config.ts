@@ -1,0 +1,121 @@
+import type { Schemas } from "@/lib/api";
+
+export type Trigger = Schemas["TriggerView"];
+export type TriggerType = Schemas["NewTrigger"]["type"];
+export type Config = Readonly<Record<string, unknown>>;
+
+export const AUTH_TYPES = ["none", "standard_webhooks", "github", "stripe", "slack", "hmac", "basic", "bearer"] as const;
+export const EVENTS = [
+  "run.failed",
+  "run.succeeded",
+  "run.timed_out",
+  "run.cancelled",
+  "run.queued",
+  "run.started",
+  "run.waiting",
+  "run.resumed",
+  "run.held",
+  "run.signalled",
+  "run.retried",
+] as const;
+export const TIMINGS = { cron: "By a cron expression", every_seconds: "Every so many seconds", at: "Once" } as const;
+export type Timing = keyof typeof TIMINGS;
+export const MISSED = ["run_once", "skip", "run_all"] as const;
+
+/** What the form of a trigger holds: texts, as they are typed. Settings that it has no field for are in `more`, as JSON. */
+export interface TriggerForm {
+  type: TriggerType;
+  auth: string;
+  secret: string;
+  filter: string;
+  dedupKey: string;
+  isSync: boolean;
+  timing: Timing;
+  when: string;
+  timezone: string;
+  missed: string;
+  event: string;
+  workflowId: string;
+  more: string;
+}
+
+/** The names of the settings that have a field of their own. */
+const FIELDS = {
+  webhook: ["auth", "filter", "dedup_key", "respond"],
+  schedule: ["cron", "every_seconds", "at", "timezone", "missed"],
+  event: ["event", "workflow_id", "filter"],
+} satisfies Record<TriggerType, readonly string[]>;
+
+/** The form of a trigger that is there, or of a new one. */
+export function readForm(type: TriggerType, config: Config = {}): TriggerForm {
+  const text = (name: string, otherwise = "") => (config[name] === undefined ? otherwise : String(config[name]));
+  const timing = (Object.keys(TIMINGS) as Timing[]).find((one) => one in config) ?? "cron";
+  const known: readonly string[] = FIELDS[type];
+  const more = Object.fromEntries(Object.entries(config).filter(([name]) => !known.includes(name)));
+  return {
+    type,
+    auth: typeOfAuth(config),
+    secret: "",
+    filter: text("filter"),
+    dedupKey: text("dedup_key"),
+    isSync: config["respond"] === "sync",
+    timing,
+    when: text(timing),
+    timezone: text("timezone", "UTC"),
+    missed: text("missed", "run_once"),
+    event: text("event", EVENTS[0]),
+    workflowId: text("workflow_id"),
+    more: Object.keys(more).length === 0 ? "" : JSON.stringify(more, null, 2),
+  };
+}
+
+/** The configuration that a form stands for; `before` is that of the trigger that is changed. Raises where `more` is no JSON object. */
+export function writeConfig(form: TriggerForm, before: Config = {}): Config {
+  const more = form.more.trim() === "" ? {} : readObject(form.more);
+  const given = (name: string, value: string) => (value.trim() === "" ? {} : { [name]: value });
+  if (form.type === "schedule") {
+    const when = form.timing === "every_seconds" ? Number(form.when) : form.when.trim();
+    const zone = form.timing === "cron" ? { timezone: form.timezone } : {};
+    return { ...more, [form.timing]: when, ...zone, missed: form.missed };
+  }
+  if (form.type === "event") {
+    return { ...more, event: form.event, ...given("workflow_id", form.workflowId), ...given("filter", form.filter) };
+  }
+  return {
+    ...more,
+    auth: writeAuth(form, before),
+    ...given("filter", form.filter),
+    ...given("dedup_key", form.dedupKey),
+    respond: form.isSync ? "sync" : "accepted",
+  };
+}
+
+/** What a trigger does, in a line. */
+export function describeTrigger(trigger: Pick<Trigger, "type" | "config">): string {
+  const config = trigger.config as Config;
+  if (trigger.type === "schedule") {
+    if ("cron" in config) return `${String(config["cron"])} (${String(config["timezone"] ?? "UTC")})`;
+    return "every_seconds" in config ? `every ${String(config["every_seconds"])} s` : `once, at ${String(config["at"])}`;
+  }
+  if (trigger.type === "event") return `on ${String(config["event"])}${"workflow_id" in config ? " of one workflow" : " of any workflow"}`;
+  const auth = typeOfAuth(config);
+  return auth === "none" ? "open to whoever knows its address" : `signed or signed in: ${auth}`;
+}
+
+function typeOfAuth(config: Config): string {
+  const auth = config["auth"];
+  return typeof auth === "object" && auth !== null ? String((auth as Config)["type"]) : "none";
+}
+
+/** The settings of an authentication stay with its kind; a secret that is left empty stays as it is. */
+function writeAuth({ auth, secret }: TriggerForm, before: Config): unknown {
+  if (auth === "none") return "none";
+  const kept = typeOfAuth(before) === auth ? (before["auth"] as Config) : {};
+  return { ...kept, type: auth, ...(secret === "" ? {} : { secret }) };
+}
+
+function readObject(text: string): Config {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("More settings are a JSON object.");
+  return value as Config;
+}

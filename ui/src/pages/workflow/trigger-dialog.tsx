@@ -1,0 +1,81 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useId, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { CodeField } from "@/components/ui/code-field";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { SelectField } from "@/components/ui/select-field";
+import { toast } from "@/components/ui/toasts";
+import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
+import { sortFaults } from "@/lib/faults";
+import { faultOfJson } from "@/lib/json-text";
+import { EventFields, ScheduleFields, WebhookFields } from "./trigger-fields";
+import { changeTrigger, createTrigger } from "./trigger-api";
+import { type Config, type Trigger, type TriggerForm, type TriggerType, readForm, writeConfig } from "./trigger-config";
+
+const TYPES = { webhook: "Webhook", schedule: "Schedule", event: "Event of another run" } satisfies Record<TriggerType, string>;
+const POINTERS = ["/config/auth/secret", "/config/auth", "/config/filter", "/config/dedup_key", "/config/cron", "/config/every_seconds", "/config/at", "/config/timezone", "/config/workflow_id"];
+
+interface TriggerDialogProps {
+  workflowId: string;
+  trigger?: Trigger;
+  onClose: () => void;
+}
+
+/** Make a trigger, or change one. What is wrong stands at its field. */
+export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogProps) {
+  const before = (trigger?.config ?? {}) as Config;
+  const [form, setForm] = useState(() => readForm((trigger?.type ?? "webhook") as TriggerType, before));
+  const set = (change: Partial<TriggerForm>) => setForm((current) => ({ ...current, ...change }));
+  const queryClient = useQueryClient();
+  const formId = useId();
+  const save = useMutation({
+    mutationFn: async () => {
+      const config = writeConfig(form, before);
+      return trigger === undefined ? createTrigger(workflowId, form.type, config) : changeTrigger(trigger.id, { config });
+    },
+    onSuccess: async () => {
+      toast("done", trigger === undefined ? "The trigger is there." : "The trigger is changed.");
+      onClose();
+      await Promise.all([WORKFLOW, WORKFLOWS].map((queryKey) => queryClient.invalidateQueries({ queryKey })));
+    },
+  });
+  const faults = sortFaults(save.error, POINTERS);
+  const moreFault = form.more.trim() === "" ? undefined : faultOfJson(form.more);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={trigger === undefined ? "Add a trigger" : "Edit the trigger"}
+      actions={
+        <Button kind="primary" type="submit" form={formId} isBusy={save.isPending} disabled={moreFault !== undefined}>
+          {trigger === undefined ? "Add it" : "Save"}
+        </Button>
+      }
+    >
+      <form id={formId} className="flex flex-col gap-4" onSubmit={submit}>
+        {trigger === undefined && (
+          <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
+            {Object.entries(TYPES).map(([type, label]) => (
+              <option key={type} value={type}>
+                {label}
+              </option>
+            ))}
+          </SelectField>
+        )}
+        {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}
+        {form.type === "schedule" && <ScheduleFields form={form} set={set} faults={faults.at} />}
+        {form.type === "event" && <EventFields form={form} set={set} faults={faults.at} />}
+        <details open={form.more !== ""}>
+          <summary className="py-1 text-ink-2">More settings, as JSON</summary>
+          <CodeField label="More settings" text={form.more} onText={(more) => set({ more })} faults={moreFault} rows={5} />
+        </details>
+        <FormError>{faults.rest}</FormError>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,115 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/confirm";
+import { Dialog } from "@/components/ui/dialog";
+import { Moment } from "@/components/ui/moment";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { useAction } from "@/components/ui/use-action";
+import { DiffView } from "@/features/diff/diff-view";
+import { WORKFLOW, WORKFLOWS, publish } from "@/features/workflows/api";
+import { formatJson } from "@/lib/json-text";
+import { usePermission } from "@/lib/me";
+import { usePeople } from "@/lib/people";
+import { type Draft, type Version, restore, versionTextQuery, versionsQuery } from "./api";
+
+/** Every published version: who, when, how it differs from the draft, and the way back to it. */
+export function VersionsTab({ draft }: { draft: Draft }) {
+  const query = useInfiniteQuery(versionsQuery(draft.detail.id));
+  const versions = query.data?.pages.flatMap((page) => page.items);
+  const [compared, setCompared] = useState<number>();
+  if (query.isPending) return <LoadingRows />;
+  if (versions === undefined) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (versions.length === 0) {
+    return (
+      <EmptyState icon="workflows" title="No versions yet">
+        The first one is made when the draft is published.
+      </EmptyState>
+    );
+  }
+  return (
+    <>
+      <ol aria-label="Versions" className="divide-y divide-line rounded-control border border-line bg-surface">
+        {versions.map((version) => (
+          <VersionRow key={version.id} draft={draft} version={version} onCompare={() => setCompared(version.version)} />
+        ))}
+      </ol>
+      {query.hasNextPage && (
+        <Button className="mt-3" isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show more
+        </Button>
+      )}
+      <Dialog isOpen={compared !== undefined} onClose={() => setCompared(undefined)} title={`Version ${compared ?? ""} and the draft`} isWide>
+        {compared !== undefined && <Comparison draft={draft} version={compared} />}
+      </Dialog>
+    </>
+  );
+}
+
+interface VersionRowProps {
+  draft: Draft;
+  version: Version;
+  onCompare: () => void;
+}
+
+function VersionRow({ draft: { detail }, version: { version, published_by, created_at }, onCompare }: VersionRowProps) {
+  const people = usePeople();
+  const mayWrite = usePermission("workflows:write");
+  const mayPublish = usePermission("workflows:publish");
+  const action = useAction(WORKFLOWS, WORKFLOW);
+  const [asked, setAsked] = useState<"restore" | "publish">();
+  const isLive = version === detail.published_version;
+  const goBack = () => {
+    setAsked(undefined);
+    action.mutate({
+      failure: `Version ${version} was not ${asked === "publish" ? "published again" : "restored"}.`,
+      work: async () => {
+        await restore(detail.id, version, detail.revision);
+        if (asked !== "publish") return `The draft is as version ${version} was.`;
+        return `What version ${version} was is live as version ${(await publish(detail.id)).version}.`;
+      },
+    });
+  };
+  return (
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-2">
+      <span className="w-20 font-mono font-semibold">v{version}</span>
+      <span className="min-w-48 flex-1 text-ink-2">
+        {isLive && <strong className="font-semibold text-ink">Live. </strong>}
+        Published by {people(published_by)}, <Moment at={created_at} />
+      </span>
+      <span className="flex flex-wrap gap-2">
+        <Button kind="quiet" aria-label={`Compare version ${version} with the draft`} onClick={onCompare}>
+          Compare
+        </Button>
+        {mayWrite && (
+          <Button isBusy={action.isPending} aria-label={`Restore version ${version} as the draft`} onClick={() => setAsked("restore")}>
+            Restore
+          </Button>
+        )}
+        {mayWrite && mayPublish && !isLive && (
+          <Button isBusy={action.isPending} aria-label={`Publish again what version ${version} was`} onClick={() => setAsked("publish")}>
+            Publish again
+          </Button>
+        )}
+      </span>
+      <Confirm
+        isOpen={asked !== undefined}
+        onClose={() => setAsked(undefined)}
+        title={asked === "publish" ? `Publish version ${version} again?` : `Restore version ${version}?`}
+        verb={asked === "publish" ? "Publish it" : "Restore it"}
+        keep="Leave it"
+        onConfirm={goBack}
+      >
+        The draft becomes what version {version} was; what it is now is kept only where it was published.
+        {asked === "publish" && " Then it goes live as a new version. Runs that go on keep theirs."}
+      </Confirm>
+    </li>
+  );
+}
+
+function Comparison({ draft, version }: { draft: Draft; version: number }) {
+  const query = useQuery(versionTextQuery(draft.detail.id, version));
+  if (query.isPending) return <LoadingRows />;
+  if (query.data === undefined) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  return <DiffView left={formatJson(query.data)} right={formatJson(draft.text)} leftName={`Version ${version}`} rightName="The draft" />;
+}

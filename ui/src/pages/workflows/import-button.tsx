@@ -1,0 +1,42 @@
+import { useRef } from "react";
+import { Button } from "@/components/ui/button";
+import { useAction } from "@/components/ui/use-action";
+import { WORKFLOW, WORKFLOWS, importFile } from "@/features/workflows/api";
+import { usePermission } from "@/lib/me";
+
+/** Take workflows from a file of YAML or JSON. */
+export function ImportButton() {
+  const input = useRef<HTMLInputElement>(null);
+  const action = useAction(WORKFLOWS, WORKFLOW);
+  const mayWrite = usePermission("workflows:write");
+  if (!mayWrite) return null;
+  const take = (file: File) =>
+    action.mutate({
+      failure: `${file.name} was not imported.`,
+      work: async () => {
+        const { items } = await importFile(file);
+        const faults = items.reduce((sum, item) => sum + item.problems.length, 0);
+        const names = items.map((item) => item.name).join(", ");
+        return faults === 0 ? `Imported ${names}.` : `Imported ${names}, with ${faults} faults to mend before publishing.`;
+      },
+    });
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        accept=".yaml,.yml,.json"
+        aria-label="Workflow file"
+        className="hidden"
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          event.target.value = "";
+          if (file !== undefined) take(file);
+        }}
+      />
+      <Button icon="import" isBusy={action.isPending} onClick={() => input.current?.click()}>
+        Import
+      </Button>
+    </>
+  );
+}
