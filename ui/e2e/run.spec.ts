@@ -181,7 +181,9 @@ test("of a large output one sees how it begins, and saves the whole", async () =
 test("a rerun leads to the new run, which leads back", async () => {
   const { page } = browser;
   await open("loop", "Each order", "Succeeded");
-  await page.getByRole("button", { name: "Rerun", exact: true }).click();
+  await page.locator("#main").focus();
+  await page.keyboard.press("r");
+  await page.getByRole("dialog", { name: "Rerun" }).getByRole("button", { name: "Start the new run" }).click();
   await page.getByRole("link", { name: "The run that this repeats" }).click();
   await page.waitForURL(`**/runs/${runs.loop}`);
 });

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Opened, openBrowser } from "./browser.ts";
+import { enter, signIn } from "./doors.ts";
+import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
+import { Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+import { expectWaitingAndFailing } from "./states.ts";
+
+const WORKSPACE = "Steering";
+const WAITING = 3;
+
+let browser: Opened;
+let owner: Owner;
+let orders: string;
+let runs: { small: string; large: string };
+beforeAll(async () => {
+  owner = await Owner.inWorkspace(WORKSPACE);
+  orders = await owner.publish("Orders", [
+    { id: "read", name: "Read the order", type: "transform", with: { values: { total: "{{ input.total }}", lines: "{{ input.lines }}" } } },
+    { id: "large", type: "if", with: { condition: "steps.read.output.total > 100" }, after: ["read"] },
+    { id: "charge", name: "Charge the card", type: "fail", with: { message: "The card was declined" }, after: ["large.true"] },
+    { id: "thank", type: "transform", with: { values: {} }, after: ["large.false"] },
+  ]);
+  const patient = await owner.publish("Patient", [{ id: "wait", type: "wait", with: { signal: "go" } }]);
+  const lines = [{ sku: "a", count: 1 }, { sku: "b", count: 2 }];
+  runs = { small: await owner.start(orders, { total: 40, lines }), large: await owner.start(orders, { total: 120, lines }) };
+  await Promise.all(Array.from({ length: WAITING }, () => owner.start(patient)));
+  browser = await openBrowser();
+  await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await signIn(browser.page);
+  await enter(browser.page, WORKSPACE, "/runs");
+});
+afterAll(() => browser.close());
+
+const row = (id: string) => browser.page.getByRole("row").filter({ has: browser.page.locator(`a[href="/runs/${id}"]`) });
+
+test("two runs are selected and compared, and where they part first is told", async () => {
+  const { page } = browser;
+  await row(runs.small).getByText("Succeeded").waitFor();
+  await row(runs.large).getByText("Failed").waitFor();
+  await row(runs.large).getByRole("checkbox").check();
+  await row(runs.small).locator("a").focus();
+  await page.keyboard.press("x");
+  await page.getByText("2 selected:").waitFor();
+  await takeShots(page, "runs-selected");
+  await expectAccessibleInBothThemes(page);
+  await page.getByRole("link", { name: "Compare" }).click();
+  await page.waitForURL(/\/runs\/compare\?a=.+&b=.+/);
+  await page.getByText("They began with different input.").waitFor();
+  await page.getByText("The first step that differs is").getByText("Read the order").waitFor();
+  const output = page.getByRole("region", { name: "Read the order" }).getByRole("group", { name: "Output", exact: true });
+  await output.getByText('"total": 40').waitFor();
+  await output.getByText('"total": 120').waitFor();
+  await takeShots(page, "compare");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+});
+
+test("what is compared is part of the address", async () => {
+  const { page } = browser;
+  const a = () => page.getByRole("region", { name: "Run A" }).locator("a").getAttribute("href");
+  const before = await a();
+  await page.getByRole("region", { name: "Steps" }).getByRole("button", { name: "Charge the card" }).click();
+  await page.reload();
+  await page.getByRole("heading", { name: "Charge the card" }).waitFor();
+  await page.getByRole("button", { name: "Exchange A and B" }).click();
+  await page.waitForFunction((old) => document.querySelector('[aria-label="Run A"] a')?.getAttribute("href") !== old, before);
+  await page.goto("/runs/compare");
+  await page.getByLabel("Run A").fill(runs.small);
+  await page.getByLabel("Run B").fill(runs.small);
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.getByText("Every step went the same way, with the same data.").waitFor();
+  await expectWaitingAndFailing(page, `**/v1/runs/${runs.small}`, () => page.getByText("Every step went the same way").waitFor());
+});
+
+test("many runs are counted before they are cancelled", async () => {
+  const { page } = browser;
+  await page.goto("/runs?status=waiting");
+  await page.locator(`[data-row="${WAITING - 1}"]`).waitFor();
+  const many = page.getByRole("group", { name: "Many runs at once" });
+  await many.getByText("All that match:").waitFor();
+  await many.getByRole("button", { name: "Cancel" }).click();
+  const dialog = page.getByRole("dialog", { name: "Cancel many runs" });
+  await dialog.getByText(`${WAITING} runs are meant.`).waitFor();
+  await takeShots(page, "runs-bulk");
+  await expectAccessibleInBothThemes(page);
+  await dialog.getByRole("button", { name: `Cancel ${WAITING} runs` }).click();
+  await page.getByText(`${WAITING} runs are being cancelled.`).waitFor();
+  await page.getByText("No runs match").waitFor();
+});
+
+test("of many runs, those that something is not for are left alone", async () => {
+  const { page } = browser;
+  await page.goto(`/runs?workflow=${orders}`);
+  await row(runs.large).waitFor();
+  await page.getByRole("group", { name: "Many runs at once" }).getByRole("button", { name: "Retry" }).click();
+  const dialog = page.getByRole("dialog", { name: "Retry many runs" });
+  await dialog.getByText("Left alone: 1 succeeded.").waitFor();
+  await dialog.getByRole("button", { name: "Retry 1 run" }).click();
+  await page.getByText("1 run is going on.").waitFor();
+  await page.goto(`/runs/${runs.large}`);
+  await page.getByText("attempt 2").waitFor();
+  await page.locator("main").getByText("Failed", { exact: true }).first().waitFor();
+});
+
+test("a run is repeated from a step, with other input, and leads to what it repeats", async () => {
+  const { page } = browser;
+  await page.goto(`/runs/${runs.large}?step=read`);
+  await page.getByRole("button", { name: "Rerun from read" }).click();
+  const dialog = page.getByRole("dialog", { name: "Rerun" });
+  expect(await dialog.getByLabel("From").inputValue()).toBe("read");
+  await dialog.getByLabel("With other input").check();
+  expect(await dialog.getByLabel("Input", { exact: true }).inputValue()).toContain('"total": 120');
+  await takeShots(page, "run-rerun");
+  await expectAccessibleInBothThemes(page);
+  await dialog.getByLabel("Input", { exact: true }).fill('{"total": 7, "lines": []}');
+  await dialog.getByRole("button", { name: "Start the new run" }).click();
+  await page.getByRole("link", { name: "Compare with it" }).click();
+  await page.getByText("They began with different input.").waitFor();
+  await page.goBack();
+  await page.locator("main").getByText("Succeeded", { exact: true }).first().waitFor();
+});
+
+test("a value is read as JSON, as a table and by its types", async () => {
+  const { page } = browser;
+  await page.goto(`/runs/${runs.small}?step=read`);
+  const output = page.getByRole("region", { name: "Read the order" }).getByRole("group", { name: "Output", exact: true });
+  await output.getByRole("button", { name: "Table" }).click();
+  await output.getByRole("cell", { name: '[{"sku":"a","count":1},{"sku":"b","count":2}]' }).waitFor();
+  await output.getByRole("button", { name: "Schema" }).click();
+  await output.getByText("list of 2").waitFor();
+  await takeShots(page, "run-schema");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+});
+
+test("a run is copied as a command", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Copy as curl" }).click();
+  await page.getByText("The command was copied.").waitFor();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  expect(command).toContain(`/v1/workflows/${orders}/runs`);
+  expect(command).toContain('"total":40');
+  expect(command).toContain("$FLOWFORGE_TOKEN");
+});
+
+test("every page behaved", () => browser.conduct.check());
