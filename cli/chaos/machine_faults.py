@@ -135,6 +135,8 @@ async def _lose_primary(scene: Scene, standby: Postgres, name: str) -> Shot:
         await asyncio.sleep(DEAF_SECONDS)
         shot = begin(name, "postgres")
         await servers.lose_postgres()
+        # What had come for it meanwhile, and lies in its socket, is not to be read any more.
+        os.kill(receiver, signal.SIGTERM)
         os.kill(receiver, signal.SIGCONT)
         await promote(connection)
     finally:
