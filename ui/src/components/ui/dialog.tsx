@@ -1,5 +1,5 @@
 import { Dialog as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { classNames } from "@/lib/class-names";
 import { IconButton } from "./button";
 
@@ -14,6 +14,8 @@ interface DialogProps {
   isWide?: boolean;
   /** Only a button closes it: a slip of the pointer or of the Escape key would lose what it shows. */
   isFirm?: boolean;
+  /** The id of what has the focus after it, where what opened it has gone meanwhile. */
+  returnTo?: string;
 }
 
 /**
@@ -22,13 +24,22 @@ interface DialogProps {
  * Radix's own overlay would keep the page from scrolling by a style element, which the page's policy refuses: the scrim is
  * ours, and styles.css does the rest.
  */
-export function Dialog({ isOpen, onClose, title, children, actions, isWide = false, isFirm = false }: DialogProps) {
+export function Dialog({ isOpen, onClose, title, children, actions, isWide = false, isFirm = false, returnTo = "main" }: DialogProps) {
+  const opener = useRef<Element>(null);
   return (
     <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <div data-modal className="fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
+          onCloseAutoFocus={(event) => {
+            // Radix gives the focus to a trigger of its own alone, and there is none.
+            event.preventDefault();
+            returnFocus(opener.current, returnTo);
+          }}
           {...(isFirm ? { onEscapeKeyDown: refuse, onInteractOutside: refuse } : {})}
           className={classNames(
             "fixed top-1/2 left-1/2 z-40 flex max-h-[90dvh] w-[calc(100%-2rem)] -translate-1/2 flex-col rounded-dialog border border-line bg-surface shadow-floating outline-none",
@@ -47,6 +58,12 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+/** To what opened the dialog; where that has gone, as the entry of a menu, to `returnTo`. */
+function returnFocus(opener: Element | null, returnTo: string): void {
+  if (opener instanceof HTMLElement && opener.isConnected && opener !== document.body) opener.focus();
+  else if (document.activeElement === document.body) document.getElementById(returnTo)?.focus();
 }
 
 function refuse(event: Event): void {

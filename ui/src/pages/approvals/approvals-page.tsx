@@ -14,6 +14,8 @@ import { readApprovalFilters } from "./filters";
 import { OpenApproval } from "./open-approval";
 import { useLiveApprovals } from "./use-live-approvals";
 
+const HEADING = "open-approvals";
+
 /** What runs ask people for: what is open first, then what was decided, by whom. */
 export function ApprovalsPage() {
   const search = useSearch({ from: "/signed-in/approvals" });
@@ -44,14 +46,15 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
   useLiveApprovals(useMemo(() => new Set(open?.map((approval) => approval.run_id)), [open]));
   const [deciding, setDeciding] = useState<{ approval: Approval; decision: Decision }>();
   const heading = useRef<HTMLHeadingElement>(null);
+  const hasDecided = useRef(false);
   useEffect(() => {
     // The one that was decided has gone, and the focus with it: whoever uses a keyboard goes on here.
-    if (document.activeElement === document.body && open !== undefined) heading.current?.focus({ preventScroll: true });
+    if (hasDecided.current && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
   }, [open]);
   return (
-    <section aria-labelledby="open-approvals" className="flex flex-col gap-3">
+    <section aria-labelledby={HEADING} className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <h2 id="open-approvals" ref={heading} tabIndex={-1} className="text-lg font-semibold">
+        <h2 id={HEADING} ref={heading} tabIndex={-1} className="text-lg font-semibold">
           Open{open === undefined ? "" : ` (${open.length}${query.hasNextPage ? "+" : ""})`}
         </h2>
         {!mayDecide && open !== undefined && open.length > 0 && <WhyNot>It takes an operator to decide.</WhyNot>}
@@ -70,7 +73,10 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
               key={approval.id}
               approval={approval}
               mayDecide={mayDecide}
-              onDecide={(decision) => setDeciding({ approval, decision })}
+              onDecide={(decision) => {
+                hasDecided.current = true;
+                setDeciding({ approval, decision });
+              }}
             />
           ))}
         </ul>
@@ -83,7 +89,7 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
         </div>
       )}
       {/* Not in the list: what is written here stays while others decide. */}
-      {deciding !== undefined && <DecisionDialog {...deciding} onClose={() => setDeciding(undefined)} />}
+      {deciding !== undefined && <DecisionDialog {...deciding} returnTo={HEADING} onClose={() => setDeciding(undefined)} />}
     </section>
   );
 }

@@ -14,10 +14,12 @@ interface DialogProps {
   approval: Approval;
   decision: Decision;
   onClose: () => void;
+  /** The id of what has the focus once the approval has gone from the page. */
+  returnTo: string;
 }
 
 /** A decision is taken once and for good: it is asked for again, with why. */
-export function DecisionDialog({ approval, decision, onClose }: DialogProps) {
+export function DecisionDialog({ approval, decision, onClose, returnTo }: DialogProps) {
   const form = useId();
   const queryClient = useQueryClient();
   const isApproval = decision === "approved";
@@ -41,6 +43,7 @@ export function DecisionDialog({ approval, decision, onClose }: DialogProps) {
   return (
     <Dialog
       isOpen
+      returnTo={returnTo}
       onClose={onClose}
       title={isApproval ? "Approve it?" : "Reject it?"}
       actions={

@@ -86,6 +86,7 @@ function Link({ made, onClose }: { made: MadeInvitation; onClose: () => void }) 
   return (
     <Dialog
       isOpen
+      isFirm
       onClose={onClose}
       title="The link is ready"
       actions={
