@@ -7,5 +7,20 @@ export async function signIn(page: Page, email: string = OWNER.email): Promise<v
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(OWNER.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
+  await page.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
+}
+
+/** Go over to a workspace by the menu at the top, and open a page of it. */
+export async function enter(page: Page, workspace: string, path: string): Promise<void> {
+  await page.getByRole("button", { name: "Workspace:" }).click();
+  await page.getByRole("menuitemradio", { name: workspace, exact: true }).click();
+  await page.getByRole("button", { name: `Workspace: ${workspace}` }).waitFor();
+  await page.goto(path);
+}
+
+/** Sign out by the menu. */
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
 }

@@ -16,8 +16,28 @@ export class Owner {
     return new Owner((tokens as { access_token: string }).access_token);
   }
 
+  /** The owner in a workspace of the test's own: nothing of other journeys is in it. */
+  static async inWorkspace(name: string): Promise<Owner> {
+    const owner = await Owner.signIn();
+    const { id } = await owner.post("/v1/workspaces", { name });
+    const tokens = await owner.post<{ access_token: string }>("/v1/auth/switch", { workspace_id: id });
+    return new Owner(tokens.access_token);
+  }
+
   post<T = { id: string }>(path: string, body: unknown = {}): Promise<T> {
-    return post(path, body, this.token) as Promise<T>;
+    return send("POST", path, body, this.token) as Promise<T>;
+  }
+
+  get<T = unknown>(path: string): Promise<T> {
+    return send("GET", path, undefined, this.token) as Promise<T>;
+  }
+
+  put<T = unknown>(path: string, body: unknown): Promise<T> {
+    return send("PUT", path, body, this.token) as Promise<T>;
+  }
+
+  patch<T = unknown>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
+    return send("PATCH", path, body, this.token, headers) as Promise<T>;
   }
 
   /** A published workflow. */
@@ -43,12 +63,16 @@ export class Owner {
   }
 }
 
-async function post(path: string, body: unknown, token?: string): Promise<unknown> {
+function post(path: string, body: unknown): Promise<unknown> {
+  return send("POST", path, body);
+}
+
+async function send(method: string, path: string, body: unknown, token?: string, more: Record<string, string> = {}): Promise<unknown> {
   const response = await fetch(URL_OF_PRODUCT + path, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    method,
+    headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...more },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
   return response.json();
 }

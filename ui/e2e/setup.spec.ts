@@ -38,9 +38,13 @@ test("the set-up signs its owner in", async () => {
   await page.getByLabel("Email").fill(OWNER.email);
   await page.getByLabel("Password").fill(OWNER.password);
   await page.getByRole("button", { name: "Set up" }).click();
-  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
-  await page.getByText("No workflows yet").waitFor();
+  await page.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
+  await page.getByText("No runs in the last 24 hours").waitFor();
   await page.getByText("Live", { exact: true }).waitFor();
+  await takeShots(page, "dashboard-empty");
+  await expectAccessible(page);
+  await page.getByRole("link", { name: "To the workflows" }).click();
+  await page.getByText("No workflows yet").waitFor();
   await takeShots(page, "workflows-empty");
   await expectAccessible(page);
 });
@@ -48,13 +52,13 @@ test("the set-up signs its owner in", async () => {
 test("the set-up is over for good", async () => {
   const { page } = browser;
   await page.goto("/setup");
-  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
+  await page.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
 });
 
 test("a reload keeps the session, and no script can read what keeps it", async () => {
   const { page, context } = browser;
   await page.reload();
-  await page.getByText("No workflows yet").waitFor();
+  await page.getByText("No runs in the last 24 hours").waitFor();
   const cookies = await context.cookies();
   expect(cookies.map(({ httpOnly, sameSite }) => ({ httpOnly, sameSite }))).toEqual([{ httpOnly: true, sameSite: "Strict" }]);
   const readable = await page.evaluate(() => document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage }));
@@ -71,13 +75,12 @@ test("reloads in a row do not end the session", async () => {
 test("a template becomes a workflow that runs", async () => {
   const { page } = browser;
   await page.getByRole("button", { name: "Make it: Hello" }).click();
-  await page.getByRole("cell", { name: "Hello", exact: false }).first().waitFor();
-  await page.getByRole("button", { name: "Actions for Hello" }).click();
-  await page.getByRole("menuitem", { name: "Publish the draft" }).click();
+  await page.getByRole("heading", { name: "Hello", exact: true, level: 1 }).waitFor();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
   await page.getByText("On v1").waitFor();
-  await page.getByRole("button", { name: "Actions for Hello" }).click();
-  await page.getByRole("menuitem", { name: "Run", exact: true }).click();
-  await page.getByRole("heading", { name: "Hello" }).waitFor();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByRole("button", { name: "Run version 1" }).click();
+  await page.getByRole("heading", { name: "The whole run" }).waitFor();
   await page.getByText("Succeeded").first().waitFor();
 });
 

@@ -22,6 +22,7 @@ beforeAll(async () => {
   await owner.invite(VIEWER, "viewer");
   browser = await openBrowser();
   await signIn(browser.page);
+  await browser.page.goto("/workflows");
 });
 afterAll(() => browser.close());
 
@@ -155,6 +156,7 @@ test("who may only look is offered nothing else", async () => {
   const other = await openBrowser();
   await signIn(other.page, VIEWER);
   const { page } = other;
+  await page.goto("/workflows");
   await page.getByRole("button", { name: "Actions for Order fulfilment" }).click();
   await page.getByRole("menuitem", { name: "Export as YAML" }).waitFor();
   for (const name of ["Run", "Publish the draft", "Turn off", "Duplicate", "Delete"]) {

@@ -10,11 +10,23 @@ import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import { publicApi, unwrap } from "@/lib/api";
 import { readSearchText } from "@/lib/search-text";
-import { startSession } from "@/lib/session";
+import { adoptSession, startSession } from "@/lib/session";
+import { readApprovalFilters } from "@/pages/approvals/filters";
+import { readAuditFilters } from "@/pages/audit/filters";
+import { readOutcome } from "@/pages/connections/outcome";
+import { readWindow } from "@/pages/dashboard/window";
+import { readCompareSearch } from "@/pages/compare/search";
+import { readRunSearch } from "@/pages/run/search";
 import { readRunFilters } from "@/pages/runs/filters";
-import { readNext } from "@/pages/sign-in/next";
+import { readNext, readSignIn } from "@/pages/sign-in/next";
+import { readWorkflowSearch } from "@/pages/workflow/search";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
+
+function readSearch(search: Record<string, unknown>): { q?: string } {
+  const q = readSearchText(search["q"]);
+  return q === undefined ? {} : { q };
+}
 
 const root = createRootRoute({
   component: () => (
@@ -42,12 +54,14 @@ const setup = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/signin",
-  validateSearch: (search: Record<string, unknown>): { next?: string } => {
-    const next = readNext(search["next"]);
-    return next === undefined ? {} : { next };
-  },
+  validateSearch: readSignIn,
   beforeLoad: async ({ search }) => {
-    if ((await startSession()) === "signed-in") throw redirect({ href: readNext(search.next) ?? "/", replace: true });
+    const status = search.signed_in === "oidc" ? await adoptSession() : await startSession();
+    if (status === "signed-in") {
+      // Whoever is in already has linked a provider, or tried to.
+      if (search.error !== undefined) (await import("@/pages/sign-in/outcome")).tellOutcome(search.error);
+      throw redirect({ href: readNext(search.next) ?? "/", replace: true });
+    }
     if (await isSetupNeeded()) throw redirect({ to: "/setup" });
   },
   component: lazyRouteComponent(() => import("@/pages/sign-in/sign-in-page"), "SignInPage"),
@@ -67,9 +81,8 @@ const signedIn = createRoute({
 const home = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/workflows", replace: true });
-  },
+  validateSearch: readWindow,
+  component: lazyRouteComponent(() => import("@/pages/dashboard/dashboard-page"), "DashboardPage"),
 });
 
 const workflows = createRoute({
@@ -82,6 +95,13 @@ const workflows = createRoute({
   component: lazyRouteComponent(() => import("@/pages/workflows/workflows-page"), "WorkflowsPage"),
 });
 
+const workflow = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/workflows/$workflowId",
+  validateSearch: readWorkflowSearch,
+  component: lazyRouteComponent(() => import("@/pages/workflow/workflow-page"), "WorkflowPage"),
+});
+
 const runs = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs",
@@ -92,7 +112,80 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs/$runId",
+  validateSearch: readRunSearch,
   component: lazyRouteComponent(() => import("@/pages/run/run-page"), "RunPage"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/runs/compare",
+  validateSearch: readCompareSearch,
+  component: lazyRouteComponent(() => import("@/pages/compare/compare-page"), "ComparePage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("@/pages/settings/settings-page"), "SettingsPage"),
+});
+
+const apiKeys = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/api-keys",
+  component: lazyRouteComponent(() => import("@/pages/api-keys/api-keys-page"), "ApiKeysPage"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/audit",
+  validateSearch: readAuditFilters,
+  component: lazyRouteComponent(() => import("@/pages/audit/audit-page"), "AuditPage"),
+});
+
+const operations = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/operations",
+  component: lazyRouteComponent(() => import("@/pages/operations/operations-page"), "OperationsPage"),
+});
+
+const approvals = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/approvals",
+  validateSearch: readApprovalFilters,
+  component: lazyRouteComponent(() => import("@/pages/approvals/approvals-page"), "ApprovalsPage"),
+});
+
+const connections = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connections",
+  validateSearch: readOutcome,
+  component: lazyRouteComponent(() => import("@/pages/connections/connections-page"), "ConnectionsPage"),
+});
+
+const connection = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connections/$connectionId",
+  component: lazyRouteComponent(() => import("@/pages/connections/connection-page"), "ConnectionPage"),
+});
+
+const variables = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/variables",
+  validateSearch: readSearch,
+  component: lazyRouteComponent(() => import("@/pages/variables/variables-page"), "VariablesPage"),
+});
+
+const members = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/members",
+  component: lazyRouteComponent(() => import("@/pages/members/members-page"), "MembersPage"),
+});
+
+/** Where the link of an invitation leads; its token stands behind the `#`. */
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: lazyRouteComponent(() => import("@/pages/invitation/invitation-page"), "InvitationPage"),
 });
 
 /** The design system, for those who work on it: no part of what is built. */
@@ -110,7 +203,8 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     signIn,
-    signedIn.addChildren([home, workflows, runs, run]),
+    invitation,
+    signedIn.addChildren([home, workflows, workflow, runs, run, compare, settings, apiKeys, audit, operations, approvals, connections, connection, variables, members]),
     ...(catalogue as []),
   ]),
   defaultPreload: "intent",

@@ -1,22 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { Outlet } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { Icon, type IconName, Mark } from "@/components/ui/icon";
-import { classNames } from "@/lib/class-names";
 import { keepLive } from "@/lib/live";
 import { meQuery } from "@/lib/me";
 import { listenForShortcuts, useShortcuts } from "@/lib/shortcuts";
 import { AccountMenu } from "./account-menu";
 import { KeyboardHelp } from "./keyboard-help";
 import { LiveLamp, LiveStrip } from "./live-lamp";
+import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
-
-/** The pages that the rail leads to. */
-const PAGES = [
-  { to: "/workflows", label: "Workflows", icon: "workflows" },
-  { to: "/runs", label: "Runs", icon: "runs" },
-] as const satisfies readonly { to: string; label: string; icon: IconName }[];
 
 /** What stands around every page of a signed-in person. */
 export function Shell() {
@@ -50,33 +43,5 @@ export function Shell() {
       </div>
       <KeyboardHelp isOpen={isHelpOpen} onClose={() => setIsHelpOpen(false)} />
     </div>
-  );
-}
-
-function Rail() {
-  const path = useRouterState({ select: (state) => state.location.pathname });
-  return (
-    <nav
-      aria-label="Pages"
-      className="fixed inset-x-0 bottom-0 z-20 flex justify-around border-t border-line bg-surface md:sticky md:inset-auto md:top-0 md:h-dvh md:w-19 md:flex-col md:justify-start md:gap-1 md:border-t-0 md:border-r md:px-1.5 md:py-2"
-    >
-      <span className="hidden justify-center pt-1 pb-3 md:flex">
-        <Mark size={28} />
-      </span>
-      {PAGES.map(({ to, label, icon }) => (
-        <Link
-          key={to}
-          to={to}
-          aria-current={path.startsWith(to) ? "page" : undefined}
-          className={classNames(
-            "flex min-w-20 flex-col items-center gap-1 rounded-control py-2 text-xs transition-colors duration-120 md:min-w-0",
-            path.startsWith(to) ? "font-semibold text-ink md:bg-sunken" : "text-ink-2 hover:bg-sunken hover:text-ink",
-          )}
-        >
-          <Icon name={icon} size={20} />
-          {label}
-        </Link>
-      ))}
-    </nav>
   );
 }

@@ -11,6 +11,8 @@ export async function authorizedFetch(request: Request): Promise<Response> {
   const again = request.clone();
   const response = await send(withToken(request, token));
   if (response.status !== 401 || token === undefined) return response;
+  // It is the password in the body that was refused: a second try with the same would count against its owner.
+  if ((await readProblem(response) as { code?: string }).code === "invalid_credentials") return response;
   const renewed = await renewToken(token);
   return renewed === undefined ? response : send(withToken(again, renewed));
 }

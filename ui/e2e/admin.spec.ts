@@ -1,0 +1,221 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
+import { type Opened, PATIENCE_MS, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
+import { signIn } from "./doors.ts";
+import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
+import { OWNER, Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+
+const VIEWER = "admin-viewer@example.com";
+const HOSTILE = "<img src=x onerror=alert(1)> & co";
+const RENEWED = "another battery of correct horses";
+
+let browser: Opened;
+let viewer: Opened;
+beforeAll(async () => {
+  const owner = await Owner.signIn();
+  await owner.invite(VIEWER, "viewer");
+  browser = await openBrowser();
+  viewer = await openBrowser();
+  await signIn(browser.page);
+  await signIn(viewer.page, VIEWER);
+});
+afterAll(() => Promise.all([browser.close(), viewer.close()]));
+
+async function logIn(email: string, password: string): Promise<number> {
+  const { status } = await fetch(`${URL_OF_PRODUCT}/v1/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email, password }),
+  });
+  return status;
+}
+
+async function statusOf(secret: string): Promise<number> {
+  return (await fetch(`${URL_OF_PRODUCT}/v1/auth/me`, { headers: { authorization: `Bearer ${secret}` } })).status;
+}
+
+test("an owner renames the workspace, and everybody sees it", async () => {
+  const { page } = browser;
+  await page.goto("/settings");
+  const name = page.getByLabel("Name of the workspace");
+  await name.fill(HOSTILE);
+  await page.getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("button", { name: `Workspace: ${HOSTILE}` }).waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+  await viewer.page.goto("/settings");
+  await viewer.page.getByText("It takes an owner to rename the workspace.").waitFor();
+  expect(await viewer.page.getByLabel("Name of the workspace").inputValue()).toBe(HOSTILE);
+  await name.fill("Main");
+  await page.getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("button", { name: "Workspace: Main" }).waitFor();
+  await takeShots(page, "settings");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+});
+
+test("a password is changed by who knows it, and what is wrong stands at its field", async () => {
+  const { page } = viewer;
+  const [current, renewed] = [page.getByLabel("Current password"), page.getByLabel("New password")];
+  await current.fill("not the password");
+  await renewed.fill(RENEWED);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByText("It is another one.").waitFor();
+  await current.fill(OWNER.password);
+  // Past the browser's own check, as with any client.
+  await renewed.evaluate((input: HTMLInputElement) => input.removeAttribute("minlength"));
+  await renewed.fill("short");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await renewed.and(page.locator("[aria-invalid=true]")).waitFor();
+  await expectAccessible(page);
+  await renewed.fill(RENEWED);
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByText("Your password was changed.").waitFor();
+  expect(await logIn(VIEWER, OWNER.password)).toBe(401);
+});
+
+test("one sees where one is signed in, and ends one sign-in or all others", async () => {
+  const { page } = viewer;
+  for (let count = 0; count < 3; count += 1) expect(await logIn(VIEWER, RENEWED)).toBe(200);
+  await page.reload();
+  const rows = page.getByRole("list", { name: "Sign-ins" }).getByRole("listitem");
+  await expect.poll(() => rows.count(), { timeout: PATIENCE_MS }).toBe(4);
+  await rows.getByRole("button", { name: "Sign out" }).first().click();
+  await expect.poll(() => rows.count(), { timeout: PATIENCE_MS }).toBe(3);
+  await page.getByRole("button", { name: "Sign out everywhere else" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign out", exact: true }).click();
+  await expect.poll(() => rows.count(), { timeout: PATIENCE_MS }).toBe(1);
+  await rows.getByText("this one").waitFor();
+});
+
+test("an API key is shown once, works, and ends when it is revoked", async () => {
+  const { page } = browser;
+  await page.route("**/v1/api-keys?*", (route) => route.fulfill({ json: { items: [], next_cursor: null } }));
+  await page.goto("/api-keys");
+  await page.getByText("No API keys yet").waitFor();
+  await expectAccessible(page);
+  await page.unroute("**/v1/api-keys?*");
+  await page.getByRole("button", { name: "New key" }).click();
+  await page.getByLabel("Name").fill(HOSTILE);
+  await expectAccessible(page);
+  await page.keyboard.press("Enter");
+  const secret = await page.locator("[data-secret]").innerText();
+  expect(await statusOf(secret)).toBe(200);
+  // What nobody can show again is not lost by a slip.
+  await page.keyboard.press("Escape");
+  await page.locator("[data-secret]").waitFor();
+  await takeShots(page, "api-key-shown");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  const row = page.getByRole("row").filter({ hasText: HOSTILE });
+  await row.getByText(secret.slice(0, 6)).waitFor();
+  expect(await page.content()).not.toContain(secret);
+  await takeShots(page, "api-keys");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  await row.getByRole("button", { name: /^Revoke/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
+  await row.waitFor({ state: "detached" });
+  await expect.poll(() => statusOf(secret), { timeout: PATIENCE_MS }).toBe(401);
+});
+
+test("the audit log is filtered by the address, and tells all of an entry", async () => {
+  const { page } = browser;
+  await page.goto("/audit");
+  await page.locator("[data-seq]").first().waitFor();
+  await takeShots(page, "audit");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  await page.getByLabel("Action").selectOption("API keys");
+  await page.waitForURL("**/audit?action=api_key");
+  const entries = page.getByRole("list", { name: "Entries" }).locator("[data-seq]");
+  await entries.filter({ hasText: "API key revoked" }).first().getByText(HOSTILE).waitFor();
+  await entries.filter({ hasText: "API key created" }).first().click();
+  await page.getByText("Hash", { exact: true }).waitFor();
+  await page.getByText("After", { exact: true }).waitFor();
+  await expectAccessible(page);
+  await page.getByRole("link", { name: "All that was done to it" }).click();
+  await page.waitForURL("**/audit?target=*");
+  await expect.poll(() => entries.count(), { timeout: PATIENCE_MS }).toBe(2);
+  await page.reload();
+  await expect.poll(() => entries.count(), { timeout: PATIENCE_MS }).toBe(2);
+  await page.locator("#main").focus();
+  await page.keyboard.press("/");
+  await page.keyboard.type("no such entry");
+  await page.getByText("No entries match").waitFor();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Show all" }).click();
+  await entries.nth(3).waitFor();
+});
+
+test("the audit log leaves as a file, and proves that it is whole", async () => {
+  const { page } = browser;
+  await page.getByLabel("Outcome").selectOption("Refused");
+  await page.waitForURL("**/audit?outcome=refused");
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Export these" }).click(),
+  ]);
+  const lines = (await readFile(await download.path(), "utf8")).trim().split("\n");
+  const outcomes = lines.map((line) => (JSON.parse(line) as { entry: { outcome: string } }).entry.outcome);
+  expect(new Set(outcomes)).toEqual(new Set(["refused"]));
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByText(/^All [\d,]+ entries are as they were entered\.$/).waitFor();
+  await takeShots(page, "audit-verified");
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await page.route("**/v1/audit/verify", (route) =>
+    route.fulfill({
+      json: { valid: false, entries: 7, first_seq: 1, last_seq: 8, hash: null, broken_at: 8, reason: "changed" },
+    }),
+  );
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByText("Entry 8 is not as it was entered.").waitFor();
+  await page.keyboard.press("Escape");
+});
+
+test("operations show every process, what waits, and what is away with its cure", async () => {
+  const { page } = browser;
+  await page.goto("/operations");
+  const processes = page.getByRole("region", { name: "Processes" });
+  for (const role of ["api", "relay", "worker"]) await processes.getByText(role, { exact: true }).first().waitFor();
+  await processes.getByText(/publishes/).waitFor();
+  await page.getByText("Every process is at work.").waitFor();
+  await page.getByRole("region", { name: "Limits" }).getByText("1 MiB").waitFor();
+  await takeShots(page, "operations");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  const ok = { status: "ok", detail: null };
+  await page.route("**/health/ready", (route) =>
+    route.fulfill({
+      status: 503,
+      json: { status: "unavailable", checks: { postgres: ok, redis: { status: "failed", detail: "ConnectionError" }, migrations: ok } },
+    }),
+  );
+  await page.getByRole("region", { name: "Dependencies" }).getByText(/ConnectionError\. Runs go on by a sweep/).waitFor();
+  await expectAccessible(page);
+  await page.unroute("**/health/ready");
+  await page.route("**/v1/operations", (route) => route.abort());
+  await page.goto("/operations");
+  await page.getByText("No connection").waitFor();
+  // What needs no session goes on telling.
+  await page.getByRole("region", { name: "Dependencies" }).getByText("PostgreSQL").waitFor();
+  await page.unroute("**/v1/operations");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await processes.waitFor();
+});
+
+test("what is not for a viewer says so", async () => {
+  const { page } = viewer;
+  for (const path of ["/api-keys", "/audit", "/operations"]) {
+    await page.goto(path);
+    await page.getByRole("alert").getByText("Not for your role").waitFor();
+    await expectAccessible(page);
+  }
+});
+
+test("every page behaved", () => {
+  browser.conduct.check();
+  viewer.conduct.check();
+});

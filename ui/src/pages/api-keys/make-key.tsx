@@ -1,0 +1,102 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { CopyButton } from "@/components/ui/copy-button";
+import { Dialog } from "@/components/ui/dialog";
+import { FormError } from "@/components/ui/door";
+import { Field } from "@/components/ui/field";
+import { SelectField } from "@/components/ui/select-field";
+import { sortFaults } from "@/lib/faults";
+import { API_KEYS, type MadeKey, type Role, makeKey } from "./api";
+import { LIFETIMES, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
+
+/** Makes a key, and shows its secret this once. */
+export function MakeKey({ mine }: { mine: Role }) {
+  const [isOpen, setIsOpen] = useState(false);
+  const [made, setMade] = useState<MadeKey>();
+  const close = () => {
+    setIsOpen(false);
+    setMade(undefined);
+  };
+  return (
+    <>
+      <Button kind="primary" icon="plus" onClick={() => setIsOpen(true)}>
+        New key
+      </Button>
+      {made === undefined ? (
+        <Dialog isOpen={isOpen} onClose={close} title="New API key">
+          <KeyForm mine={mine} onMade={setMade} />
+        </Dialog>
+      ) : (
+        <Shown made={made} onClose={close} />
+      )}
+    </>
+  );
+}
+
+function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void }) {
+  const queryClient = useQueryClient();
+  const make = useMutation({
+    mutationFn: ({ name, role, lifetime }: { name: string; role: Role; lifetime: string }) =>
+      makeKey(name, role, expiryOf(lifetime, Date.now())),
+    onSuccess: onMade,
+    onSettled: () => queryClient.invalidateQueries({ queryKey: API_KEYS }),
+    // The secret stays no longer than it is shown.
+    gcTime: 0,
+  });
+  const faults = sortFaults(make.error, ["/name", "/expires_at"]);
+  const roles = rolesUpTo(mine);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const role = roles.find((known) => known === form.get("role")) ?? "viewer";
+    make.mutate({ name: String(form.get("name")).trim(), role, lifetime: String(form.get("lifetime")) });
+  };
+  return (
+    <form onSubmit={submit} className="flex flex-col gap-4">
+      <Field label="Name" name="name" maxLength={200} required autoFocus hint="What will use it" error={faults.at.get("/name")} />
+      <SelectField label="Role" name="role" defaultValue={roles.includes("operator") ? "operator" : "viewer"}>
+        {roles.map((role) => (
+          <option key={role} value={role}>
+            {role}: {ROLE_NOTES[role]}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField label="Lives" name="lifetime" defaultValue="90">
+        {Object.entries(LIFETIMES).map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </SelectField>
+      <FormError>{faults.at.get("/expires_at") ?? faults.rest}</FormError>
+      <Button type="submit" kind="primary" className="self-end" isBusy={make.isPending}>
+        Make the key
+      </Button>
+    </form>
+  );
+}
+
+function Shown({ made, onClose }: { made: MadeKey; onClose: () => void }) {
+  return (
+    <Dialog
+      isOpen
+      isFirm
+      onClose={onClose}
+      title={`The key ${made.name}`}
+      actions={
+        <Button kind="primary" onClick={onClose}>
+          I have stored it
+        </Button>
+      }
+    >
+      <p>This is the only time that it is shown. Whoever has it may do what the role {made.role} may.</p>
+      <div className="mt-3 flex flex-wrap items-center gap-2">
+        <code data-secret className="min-w-0 grow rounded-control bg-sunken px-2.5 py-1.5 font-mono wrap-anywhere select-all">
+          {made.secret}
+        </code>
+        <CopyButton text={made.secret} what="The key" />
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,84 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo, useRef } from "react";
+import { Button } from "@/components/ui/button";
+import { PageHeader } from "@/components/ui/page-header";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { useAction } from "@/components/ui/use-action";
+import { usePermission } from "@/lib/me";
+import { membersQuery } from "@/lib/people";
+import { useShortcuts } from "@/lib/shortcuts";
+import { auditQuery, exportEntries } from "./api";
+import { EntryList } from "./entry-list";
+import { FilterBar } from "./filter-bar";
+import { type AuditFilters, readAuditFilters } from "./filters";
+import { VerifyButton } from "./verify-button";
+
+/** Who did what, from where and when. */
+export function AuditPage() {
+  const search = useSearch({ from: "/signed-in/audit" });
+  // The router hands on what it does not know as well.
+  const filters = useMemo(() => readAuditFilters(search), [search]);
+  const query = useInfiniteQuery(auditQuery(filters));
+  const members = useQuery(membersQuery).data;
+  const mayRead = usePermission("audit:read");
+  const searchField = useRef<HTMLInputElement>(null);
+  useShortcuts([{ key: "/", label: "Search the audit log", run: () => searchField.current?.focus() }]);
+  const entries = query.data?.pages.flatMap((page) => page.items);
+  return (
+    <>
+      <PageHeader title="Audit log">
+        {mayRead && (
+          <>
+            <VerifyButton />
+            <ExportButton filters={filters} />
+          </>
+        )}
+      </PageHeader>
+      {mayRead && <FilterBar filters={filters} members={members} searchField={searchField} />}
+      <div className="pb-8 md:px-6">
+        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+        {query.isPending && <LoadingRows rows={10} />}
+        {entries !== undefined && entries.length > 0 && <EntryList entries={entries} />}
+        {entries?.length === 0 && <NothingFound />}
+        {query.hasNextPage && (
+          <div className="flex justify-center py-4">
+            <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              Show more
+            </Button>
+          </div>
+        )}
+      </div>
+    </>
+  );
+}
+
+function ExportButton({ filters }: { filters: AuditFilters }) {
+  const action = useAction();
+  const isWhole = Object.keys(filters).length === 0;
+  const save = async () => {
+    await exportEntries(filters);
+    return undefined;
+  };
+  return (
+    <Button
+      icon="export"
+      isBusy={action.isPending}
+      onClick={() => action.mutate({ failure: "The log was not exported.", work: save })}
+    >
+      {isWhole ? "Export all" : "Export these"}
+    </Button>
+  );
+}
+
+/** There is no log without an entry: who reads it has signed in, and that is one. */
+function NothingFound() {
+  const navigate = useNavigate({ from: "/audit" });
+  return (
+    <EmptyState
+      icon="search"
+      title="No entries match"
+      action={<Button onClick={() => void navigate({ search: {}, replace: true })}>Show all</Button>}
+    />
+  );
+}

@@ -1,0 +1,108 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { buttonClass } from "@/components/ui/button";
+import { Select } from "@/components/ui/field";
+import { Lamp } from "@/components/ui/lamp";
+import { PageHeader } from "@/components/ui/page-header";
+import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { useLive } from "@/lib/live";
+import { type Stats, statsQuery } from "./api";
+import { DurationChart, ThroughputChart } from "./charts";
+import { findTrouble, totalRuns } from "./health";
+import { IngestTile } from "./ingest-tile";
+import { FailingWorkflows, RunningNow } from "./lists";
+import { fillSlots } from "./slots";
+import { FailedLink, Tiles } from "./tiles";
+import { useLiveStats } from "./use-live-stats";
+import { type StatsWindow, USUAL, WINDOWS, readWindow } from "./window";
+
+/** How the workspace does: the start page. */
+export function DashboardPage() {
+  const search = useSearch({ from: "/signed-in/" });
+  const window = readWindow(search).window ?? USUAL;
+  const navigate = useNavigate({ from: "/" });
+  const isPolled = useLive((state) => state.status === "paused");
+  const query = useQuery(statsQuery(window, isPolled));
+  useLiveStats(window);
+  return (
+    <>
+      <PageHeader title="Dashboard">
+        <Select
+          label="Time"
+          value={window}
+          onChange={(event) => void navigate({ search: readWindow({ window: event.target.value }), replace: true })}
+        >
+          {Object.entries(WINDOWS).map(([key, label]) => (
+            <option key={key} value={key}>
+              {label}
+            </option>
+          ))}
+        </Select>
+      </PageHeader>
+      <div className="px-4 pb-8 md:px-6">
+        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+        {query.isPending && <LoadingRows rows={10} />}
+        {query.data !== undefined && <View stats={query.data} window={window} isOld={query.isPlaceholderData} />}
+      </div>
+    </>
+  );
+}
+
+function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isOld: boolean }) {
+  const slots = useMemo(() => fillSlots(stats.runs), [stats.runs]);
+  if (totalRuns(stats) === 0 && stats.ingest.accepted === 0) return <Nothing window={window} />;
+  return (
+    <div aria-busy={isOld || undefined} className="flex flex-col gap-3">
+      <Trouble stats={stats} window={window} />
+      <Tiles stats={stats} window={window} />
+      <div className="grid gap-3 lg:grid-cols-2">
+        <ThroughputChart slots={slots} />
+        <DurationChart slots={slots} />
+      </div>
+      <div className="grid items-start gap-3 lg:grid-cols-3">
+        <FailingWorkflows workflows={stats.failing_workflows} window={window} />
+        <RunningNow runs={stats.running} />
+        <IngestTile ingest={stats.ingest} />
+      </div>
+    </div>
+  );
+}
+
+/** Health at a glance. It is read out when it changes. */
+function Trouble({ stats, window }: { stats: Stats; window: StatsWindow }) {
+  return (
+    <div role="status" aria-label="Health" className="rounded-control border border-line bg-surface p-3">
+      <ul className="flex flex-wrap gap-x-6 gap-y-1">
+        {findTrouble(stats).map(({ tone, text, to }) => (
+          <li key={text} className="flex items-center gap-2">
+            <Lamp tone={tone} />
+            {to === "failures" && <FailedLink window={window}>{text}</FailedLink>}
+            {to === "operations" && (
+              <Link to="/operations" className="underline">
+                {text}
+              </Link>
+            )}
+            {to === undefined && text}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Nothing({ window }: { window: StatsWindow }) {
+  return (
+    <EmptyState
+      icon="runs"
+      title={window === USUAL ? "No runs in the last 24 hours" : `No runs in the ${WINDOWS[window].toLowerCase()}`}
+      action={
+        <Link to="/workflows" className={buttonClass("primary")}>
+          To the workflows
+        </Link>
+      }
+    >
+      Start a workflow, or let a trigger do it: how its runs go is shown here.
+    </EmptyState>
+  );
+}

@@ -1,0 +1,46 @@
+import type { Tone } from "@/lib/status";
+import type { Stats } from "./api";
+
+export interface Finding {
+  tone: Tone;
+  text: string;
+  /** Where more is told. */
+  to?: "failures" | "operations";
+}
+
+const count = new Intl.NumberFormat("en");
+
+/** "1 run", "1,284 runs". */
+export function sayCount(number: number, noun: string): string {
+  return `${count.format(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** How many runs there were. */
+export function totalRuns({ runs }: Stats): number {
+  return Object.values(runs.by_status).reduce((sum, runsOf) => sum + runsOf, 0);
+}
+
+/** How many runs failed or timed out. */
+export function failedRuns({ runs }: Stats): number {
+  return runs.by_status.failed + runs.by_status.timed_out;
+}
+
+/** What needs attention, the worst first; that nothing does, where that is so. */
+export function findTrouble(stats: Stats): Finding[] {
+  const found: Finding[] = [];
+  const { drift } = stats.ingest;
+  if (drift !== 0) {
+    found.push({ tone: "failed", text: `${sayCount(drift, "accepted event")} cannot be accounted for.` });
+  }
+  const failed = failedRuns(stats);
+  if (failed > 0) {
+    const where = stats.failing_workflows.length;
+    // The list ends at ten: beyond, "10 workflows" would be untrue.
+    const places = where === 0 || where >= 10 ? "" : ` in ${sayCount(where, "workflow")}`;
+    found.push({ tone: "failed", text: `${sayCount(failed, "run")} failed${places}.`, to: "failures" });
+  }
+  if (stats.queue_depth > 0 && stats.steps_in_flight === 0 && stats.running.length === 0) {
+    found.push({ tone: "queued", text: `${sayCount(stats.queue_depth, "run")} wait for a worker.`, to: "operations" });
+  }
+  return found.length > 0 ? found : [{ tone: "succeeded", text: "Nothing needs attention." }];
+}

@@ -1,0 +1,81 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { StatusBadge } from "@/components/ui/lamp";
+import { Duration, Moment } from "@/components/ui/moment";
+import { isLive } from "@/lib/status";
+import type { Stats } from "./api";
+import { FailedLink } from "./tiles";
+import type { StatsWindow } from "./window";
+
+function Panel({ id, title, children }: { id: string; title: string; children: ReactNode }) {
+  return (
+    <section aria-labelledby={id} className="min-w-0 rounded-control border border-line bg-surface p-3">
+      <h2 id={id} className="mb-1 font-semibold">
+        {title}
+      </h2>
+      {children}
+    </section>
+  );
+}
+
+/** The workflows of whose runs some failed, the worst first, with the last reason. */
+export function FailingWorkflows({ workflows, window }: { workflows: Stats["failing_workflows"]; window: StatsWindow }) {
+  return (
+    <Panel id="failing" title="Failing workflows">
+      {workflows.length === 0 && <p className="py-2 text-ink-3">No workflow fails.</p>}
+      <ul>
+        {workflows.map(({ workflow_id, name, failed, runs, last_run_id, last_failed_at, error_code, error_message }) => (
+          <li key={workflow_id} className="border-t border-line py-2 first-of-type:border-t-0">
+            <div className="flex flex-wrap items-baseline justify-between gap-x-3">
+              <span className="min-w-0 font-semibold wrap-anywhere">
+                <FailedLink window={window} workflow={workflow_id}>
+                  {name}
+                </FailedLink>
+              </span>
+              <span className="text-ink-2">
+                <span className="font-mono">{failed}</span> of <span className="font-mono">{runs}</span> failed
+              </span>
+            </div>
+            <p className="text-xs text-ink-3">
+              <Link to="/runs/$runId" params={{ runId: last_run_id }} className="inline-block min-h-6 leading-6 underline">
+                The last one
+              </Link>
+              {last_failed_at !== null && (
+                <>
+                  {", "}
+                  <Moment at={last_failed_at} isRelative />
+                </>
+              )}
+              {": "}
+              <span className="line-clamp-2 wrap-anywhere">{error_message ?? error_code ?? "no reason is known"}</span>
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+/** The runs that workers have in their hands, as they go. */
+export function RunningNow({ runs }: { runs: Stats["running"] }) {
+  return (
+    <Panel id="running" title="Running now">
+      {/* As high as with eight of them: what comes and goes moves nothing else. */}
+      <div className="min-h-72">
+        {runs.length === 0 && <p className="py-2 text-ink-3">No run is under way.</p>}
+        <ul>
+          {runs.map(({ id, workflow_name, status, trigger_type, started_at, created_at }) => (
+            <li key={id} className="flex h-9 items-center gap-3 border-t border-line first-of-type:border-t-0">
+              <StatusBadge status={status} />
+              <Link to="/runs/$runId" params={{ runId: id }} className="min-w-0 grow truncate font-semibold hover:underline">
+                {workflow_name}
+              </Link>
+              <span className="hidden text-xs text-ink-3 sm:inline">{trigger_type}</span>
+              {isLive(status) && <Duration from={started_at ?? created_at} to={null} />}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </Panel>
+  );
+}

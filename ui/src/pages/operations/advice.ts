@@ -1,0 +1,47 @@
+import type { Operations, Process } from "./api";
+
+const MEBIBYTE = 1_048_576;
+/** So long, what waits is on its way; beyond, somebody should look. */
+const PATIENCE_SECONDS = 30;
+
+const count = new Intl.NumberFormat("en");
+
+/** The names of what the API depends on, as people call them, with what to do where it is away. */
+export const DEPENDENCIES: Record<string, { label: string; cure: string }> = {
+  postgres: { label: "PostgreSQL", cure: "Nothing goes on until it answers. See its log and FLOWFORGE_DATABASE_URL." },
+  redis: { label: "Redis", cure: "Runs go on by a sweep, more slowly. See its log and FLOWFORGE_REDIS_URL." },
+  migrations: { label: "Migrations", cure: "Run ./flowforge migrate." },
+};
+
+/** A size in the unit that people read. */
+export function formatBytes(bytes: number): string {
+  return bytes < MEBIBYTE ? `${count.format(Math.round(bytes / 1024))} KiB` : `${count.format(Math.round(bytes / MEBIBYTE))} MiB`;
+}
+
+/** What is wrong with the processes, each with what to do; nothing where all is well. */
+export function findFaults({ processes, is_complete, queue, outbox, due }: Operations): string[] {
+  const has = (role: string) => processes.some((process) => process.role === role);
+  const isLate = (waiting: Operations["queue"]) => (waiting.oldest_seconds ?? 0) > PATIENCE_SECONDS;
+  const found: string[] = [];
+  const silent = processes.filter((process) => process.status === "silent");
+  for (const { host, pid } of silent) {
+    found.push(`The worker ${pid} at ${host} is silent. Others take over its runs; see its log.`);
+  }
+  if (!has("worker")) found.push("No worker lives: runs are accepted and wait. Start one with ./flowforge worker.");
+  // Without Redis nobody but workers can be seen.
+  if (is_complete && !has("relay")) found.push("No relay lives: events are not published. Start one with ./flowforge relay.");
+  if (isLate(outbox)) found.push("The outbox does not empty: the relay is behind, or cannot reach Redis. See its log.");
+  if (isLate(queue)) found.push("Runs wait for long: workers are full, or away. Start another one.");
+  if (isLate(due)) found.push("Waits end late: no worker wakes suspended runs. See the logs of the workers.");
+  return found;
+}
+
+/** What there is to say of one process beside its name. */
+export function describeWork({ role, runs, steps_in_flight, streams, leads }: Process): string {
+  const parts: string[] = [];
+  if (role === "relay" && leads !== null) parts.push(leads ? "publishes" : "stands by");
+  if (runs !== null) parts.push(`${count.format(runs)} runs in memory`);
+  if (steps_in_flight !== null) parts.push(`${count.format(steps_in_flight)} attempts`);
+  if (streams !== null) parts.push(`${count.format(streams)} live streams`);
+  return parts.join(", ");
+}

@@ -1,0 +1,130 @@
+import type { ReactNode } from "react";
+import { Lamp } from "@/components/ui/lamp";
+import { Moment } from "@/components/ui/moment";
+import type { Schemas } from "@/lib/api";
+import { formatDuration } from "@/lib/format";
+import { DEPENDENCIES, describeWork, formatBytes } from "./advice";
+import type { Operations, Process, Readiness } from "./api";
+
+const count = new Intl.NumberFormat("en");
+
+export function Panel({ id, title, children }: { id: string; title: string; children: ReactNode }) {
+  return (
+    <section aria-labelledby={id} className="min-w-0 rounded-control border border-line bg-surface p-3">
+      <h2 id={id} className="mb-1 font-semibold">
+        {title}
+      </h2>
+      {children}
+    </section>
+  );
+}
+
+/** What the API depends on; what is away says what to do. */
+export function Dependencies({ readiness }: { readiness: Readiness }) {
+  return (
+    <Panel id="dependencies" title="Dependencies">
+      <ul>
+        {Object.entries(readiness.checks).map(([name, { status, detail }]) => (
+          <li key={name} className="flex gap-2 border-t border-line py-2 first:border-t-0">
+            <span className="pt-0.5">
+              <Lamp tone={status === "ok" ? "succeeded" : "failed"} />
+            </span>
+            <div className="min-w-0">
+              <p>
+                <span className="font-semibold">{DEPENDENCIES[name]?.label ?? name}</span>{" "}
+                <span className="text-ink-2">{status === "ok" ? "answers" : "is away"}</span>
+              </p>
+              {status !== "ok" && (
+                <p className="text-ink-2 wrap-anywhere">
+                  {detail !== null && `${detail}. `}
+                  {DEPENDENCIES[name]?.cure}
+                </p>
+              )}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+/** What waits for a process, and for how long already. */
+export function Backlog({ operations: { queue, outbox, due } }: { operations: Operations }) {
+  return (
+    <dl aria-label="What waits" className="grid gap-3 sm:grid-cols-3">
+      <Waiting label="Queue" note="runs that wait for a worker" waiting={queue} />
+      <Waiting label="Outbox" note="rows that wait for the relay" waiting={outbox} />
+      <Waiting label="Due" note="suspended runs whose time has come" waiting={due} />
+    </dl>
+  );
+}
+
+function Waiting({ label, note, waiting }: { label: string; note: string; waiting: Operations["queue"] }) {
+  return (
+    <div className="flex min-w-0 flex-col rounded-control border border-line bg-surface p-3">
+      <dt className="text-ink-2">{label}</dt>
+      <dd className="font-mono text-xl">{count.format(waiting.count)}</dd>
+      <dd className="text-xs text-ink-3">
+        {note}
+        {waiting.oldest_seconds !== null && `, the first for ${formatDuration(waiting.oldest_seconds * 1000)}`}
+      </dd>
+    </div>
+  );
+}
+
+/** The processes by role, with what each does at the moment. */
+export function Processes({ processes }: { processes: readonly Process[] }) {
+  return (
+    <Panel id="processes" title="Processes">
+      <ul>
+        {processes.map((process) => (
+          <li key={`${process.host}:${process.pid}`} className="flex gap-2 border-t border-line py-2 first:border-t-0">
+            <span className="pt-0.5">
+              <Lamp tone={process.status === "ok" ? "succeeded" : "failed"} />
+            </span>
+            <div className="flex min-w-0 grow flex-wrap justify-between gap-x-4">
+              <p className="min-w-0 wrap-anywhere">
+                <span className="font-semibold">{process.role}</span>{" "}
+                <span className="font-mono text-xs text-ink-3">
+                  {process.host}:{process.pid}
+                </span>{" "}
+                <span className="text-ink-2">{process.status === "ok" ? describeWork(process) : "silent"}</span>
+              </p>
+              <p className="text-xs text-ink-3">
+                {process.memory_bytes !== null && `${formatBytes(process.memory_bytes)}, `}
+                {process.started_at !== null && (
+                  <>
+                    up since <Moment at={process.started_at} />
+                  </>
+                )}
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+/** What this installation holds everybody to. */
+export function Limits({ limits: { hooks } }: { limits: Schemas["Limits"] }) {
+  const perMinute = (calls: number | null) => (calls === null ? "no limit" : `${count.format(calls)} a minute`);
+  const lines = [
+    ["Calls of all hooks of a workspace", perMinute(hooks.workspace_per_minute)],
+    ["Calls of hooks from one address", perMinute(hooks.address_per_minute)],
+    ["Largest body of a hook", formatBytes(hooks.max_body_bytes)],
+  ] as const;
+  return (
+    <Panel id="limits" title="Limits">
+      <dl>
+        {lines.map(([name, value]) => (
+          <div key={name} className="flex justify-between gap-3 border-t border-line py-2 first:border-t-0">
+            <dt className="text-ink-2">{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="text-xs text-ink-3">Settings of the installation give them; a trigger may have its own.</p>
+    </Panel>
+  );
+}

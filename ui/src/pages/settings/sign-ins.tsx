@@ -1,0 +1,90 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/confirm";
+import { Moment } from "@/components/ui/moment";
+import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { useAction } from "@/components/ui/use-action";
+import { SIGN_INS, type SignIn, endOtherSignIns, endSignIn, signInsQuery, workspacesQuery } from "./api";
+import { Section } from "./section";
+
+/** Where one is signed in, and the way out of there. */
+export function SignIns() {
+  const query = useQuery(signInsQuery);
+  const workspaces = useQuery(workspacesQuery).data?.items;
+  const [isAsking, setIsAsking] = useState(false);
+  const action = useAction(SIGN_INS);
+  const nameOf = (id: string) => workspaces?.find((workspace) => workspace.id === id)?.name ?? "a workspace that you have left";
+  const items = query.data?.items ?? [];
+  return (
+    <Section title="Sign-ins" lead="Each browser and each workspace is one of its own.">
+      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isPending && <LoadingRows rows={3} />}
+      <ul aria-label="Sign-ins">
+        {items.map((signIn) => (
+          <Row
+            key={signIn.id}
+            signIn={signIn}
+            where={workspaces === undefined ? "…" : nameOf(signIn.workspace_id)}
+            isBusy={action.isPending}
+            onEnd={() =>
+              action.mutate({
+                failure: "The sign-in goes on.",
+                work: async () => {
+                  await endSignIn(signIn.id);
+                  return "It is signed out, everywhere within 5 seconds.";
+                },
+              })
+            }
+          />
+        ))}
+      </ul>
+      {items.length > 1 && (
+        <Button className="mt-3" isBusy={action.isPending} onClick={() => setIsAsking(true)}>
+          Sign out everywhere else
+        </Button>
+      )}
+      <Confirm
+        isOpen={isAsking}
+        onClose={() => setIsAsking(false)}
+        title="Sign out everywhere else?"
+        verb="Sign out"
+        keep="Stay signed in"
+        onConfirm={() => {
+          setIsAsking(false);
+          action.mutate({
+            failure: "The other sign-ins go on.",
+            work: async () => {
+              await endOtherSignIns();
+              return "You are signed out everywhere else.";
+            },
+          });
+        }}
+      >
+        All of your sign-ins but this one end within 5 seconds. API keys stay.
+      </Confirm>
+    </Section>
+  );
+}
+
+function Row({ signIn, where, isBusy, onEnd }: { signIn: SignIn; where: string; isBusy: boolean; onEnd: () => void }) {
+  const { created_at, expires_at, is_current } = signIn;
+  return (
+    <li className="flex min-h-12 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-t border-line py-2 first:border-t-0">
+      <div className="min-w-0">
+        <p className="wrap-anywhere">
+          <span className="font-semibold">{where}</span>
+          {is_current && <span className="ml-2 rounded-chip border border-line-strong px-1 text-xs text-ink-2">this one</span>}
+        </p>
+        <p className="text-xs text-ink-3">
+          since <Moment at={created_at} />, until <Moment at={expires_at} /> at the latest
+        </p>
+      </div>
+      {!is_current && (
+        <Button isBusy={isBusy} onClick={onEnd}>
+          Sign out
+        </Button>
+      )}
+    </li>
+  );
+}
