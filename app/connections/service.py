@@ -24,7 +24,7 @@ from app.connections.schemas import (
 from app.errors import InvalidRequest, NotFound, PreconditionFailed
 from app.etags import make_etag, matches
 from app.pagination import Page, make_page
-from app.workflows.connection_uses import find_uses
+from app.workflows.uses import find_uses
 from engine.core.problems import Problem
 from engine.infra.credentials import SECRET_TYPES, ConnectionType, find_faults, normalise_allowed_host
 from engine.infra.envelopes import Envelopes

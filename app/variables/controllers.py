@@ -13,7 +13,7 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.openapi import problems
 from app.pagination import Cursor, WholeLimit, cut_page
-from app.variables.schemas import VariableList, VariableName, VariableValue, VariableView
+from app.variables.schemas import VariableDetail, VariableList, VariableName, VariableValue, VariableView
 from app.variables.service import VariableService
 
 
@@ -45,8 +45,8 @@ class VariableController(Controller):
     )
     async def get_variable(
         self, name: VariableName, principal: NamedDependency[Principal], transaction: NamedDependency[AsyncConnection]
-    ) -> VariableView:
-        """One variable."""
+    ) -> VariableDetail:
+        """With the workflows that read it."""
         return await VariableService(transaction, principal).read(name)
 
     @put(

@@ -7,6 +7,8 @@ from uuid import UUID
 from litestar.params import PathParameter
 from msgspec import Meta, Struct
 
+from app.workflows.uses import WorkflowUse
+
 # As an expression can name it: `vars.NAME`.
 NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 
@@ -27,6 +29,12 @@ class VariableView(Struct, frozen=True, kw_only=True):
     updated_by: UUID
     created_at: datetime
     updated_at: datetime
+
+
+class VariableDetail(VariableView, frozen=True, kw_only=True):
+    """A variable with the workflows whose expressions read it by its name; a name that is computed is none."""
+
+    used_by: list[WorkflowUse]
 
 
 class VariableList(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound
 from app.variables import repository
-from app.variables.schemas import VariableList, VariableValue, VariableView
+from app.variables.schemas import VariableDetail, VariableList, VariableValue, VariableView
+from app.workflows.uses import find_variable_uses
 from engine.core.problems import Problem
 
 # Every run that starts may take all of them along.
@@ -31,12 +32,13 @@ class VariableService:
         rows = await repository.list_variables(self._connection, self._principal.workspace_id)
         return VariableList(items=[_show(row) for row in rows])
 
-    async def read(self, name: str) -> VariableView:
-        """One of them; raises NotFound."""
+    async def read(self, name: str) -> VariableDetail:
+        """One of them, with the workflows that read it; raises NotFound."""
         row = await repository.find_variable(self._connection, self._principal.workspace_id, name)
         if row is None:
             raise NotFound
-        return _show(row)
+        uses = await find_variable_uses(self._connection, self._principal.workspace_id, name)
+        return VariableDetail(**msgspec.structs.asdict(_show(row)), used_by=uses)
 
     async def put(self, name: str, request: VariableValue) -> tuple[VariableView, bool]:
         """Set it, and tell whether it is new. Raises InvalidRequest where it, or all together, would be too large."""

@@ -75,7 +75,7 @@ _VERSION: tuple[ColumnElement[Any], ...] = (*_VERSION_SUMMARY, workflow_version.
 _IS_PUBLISHED = workflow_version.c.version > literal_column("0")
 
 
-# Both words stand in a definition that names the connection, or else are written with escapes.
+# Both words stand in a definition that names the thing, or else are written with escapes.
 _POSSIBLE_USES = text(
     """
     SELECT workflow.id, workflow.name, workflow.definition AS draft, version.definition AS published
@@ -133,13 +133,13 @@ async def find_existing(connection: AsyncConnection, workspace_id: UUID, workflo
 
 
 async def list_possible_uses(
-    connection: AsyncConnection, workspace_id: UUID, connection_name: str
+    connection: AsyncConnection, workspace_id: UUID, word: str, name: str
 ) -> list[Row[*tuple[Any, ...]]]:
-    """The workflows, by id, whose draft or published version may name a connection: only reading them tells.
+    """The workflows, by id, in whose draft or published version both may stand: only reading them tells.
 
-    Each with `draft` and `published`; of definitions that cannot name it, none comes.
+    Each with `draft` and `published`; of definitions without them, none comes.
     """
-    given = {"workspace_id": workspace_id, "key": b'"connection"', "name": connection_name.encode(), "escape": b"\\u"}
+    given = {"workspace_id": workspace_id, "key": word.encode(), "name": name.encode(), "escape": b"\\u"}
     return list((await connection.execute(_POSSIBLE_USES, given)).all())
 
 

@@ -72,3 +72,50 @@ async def test_another_workspace_has_its_own(api: Api, owner: Caller) -> None:
     assert (await other.client.get("/v1/vars")).json()["items"] == []
     assert await put(other, "region", "us") == 201
     assert (await owner.client.get("/v1/vars/region")).json()["value"] == "eu"
+
+
+def step(kind: str, with_: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": "a", "type": kind, "with": with_, **more}
+
+
+READERS: dict[str, dict[str, Any]] = {
+    "a template": {"steps": [step("transform", {"values": {"x": ["in {{ vars.region }}"]}})]},
+    "a condition": {"steps": [step("if", {"condition": "vars.region == 'eu'"})]},
+    "items": {"steps": [step("foreach", {"items": "[vars['region']]"}, steps=[])]},
+    "a case": {"steps": [step("switch", {"cases": {"eu": "vars.region == 'eu'"}})]},
+    "a step of a loop": {
+        "steps": [step("foreach", {"items": "[1]"}, steps=[step("if", {"condition": "vars.region == 'eu'"})])]
+    },
+    "the output": {"steps": [], "output": {"x": "{{ vars.region }}"}},
+    "the settings": {"steps": [], "settings": {"timeout": "{{ vars.region.size() }}"}},
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    "a text": {"steps": [step("transform", {"values": {"x": "vars.region"}})]},
+    "a text in an expression": {"steps": [step("if", {"condition": "'vars.region' == 'x'"})]},
+    "another variable": {"steps": [step("if", {"condition": "vars.regions == 'eu'"})]},
+    "a field of another": {"steps": [step("if", {"condition": "vars.a.region == 'eu'"})]},
+    "no expression": {"steps": [step("if", {"condition": "vars.region =="})]},
+    "any shape": {"steps": ["vars.region", {"with": "vars.region"}, 7], "output": "vars.region"},
+}
+
+
+async def test_a_variable_tells_where_it_is_used(api: Api, owner: Caller) -> None:
+    await put(owner, "region", "eu")
+    ids = {}
+    for name, document in {**READERS, **OTHERS}.items():
+        body = {"name": name, "definition": {"schema": 1, **document}}
+        made = await owner.client.post("/v1/workflows", json=body)
+        assert made.status_code == 201, made.text
+        ids[name] = made.json()["id"]
+    uses = (await owner.client.get("/v1/vars/region")).json()["used_by"]
+    assert [use["workflow_name"] for use in uses] == list(READERS)
+    assert {(use["in_draft"], use["in_published"]) for use in uses} == {(True, False)}
+    assert (await owner.client.post(f"/v1/workflows/{ids['a template']}/publish")).status_code == 201
+    draft = {"definition": {"schema": 1, "steps": []}}
+    path = f"/v1/workflows/{ids['a template']}"
+    assert (await owner.client.patch(path, json=draft, headers={"if-match": "*"})).status_code == 200
+    first = (await owner.client.get("/v1/vars/region")).json()["used_by"][0]
+    assert (first["workflow_id"], first["in_draft"], first["in_published"]) == (ids["a template"], False, True)
+    stranger = await api.sign_in(Role.OWNER)
+    await put(stranger, "region", "us")
+    assert (await stranger.client.get("/v1/vars/region")).json()["used_by"] == []
