@@ -7,12 +7,15 @@ import pytest
 
 from cli.ui_toolchain import UI, Node, run
 from tests.product import Product
+from tests.ui.seeding import seed_many_runs
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.without_faults("a browser does not try again what was refused")]
 
 SECONDS = 900.0
 # This one begins where nobody has set anything up.
 FIRST_RUN = "setup.spec.ts"
+# What is put in place before a journey.
+PREPARED = {"large.spec.ts": seed_many_runs}
 JOURNEYS = sorted(path.name for path in (UI / "e2e").glob("*.spec.ts"))
 
 
@@ -38,6 +41,8 @@ def test_a_journey_through_the_web_app(
     journey: str, start: Callable[[str], Product], node: Node, chromium: str
 ) -> None:
     product = start("new" if journey == FIRST_RUN else "shared")
+    if prepare := PREPARED.get(journey):
+        prepare(product)
     vitest = UI / "node_modules" / "vitest" / "vitest.mjs"
     run(
         [node.program, vitest, "run", "--config", "vitest.e2e.config.ts", f"e2e/{journey}"],

@@ -24,6 +24,16 @@ export class Owner {
     return new Owner(tokens.access_token);
   }
 
+  /** The owner in a workspace that is there. */
+  static async into(name: string): Promise<Owner> {
+    const owner = await Owner.signIn();
+    const { items } = await owner.get<{ items: { id: string; name: string }[] }>("/v1/workspaces");
+    const workspace = items.find((one) => one.name === name);
+    if (workspace === undefined) throw new Error(`there is no workspace ${name}`);
+    const tokens = await owner.post<{ access_token: string }>("/v1/auth/switch", { workspace_id: workspace.id });
+    return new Owner(tokens.access_token);
+  }
+
   post<T = { id: string }>(path: string, body: unknown = {}): Promise<T> {
     return send("POST", path, body, this.token) as Promise<T>;
   }
@@ -61,6 +71,14 @@ export class Owner {
     const { run_id } = await this.post<{ run_id: string }>(`/v1/workflows/${workflowId}/runs`, { input });
     return run_id;
   }
+}
+
+/** Send an event to a hook, as whoever calls it does. A key that comes again makes it a repeat. */
+export async function deliver(hook: string, body: unknown, key: string): Promise<void> {
+  const address = new URL(new URL(hook).pathname, URL_OF_PRODUCT);
+  const headers = { "content-type": "application/json", "idempotency-key": key };
+  const response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`an event was answered with ${response.status}: ${await response.text()}`);
 }
 
 function post(path: string, body: unknown): Promise<unknown> {

@@ -73,6 +73,7 @@ test("a step that is chosen in the graph is part of the address, and shows how i
   await page.getByRole("region", { name: "thank" }).getByText("<b>thanks</b>").first().waitFor();
   await page.reload();
   await page.getByRole("region", { name: "thank" }).waitFor();
+  await page.locator('[data-step="thank"]').waitFor();
   expect(new URL(page.url()).searchParams.get("step")).toBe("thank");
   await takeShots(page, "workflow-graph");
   await expectAccessibleInBothThemes(page);

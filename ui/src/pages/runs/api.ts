@@ -8,7 +8,11 @@ export type Run = Schemas["RunSummary"];
 type Page = Schemas["Page_RunSummary_"];
 export type RunPages = InfiniteData<Page, string | null>;
 
-const PAGE = 100;
+/** The newest rows are read again and again; whoever goes further down comes along faster. */
+const FIRST_PAGE = 100;
+const NEXT_PAGE = 200;
+/** So many pages at most are read anew where the list is polled: nobody who is further down sees the top. */
+const POLLED_PAGES = 3;
 /** Where the stream is away, what is shown is asked for so often. */
 const POLL_MS = 5_000;
 
@@ -19,14 +23,14 @@ export function runsQuery(filters: RunFilters, isPolled: boolean) {
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/runs", {
-          params: { query: { ...toQuery(filters, Date.now()), limit: PAGE, cursor: pageParam } },
+          params: { query: { ...toQuery(filters, Date.now()), limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE, cursor: pageParam } },
           signal,
         }),
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
-    refetchInterval: isPolled ? POLL_MS : false,
+    refetchInterval: ({ state }) => (isPolled && (state.data?.pages.length ?? 0) <= POLLED_PAGES ? POLL_MS : false),
   });
 }
 

@@ -26,7 +26,7 @@ export function ReceivedList({ triggerId }: { triggerId: string }) {
             <div className="pb-3">
               {event.message !== null && <p className="text-failed wrap-anywhere">{event.message}</p>}
               {event.run_id !== null && (
-                <Link to="/runs/$runId" params={{ runId: event.run_id }} className="underline">
+                <Link to="/runs/$runId" params={{ runId: event.run_id }} className="inline-flex min-h-6 items-center underline">
                   The run that it started
                 </Link>
               )}

@@ -25,7 +25,7 @@ export const RunMarks = memo(function RunMarks({ runs }: { runs: Workflow["recen
       {runs.map((run, index) => {
         const { height, look } = MARK_SHAPES[STATUS_LOOKS[run.status].tone];
         const tall = height * (HEIGHT - 2);
-        const x = (MOST - 1 - index) * (WIDTH + GAP) + 1;
+        const x = (runs.length - 1 - index) * (WIDTH + GAP) + 1;
         return (
           <g key={run.id} className="cursor-pointer" onClick={() => void navigate({ to: "/runs/$runId", params: { runId: run.id } })}>
             <title>{`${STATUS_LOOKS[run.status].label}, ${formatFull(run.created_at)}`}</title>
