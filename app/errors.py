@@ -31,7 +31,7 @@ A class's docstring is the detail that the caller reads, unless the place that r
     │   ├── ApprovalDecided           approval_decided
     │   ├── WorkflowChanged           workflow_changed
     │   ├── AmbiguousName             ambiguous_name
-    │   ├── NameTaken, ConnectionInUse (app/connections/errors.py)   name_taken; connection_in_use: lists workflows
+    │   ├── NameTaken, ConnectionInUse, NotSignedInFor, ConnectionSealed   in app/connections/errors.py
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
     ├── InvitationGone 410            invitation_gone

@@ -23,6 +23,7 @@ from app.auth.sessions import SessionService
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
+from app.connections.authorizing import CALLBACK_PATH, AuthorizationService
 from app.connections.service import ConnectionService
 from app.connections.testing import ConnectionTester
 from app.control.bulk import BulkService
@@ -51,16 +52,19 @@ from app.triggers.rejections import Rejections
 from app.triggers.service import TriggerService
 from app.web.bundle import BundleFolder
 from app.web.pages import is_for_web_app, serve_web_app
+from engine.infra.access_tokens import AccessTokens
 from engine.infra.bell import HELD_CHANNEL, OutboxBell
 from engine.infra.database import create_engine, create_pool
 from engine.infra.envelopes import Envelopes
 from engine.infra.garbage import collect_garbage
 from engine.infra.http_client import HttpClient
 from engine.infra.metrics_exchange import publish_metrics
+from engine.infra.open_connections import ConnectionOpener
 from engine.infra.rate_limiter import RateLimiter
 from engine.infra.redis import create_redis
 from engine.infra.secrets import SecretBox, SecretDigests, SecretKeys
 from engine.infra.settings import Settings
+from engine.store.connection_tokens import TokenStore
 from engine.store.connections import CONNECTION_PURPOSE
 from engine.store.sealed import TRIGGER_PURPOSE
 
@@ -68,6 +72,8 @@ from engine.store.sealed import TRIGGER_PURPOSE
 MAX_BODY_BYTES = 1_048_576 + 65_536
 _REDIS_SECONDS = 2.0
 _POOL_CLOSE_SECONDS = 5.0
+# What a token endpoint has given is to be kept through a failover of the database.
+_TOKEN_PATIENCE_SECONDS = 30.0
 
 
 class Application(Litestar):
@@ -101,6 +107,7 @@ def create_app(settings: Settings) -> Application:
             "members": Provide(_provide_members, sync_to_thread=False),
             "invitations": Provide(_provide_invitations, sync_to_thread=False),
             "connections": Provide(_provide_connections, sync_to_thread=False),
+            "authorizations": Provide(_provide_authorizations, sync_to_thread=False),
             "connection_tester": Provide(_provide_connection_tester, sync_to_thread=False),
             "runs": Provide(_provide_runs, sync_to_thread=False),
             "streams": Provide(_provide_streams, sync_to_thread=False),
@@ -184,12 +191,17 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
 
 
 async def _open_connections(state: State, stack: AsyncExitStack) -> None:
-    """What keeps connections, and tries them out."""
+    """What keeps connections, signs in for them, and tries them out."""
     settings: Settings = state.settings
     envelopes = Envelopes(SecretBox(SecretKeys(settings), CONNECTION_PURPOSE))
     http = await stack.enter_async_context(HttpClient(settings))
-    state.connections = ConnectionService(envelopes)
-    state.connection_tester = ConnectionTester(state.pool, envelopes, http)
+    redirect_uri = settings.base_url + CALLBACK_PATH
+    tokens = AccessTokens(http, envelopes, TokenStore(partial(_ready, state.pool), patience=_TOKEN_PATIENCE_SECONDS))
+    stack.push_async_callback(tokens.close)
+    opener = ConnectionOpener(envelopes, tokens)
+    state.connections = ConnectionService(envelopes, redirect_uri)
+    state.authorizations = AuthorizationService(state.database, http, opener, tokens, redirect_uri)
+    state.connection_tester = ConnectionTester(state.pool, envelopes, http, tokens)
     state.oidc = open_oidc(state, http)
 
 
@@ -233,6 +245,10 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
         rejections=rejections,
     )
     state.file_reader = FileReader()
+
+
+async def _ready(pool: asyncpg.Pool) -> asyncpg.Pool:
+    return pool
 
 
 async def _end_duties(duties: list[asyncio.Task[None]]) -> None:
@@ -280,6 +296,11 @@ def _provide_api_keys(state: State) -> ApiKeyService:
 def _provide_connections(state: State) -> ConnectionService:
     connections: ConnectionService = state.connections
     return connections
+
+
+def _provide_authorizations(state: State) -> AuthorizationService:
+    authorizations: AuthorizationService = state.authorizations
+    return authorizations
 
 
 def _provide_connection_tester(state: State) -> ConnectionTester:

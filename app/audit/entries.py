@@ -24,6 +24,8 @@ class Action(StrEnum):
     TOKEN_REUSED = "session.token_reused"  # noqa: S105 - it names an action
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - it names an action
     PASSWORD_REFUSED = "password.refused"  # noqa: S105 - it names an action
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     WORKSPACE_CREATED = "workspace.created"
     WORKSPACE_RENAMED = "workspace.renamed"
     MEMBER_JOINED = "member.joined"
@@ -37,6 +39,7 @@ class Action(StrEnum):
     CONNECTION_CREATED = "connection.created"
     CONNECTION_CHANGED = "connection.changed"
     CONNECTION_DELETED = "connection.deleted"
+    CONNECTION_AUTHORIZED = "connection.authorized"
     VARIABLE_SET = "variable.set"
     VARIABLE_DELETED = "variable.deleted"
     WORKFLOW_PUBLISHED = "workflow.published"

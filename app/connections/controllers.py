@@ -4,16 +4,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, delete, get, patch, post
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
-from litestar.response import Response
-from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+from litestar.response import Redirect, Response
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_303_SEE_OTHER
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.auth.browser import is_https
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.bodies import NOTHING_SAID, NoFields
+from app.connections.authorizing import LIFETIME, AuthorizationService, name_cookie
+from app.connections.authorizing import Answer as ProviderAnswer
 from app.connections.schemas import (
+    AuthorizationStart,
     ConnectionChange,
     ConnectionDetail,
     ConnectionTest,
@@ -31,6 +37,13 @@ from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="the ETag that was read")]
 Force = Annotated[bool, QueryParameter(description="also where workflows name the connection")]
 _NOTHING_ASKED = ConnectionTest()
+
+AnyRequest = Request[Any, Any, Any]
+# Given back by the other system, which may add what it likes.
+State = Annotated[str | None, QueryParameter(name="state", description="as it was sent along")]
+Code = Annotated[str | None, QueryParameter(description="what the tokens are given for")]
+ErrorCode = Annotated[str | None, QueryParameter(name="error", description="why there is no code")]
+ErrorText = Annotated[str | None, QueryParameter(name="error_description", description="the same in words")]
 
 
 class ConnectionController(Controller):
@@ -61,7 +74,7 @@ class ConnectionController(Controller):
     )
     async def create_connection(
         self,
-        request: Request[Any, Any, Any],
+        request: AnyRequest,
         data: JSONBody[NewConnection],
         transaction: NamedDependency[AsyncConnection],
         principal: NamedDependency[Principal],
@@ -151,6 +164,72 @@ class ConnectionController(Controller):
     ) -> ConnectionTestResult:
         """A real call, within the same bounds as a step's. 200 also where it fails: `ok` and `message` tell."""
         return await connection_tester.test(principal, connection_id, data)
+
+    @post(
+        "/{connection_id:uuid}/authorize",
+        operation_id="authorizeConnection",
+        summary="Sign in for a connection",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.CONNECTIONS_WRITE)],
+        responses=problems(409),
+    )
+    async def authorize_connection(
+        self,
+        request: AnyRequest,
+        connection_id: FromPath[UUID],
+        transaction: NamedDependency[AsyncConnection],
+        principal: NamedDependency[Principal],
+        authorizations: NamedDependency[AuthorizationService],
+        data: JSONBody[NoFields] = NOTHING_SAID,
+    ) -> Response[AuthorizationStart]:
+        """The address to open in this very browser, which keeps a cookie for the way back; good for 10 minutes."""
+        del data
+        begun = await authorizations.begin(transaction, principal, connection_id)
+        cookie = _cookie(request, begun.cookie_id, begun.verifier, int(LIFETIME.total_seconds()))
+        return Response(begun.start, cookies=[cookie])
+
+    @get(
+        "/oauth/callback",
+        operation_id="endAuthorization",
+        summary="Come back from a sign-in",
+        status_code=HTTP_303_SEE_OTHER,
+        public=True,
+        free_query=True,
+    )
+    async def end_authorization(
+        self,
+        request: AnyRequest,
+        authorizations: NamedDependency[AuthorizationService],
+        given_state: State = None,
+        code: Code = None,
+        error: ErrorCode = None,
+        error_description: ErrorText = None,
+    ) -> Redirect:
+        """Where the other system sends the browser. It goes on to the web app, whose address tells what came of it."""
+        # By RFC 6749 no parameter comes twice; a state that does is none.
+        state = given_state if given_state and len(request.query_params.getall("state")) == 1 else ""
+        name = name_cookie(state)
+        answer = ProviderAnswer(state=state, code=code, error=error, error_description=error_description)
+        page = await authorizations.end(answer, request.cookies.get(_cookie_name(request, name)))
+        cookies = [_cookie(request, name, "", 0)] if state else []
+        return Redirect(page, status_code=HTTP_303_SEE_OTHER, cookies=cookies)
+
+
+def _cookie(request: AnyRequest, name: str, value: str, seconds: int) -> Cookie:
+    """One for each sign-in. Lax: it has to come along when another site sends the browser back here."""
+    return Cookie(
+        key=_cookie_name(request, name),
+        value=value,
+        path="/",
+        max_age=seconds,
+        secure=is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _cookie_name(request: AnyRequest, name: str) -> str:
+    return f"__Host-flowforge-oauth-{name}" if is_https(request) else f"flowforge-oauth-{name}"
 
 
 def _with_etag(detail: ConnectionDetail) -> Response[ConnectionDetail]:

@@ -13,3 +13,15 @@ class ConnectionInUse(Conflict):
     """Workflows name this connection, and would fail without it; `used_by` lists them. `?force=true` does it anyway."""
 
     code = "connection_in_use"
+
+
+class NotSignedInFor(Conflict):
+    """Nobody signs in for this connection: only those of the type `oauth2_authorization_code` are used so."""
+
+    code = "not_signed_in_for"
+
+
+class ConnectionSealed(Conflict):
+    """The secret of this connection does not open. Give it a new one."""
+
+    code = "connection_sealed"

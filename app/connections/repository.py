@@ -1,12 +1,13 @@
 """Queries of connections, each within one workspace."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.connections.tables import connection_table
+from app.connections.tables import authorization_table, connection_table
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -81,3 +82,26 @@ async def delete_connection(connection: AsyncConnection, workspace_id: UUID, con
         connection_table.c.workspace_id == workspace_id, connection_table.c.id == connection_id
     )
     await connection.execute(query)
+
+
+async def insert_authorization(connection: AsyncConnection, *, lifetime: timedelta, **values: Any) -> datetime:
+    """Note a sign-in that begins, and forget those that are too old by now; until when it may end."""
+    await connection.execute(delete(authorization_table).where(authorization_table.c.expires_at <= func.now()))
+    query = (
+        insert(authorization_table)
+        .values(**values, expires_at=func.now() + lifetime)
+        .returning(authorization_table.c.expires_at)
+    )
+    expires_at: datetime = (await connection.execute(query)).scalar_one()
+    return expires_at
+
+
+async def take_authorization(connection: AsyncConnection, state_hash: bytes) -> AnyRow | None:
+    """The sign-in that has begun with this state: once, and not after its time. The state itself is its credential."""
+    query = (
+        delete(authorization_table)
+        .where(authorization_table.c.state_hash == state_hash)
+        .returning(*authorization_table.c, (authorization_table.c.expires_at > func.now()).label("is_living"))
+    )
+    row = (await connection.execute(query)).first()
+    return row if row is not None and row.is_living else None

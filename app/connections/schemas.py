@@ -1,7 +1,7 @@
 """Bodies of the connection calls. A secret goes in and never comes out."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,8 @@ SecretBody = Annotated[
     Meta(
         description="write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; "
         "`custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, "
-        "client_secret, scope?, audience?, client_auth?: basic | post}",
+        "client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and "
+        "{authorize_url}",
         extra_json_schema={"type": "object", "writeOnly": True},
     ),
 ]
@@ -50,8 +51,37 @@ class ConnectionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed_hosts: AllowedHosts | UnsetType = UNSET
 
 
+class Authorization(Struct, frozen=True, kw_only=True):
+    """Whether somebody has signed in for the connection, and what came of it.
+
+    `needed`: steps fail until somebody does. `never`: nobody has with this secret; `refused`: the other system accepts
+    the sign-in no more; `ended`: the access token has, and nothing came with it to ask for another one. `message`: why
+    the last sign-in or refresh failed. `expires_at`: of the access token, which is replaced before.
+    """
+
+    status: Literal["needed", "granted"]
+    reason: Literal["never", "refused", "ended"] | None
+    message: str | None
+    granted_by: UUID | None
+    granted_at: datetime | None
+    refreshed_at: datetime | None
+    expires_at: datetime | None
+    scope: str | None
+    redirect_uri: Annotated[str, Meta(description="what the other system has to know as this product's address")]
+
+
+class AuthorizationStart(Struct, frozen=True, kw_only=True):
+    """Where to sign in, in the very browser that asked, and until when."""
+
+    url: str
+    expires_at: datetime
+
+
 class ConnectionView(Struct, frozen=True, kw_only=True):
-    """A connection without its secret; the ETag stands for the `revision`."""
+    """A connection without its secret; the ETag stands for the `revision`.
+
+    `authorization`: of a connection that somebody signs in for, null for every other.
+    """
 
     id: UUID
     name: str
@@ -62,6 +92,7 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     updated_by: UUID
     created_at: datetime
     updated_at: datetime
+    authorization: Authorization | None
 
 
 class ConnectionUse(Struct, frozen=True, kw_only=True):

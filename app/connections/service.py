@@ -15,31 +15,42 @@ from app.bodies import decode_body
 from app.connections import repository
 from app.connections.errors import ConnectionInUse, NameTaken
 from app.connections.schemas import (
+    Authorization,
     ConnectionChange,
     ConnectionDetail,
     ConnectionUse,
     ConnectionView,
     NewConnection,
 )
+from app.dependencies import driver_connection
 from app.errors import InvalidRequest, NotFound, PreconditionFailed
 from app.etags import make_etag, matches
 from app.pagination import Page, make_page
 from app.workflows.uses import find_uses
 from engine.core.problems import Problem
-from engine.infra.credentials import SECRET_TYPES, ConnectionType, find_faults, normalise_allowed_host
+from engine.infra.credentials import (
+    SECRET_TYPES,
+    SIGNED_IN_TYPE,
+    ConnectionType,
+    find_faults,
+    normalise_allowed_host,
+)
 from engine.infra.envelopes import Envelopes
 from engine.infra.ids import new_id
+from engine.store.connection_tokens import Grant, forget_tokens, list_grants
 from engine.store.connections import place_of_secret
 
 MAX_CONNECTIONS: Final = 1_000
 MAX_SECRET_BYTES: Final = 65_536
+_NO_GRANT: Final = Grant()
 
 
 class ConnectionService:
     """Makes, changes and shows connections, each call in the request's transaction; secrets are sealed on the way."""
 
-    def __init__(self, envelopes: Envelopes) -> None:
+    def __init__(self, envelopes: Envelopes, redirect_uri: str) -> None:
         self._envelopes = envelopes
+        self._redirect_uri = redirect_uri
 
     async def create(self, transaction: AsyncConnection, principal: Principal, new: NewConnection) -> ConnectionDetail:
         """Make a connection. Raises InvalidRequest, NameTaken."""
@@ -67,21 +78,24 @@ class ConnectionService:
             updated_by=principal.user_id,
         )
         await _enter(transaction, principal, Action.CONNECTION_CREATED, None, row)
-        return await _detail(transaction, row)
+        return await self._detail(transaction, row)
 
     async def list_all(
         self, transaction: AsyncConnection, principal: Principal, *, after: UUID | None, limit: int
     ) -> Page[ConnectionView]:
         """A page of connections, the newest first."""
         rows = await repository.list_connections(transaction, principal.workspace_id, after=after, limit=limit + 1)
-        return make_page(rows, limit, lambda row: ConnectionView(**_fields(row)), lambda row: row.id)
+        grants = await _find_grants(transaction, rows)
+        return make_page(
+            rows, limit, lambda row: ConnectionView(**self._fields(row, grants.get(row.id))), lambda row: row.id
+        )
 
     async def read(self, transaction: AsyncConnection, principal: Principal, connection_id: UUID) -> ConnectionDetail:
         """One of them, with the workflows that name it; raises NotFound."""
         row = await repository.find_connection(transaction, principal.workspace_id, connection_id)
         if row is None:
             raise NotFound
-        return await _detail(transaction, row)
+        return await self._detail(transaction, row)
 
     async def change(
         self,
@@ -114,6 +128,8 @@ class ConnectionService:
             sealed = self._envelopes.seal(secret, place_of_secret(row.workspace_id, row.id, version))
             values |= {"type": kind, "secret": sealed.value, "wrapped_key": sealed.wrapped_key}
             values["secret_version"] = version
+            # What was granted to the old secret is not to be shown to whatever the new one names.
+            await forget_tokens(await driver_connection(transaction), row.workspace_id, row.id)
         elif kind != row.type:
             raise InvalidRequest(errors=[Problem("/secret", "required", f"another type needs its secret: `{kind}`")])
         if values:
@@ -122,7 +138,7 @@ class ConnectionService:
                 transaction, principal.workspace_id, connection_id, **values, updated_by=principal.user_id
             )
             await _enter(transaction, principal, Action.CONNECTION_CHANGED, before, row)
-        return await _detail(transaction, row)
+        return await self._detail(transaction, row)
 
     async def delete(
         self,
@@ -139,6 +155,18 @@ class ConnectionService:
         await _refuse_used(transaction, row, is_forced=is_forced)
         await repository.delete_connection(transaction, principal.workspace_id, connection_id)
         await _enter(transaction, principal, Action.CONNECTION_DELETED, row, None)
+
+    async def _detail(self, transaction: AsyncConnection, row: Any) -> ConnectionDetail:
+        uses = await find_uses(transaction, row.workspace_id, row.name)
+        used_by = [ConnectionUse(**msgspec.structs.asdict(use)) for use in uses]
+        grants = await _find_grants(transaction, [row])
+        return ConnectionDetail(**self._fields(row, grants.get(row.id)), used_by=used_by)
+
+    def _fields(self, row: Any, grant: Grant | None) -> dict[str, Any]:
+        """What may be shown of a row."""
+        own = {name: getattr(row, name) for name in ConnectionView.__struct_fields__ if name != "authorization"}
+        is_signed_in_for = row.type == SIGNED_IN_TYPE
+        return {**own, "authorization": _describe(grant, self._redirect_uri) if is_signed_in_for else None}
 
 
 async def _enter(transaction: AsyncConnection, principal: Principal, action: Action, before: Any, after: Any) -> None:
@@ -169,15 +197,27 @@ async def _refuse_used(transaction: AsyncConnection, row: Any, *, is_forced: boo
         raise ConnectionInUse(members={"used_by": uses})
 
 
-async def _detail(transaction: AsyncConnection, row: Any) -> ConnectionDetail:
-    uses = await find_uses(transaction, row.workspace_id, row.name)
-    used_by = [ConnectionUse(**msgspec.structs.asdict(use)) for use in uses]
-    return ConnectionDetail(**_fields(row), used_by=used_by)
+async def _find_grants(transaction: AsyncConnection, rows: Sequence[Any]) -> dict[UUID, Grant]:
+    """What may be shown of sign-ins; nothing is asked where none of the connections is used so."""
+    ids = [row.id for row in rows if row.type == SIGNED_IN_TYPE]
+    if not ids:
+        return {}
+    return await list_grants(await driver_connection(transaction), rows[0].workspace_id, ids)
 
 
-def _fields(row: Any) -> dict[str, Any]:
-    """What may be shown of a row."""
-    return {name: getattr(row, name) for name in ConnectionView.__struct_fields__}
+def _describe(grant: Grant | None, redirect_uri: str) -> Authorization:
+    grant = grant or _NO_GRANT
+    return Authorization(
+        status="granted" if grant.need is None else "needed",
+        reason=grant.need,
+        message=grant.failure,
+        granted_by=grant.granted_by,
+        granted_at=grant.granted_at,
+        refreshed_at=grant.obtained_at,
+        expires_at=grant.expires_at,
+        scope=grant.scope,
+        redirect_uri=redirect_uri,
+    )
 
 
 def _read_secret(kind: ConnectionType, raw: bytes) -> bytes:

@@ -21,3 +21,16 @@ connection_table = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+# Sign-ins at other systems that have begun.
+authorization_table = Table(
+    "connection_authorization",
+    metadata,
+    Column("state_hash", LargeBinary, primary_key=True),
+    Column("connection_id", Uuid, nullable=False),
+    Column("workspace_id", Uuid, nullable=False),
+    Column("secret_version", Integer, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("session_id", Uuid, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)

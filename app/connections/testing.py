@@ -1,5 +1,6 @@
 """Trying a connection out: a real call with its credentials, under the same rules as a step's."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,14 +12,19 @@ from app.auth.principal import Principal
 from app.connections.schemas import ConnectionTest, ConnectionTestResult
 from app.errors import InvalidRequest, NotFound
 from engine.core.problems import Problem
-from engine.infra.access_tokens import AccessTokens
+from engine.infra.access_tokens import AccessToken, AccessTokens
+from engine.infra.credentials import AuthorizationCode, OAuthSecret
 from engine.infra.envelopes import Envelopes
 from engine.infra.http_client import HttpClient, HttpResponse
 from engine.infra.http_errors import HttpError, InvalidUrlError
+from engine.infra.kept_connections import KeptConnection
 from engine.infra.open_connections import ConnectionFault, ConnectionOpener, OpenConnection
+from engine.infra.token_endpoint import ask_for_client
 from engine.store.connections import read_connection
 
 CALL_SECONDS: Final = 15.0
+# Another process may be asking for its token.
+TOKEN_SECONDS: Final = 30.0
 MAX_REDIRECTS: Final = 3
 _REFUSED: Final = frozenset({401, 403})
 _FIRST_FAILURE: Final = 400
@@ -27,10 +33,10 @@ _FIRST_FAILURE: Final = 400
 class ConnectionTester:
     """Makes the calls, outside any transaction: they take as long as their target does."""
 
-    def __init__(self, pool: asyncpg.Pool, envelopes: Envelopes, http: HttpClient) -> None:
+    def __init__(self, pool: asyncpg.Pool, envelopes: Envelopes, http: HttpClient, tokens: AccessTokens) -> None:
         self._pool = pool
-        self._envelopes = envelopes
         self._http = http
+        self._opener = ConnectionOpener(envelopes, _TokensToTry(http, tokens))
 
     async def test(self, principal: Principal, connection_id: UUID, asked: ConnectionTest) -> ConnectionTestResult:
         """What comes of a call with the connection. Raises NotFound, or InvalidRequest where there is no URL."""
@@ -38,24 +44,25 @@ class ConnectionTester:
         if row is None:
             raise NotFound
         url = asked.url or _choose_url(row.allowed_hosts)
-        # Tokens of its own: one that was kept would say nothing of the client's secret.
-        tokens = AccessTokens(self._http)
         try:
-            opened = await ConnectionOpener(self._envelopes, tokens).open(row.kept)
+            async with asyncio.timeout(TOKEN_SECONDS):
+                opened = await self._opener.open(row.kept)
             if url is not None:
                 opened.require_host(url)
         except ConnectionFault as fault:
             return _fail(fault.code, fault.message)
         except InvalidUrlError as error:
             raise InvalidRequest(errors=[Problem("/url", "format", error.message)]) from None
-        finally:
-            tokens.close()
+        except TimeoutError:
+            return _fail("timeout", f"there was no access token within {TOKEN_SECONDS:g} s")
         if url is not None:
             return await self._call(opened, url)
         if opened.token is None:
             message = "name a URL to call: the connection has no allowed host that could stand for it"
             raise InvalidRequest(errors=[Problem("/url", "required", message)])
         message = "the token endpoint gave an access token"
+        if not opened.token.is_new:
+            message = "somebody has signed in, and the access token has not ended"
         return ConnectionTestResult(ok=True, status=None, elapsed_ms=None, code=None, message=message)
 
     async def _call(self, opened: OpenConnection, url: str) -> ConnectionTestResult:
@@ -66,6 +73,21 @@ class ConnectionTester:
         except HttpError as error:
             return _fail(error.code, opened.redactor.clean_text(error.message))
         return _judge(answer, opened.redactor.clean_text(urlsplit(answer.url).hostname or ""))
+
+
+class _TokensToTry:
+    """Tokens of a sign-in as they are kept; a client's own is asked for, as a kept one says nothing of its secret."""
+
+    def __init__(self, http: HttpClient, tokens: AccessTokens) -> None:
+        self._http = http
+        self._tokens = tokens
+
+    async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
+        """A token that can be used now; raises TokenError, SecretError."""
+        if isinstance(client, AuthorizationCode):
+            return await self._tokens.get(kept, client)
+        granted = await ask_for_client(self._http, client)
+        return AccessToken(text=granted.access_token, is_new=True)
 
 
 def _choose_url(allowed_hosts: Sequence[str]) -> str | None:

@@ -1,150 +1,251 @@
-"""Access tokens of OAuth 2.0 clients: asked for once, however many wait for one, and again before they end."""
+"""Access tokens of OAuth 2.0 clients: asked for once, however many processes need one, and again before they end.
+
+All processes share what is kept, sealed, beside the connection. Whoever finds no token that is usable takes a lease and
+asks the token endpoint, outside any transaction; the others go on with the token that there is, or wait for the next.
+An answer is kept durably before any of it is used: where the refresh token was rotated, the old one is worth nothing.
+"""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from time import monotonic
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final, Protocol
+from uuid import UUID
 
 import msgspec
-from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.rfc6749.parameters import prepare_token_request
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from engine.infra.credentials import ClientCredentials, make_credential
-from engine.infra.http_client import HttpClient, HttpResponse
-from engine.infra.http_errors import HttpError, InvalidHeaderError
-from engine.infra.http_headers import check_headers
-from engine.infra.redaction import Redactor
+from engine.infra.credentials import SIGNED_IN_TYPE, AuthorizationCode, OAuthSecret
+from engine.infra.envelopes import Envelopes
+from engine.infra.http_client import HttpClient
+from engine.infra.ids import new_id
+from engine.infra.kept_connections import KeptConnection, KeptToken, Need, NewToken, TokenState, place_of_tokens
+from engine.infra.token_endpoint import (
+    REQUEST_SECONDS,
+    Granted,
+    TokenError,
+    ask_by_refresh_token,
+    ask_for_client,
+)
 
-REQUEST_SECONDS: Final = 30.0
-# Where the endpoint does not say how long a token lives.
+# Longer than a request takes, and shorter than most attempts: they outlast a process that dies with the lease.
+LEASE_SECONDS: Final = REQUEST_SECONDS + 5.0
+PAUSE_SECONDS: Final = 0.2
+# What was asked for when a process stops has so long to be kept.
+CLOSE_SECONDS: Final = 5.0
+# Where the endpoint does not say how long a token lives that can be replaced.
 ASSUMED_SECONDS: Final = 300.0
-# A token is not used in the last tenth of its life, nor in its last minute.
+# A token is replaced in the last tenth of its life, or in its last minute.
 LONGEST_MARGIN_SECONDS: Final = 60.0
 MARGIN_SHARE: Final = 0.1
 MOST_TOKENS: Final = 1024
-_TOLD_CHARACTERS: Final = 300
-_OK: Final = 200
-_TOO_MANY_REQUESTS: Final = 429
-_FIRST_SERVER_ERROR: Final = 500
+_NEEDS: Final[dict[Need, str]] = {
+    "never": "nobody has signed in with it yet",
+    "refused": "its sign-in is not accepted any more",
+    "ended": "its access token has ended, and it got no token to ask for another one",
+}
 
 
-class TokenError(Exception):
-    """The endpoint gave no token; `message` holds no secret, and `is_retryable` tells whether it may later."""
-
-    def __init__(self, message: str, *, is_retryable: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.is_retryable = is_retryable
+class NeedsAuthorization(TokenError):
+    """Somebody has to sign in before the connection works."""
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
-    """A token, and until when it is used, at the monotonic clock; `is_new`: it was asked for just now."""
+    """A token for a call, and all that came with it; `is_new`: it was asked for just now."""
 
     text: str
-    usable_until: float
+    refresh_token: str | None = None
+    token_id: UUID | None = None
     is_new: bool = False
 
 
+class TokenKeeper(Protocol):
+    """Where tokens are kept for all processes. `seen` names the tokens that the caller has seen there last."""
+
+    async def read(self, kept: KeptConnection) -> KeptToken | None:
+        """What is kept for this secret of the connection now; None where there is nothing."""
+
+    async def take_lease(self, kept: KeptConnection, seen: UUID | None, lease_id: UUID, seconds: float) -> bool:
+        """The right to ask for the next tokens, unless somebody else has it, or `seen` is not what there is."""
+
+    async def keep(self, kept: KeptConnection, seen: UUID | None, new: NewToken) -> bool:
+        """Put new tokens in the place of `seen`, durably; False where others stand there, or another secret."""
+
+    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> None:
+        """Let others ask; `failure` tells why nothing came."""
+
+    async def refuse(self, kept: KeptConnection, seen: UUID | None, failure: str) -> None:
+        """The grant of these tokens is not accepted any more."""
+
+    async def end(self, kept: KeptConnection, token_id: UUID) -> bool:
+        """A target has refused this access token: whether another one can be had, which is not often asked for so."""
+
+
 class AccessTokens:
-    """The tokens that this process has, by what they belong to."""
+    """The tokens of connections, as one process uses them."""
 
-    def __init__(self, http: HttpClient, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        envelopes: Envelopes,
+        keeper: TokenKeeper,
+        *,
+        clock: Callable[[], float] = monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._http = http
+        self._envelopes = envelopes
+        self._keeper = keeper
         self._clock = clock
-        self._kept: dict[Hashable, AccessToken] = {}
+        self._pause = pause
+        self._opened: dict[UUID, _Tokens] = {}
         self._requests: dict[Hashable, asyncio.Task[AccessToken]] = {}
+        self._asking: set[Hashable] = set()
 
-    async def get(self, key: Hashable, client: ClientCredentials) -> AccessToken:
-        """A token that can be used now; raises TokenError. Who asks while it is being asked for gets the same."""
-        kept = self._kept.get(key)
-        if kept is not None and self._clock() < kept.usable_until:
-            return kept
+    async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
+        """A token that can be used now; raises TokenError, SecretError.
+
+        Who asks while it is being asked for gets the same.
+        """
+        if kept.token is not None and kept.token.is_usable:
+            return self._open(kept, kept.token)
+        _require_grant(client, kept.token)
+        key = (kept.id, kept.secret_version, _name(kept.token))
         request = self._requests.get(key)
         if request is None:
-            request = asyncio.get_running_loop().create_task(self._fetch(key, client))
+            request = asyncio.get_running_loop().create_task(self._obtain(kept, client, key))
             self._requests[key] = request
-            request.add_done_callback(lambda done: self._end(key, done))
+            request.add_done_callback(lambda done: self._forget(key, done))
         # One attempt that is broken off must not take the token from the others.
         return await asyncio.shield(request)
 
-    def discard(self, key: Hashable, token: AccessToken) -> bool:
-        """A target has refused this token: ask for another one next time. Whether it was an older one."""
-        kept = self._kept.get(key)
-        if kept is not None and kept.text == token.text:
-            del self._kept[key]
-        return not token.is_new
+    async def discard(self, kept: KeptConnection, token: AccessToken) -> bool:
+        """A target has refused this token; whether the next attempt gets another one, as this one was not new."""
+        if token.is_new or token.token_id is None:
+            return False
+        return await self._keeper.end(kept, token.token_id)
 
-    def close(self) -> None:
-        """Break off what is being asked for."""
-        for request in self._requests.values():
-            request.cancel()
+    def seal(self, kept: KeptConnection, granted: Granted, refresh_token: str | None = None) -> NewToken:
+        """What was granted, as it is kept; `refresh_token` is that of before, where none came."""
+        refresh_token = granted.refresh_token or refresh_token
+        token_id = new_id()
+        is_refreshable = kept.type != SIGNED_IN_TYPE or refresh_token is not None
+        left = granted.left_seconds if granted.left_seconds is not None or not is_refreshable else ASSUMED_SECONDS
+        usable = None if left is None else left - min(LONGEST_MARGIN_SECONDS, left * MARGIN_SHARE)
+        raw = msgspec.json.encode(_Tokens(access_token=granted.access_token, refresh_token=refresh_token))
+        return NewToken(
+            token_id=token_id,
+            sealed=self._envelopes.seal(raw, place_of_tokens(kept.workspace_id, kept.id, token_id)),
+            is_refreshable=is_refreshable,
+            usable_seconds=usable if is_refreshable else left,
+            left_seconds=left,
+            scope=granted.scope,
+        )
 
-    def _end(self, key: Hashable, request: "asyncio.Task[AccessToken]") -> None:
+    async def close(self) -> None:
+        """Break off what waits, and what was asked for unless its answer comes soon: it may hold the only copy."""
+        for key, request in self._requests.items():
+            if key not in self._asking:
+                request.cancel()
+        waiting = list(self._requests.values())
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=CLOSE_SECONDS)
+            for request in late:
+                request.cancel()
+
+    def _forget(self, key: Hashable, request: "asyncio.Task[AccessToken]") -> None:
         self._requests.pop(key, None)
+        self._asking.discard(key)
         if not request.cancelled():
             # Everybody who waited may have been broken off: then nobody else looks at it.
             request.exception()
 
-    async def _fetch(self, key: Hashable, client: ClientCredentials) -> AccessToken:
-        token = await _request_token(self._http, client, self._clock)
-        if len(self._kept) >= MOST_TOKENS:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[key] = token
-        return msgspec.structs.replace(token, is_new=True)
+    async def _obtain(self, kept: KeptConnection, client: OAuthSecret, key: Hashable) -> AccessToken:
+        """The next token: asked for, or waited for where another process has the lease."""
+        lease_id, known = new_id(), kept.token
+        while not await self._keeper.take_lease(kept, _name(known), lease_id, LEASE_SECONDS):
+            known = await self._keeper.read(kept)
+            if known is None:
+                raise TokenError("it was changed or deleted meanwhile", is_retryable=True)
+            if known.is_usable:
+                return msgspec.structs.replace(self._open(kept, known), is_new=True)
+            if known.is_valid:
+                return self._open(kept, known)
+            _require_grant(client, known)
+            await self._pause(PAUSE_SECONDS)
+        self._asking.add(key)
+        return await self._ask(kept, client, known, lease_id)
+
+    async def _ask(
+        self, kept: KeptConnection, client: OAuthSecret, known: KeptToken | None, lease_id: UUID
+    ) -> AccessToken:
+        seen = _name(known)
+        before = None if known is None or known.sealed is None else self._read(kept, known)
+        refresh_token = None if before is None else before.refresh_token
+        try:
+            if isinstance(client, AuthorizationCode):
+                granted = await ask_by_refresh_token(self._http, client, refresh_token or "", self._clock)
+            else:
+                granted = await ask_for_client(self._http, client, self._clock)
+        except TokenError as error:
+            if isinstance(client, AuthorizationCode) and error.is_grant_refused:
+                await self._keeper.refuse(kept, seen, error.message)
+                raise NeedsAuthorization(f"{_NEEDS['refused']} ({error.message}); sign in again") from None
+            await self._keeper.give_up(kept, lease_id, error.message)
+            if error.is_retryable and known is not None and known.is_valid and before is not None:
+                # It is to be replaced, but has not ended.
+                return AccessToken(text=before.access_token, refresh_token=refresh_token, token_id=seen)
+            raise
+        new = self.seal(kept, granted, refresh_token)
+        if not await self._keeper.keep(kept, seen, new):
+            latest = await self._keeper.read(kept)
+            if latest is not None and latest.is_usable:
+                return msgspec.structs.replace(self._open(kept, latest), is_new=True)
+        return AccessToken(
+            text=granted.access_token,
+            refresh_token=granted.refresh_token or refresh_token,
+            token_id=new.token_id,
+            is_new=True,
+        )
+
+    def _open(self, kept: KeptConnection, token: KeptToken) -> AccessToken:
+        tokens = self._read(kept, token)
+        return AccessToken(text=tokens.access_token, refresh_token=tokens.refresh_token, token_id=token.token_id)
+
+    def _read(self, kept: KeptConnection, token: KeptToken) -> "_Tokens":
+        """The tokens; they are opened once, and kept in memory alone. Raises SecretError."""
+        if token.token_id is None or token.sealed is None:
+            raise TypeError("there are no tokens to open")
+        tokens = self._opened.get(token.token_id)
+        if tokens is None:
+            raw = self._envelopes.open(token.sealed, place_of_tokens(kept.workspace_id, kept.id, token.token_id))
+            tokens = msgspec.json.decode(raw, type=_Tokens)
+            if len(self._opened) >= MOST_TOKENS:
+                self._opened.pop(next(iter(self._opened)))
+            self._opened[token.token_id] = tokens
+        return tokens
 
 
-async def _request_token(http: HttpClient, client: ClientCredentials, clock: Callable[[], float]) -> AccessToken:
-    redactor = Redactor(make_credential(client).secrets)
-    host = urlsplit(client.token_url).hostname or ""
-    more = {name: value for name in ("scope", "audience") if (value := getattr(client, name)) is not UNSET}
-    body = prepare_token_request("client_credentials", **more)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    auth = ClientAuth(client.client_id, client.client_secret, f"client_secret_{client.client_auth}")
-    asked_at = clock()
-    try:
-        url, headers, body = auth.prepare("POST", client.token_url, headers, body)
-        answer = await http.request("POST", url, headers=headers, body=body.encode(), timeout=REQUEST_SECONDS)
-    except HttpError as error:
-        raise TokenError(
-            redactor.clean_text(f"no access token: {error.message}"), is_retryable=error.is_retryable
-        ) from None
-    except UnicodeEncodeError:
-        message = "no access token: the client's id and secret hold characters that no Authorization header takes"
-        raise TokenError(message) from None
-    return _read_token(answer, host, redactor, asked_at)
+class _Tokens(Struct, frozen=True, kw_only=True):
+    """What is sealed."""
+
+    access_token: str
+    refresh_token: str | None = None
 
 
-def _read_token(answer: HttpResponse, host: str, redactor: Redactor, asked_at: float) -> AccessToken:
-    document: Any
-    try:
-        document = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        document = None
-    told = document if isinstance(document, dict) else {}
-    token, kind = told.get("access_token"), told.get("token_type", "bearer")
-    if answer.status != _OK or not isinstance(token, str) or not token:
-        reasons = [part for name in ("error", "error_description") if isinstance(part := told.get(name), str)]
-        reason = redactor.clean_text(": ".join(reasons))[:_TOLD_CHARACTERS]
-        message = f"{host} gave no access token, but {answer.status}{f' ({reason})' if reason else ''}"
-        is_retryable = answer.status == _TOO_MANY_REQUESTS or answer.status >= _FIRST_SERVER_ERROR
-        raise TokenError(redactor.clean_text(message), is_retryable=is_retryable)
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise TokenError(f"{host} gave an access token of another type than `bearer`")
-    try:
-        check_headers([("Authorization", f"Bearer {token}")])
-    except InvalidHeaderError:
-        raise TokenError(f"{host} gave an access token that no header can hold") from None
-    lifetime = _read_lifetime(told.get("expires_in"))
-    return AccessToken(
-        text=token, usable_until=asked_at + lifetime - min(LONGEST_MARGIN_SECONDS, lifetime * MARGIN_SHARE)
-    )
+def tell_need(state: TokenState | None) -> str | None:
+    """Why a connection needs a sign-in, in words; None where it needs none."""
+    need = "never" if state is None else state.need
+    if need is None:
+        return None
+    told = f" ({state.failure})" if need == "refused" and state is not None and state.failure else ""
+    return f"{_NEEDS[need]}{told}; sign in{'' if need == 'never' else ' again'}"
 
 
-def _read_lifetime(value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return ASSUMED_SECONDS
-    return seconds if seconds >= 0 else 0.0
+def _name(token: KeptToken | None) -> UUID | None:
+    return None if token is None else token.token_id
+
+
+def _require_grant(client: OAuthSecret, token: KeptToken | None) -> None:
+    told = tell_need(token) if isinstance(client, AuthorizationCode) else None
+    if told is not None:
+        raise NeedsAuthorization(told)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
+from authlib.common.urls import url_decode
 from msgspec import UNSET, Meta, Struct, UnsetType
 from yarl import URL
 
@@ -22,6 +23,22 @@ SHORTEST_PASSWORD: Final = 8
 _WILDCARD: Final = "*."
 _PORT = re.compile(r"^(?P<host>.+?)(?::(?P<port>\d{1,5}))?$")
 _LAST_PORT: Final = 65_535
+# What a sign-in says of itself at the authorize URL.
+AUTHORIZE_PARAMETERS: Final = frozenset(
+    {
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "audience",
+        "code_challenge",
+        "code_challenge_method",
+        "response_mode",
+        "request",
+        "request_uri",
+    }
+)
 
 _Part = Annotated[str, Meta(min_length=1, max_length=8192)]
 _HeaderName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -53,7 +70,7 @@ class HeadersSecret(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     headers: Annotated[dict[_HeaderName, _Part], Meta(min_length=1, max_length=MAX_HEADERS)]
 
 
-class ClientCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OAuthClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An OAuth 2.0 client, which gets its access tokens at `token_url`.
 
     `client_auth` is how it proves who it is there: in the Authorization header, or in the body.
@@ -67,8 +84,23 @@ class ClientCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     client_auth: Literal["basic", "post"] = "basic"
 
 
-Secret: TypeAlias = BasicSecret | BearerSecret | ApiKeySecret | HeadersSecret | ClientCredentials
-ConnectionType: TypeAlias = Literal["basic", "bearer", "api_key", "custom_headers", "oauth2_client_credentials"]
+class ClientCredentials(OAuthClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client that acts for itself."""
+
+
+class AuthorizationCode(OAuthClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client that acts for a person, who signs in at `authorize_url` and agrees to it."""
+
+    authorize_url: _Part
+
+
+OAuthSecret: TypeAlias = ClientCredentials | AuthorizationCode
+Secret: TypeAlias = BasicSecret | BearerSecret | ApiKeySecret | HeadersSecret | OAuthSecret
+ConnectionType: TypeAlias = Literal[
+    "basic", "bearer", "api_key", "custom_headers", "oauth2_client_credentials", "oauth2_authorization_code"
+]
+# The type whose connections work once somebody has signed in.
+SIGNED_IN_TYPE: Final = "oauth2_authorization_code"
 
 SECRET_TYPES: Final[Mapping[ConnectionType, type[Secret]]] = {
     "basic": BasicSecret,
@@ -76,6 +108,7 @@ SECRET_TYPES: Final[Mapping[ConnectionType, type[Secret]]] = {
     "api_key": ApiKeySecret,
     "custom_headers": HeadersSecret,
     "oauth2_client_credentials": ClientCredentials,
+    "oauth2_authorization_code": AuthorizationCode,
 }
 
 
@@ -98,14 +131,13 @@ def find_faults(secret: Secret) -> list[Fault]:
         case HeadersSecret():
             return [fault for name in secret.headers for fault in _custom_header_faults(secret.headers, name)]
         case ClientCredentials():
-            try:
-                parse_url(secret.token_url)
-            except InvalidUrlError as error:
-                return [("/token_url", "format", error.message)]
-            return []
+            return _url_faults("/token_url", secret.token_url)
+        case AuthorizationCode():
+            faults = _url_faults("/token_url", secret.token_url)
+            return [*faults, *_authorize_url_faults("/authorize_url", secret.authorize_url)]
 
 
-def make_credential(secret: Secret, token: str | None = None) -> Credential:
+def make_credential(secret: Secret, token: str | None = None, refresh_token: str | None = None) -> Credential:
     """The headers of a request, and all that is secret about them; an OAuth client needs its access `token`."""
     match secret:
         case BasicSecret():
@@ -121,11 +153,12 @@ def make_credential(secret: Secret, token: str | None = None) -> Credential:
         case HeadersSecret():
             values = [part for value in secret.headers.values() for part in _with_bare(value)]
             return Credential(headers=dict(secret.headers), secrets=values)
-        case ClientCredentials():
-            client = [secret.client_secret, f"{secret.client_id}:{secret.client_secret}"]
+        case ClientCredentials() | AuthorizationCode():
+            pair = f"{secret.client_id}:{secret.client_secret}"
+            parts = [secret.client_secret, pair, *([refresh_token] if refresh_token else [])]
             if token is None:
-                return Credential(headers={}, secrets=client)
-            return Credential(headers={"Authorization": f"Bearer {token}"}, secrets=[*client, token])
+                return Credential(headers={}, secrets=parts)
+            return Credential(headers={"Authorization": f"Bearer {token}"}, secrets=[*parts, token])
 
 
 def _with_bare(value: str) -> list[str]:
@@ -174,6 +207,31 @@ def _header_faults(name: str, value: str, *, at: str, at_name: str | None = None
     except InvalidHeaderError:
         faults.append((at, "format", "it holds a line break or another control character"))
     return faults
+
+
+def _url_faults(pointer: str, url: str) -> list[Fault]:
+    try:
+        parse_url(url)
+    except InvalidUrlError as error:
+        return [(pointer, "format", error.message)]
+    return []
+
+
+def _authorize_url_faults(pointer: str, url: str) -> list[Fault]:
+    """Its query may hold what the other system asks for beside the protocol, like `access_type=offline`."""
+    if faults := _url_faults(pointer, url):
+        return faults
+    parsed = parse_url(url)
+    if parsed.fragment:
+        return [(pointer, "format", "an address to sign in at has no fragment: leave out the # and what follows it")]
+    try:
+        url_decode(parsed.raw_query_string)
+    except ValueError:
+        return [(pointer, "format", "its query holds characters that have to be written like %20")]
+    taken = sorted(AUTHORIZE_PARAMETERS & parsed.query.keys())
+    if taken:
+        return [(pointer, "format", f"the product sets {', '.join(taken)} itself: leave it out of the query")]
+    return []
 
 
 def normalise_allowed_host(text: str) -> str:

@@ -1,25 +1,29 @@
 """Connections as they are used: opened at the moment of a call, checked against the host, and taken out of answers."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Protocol, cast
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from engine.infra.access_tokens import AccessToken, AccessTokens, TokenError
+from engine.infra.access_tokens import AccessToken, NeedsAuthorization
 from engine.infra.credentials import (
     SECRET_TYPES,
+    AuthorizationCode,
     ClientCredentials,
     ConnectionType,
+    OAuthSecret,
     Secret,
     is_host_allowed,
     make_credential,
 )
-from engine.infra.envelopes import Envelopes, Sealed
+from engine.infra.envelopes import Envelopes
 from engine.infra.http_url import parse_url
+from engine.infra.kept_connections import KeptConnection
 from engine.infra.redaction import Redactor
 from engine.infra.secrets import SecretError
+from engine.infra.token_endpoint import TokenError
 
 MOST_OPENED = 1024
 
@@ -34,16 +38,11 @@ class ConnectionFault(Exception):
         self.is_retryable = is_retryable
 
 
-class KeptConnection(Struct, frozen=True, kw_only=True):
-    """A connection as it is kept, its secret sealed; `revision` tells one state of it from the next."""
+class TokenSource(Protocol):
+    """Where access tokens come from."""
 
-    id: UUID
-    name: str
-    type: str
-    sealed: Sealed
-    place: str
-    allowed_hosts: Sequence[str]
-    revision: int
+    async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
+        """A token that can be used now; raises TokenError, SecretError."""
 
 
 class OpenConnection(Struct, kw_only=True):
@@ -71,7 +70,7 @@ class OpenConnection(Struct, kw_only=True):
 class ConnectionOpener:
     """Opens connections. What was opened is kept, in memory alone, for the calls that follow."""
 
-    def __init__(self, envelopes: Envelopes, tokens: AccessTokens) -> None:
+    def __init__(self, envelopes: Envelopes, tokens: TokenSource) -> None:
         self._envelopes = envelopes
         self._tokens = tokens
         self._opened: dict[UUID, tuple[int, Secret, OpenConnection]] = {}
@@ -79,14 +78,20 @@ class ConnectionOpener:
     async def open(self, kept: KeptConnection) -> OpenConnection:
         """The connection with what a call needs, an access token included. Raises ConnectionFault."""
         secret, opened = self._decrypt(kept)
-        if not isinstance(secret, ClientCredentials):
+        if not isinstance(secret, ClientCredentials | AuthorizationCode):
             return opened
         try:
-            token = await self._tokens.get((kept.id, kept.revision), secret)
+            token = await self._tokens.get(kept, secret)
+        except NeedsAuthorization as error:
+            message = f"the connection '{kept.name}' needs a sign-in: {error.message}"
+            raise ConnectionFault("connection_needs_authorization", message) from None
         except TokenError as error:
             message = f"the connection '{kept.name}': {error.message}"
             raise ConnectionFault("token_refused", message, is_retryable=error.is_retryable) from None
-        credential = make_credential(secret, token.text)
+        except SecretError as error:
+            message = f"the tokens of the connection '{kept.name}' do not open: {error}"
+            raise ConnectionFault("connection_sealed", message) from None
+        credential = make_credential(secret, token.text, token.refresh_token)
         return OpenConnection(
             name=kept.name,
             headers=credential.headers,
@@ -95,9 +100,9 @@ class ConnectionOpener:
             token=token,
         )
 
-    def discard_token(self, kept: KeptConnection, opened: OpenConnection) -> bool:
-        """The target has refused the access token; whether another one may do, as this one was not new."""
-        return opened.token is not None and self._tokens.discard((kept.id, kept.revision), opened.token)
+    def read_secret(self, kept: KeptConnection) -> Secret:
+        """What a connection keeps; raises ConnectionFault."""
+        return self._decrypt(kept)[0]
 
     def _decrypt(self, kept: KeptConnection) -> tuple[Secret, OpenConnection]:
         known = self._opened.get(kept.id)

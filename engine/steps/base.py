@@ -32,7 +32,7 @@ class Connections(Protocol):
     async def open(self, name: str) -> OpenConnection:
         """The connection as it is now; raises ConnectionFault."""
 
-    def discard_token(self, connection: OpenConnection) -> bool:
+    async def discard_token(self, connection: OpenConnection) -> bool:
         """The target has refused the access token; whether the next attempt gets another one than this was."""
 
 

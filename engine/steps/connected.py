@@ -8,7 +8,7 @@ from typing import Final
 from engine.infra.http_errors import InvalidUrlError
 from engine.infra.open_connections import ConnectionFault, OpenConnection
 from engine.infra.redaction import Redactor
-from engine.steps.base import Cause, StepContext, StepFailure
+from engine.steps.base import Cause, Connections, StepContext, StepFailure
 
 _UNAUTHORIZED: Final = 401
 
@@ -39,12 +39,20 @@ async def connected(name: str, context: StepContext, url: str) -> AsyncGenerator
         yield connection
     except StepFailure as failure:
         # An access token that was revoked before its time: the next attempt gets another one.
-        is_stale = failure.status == _UNAUTHORIZED and connections.discard_token(connection)
+        is_stale = failure.status == _UNAUTHORIZED and await _discard(connections, connection, context)
         raise _clean(failure, connection.redactor, is_retryable=failure.retryable or is_stale) from None
     except Exception as error:
         # Whatever it says may hold what was sent.
         message = connection.redactor.clean_text(f"the attempt broke: {error!r}")
         raise StepFailure("step_crashed", message) from None
+
+
+async def _discard(connections: Connections, connection: OpenConnection, context: StepContext) -> bool:
+    try:
+        async with asyncio.timeout(context.remaining_seconds):
+            return await connections.discard_token(connection)
+    except TimeoutError:
+        return False
 
 
 def _clean(failure: StepFailure, redactor: Redactor, *, is_retryable: bool) -> StepFailure:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct
 
+from engine.infra.kept_connections import place_of_tokens
 from engine.store.connections import CONNECTION_PURPOSE, place_of_secret
 
 TRIGGER_PURPOSE: Final = "trigger-secrets"
@@ -52,6 +53,14 @@ SEALED_COLUMNS: Final = (
         purpose=CONNECTION_PURPOSE,
         place=lambda row: f"{place_of_secret(row['workspace_id'], row['id'], row['secret_version'])}/key",
         more=("workspace_id", "secret_version"),
+    ),
+    SealedColumn(
+        table="connection_token",
+        sealed="wrapped_key",
+        key="connection_id",
+        purpose=CONNECTION_PURPOSE,
+        place=lambda row: f"{place_of_tokens(row['workspace_id'], row['connection_id'], row['token_id'])}/key",
+        more=("workspace_id", "token_id"),
     ),
     SealedColumn(
         table="workflow_trigger",

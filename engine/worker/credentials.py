@@ -16,9 +16,11 @@ from engine.infra.access_tokens import AccessTokens
 from engine.infra.database import DATABASE_ERRORS, is_transient
 from engine.infra.envelopes import Envelopes
 from engine.infra.http_client import HttpClient
-from engine.infra.open_connections import ConnectionFault, ConnectionOpener, KeptConnection, OpenConnection
+from engine.infra.kept_connections import KeptConnection
+from engine.infra.open_connections import ConnectionFault, ConnectionOpener, OpenConnection
 from engine.infra.secrets import SecretBox, SecretKeys
 from engine.infra.settings import SettingError, Settings
+from engine.store.connection_tokens import TokenStore
 from engine.store.connections import CONNECTION_PURPOSE, ConnectionName, ConnectionRow, read_connections
 
 PAUSE_SECONDS = 0.2
@@ -31,9 +33,9 @@ class Credentials:
 
     def __init__(self, settings: Settings, http: HttpClient, connect: Callable[[], Awaitable[asyncpg.Pool]]) -> None:
         self._settings = settings
+        self._http = http
         self._connect = connect
-        self._tokens = AccessTokens(http)
-        self._opener: ConnectionOpener | None = None
+        self._opening: tuple[ConnectionOpener, AccessTokens] | None = None
         self._asked: dict[ConnectionName, asyncio.Future[ConnectionRow | None]] = {}
         self._reader: asyncio.Task[None] | None = None
 
@@ -55,20 +57,23 @@ class Credentials:
             raise ConnectionFault("unknown_connection", f"there is no connection '{name}' in this workspace")
         return row.kept
 
-    def opener(self) -> ConnectionOpener:
-        """What opens them; raises ConnectionFault where this worker has no usable secret key."""
-        if self._opener is None:
+    def opening(self) -> tuple[ConnectionOpener, AccessTokens]:
+        """What opens them, and their tokens; raises ConnectionFault where this worker has no usable secret key."""
+        if self._opening is None:
             # With the first connection: a worker without any needs no key.
             try:
                 box = SecretBox(SecretKeys(self._settings), CONNECTION_PURPOSE)
             except (SettingError, OSError) as error:
                 raise ConnectionFault("connection_sealed", f"this worker has no secret key: {error}") from None
-            self._opener = ConnectionOpener(Envelopes(box), self._tokens)
-        return self._opener
+            envelopes = Envelopes(box)
+            tokens = AccessTokens(self._http, envelopes, TokenStore(self._connect))
+            self._opening = ConnectionOpener(envelopes, tokens), tokens
+        return self._opening
 
     async def close(self) -> None:
-        """Break off what is being read or asked for."""
-        self._tokens.close()
+        """Break off what is being read or asked for; what a token endpoint gives in these seconds is kept."""
+        if self._opening is not None:
+            await self._opening[1].close()
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -114,11 +119,15 @@ class WorkspaceConnections:
     async def open(self, name: str) -> OpenConnection:
         """The connection as it is now; raises ConnectionFault."""
         self._kept = await self._credentials.read(self._workspace_id, name)
-        return await self._credentials.opener().open(self._kept)
+        opener, _ = self._credentials.opening()
+        return await opener.open(self._kept)
 
-    def discard_token(self, connection: OpenConnection) -> bool:
+    async def discard_token(self, connection: OpenConnection) -> bool:
         """The target has refused the access token; whether the next attempt gets another one than this was."""
-        return self._kept is not None and self._credentials.opener().discard_token(self._kept, connection)
+        if self._kept is None or connection.token is None:
+            return False
+        _, tokens = self._credentials.opening()
+        return await tokens.discard(self._kept, connection.token)
 
 
 def _settle(future: "asyncio.Future[ConnectionRow | None]", outcome: ConnectionRow | Exception | None) -> None:

@@ -83,6 +83,7 @@ PUBLIC = {
     "GET /v1/auth/providers",
     "POST /v1/auth/login",
     "POST /v1/auth/refresh",
+    "GET /v1/connections/oauth/callback",
     "GET /v1/hooks/{token}",
     "POST /v1/hooks/{token}",
     "PUT /v1/hooks/{token}",

@@ -1,101 +1,225 @@
 """Access tokens: asked for once, however many wait, and again before they end."""
 
 import asyncio
+import base64
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import pytest
 
-from engine.infra.access_tokens import AccessToken, AccessTokens, TokenError
-from engine.infra.credentials import ClientCredentials
+from engine.infra.access_tokens import AccessToken, AccessTokens, NeedsAuthorization
+from engine.infra.credentials import AuthorizationCode, ClientCredentials, OAuthSecret
+from engine.infra.envelopes import Envelopes, Sealed
 from engine.infra.http_client import HttpClient, HttpResponse
 from engine.infra.http_errors import ConnectionFailedError
+from engine.infra.ids import new_id
+from engine.infra.kept_connections import KeptConnection, KeptToken, NewToken
+from engine.infra.secrets import SecretBox
+from engine.infra.token_endpoint import Granted, TokenError
 
-CLIENT = ClientCredentials(token_url="https://a.example/token", client_id="c", client_secret="cl13nt-s3cret")
+KEY = base64.b64encode(bytes(range(32))).decode()
+URL = "https://a.example/token"
+CLIENT = ClientCredentials(token_url=URL, client_id="c", client_secret="cl13nt-s3cret")
+SIGNED_IN = AuthorizationCode(
+    authorize_url="https://a.example/authorize", token_url=URL, client_id="c", client_secret="cl13nt-s3cret"
+)
 
 
-class Endpoint:
-    """A token endpoint: it counts the requests, and answers each once it may."""
+class Row(msgspec.Struct):
+    """What is kept of a connection's tokens, at times of a hand-driven clock."""
+
+    token: NewToken | None = None
+    kept_at: float = 0.0
+    ended_at: float | None = None
+    lease_id: UUID | None = None
+    lease_until: float = 0.0
+    failure: str | None = None
+    is_refused: bool = False
+
+
+class Desk:
+    """A token endpoint and what processes share, each at a clock that stands still unless it is moved."""
 
     def __init__(self, **answer: Any) -> None:
-        self.requests = 0
+        self.requests: list[dict[str, str]] = []
         self.now = 0.0
         self.status = 200
         self.answer: Any = {"expires_in": 600, **answer}
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.paused = asyncio.Event()
+        self.rows: dict[UUID, Row] = {}
+        self.ids: dict[str, UUID] = {}
 
-    def tokens(self) -> AccessTokens:
-        return AccessTokens(cast("HttpClient", self), clock=lambda: self.now)
+    def process(self) -> "Process":
+        """One of the processes that share the tokens."""
+        return Process(self)
 
-    async def request(self, _method: str, url: str, **_more: Any) -> HttpResponse:
-        self.requests += 1
-        number = self.requests
+    async def request(self, _method: str, url: str, *, body: bytes, **_more: Any) -> HttpResponse:
+        self.requests.append(dict(part.split("=") for part in body.decode().split("&")))
+        number = len(self.requests)
         await self.may_answer.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
-        body = self.answer if isinstance(self.answer, bytes) else {"access_token": f"token-{number}", **self.answer}
-        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        given = self.answer if isinstance(self.answer, bytes) else {"access_token": f"token-{number}", **self.answer}
+        raw = given if isinstance(given, bytes) else msgspec.json.encode(given)
         return HttpResponse(self.status, {}, raw, 1, url)
 
+    async def read(self, kept: KeptConnection) -> KeptToken | None:
+        row = self.rows.get(kept.id)
+        if row is None:
+            return None
+        token, passed = row.token, self.now - row.kept_at
+        ended = row.ended_at is not None
+        usable, left = (None, None) if token is None else (token.usable_seconds, token.left_seconds)
+        return KeptToken(
+            token_id=None if token is None else token.token_id,
+            sealed=None if token is None else token.sealed,
+            is_refreshable=token is not None and token.is_refreshable,
+            is_refused=row.is_refused,
+            failure=row.failure,
+            usable_seconds=0.0 if ended else usable and usable - passed,
+            left_seconds=0.0 if ended else left and left - passed,
+        )
 
-async def test_all_that_ask_at_a_time_get_one_token() -> None:
-    endpoint = Endpoint()
-    endpoint.may_answer.clear()
-    tokens = endpoint.tokens()
-    asking = [asyncio.create_task(tokens.get("key", CLIENT)) for _ in range(50)]
-    while endpoint.requests == 0:
+    async def take_lease(self, kept: KeptConnection, seen: UUID | None, lease_id: UUID, seconds: float) -> bool:
+        row = self.rows.setdefault(kept.id, Row())
+        if (row.token and row.token.token_id) != seen or (row.lease_id is not None and row.lease_until > self.now):
+            return False
+        row.lease_id, row.lease_until = lease_id, self.now + seconds
+        return True
+
+    async def keep(self, kept: KeptConnection, seen: UUID | None, new: NewToken) -> bool:
+        row = self.rows[kept.id]
+        if (row.token and row.token.token_id) != seen:
+            return False
+        self.rows[kept.id] = Row(token=new, kept_at=self.now)
+        return True
+
+    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> None:
+        row = self.rows[kept.id]
+        if row.lease_id == lease_id:
+            row.lease_id, row.failure = None, failure
+
+    async def refuse(self, kept: KeptConnection, _seen: UUID | None, failure: str) -> None:
+        row = self.rows[kept.id]
+        row.is_refused, row.failure, row.lease_id = True, failure, None
+
+    async def end(self, kept: KeptConnection, token_id: UUID) -> bool:
+        row = self.rows[kept.id]
+        if row.token is not None and row.token.token_id == token_id:
+            row.ended_at = self.now
+        return True
+
+    async def pause(self, _seconds: float) -> None:
+        self.paused.set()
         await asyncio.sleep(0)
-    endpoint.may_answer.set()
+
+    def grant(self, name: str, **granted: Any) -> None:
+        """Somebody signs in."""
+        told = {"access_token": "first", "refresh_token": "r3fresh-0", "left_seconds": 600.0, "scope": None, **granted}
+        kept = self.kept(name, SIGNED_IN)
+        self.rows[kept.id] = Row(token=self.process().tokens.seal(kept, Granted(**told)), kept_at=self.now)
+
+    def kept(self, name: str, client: OAuthSecret, token: KeptToken | None = None) -> KeptConnection:
+        is_signed_in = isinstance(client, AuthorizationCode)
+        return KeptConnection(
+            id=self.ids.setdefault(name, new_id()),
+            workspace_id=UUID(int=1),
+            name=name,
+            type="oauth2_authorization_code" if is_signed_in else "oauth2_client_credentials",
+            sealed=Sealed(wrapped_key=b"", value=b""),
+            place="",
+            secret_version=1,
+            allowed_hosts=(),
+            revision=1,
+            token=token,
+        )
+
+
+class Process:
+    """A process: it reads a connection with what is kept of it, and asks for its token."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        envelopes = Envelopes(SecretBox(KEY, "connections"))
+        self.tokens = AccessTokens(cast("HttpClient", desk), envelopes, desk, clock=lambda: desk.now, pause=desk.pause)
+
+    async def get(self, name: str = "shop", client: OAuthSecret = CLIENT) -> AccessToken:
+        return await self.tokens.get(await self._read(name, client), client)
+
+    async def discard(self, token: AccessToken, name: str = "shop", client: OAuthSecret = CLIENT) -> bool:
+        return await self.tokens.discard(await self._read(name, client), token)
+
+    async def _read(self, name: str, client: OAuthSecret) -> KeptConnection:
+        kept = self.desk.kept(name, client)
+        return msgspec.structs.replace(kept, token=await self.desk.read(kept))
+
+
+async def until_asked(desk: Desk, count: int = 1) -> None:
+    while len(desk.requests) < count:
+        await asyncio.sleep(0)
+
+
+async def test_all_that_ask_at_a_time_get_one_token_in_all_processes() -> None:
+    desk = Desk()
+    desk.may_answer.clear()
+    processes = [desk.process() for _ in range(3)]
+    asking = [asyncio.create_task(process.get()) for process in processes for _ in range(50)]
+    await until_asked(desk)
+    # The others have seen by now that somebody is at it.
+    await desk.paused.wait()
+    desk.may_answer.set()
     assert {token.text for token in await asyncio.gather(*asking)} == {"token-1"}
-    assert endpoint.requests == 1
+    assert len(desk.requests) == 1
 
 
 async def test_one_that_is_broken_off_takes_the_token_from_nobody() -> None:
-    endpoint = Endpoint()
-    endpoint.may_answer.clear()
-    tokens = endpoint.tokens()
-    first, second = (asyncio.create_task(tokens.get("key", CLIENT)) for _ in range(2))
-    while endpoint.requests == 0:
-        await asyncio.sleep(0)
+    desk = Desk()
+    desk.may_answer.clear()
+    process = desk.process()
+    first, second = (asyncio.create_task(process.get()) for _ in range(2))
+    await until_asked(desk)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    endpoint.may_answer.set()
+    desk.may_answer.set()
     assert (await second).text == "token-1"
-    assert endpoint.requests == 1
+    assert len(desk.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("expires_in", "last_use"),
-    [(600, 540), (60, 54), (86_400, 86_340), ("600", 540), (None, 270), ("soon", 270), (True, 0.9)],
+    [(600, 540), (60, 54), (86_400, 86_340), ("600", 540), (None, 270), ("soon", 270), (True, 0.9), ("inf", 270)],
 )
 async def test_a_token_is_replaced_before_it_ends(expires_in: Any, last_use: float) -> None:
-    endpoint = Endpoint(expires_in=expires_in)
-    tokens = endpoint.tokens()
-    assert (await tokens.get("key", CLIENT)).text == "token-1"
-    endpoint.now = last_use - 0.01
-    assert (await tokens.get("key", CLIENT)).text == "token-1"
-    endpoint.now = last_use
-    assert (await tokens.get("key", CLIENT)).text == "token-2"
+    desk = Desk(expires_in=expires_in)
+    first, second = desk.process(), desk.process()
+    assert (await first.get()).text == "token-1"
+    desk.now = last_use - 0.01
+    assert (await second.get()).text == "token-1"
+    desk.now = last_use
+    assert (await first.get()).text == "token-2"
+    assert (await second.get()).text == "token-2"
 
 
 async def test_clients_that_differ_have_tokens_of_their_own() -> None:
-    tokens = Endpoint().tokens()
-    assert [(await tokens.get(key, CLIENT)).text for key in ("a", "b", "a")] == ["token-1", "token-2", "token-1"]
+    process = Desk().process()
+    assert [(await process.get(name)).text for name in ("a", "b", "a")] == ["token-1", "token-2", "token-1"]
 
 
 async def test_a_refused_token_is_replaced_and_a_new_one_is_no_reason_to_try_again() -> None:
-    tokens = Endpoint().tokens()
-    new = await tokens.get("key", CLIENT)
-    assert tokens.discard("key", new) is False
-    await tokens.get("key", CLIENT)
-    kept = await tokens.get("key", CLIENT)
-    assert tokens.discard("key", kept) is True
-    assert (await tokens.get("key", CLIENT)).text == "token-3"
+    desk = Desk()
+    process, other = desk.process(), desk.process()
+    new = await process.get()
+    assert await process.discard(new) is False
+    kept = await other.get()
+    assert (kept.text, await other.discard(kept)) == ("token-1", True)
+    assert (await process.get()).text == "token-2"
     # Somebody else has replaced it already.
-    assert tokens.discard("key", AccessToken(text="token-2", usable_until=0)) is True
-    assert (await tokens.get("key", CLIENT)).text == "token-3"
+    assert await other.discard(kept) is True
+    assert (await other.get()).text == "token-2"
 
 
 @pytest.mark.parametrize(
@@ -113,19 +237,121 @@ async def test_a_refused_token_is_replaced_and_a_new_one_is_no_reason_to_try_aga
         (200, b"[]", "but 200", False),
         (200, {"token_type": "mac"}, "another type", False),
         (200, {"access_token": "a\nb"}, "no header can hold", False),
+        (400, {"error": ["no", "text"]}, "but 400", False),
         (200, ConnectionFailedError("no way to cl13nt-s3cret"), "no way to [redacted]", True),
     ],
 )
 async def test_a_failure_is_told_without_the_secret_and_not_kept(
     status: int, answer: Any, told: str, is_retryable: bool
 ) -> None:
-    endpoint = Endpoint()
-    endpoint.status, endpoint.answer = status, answer
-    tokens = endpoint.tokens()
+    desk = Desk()
+    desk.status, desk.answer = status, answer
+    process = desk.process()
     with pytest.raises(TokenError) as raised:
-        await tokens.get("key", CLIENT)
+        await process.get()
     assert told in raised.value.message
     assert "cl13nt-s3cret" not in raised.value.message
     assert raised.value.is_retryable is is_retryable
-    endpoint.status, endpoint.answer = 200, {}
-    assert (await tokens.get("key", CLIENT)).text == "token-2"
+    desk.status, desk.answer = 200, {}
+    assert (await process.get()).text == "token-2"
+
+
+async def test_an_old_token_is_used_to_its_end_where_the_endpoint_is_away_or_somebody_asks_already() -> None:
+    desk = Desk()
+    first, second = desk.process(), desk.process()
+    await first.get()
+    desk.now = 550.0
+    desk.status, desk.answer = 503, b""
+    assert (await first.get()).text == "token-1"
+    desk.may_answer.clear()
+    asking = asyncio.create_task(first.get())
+    await until_asked(desk, 3)
+    assert (await second.get()).text == "token-1"
+    desk.status, desk.answer = 200, {}
+    desk.may_answer.set()
+    assert (await asking).text == "token-3"
+
+
+async def test_who_dies_while_it_asks_holds_the_others_up_for_no_longer_than_its_lease() -> None:
+    desk = Desk()
+    desk.may_answer.clear()
+    dead = asyncio.create_task(desk.process().get())
+    await until_asked(desk)
+    waiting = asyncio.create_task(desk.process().get())
+    await desk.paused.wait()
+    assert len(desk.requests) == 1
+    desk.now += 25.0
+    await until_asked(desk, 2)
+    desk.may_answer.set()
+    texts = {(await waiting).text, (await dead).text}
+    # The first answer counts, whosoever it is.
+    assert len(texts) == 1
+
+
+async def test_a_rotated_refresh_token_is_the_next_that_is_sent() -> None:
+    desk = Desk(refresh_token="r3fresh-1")
+    desk.grant("crm")
+    desk.now = 540.0
+    assert (await desk.process().get("crm", SIGNED_IN)).refresh_token == "r3fresh-1"
+    desk.answer = {"expires_in": 600}
+    desk.now = 1_080.0
+    # None came this time: the one of before goes on to be good.
+    assert (await desk.process().get("crm", SIGNED_IN)).refresh_token == "r3fresh-1"
+    desk.now = 1_620.0
+    await desk.process().get("crm", SIGNED_IN)
+    assert [asked["refresh_token"] for asked in desk.requests] == ["r3fresh-0", "r3fresh-1", "r3fresh-1"]
+
+
+async def test_a_grant_that_is_refused_needs_a_sign_in_and_is_not_tried_again() -> None:
+    desk = Desk()
+    desk.grant("crm")
+    desk.status = 400
+    desk.answer = {"access_token": "", "error": "invalid_grant", "error_description": "r3fresh-0 was revoked"}
+    desk.now = 540.0
+    for process in (desk.process(), desk.process()):
+        with pytest.raises(NeedsAuthorization, match=r"invalid_grant: \[redacted\] was revoked.*sign in again"):
+            await process.get("crm", SIGNED_IN)
+    assert len(desk.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("granted", "now", "told"),
+    [(None, 0.0, "nobody has signed in"), ({"refresh_token": None}, 600.0, "no token to ask for another one")],
+    ids=["never", "ended"],
+)
+async def test_nothing_is_asked_for_where_only_a_sign_in_helps(granted: Any, now: float, told: str) -> None:
+    desk = Desk()
+    if granted is not None:
+        desk.grant("crm", **granted)
+        desk.now = now - 0.01
+        assert (await desk.process().get("crm", SIGNED_IN)).text == "first"
+    desk.now = now
+    with pytest.raises(NeedsAuthorization, match=told):
+        await desk.process().get("crm", SIGNED_IN)
+    assert desk.requests == []
+
+
+async def test_a_token_without_an_end_or_a_successor_is_used_for_ever() -> None:
+    desk = Desk()
+    desk.grant("crm", refresh_token=None, left_seconds=None)
+    desk.now = 1e9
+    assert (await desk.process().get("crm", SIGNED_IN)).text == "first"
+
+
+async def test_a_process_that_stops_keeps_what_comes_in_time_and_waits_for_nothing_else() -> None:
+    desk = Desk()
+    desk.may_answer.clear()
+    asker, waiter = desk.process(), desk.process()
+    asking = asyncio.create_task(asker.get())
+    await until_asked(desk)
+    waiting = asyncio.create_task(waiter.get())
+    await desk.paused.wait()
+    await waiter.tokens.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    closing = asyncio.create_task(asker.tokens.close())
+    await asyncio.sleep(0)
+    desk.may_answer.set()
+    await closing
+    assert (await asking).text == "token-1"
+    assert (await desk.process().get()).text == "token-1"

@@ -501,7 +501,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in for a connection
-         * @description The address to open in this very browser, which keeps a cookie for the way back. It is good for 10 minutes.
+         * @description The address to open in this very browser, which keeps a cookie for the way back; good for 10 minutes.
          */
         post: operations["authorizeConnection"];
         delete?: never;
@@ -2357,8 +2357,8 @@ export interface components {
          * @description The installation at the moment `at`, over all workspaces.
          *
          *         `is_complete`: whether Redis gave the figures of all processes; without it, workers and this API are told of.
-         *         `queue`: runs that wait for nothing but a worker. `outbox`: rows that wait for the relay. `due`: suspended runs whose
-         *         time has come.
+         *         `queue`: runs that wait for nothing but a worker. `outbox`: rows that wait for the relay. `due`: suspended runs
+         *         whose time has come.
          */
         Operations: {
             at: string;
@@ -2816,7 +2816,7 @@ export interface components {
         };
         /**
          * RunStats
-         * @description The runs that were accepted from `since` to `until`: of the window, or its newest 50,000; without tests of drafts.
+         * @description The runs that were accepted from `since` to `until`: of the window, or its newest 50,000; no tests of drafts.
          *
          *         `success_rate`: of those that succeeded, failed or timed out, the part that succeeded; null where there are none.
          *         `duration_ms`: from start to end, of those that have ended. `points`: 48 parts of the time, without empty ones.
@@ -3185,7 +3185,7 @@ export interface components {
         };
         /**
          * VariableDetail
-         * @description A variable with the workflows whose expressions read it by its name. `vars[NAME]` with a computed name is none.
+         * @description A variable with the workflows whose expressions read it by its name; a name that is computed is none.
          */
         VariableDetail: {
             created_at: string;
@@ -5658,14 +5658,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Object moved -- see Method and URL list */
+            /** @description Redirect Response */
             303: {
                 headers: {
+                    /** @description target path for the redirect */
+                    location?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": null;
-                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {
