@@ -1,0 +1,14 @@
+"""The checks of what could be abused: programs that need no network and no server."""
+
+from typing import Final
+
+from cli.steps import Step
+
+_SOURCES: Final = ("app", "cli", "engine", "loadtests", "relay.py", "worker.py")
+
+SECURITY: Final = (
+    Step(name="security rules", program="ast-grep", arguments=("scan", *_SOURCES, "ui/src")),
+    Step(name="tests of rules", program="ast-grep", arguments=("test", "--skip-snapshot-tests")),
+    Step(name="secrets", program="python", arguments=("-m", "cli.security.secrets")),
+    Step(name="bandit", program="bandit", arguments=("-q", "-r", "-c", "pyproject.toml", *_SOURCES)),
+)

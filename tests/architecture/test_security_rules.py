@@ -1,0 +1,29 @@
+"""The rules of `./flowforge check` for what could be abused: each has a test of its own, and all are run."""
+
+from cli.security.steps import SECURITY
+from tests.architecture.sources import ROOT
+
+RULES = ROOT / "cli" / "security" / "rules"
+TESTS = ROOT / "cli" / "security" / "rule_tests"
+
+
+def test_every_rule_has_a_test_with_what_is_right_and_what_is_not() -> None:
+    rules = {path.name for path in RULES.glob("*.yml")}
+    assert len(rules) >= 15
+    assert {path.name for path in TESTS.glob("*.yml")} == rules
+    for name in rules:
+        text = (TESTS / name).read_text()
+        assert f"id: {name.removesuffix('.yml')}\n" in text
+        assert "\nvalid:\n  - " in text, name
+        assert "\ninvalid:\n  - " in text, name
+
+
+def test_a_rule_stops_the_check() -> None:
+    for path in RULES.glob("*.yml"):
+        assert "\nseverity: error\n" in path.read_text(), path.name
+
+
+def test_the_check_looks_at_the_whole_product() -> None:
+    looked_at = {step.name: set(step.arguments) for step in SECURITY}
+    assert looked_at["security rules"] >= {"app", "engine", "cli", "worker.py", "relay.py", "ui/src"}
+    assert looked_at["bandit"] >= {"app", "engine", "cli", "worker.py", "relay.py"}
