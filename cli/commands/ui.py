@@ -41,6 +41,22 @@ def types() -> int:
 
 
 @command.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Folder for them (docs/screenshots).")
+def pictures(folder: Path | None) -> int:
+    """Take pictures of every page in both themes, on a product that is started for it."""
+    # It draws in the client.
+    from cli.client.errors import ClientError  # noqa: PLC0415
+    from cli.ui_pictures import FOLDER, take_pictures  # noqa: PLC0415
+
+    try:
+        take_pictures(folder or FOLDER)
+    except (UiError, ClientError) as error:
+        fail(str(error), 1)
+    progress(f"wrote the pictures into {folder or FOLDER}")
+    return 0
+
+
+@command.command()
 @click.option("--api", default="http://127.0.0.1:8000", show_default=True, help="Address of the running product.")
 @click.option("--port", default=5173, show_default=True, help="Port of the pages.")
 def dev(api: str, port: int) -> int:

@@ -4,7 +4,7 @@ import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
 import { signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
-import { Owner } from "./product.ts";
+import { Owner, deliver } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
 const VIEWER = "dashboard-viewer@example.com";
@@ -30,6 +30,11 @@ beforeAll(async () => {
     ...Array.from({ length: 5 }, () => owner.start(good)),
     ...Array.from({ length: FAILURES }, () => owner.start(bad)),
   ]);
+  const { url } = await owner.post<{ url: string }>(`/v1/workflows/${good}/triggers`, {
+    type: "webhook",
+    config: { auth: "none", filter: "trigger.body.total > 0" },
+  });
+  for (const total of [10, 20, 20, 0]) await deliver(url, { total }, `order-${total}`);
   await owner.invite(VIEWER, "viewer");
   browser = await openBrowser();
   await signIn(browser.page);
@@ -47,6 +52,16 @@ test("the start page tells how the workspace does", async () => {
   expect(await page.locator("img").count()).toBe(0);
   await takeShots(page, "dashboard");
   await expectAccessibleInBothThemes(page);
+});
+
+test("every accepted event is accounted for, part by part", async () => {
+  const { page } = browser;
+  const tile = page.getByRole("region", { name: "Accounted events" });
+  const figures = await tile.locator("dd").allInnerTexts();
+  const [accepted, started, duplicate, filtered, pending] = figures.map((text) => Number(text.replaceAll(",", "")));
+  expect(accepted).toBe((started ?? 0) + (duplicate ?? 0) + (filtered ?? 0) + (pending ?? 0));
+  expect([(started ?? 0) >= 2, (duplicate ?? 0) >= 1, (filtered ?? 0) >= 1]).toEqual([true, true, true]);
+  await tile.getByText("Every accepted event is accounted for.").waitFor();
 });
 
 test("what failed leads to its runs", async () => {

@@ -22,8 +22,9 @@ function entry(more: Partial<AuditEntry> = {}): AuditEntry {
 describe("entries in words", () => {
   it.each([
     ["api_key.created", "API key created"],
-    ["session.others_ended", "Session others ended"],
-    ["access.denied", "Access denied"],
+    ["workflow.published", "Workflow published"],
+    ["session.others_ended", "Signed out everywhere else"],
+    ["session", "Session"],
   ])("say %s as %s", (action, said) => {
     expect(sayAction(action)).toBe(said);
   });

@@ -1,7 +1,20 @@
 import type { AuditEntry } from "./api";
 
+/** Of which the words of the action make no sentence. */
+const IRREGULAR: Record<string, string> = {
+  "session.began": "Signed in",
+  "session.refused": "Sign-in refused",
+  "session.ended": "Signed out",
+  "session.others_ended": "Signed out everywhere else",
+  "session.token_reused": "A session's token came twice",
+  "run.many_steered": "Many runs steered",
+  "access.denied": "Call refused",
+};
+
 /** "api_key.created" as people read it: "API key created". */
 export function sayAction(action: string): string {
+  const irregular = IRREGULAR[action];
+  if (irregular !== undefined) return irregular;
   const text = action.replace(".", " ").replaceAll("_", " ").replace(/^api /, "API ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -20,14 +20,15 @@ interface ChartProps {
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const DAY_MS = 86_400_000;
+/** From here on, a time of day alone does not tell which day's it is. */
+const LONG_MS = 80_000_000;
 
 /** A drawing over time that is read by pointing, by arrow keys, or as a table. */
 export function Chart({ title, slots, children, top, bottom, legend, columns }: ChartProps) {
   const id = useId();
   const [place, setPlace] = useState<number>();
   const slot = place === undefined ? undefined : slots[place];
-  const isLong = (slots.at(-1)?.to ?? 0) - (slots[0]?.from ?? 0) > DAY_MS;
+  const isLong = (slots.at(-1)?.to ?? 0) - (slots[0]?.from ?? 0) > LONG_MS;
   const say = (at: number) => (isLong ? dayAndClock : clock).format(at);
   const describe = ({ from, to, ...rest }: Slot) =>
     `${say(from)} to ${say(to)}: ${columns.map(({ name, read }) => `${read({ from, to, ...rest })} ${name}`).join(", ")}`;

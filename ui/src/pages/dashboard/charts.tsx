@@ -88,7 +88,7 @@ export const DurationChart = memo(function DurationChart({ slots }: { slots: rea
       legend={
         <>
           <Key look="h-0.5! w-4! bg-ink">half took less (p50)</Key>
-          <Key look="h-0! w-4! border-t-2 border-dashed border-ink-3">95 % took less (p95)</Key>
+          <Key look="h-0! w-4! border-t-2 border-dashed border-ink-3">95% took less (p95)</Key>
         </>
       }
       columns={[

@@ -60,7 +60,7 @@ function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isO
         <ThroughputChart slots={slots} />
         <DurationChart slots={slots} />
       </div>
-      <div className="grid items-start gap-3 lg:grid-cols-3">
+      <div className="grid gap-3 lg:grid-cols-3">
         <FailingWorkflows workflows={stats.failing_workflows} window={window} />
         <RunningNow runs={stats.running} />
         <IngestTile ingest={stats.ingest} />

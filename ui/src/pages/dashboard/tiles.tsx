@@ -25,7 +25,7 @@ export function Tiles({ stats, window }: { stats: Stats; window: StatsWindow }) 
       <Tile label="Failed" note={runs.success_rate === null ? "nothing has ended" : `${share.format(runs.success_rate)} succeeded`}>
         {failed === 0 ? "0" : <FailedLink window={window}>{count.format(failed)}</FailedLink>}
       </Tile>
-      <Tile label="Duration" note={p95 === null ? "nothing has ended" : `95 % below ${formatDuration(p95)}`}>
+      <Tile label="Duration" note={p95 === null ? "nothing has ended" : `95% below ${formatDuration(p95)}`}>
         {p50 === null ? "–" : formatDuration(p50)}
       </Tile>
       <Tile label="Queue" note="runs that wait for a worker">

@@ -62,6 +62,7 @@ describe("processes", () => {
   it("say what they do", () => {
     expect(describeWork(process("relay", { leads: false }))).toBe("stands by");
     expect(describeWork(process("worker", { runs: 1200, steps_in_flight: 3 }))).toBe("1,200 runs in memory, 3 attempts");
+    expect(describeWork(process("api", { streams: 1 }))).toBe("1 live stream");
     expect(describeWork(process("api"))).toBe("");
   });
 

@@ -6,11 +6,11 @@ const PATIENCE_SECONDS = 30;
 
 const count = new Intl.NumberFormat("en");
 
-/** The names of what the API depends on, as people call them, with what to do where it is away. */
-export const DEPENDENCIES: Record<string, { label: string; cure: string }> = {
-  postgres: { label: "PostgreSQL", cure: "Nothing goes on until it answers. See its log and FLOWFORGE_DATABASE_URL." },
-  redis: { label: "Redis", cure: "Runs go on by a sweep, more slowly. See its log and FLOWFORGE_REDIS_URL." },
-  migrations: { label: "Migrations", cure: "Run ./flowforge migrate." },
+/** The names of what the API depends on, as people call them, how they are where all is well, and what to do else. */
+export const DEPENDENCIES: Record<string, { label: string; fine: string; cure: string }> = {
+  postgres: { label: "PostgreSQL", fine: "answers", cure: "Nothing goes on until it answers. See its log and FLOWFORGE_DATABASE_URL." },
+  redis: { label: "Redis", fine: "answers", cure: "Runs go on by a sweep, more slowly. See its log and FLOWFORGE_REDIS_URL." },
+  migrations: { label: "Migrations", fine: "are those of this version", cure: "Run ./flowforge migrate." },
 };
 
 /** A size in the unit that people read. */
@@ -40,8 +40,12 @@ export function findFaults({ processes, is_complete, queue, outbox, due }: Opera
 export function describeWork({ role, runs, steps_in_flight, streams, leads }: Process): string {
   const parts: string[] = [];
   if (role === "relay" && leads !== null) parts.push(leads ? "publishes" : "stands by");
-  if (runs !== null) parts.push(`${count.format(runs)} runs in memory`);
-  if (steps_in_flight !== null) parts.push(`${count.format(steps_in_flight)} attempts`);
-  if (streams !== null) parts.push(`${count.format(streams)} live streams`);
+  if (runs !== null) parts.push(`${say(runs, "run")} in memory`);
+  if (steps_in_flight !== null) parts.push(say(steps_in_flight, "attempt"));
+  if (streams !== null) parts.push(say(streams, "live stream"));
   return parts.join(", ");
+}
+
+function say(number: number, noun: string): string {
+  return `${count.format(number)} ${noun}${number === 1 ? "" : "s"}`;
 }

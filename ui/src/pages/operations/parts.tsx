@@ -32,7 +32,7 @@ export function Dependencies({ readiness }: { readiness: Readiness }) {
             <div className="min-w-0">
               <p>
                 <span className="font-semibold">{DEPENDENCIES[name]?.label ?? name}</span>{" "}
-                <span className="text-ink-2">{status === "ok" ? "answers" : "is away"}</span>
+                <span className="text-ink-2">{status === "ok" ? (DEPENDENCIES[name]?.fine ?? "answers") : "not right"}</span>
               </p>
               {status !== "ok" && (
                 <p className="text-ink-2 wrap-anywhere">

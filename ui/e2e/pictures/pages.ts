@@ -1,0 +1,32 @@
+import type { Page } from "playwright-core";
+import type { Content } from "./content.ts";
+
+interface Picture {
+  /** The name of its files: `<name>-light.webp` and `<name>-dark.webp`. */
+  name: string;
+  path: (content: Content) => string;
+  /** Waits until the page shows what the picture is to show, and opens what it is to show open. */
+  settle: (page: Page) => Promise<unknown>;
+}
+
+const heading = (name: string) => (page: Page) => page.getByRole("heading", { name, exact: true }).first().waitFor();
+
+/** Every page that has a picture. A new page is one more line. */
+export const PICTURES: readonly Picture[] = [
+  { name: "dashboard", path: () => "/", settle: (page) => page.getByRole("region", { name: "Accounted events" }).waitFor() },
+  { name: "workflows", path: () => "/workflows", settle: (page) => page.getByText("Order fulfilment").first().waitFor() },
+  { name: "runs", path: () => "/runs", settle: (page) => page.locator('[data-row="8"]').waitFor() },
+  {
+    name: "run",
+    path: ({ failedRun }) => `/runs/${failedRun}?step=charge`,
+    settle: (page) => page.getByRole("region", { name: "Charge the card" }).getByText("declined").first().waitFor(),
+  },
+  { name: "approvals", path: () => "/approvals", settle: heading("Approvals") },
+  { name: "connections", path: () => "/connections", settle: heading("Connections") },
+  { name: "variables", path: () => "/variables", settle: heading("Variables") },
+  { name: "members", path: () => "/members", settle: heading("Members") },
+  { name: "api-keys", path: () => "/api-keys", settle: (page) => page.getByText("Nightly build").first().waitFor() },
+  { name: "audit", path: () => "/audit", settle: (page) => page.locator("[data-seq]").first().waitFor() },
+  { name: "operations", path: () => "/operations", settle: (page) => page.getByText("PostgreSQL").waitFor() },
+  { name: "settings", path: () => "/settings", settle: (page) => page.getByText("this one").waitFor() },
+];
