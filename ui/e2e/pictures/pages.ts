@@ -9,8 +9,6 @@ interface Picture {
   settle: (page: Page) => Promise<unknown>;
 }
 
-const heading = (name: string) => (page: Page) => page.getByRole("heading", { name, exact: true }).first().waitFor();
-
 /** Every page that has a picture. A new page is one more line. */
 export const PICTURES: readonly Picture[] = [
   { name: "dashboard", path: () => "/", settle: (page) => page.getByRole("region", { name: "Accounted events" }).waitFor() },
@@ -21,10 +19,10 @@ export const PICTURES: readonly Picture[] = [
     path: ({ failedRun }) => `/runs/${failedRun}?step=charge`,
     settle: (page) => page.getByRole("region", { name: "Charge the card" }).getByText("declined").first().waitFor(),
   },
-  { name: "approvals", path: () => "/approvals", settle: heading("Approvals") },
-  { name: "connections", path: () => "/connections", settle: heading("Connections") },
-  { name: "variables", path: () => "/variables", settle: heading("Variables") },
-  { name: "members", path: () => "/members", settle: heading("Members") },
+  { name: "approvals", path: () => "/approvals", settle: (page) => page.getByText("Refund order 1042").nth(1).waitFor() },
+  { name: "connections", path: () => "/connections", settle: (page) => page.getByText("Not used").waitFor() },
+  { name: "variables", path: () => "/variables", settle: (page) => page.getByText("greeting").waitFor() },
+  { name: "members", path: () => "/members", settle: (page) => page.getByText("ada@example.com").waitFor() },
   { name: "api-keys", path: () => "/api-keys", settle: (page) => page.getByText("Nightly build").first().waitFor() },
   { name: "audit", path: () => "/audit", settle: (page) => page.locator("[data-seq]").first().waitFor() },
   { name: "operations", path: () => "/operations", settle: (page) => page.getByText("PostgreSQL").waitFor() },

@@ -25,8 +25,9 @@ export function InvitationPage() {
   });
   if (token === undefined) return <Void message="The link of an invitation is longer than this one: copy the whole of it." />;
   if (isGone(offer.error)) return <Void message={offer.error.message} />;
-  if (offer.isError) return <ErrorState isPage error={offer.error} onRetry={() => void offer.refetch()} />;
-  if (offer.data === undefined) return <LoadingRows />;
+  if (offer.data === undefined) {
+    return <main>{offer.isError ? <ErrorState isPage error={offer.error} onRetry={() => void offer.refetch()} /> : <LoadingRows />}</main>;
+  }
   return <Acceptance key={token} token={token} offer={offer.data} />;
 }
 

@@ -1,0 +1,30 @@
+import type { Page } from "playwright-core";
+import { expectAccessible } from "./axe.ts";
+
+/**
+ * How a page looks while its list is on its way, and where it does not come: `address` is the pattern of the call, `arrived` what
+ * stands on the page once it has.
+ */
+export async function expectWaitingAndFailing(page: Page, address: string, arrived: () => Promise<unknown>): Promise<void> {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(address, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.reload();
+  await page.getByRole("status", { name: "Loading" }).first().waitFor();
+  await expectAccessible(page);
+  release();
+  await arrived();
+  await page.unroute(address);
+  await page.route(address, (route) => route.abort());
+  await page.reload();
+  await page.getByText("No connection").first().waitFor();
+  await expectAccessible(page);
+  await page.unroute(address);
+  await page.getByRole("button", { name: "Try again" }).first().click();
+  await arrived();
+}

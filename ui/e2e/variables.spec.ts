@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
+import { type Opened, openBrowser } from "./browser.ts";
+import { enter, signIn, signOut } from "./doors.ts";
+import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
+import { Owner } from "./product.ts";
+import { takeShots } from "./shots.ts";
+import { expectWaitingAndFailing } from "./states.ts";
+
+const WORKSPACE = "Variables";
+const HOSTILE = `<img src=x onerror="document.title='taken'">`;
+const VIEWER = "variables-viewer@example.com";
+
+let browser: Opened;
+let owner: Owner;
+beforeAll(async () => {
+  owner = await Owner.inWorkspace(WORKSPACE);
+  await owner.invite(VIEWER, "viewer");
+  browser = await openBrowser();
+  await signIn(browser.page);
+  await enter(browser.page, WORKSPACE, "/variables");
+});
+afterAll(() => browser.close());
+
+const dialog = () => browser.page.getByRole("dialog");
+const row = (name: string) => browser.page.getByRole("row").filter({ hasText: name });
+
+async function choose(name: string, item: string): Promise<void> {
+  await browser.page.getByRole("button", { name: `Actions for ${name}` }).click();
+  await browser.page.getByRole("menuitem", { name: item }).click();
+}
+
+test("that there are none is said, with what they are for", async () => {
+  const { page } = browser;
+  await page.getByText("No variables yet").waitFor();
+  await takeShots(page, "variables-empty");
+  await expectAccessible(page);
+});
+
+test("a variable is made of text, which stays text", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "New variable" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("GREETING");
+  await dialog().getByLabel("Value").fill(HOSTILE);
+  await takeShots(page, "variables-form");
+  await expectAccessible(page);
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await row("GREETING").getByText(HOSTILE).last().waitFor();
+  await row("GREETING").getByText("by Olga Owner").waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+  expect(await page.title()).toBe("Variables · FlowForge");
+});
+
+test("what is no JSON is told at its field, and what is becomes the value", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "New variable" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("LIMITS");
+  await dialog().getByLabel("Kind").selectOption("json");
+  await dialog().getByLabel("Value").fill("{per_day: 7}");
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await dialog().getByText(/This is no JSON/).waitFor();
+  await expectAccessible(page);
+  await dialog().getByLabel("Value").fill('{"per_day": 7}');
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await row("LIMITS").getByText("object").waitFor();
+  const { value } = await owner.get<{ value: unknown }>("/v1/vars/LIMITS");
+  expect(value).toEqual({ per_day: 7 });
+});
+
+test("a new one takes no name that is there, and one that is there is changed by keys alone", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "New variable" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("LIMITS");
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await dialog().getByText(/There is a variable of this name/).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Actions for LIMITS" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: "Change" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await dialog().getByLabel("Value").focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("[1, 2, 3]");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await row("LIMITS").getByText("list of 3").waitFor();
+});
+
+test("a search is part of the address, and finds names and values", async () => {
+  const { page } = browser;
+  await takeShots(page, "variables");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  await page.locator("#main").focus();
+  await page.keyboard.press("/");
+  await page.keyboard.type("onerror");
+  await row("LIMITS").waitFor({ state: "detached" });
+  await page.reload();
+  await row("GREETING").waitFor();
+  expect(new URL(page.url()).searchParams.get("q")).toBe("onerror");
+  await page.getByLabel("Search name or value").fill("no such thing");
+  await page.getByText("No variable holds “no such thing”").waitFor();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Show all" }).click();
+  await row("LIMITS").waitFor();
+});
+
+test("one is deleted after it was asked for, with the workflows that read it", async () => {
+  const { page } = browser;
+  await owner.publish("Greets", [{ id: "greet", type: "transform", with: { values: { text: "{{ vars.GREETING }}" } } }]);
+  await choose("GREETING", "Delete");
+  await dialog().getByText(/fail from now on/).waitFor();
+  await takeShots(page, "variables-delete");
+  await expectAccessible(page);
+  await dialog().getByRole("button", { name: "Keep it" }).click();
+  await choose("GREETING", "Delete");
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await page.getByText("GREETING was deleted.").waitFor();
+  await row("GREETING").waitFor({ state: "detached" });
+});
+
+test("what is on its way, and what does not come, is told", async () => {
+  await expectWaitingAndFailing(browser.page, "**/v1/vars", () => row("LIMITS").waitFor());
+});
+
+test("who may only look sees all, and why nothing can be changed", async () => {
+  const { page } = browser;
+  await signOut(page);
+  await signIn(page, VIEWER);
+  await page.goto("/variables");
+  await row("LIMITS").waitFor();
+  await page.getByText("It takes an editor to change variables.").waitFor();
+  expect(await page.getByRole("button", { name: "New variable" }).count()).toBe(0);
+  await page.getByRole("button", { name: "Actions for LIMITS" }).click();
+  for (const name of ["Change", "Delete"]) {
+    expect(await page.getByRole("menuitem", { name }).getAttribute("aria-disabled")).toBe("true");
+  }
+  await page.keyboard.press("Escape");
+  await expectAccessible(page);
+});
+
+test("every page behaved", () => browser.conduct.check());
