@@ -2,7 +2,7 @@ import { useMemo, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toasts";
 import { classNames } from "@/lib/class-names";
-import { downloadFile } from "@/lib/download";
+import { downloadFile, saveBlob } from "@/lib/download";
 import { describeError } from "@/lib/problem";
 import { schemaOf, tableOf } from "./shape";
 
@@ -12,6 +12,8 @@ interface Large {
   ref: string;
 }
 
+/** A browser that breaks a longer text into lines stops for everything else meanwhile. */
+const MOST_LETTERS = 50_000;
 const VIEWS = ["JSON", "Table", "Schema"] as const;
 type View = (typeof VIEWS)[number];
 
@@ -58,10 +60,21 @@ const BOX = "max-h-80 overflow-auto rounded-control border border-line bg-sunken
 
 function JsonText({ title, value, isPreview }: { title: string; value: unknown; isPreview: boolean }) {
   const text = useMemo(() => (isPreview && typeof value === "string" ? value : JSON.stringify(value, null, 2)), [value, isPreview]);
+  const rest = text.length - MOST_LETTERS;
   return (
-    <pre tabIndex={0} role="group" aria-label={`${title} as JSON`} className={`${BOX} p-2 font-mono text-xs whitespace-pre-wrap wrap-anywhere`}>
-      {text}
-    </pre>
+    <>
+      <pre tabIndex={0} role="group" aria-label={`${title} as JSON`} className={`${BOX} p-2 font-mono text-xs whitespace-pre-wrap wrap-anywhere`}>
+        {rest > 0 ? text.slice(0, MOST_LETTERS) : text}
+      </pre>
+      {rest > 0 && (
+        <p className="mt-1 flex flex-wrap items-center gap-2 text-xs text-ink-2">
+          and {rest.toLocaleString("en")} more letters
+          <Button icon="import" onClick={() => saveBlob(new Blob([text], { type: "application/json" }), `${title.toLowerCase()}.json`)}>
+            Save all
+          </Button>
+        </p>
+      )}
+    </>
   );
 }
 

@@ -14,6 +14,8 @@ import { describeError } from "@/lib/problem";
 import type { Run } from "./api";
 
 const WHOLE = "";
+/** What is longer is not edited in a field of a page. */
+const MOST_LETTERS = 200_000;
 
 interface RerunDialogProps {
   run: Run;
@@ -25,8 +27,9 @@ interface RerunDialogProps {
 export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const [from, setFrom] = useState(fromStep ?? WHOLE);
   const [version, setVersion] = useState<"same" | "latest">("same");
-  const isUnknown = isLarge(run.input);
-  const [first] = useState(() => (isUnknown ? "{}" : JSON.stringify(run.input, null, 2)));
+  const [written] = useState(() => JSON.stringify(run.input, null, 2));
+  const isUnknown = isLarge(run.input) || written.length > MOST_LETTERS;
+  const first = isUnknown ? "{}" : written;
   const [isOther, setIsOther] = useState(false);
   const [text, setText] = useState(first);
   const fault = isOther ? faultOfJson(text) : undefined;
