@@ -159,6 +159,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     state.figures = FigureCache(state.pool)
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
+    stack.push_async_callback(state.signing_keys.close)
     state.authenticator = Authenticator(state.database, state.signing_keys)
     state.identity = IdentityService(
         settings=settings,

@@ -21,7 +21,12 @@ from engine.store.sealed import SIGNING_PURPOSE
 _LOCK = 5_077_011_431
 _RELOAD_SECONDS = 5.0
 # Within this time after it was retired, a key verifies no more, and signs no more, in any process.
+# It goes on to be known only where the database is away: there, nobody's session is found either.
 REFRESH_SECONDS = 30.0
+# So long is the database waited for where there is a key that was known.
+PATIENCE_SECONDS = 1.0
+# A read that hangs longer is given up.
+_READ_SECONDS = 10.0
 
 logger = structlog.get_logger(__name__)
 
@@ -32,52 +37,81 @@ class SigningKeys:
     def __init__(self, database: AsyncEngine, secret_key: str | SecretKeys) -> None:
         self._database = database
         self._box = SecretBox(secret_key, SIGNING_PURPOSE)
-        self._lock = asyncio.Lock()
+        # One that only reads, and one that makes a key.
+        self._reads: dict[bool, asyncio.Task[None]] = {}
+        self._began_at: dict[bool, float] = {}
+        self._quiet_until = float("-inf")
         self._current: OKPKey | None = None
         self._verifying: dict[str, OKPKey] = {}
         self._loaded_at = float("-inf")
 
     async def current(self) -> OKPKey:
         """The key to sign with, made where there is none that this installation's secret key opens."""
-        if self._current is None or self._is_old():
-            async with self._lock:
-                if self._current is None:
-                    await self._load(create=True)
-                elif self._is_old():
-                    await self._look_again()
+        if self._current is not None and self._is_old():
+            # Whoever is about to be given tokens has spent a refresh token by now: it must not be in vain.
+            await self._look(create=False, can_do_without=True)
+        if self._current is None:
+            await self._look(create=True, can_do_without=False)
         if self._current is None:
             raise RuntimeError("no signing key although one was just made")
         return self._current
 
     async def verifying(self, kid: str) -> OKPKey:
         """The key with this id; raises InvalidToken where there is none."""
-        if kid not in self._verifying or self._is_old():
-            async with self._lock:
-                # Made-up ids must not become a database query each.
-                patience = _RELOAD_SECONDS if kid not in self._verifying else REFRESH_SECONDS
-                if time.monotonic() - self._loaded_at > patience:
-                    await self._load(create=False)
+        is_known = kid in self._verifying
+        # Made-up ids must not become a database query each.
+        if time.monotonic() - self._loaded_at > (REFRESH_SECONDS if is_known else _RELOAD_SECONDS):
+            await self._look(create=False, can_do_without=is_known)
         key = self._verifying.get(kid)
         if key is None:
             raise InvalidToken
         return key
 
-    async def _look_again(self) -> None:
-        """Find what was made and retired meanwhile; while the database is away, what was known goes on to hold.
+    async def close(self) -> None:
+        """Break off what is being read."""
+        reads = list(self._reads.values())
+        for read in reads:
+            read.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
 
-        Whoever is about to be given tokens has spent a refresh token by now: it must not be in vain.
+    async def _look(self, *, create: bool, can_do_without: bool) -> None:
+        """Find what was made and retired meanwhile, by one read for all who ask at a time.
+
+        Who has a key that was known goes on with it where the database is away, or does not answer soon: whether a
+        session goes on is asked there as well.
         """
+        now = time.monotonic()
+        if can_do_without and now < self._quiet_until:
+            return
+        read = self._reads.get(create)
+        if read is None or read.done():
+            read = self._reads[create] = asyncio.get_running_loop().create_task(self._read_in_time(create=create))
+            # Nobody may be waiting any more when it fails.
+            read.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._began_at[create] = now
+        patience = max(self._began_at[create] + PATIENCE_SECONDS - now, 0.0) if can_do_without else None
+        done, _ = await asyncio.wait({read}, timeout=patience)
+        error = read.exception() if done else None
+        if error is None:
+            return
+        if not can_do_without or as_outage(error) is None:
+            raise error
+
+    async def _read_in_time(self, *, create: bool) -> None:
         try:
-            await self._load(create=True)
+            async with asyncio.timeout(_READ_SECONDS):
+                await self._load(create=create)
         except Exception as error:
-            if as_outage(error) is None:
-                raise
-            logger.warning("signing keys not read again", error=repr(error))
+            if as_outage(error) is not None:
+                self._quiet_until = time.monotonic() + _RELOAD_SECONDS
+                logger.warning("signing keys not read again", error=repr(error))
+            raise
 
     def _is_old(self) -> bool:
         return time.monotonic() - self._loaded_at > REFRESH_SECONDS
 
     async def _load(self, *, create: bool) -> None:
+        began_at = time.monotonic()
         async with self._database.begin() as connection:
             if create:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -85,7 +119,7 @@ class SigningKeys:
             if create and self._current is None:
                 await self._insert(connection)
                 await self._read(connection)
-        self._loaded_at = time.monotonic()
+        self._loaded_at = began_at
 
     async def _read(self, connection: AsyncConnection) -> None:
         rows = await connection.execute(
