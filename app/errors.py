@@ -23,7 +23,7 @@ A class's docstring is the detail that the caller reads, unless the place that r
     │   ├── NotPublished              not_published
     │   ├── NoSession                 no_session: an API key has no sign-ins
     │   ├── AlreadyMember             already_member
-    │   ├── LastOwner                 last_owner
+    │   ├── LastOwner, LastSignIn (app/auth/oidc/errors.py)   last_owner; last_sign_in
     │   ├── RunFinished               run_finished
     │   ├── RunUnfinished             run_unfinished
     │   ├── RunNotRetryable           run_not_retryable

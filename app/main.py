@@ -16,6 +16,7 @@ from app.api_keys.service import ApiKeyService
 from app.audit.refusals import Refusals
 from app.auth.authenticator import Authenticator
 from app.auth.oidc.assembly import open_oidc
+from app.auth.oidc.identities import IdentityLinks
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal, read_principal
 from app.auth.service import IdentityService
@@ -177,6 +178,9 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
         passwords=passwords,
         throttle=throttle,
         refusals=state.refusals,
+    )
+    state.identity_links = IdentityLinks(
+        database=state.database, passwords=passwords, throttle=throttle, refusals=state.refusals
     )
     state.api_keys = ApiKeyService(state.authenticator, SecretBox(secret_key, "idempotent-api-keys"))
     state.members = MemberService(state.authenticator)

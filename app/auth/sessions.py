@@ -44,7 +44,7 @@ class SessionService:
 
     async def switch(self, principal: Principal, workspace_id: UUID) -> Tokens:
         """Tokens for another workspace of the user's. Raises NoSession, NotFound."""
-        _require_session(principal)
+        require_session(principal)
         async with self._database.begin() as connection:
             if not await repository.has_membership(connection, principal.user_id, workspace_id):
                 raise NotFound
@@ -52,7 +52,7 @@ class SessionService:
 
     async def list_all(self, principal: Principal, *, limit: int, cursor: str | None) -> Page[SessionView]:
         """The user's sign-ins that go on, in all workspaces, the newest first. Raises NoSession, InvalidCursor."""
-        current = _require_session(principal)
+        current = require_session(principal)
         before = decode_cursor(cursor)
         async with self._database.begin() as connection:
             rows = await repository.list_sessions(connection, principal.user_id, before=before, limit=limit + 1)
@@ -62,7 +62,7 @@ class SessionService:
 
     async def end(self, principal: Principal, session_id: UUID) -> None:
         """Sign out one of the user's sign-ins. Raises NoSession, NotFound."""
-        _require_session(principal)
+        require_session(principal)
         async with self._database.begin() as connection:
             if not await repository.revoke_own_session(connection, principal.user_id, session_id):
                 raise NotFound
@@ -72,7 +72,7 @@ class SessionService:
 
     async def end_others(self, principal: Principal) -> None:
         """Sign out everywhere else. Raises NoSession."""
-        current = _require_session(principal)
+        current = require_session(principal)
         async with self._database.begin() as connection:
             await repository.revoke_other_sessions(connection, principal.user_id, current, "signed_out_elsewhere")
             await enter(connection, principal, Event(action=Action.SESSIONS_ENDED))
@@ -80,7 +80,7 @@ class SessionService:
 
     async def change_password(self, principal: Principal, change: PasswordChange, address: str) -> None:
         """Another password, and sign-out everywhere else. Raises NoSession, InvalidCredentials, TooManyRequests."""
-        current = _require_session(principal)
+        current = require_session(principal)
         async with self._database.begin() as connection:
             me = await repository.find_me(connection, principal.user_id, principal.workspace_id)
             password_hash = await repository.find_password_hash(connection, principal.user_id)
@@ -101,7 +101,8 @@ class SessionService:
         _log.info("password changed", user_id=str(principal.user_id))
 
 
-def _require_session(principal: Principal) -> UUID:
+def require_session(principal: Principal) -> UUID:
+    """The session of somebody who is signed in; raises NoSession for an API key."""
     if principal.session_id is None:
         raise NoSession("An API key has no sign-ins and no password. Sign in instead.")
     return principal.session_id

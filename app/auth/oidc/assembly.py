@@ -23,6 +23,7 @@ def open_oidc(state: State, http: HttpClient) -> OidcService | None:
         provider=Provider(config, http),
         cookies=FlowCookies(SecretBox(SecretKeys(settings), PURPOSE)),
         accounts=AccountService(config, state.database, state.members),
+        links=state.identity_links,
         identity=state.identity,
         throttle=state.throttle,
         database=state.database,

@@ -2,16 +2,24 @@
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-from litestar import Controller, Request, get
+from litestar import Controller, Request, delete, get, post
 from litestar.datastructures import State
-from litestar.params import FromQuery, QueryParameter
-from litestar.response import Redirect
-from litestar.status_codes import HTTP_303_SEE_OTHER
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Redirect, Response
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
 
+from app.auth.guards import requires
 from app.auth.oidc.errors import Failure
-from app.auth.oidc.schemas import ProviderList
+from app.auth.oidc.identities import IdentityLinks
+from app.auth.oidc.schemas import IdentityList, LinkRequest, LinkStart, ProviderList
 from app.auth.oidc.service import OidcService, Step
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.errors import NotFound
+from app.openapi import problems
 
 AnyRequest = Request[Any, Any, Any]
 NextPage = Annotated[
@@ -63,6 +71,57 @@ class OidcController(Controller):
         if oidc is None:
             return _lead(Step(error=Failure.NOT_CONFIGURED.value, cookies=[]))
         return _lead(await oidc.finish(request))
+
+    @post(
+        "/oidc/link",
+        operation_id="linkIdentity",
+        summary="Link the provider to your account",
+        status_code=HTTP_200_OK,
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(404, 409, 429),
+    )
+    async def link(
+        self,
+        request: AnyRequest,
+        state: State,
+        data: JSONBody[LinkRequest],
+        principal: NamedDependency[Principal],
+    ) -> Response[LinkStart]:
+        """Open the `url` in this browser: whoever you are at the provider can sign in to your account from then on.
+
+        The browser comes back to the sign-in page, with `signed_in` or `error`.
+        """
+        links: IdentityLinks = state.identity_links
+        oidc: OidcService | None = state.oidc
+        if oidc is None:
+            raise NotFound("No provider is set up.")
+        link = await links.prepare(principal, data.password, request.client.host if request.client else "unknown")
+        step = await oidc.begin_link(request, data.next, link)
+        return Response(LinkStart(url=step.url), status_code=HTTP_200_OK, cookies=step.cookies)
+
+    @get(
+        "/identities",
+        operation_id="getIdentities",
+        summary="What opens my account?",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(409),
+    )
+    async def get_identities(self, state: State, principal: NamedDependency[Principal]) -> IdentityList:
+        """Who you are at providers, the newest first: each of them opens your account."""
+        links: IdentityLinks = state.identity_links
+        return await links.list_all(principal)
+
+    @delete(
+        "/identities/{identity_id:uuid}",
+        operation_id="unlinkIdentity",
+        summary="Take an identity off your account",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(404, 409),
+    )
+    async def unlink(self, identity_id: FromPath[UUID], state: State, principal: NamedDependency[Principal]) -> None:
+        """It opens your account no more; its sessions go on. The last one stays where there is no password."""
+        links: IdentityLinks = state.identity_links
+        await links.unlink(principal, identity_id)
 
 
 def _lead(step: Step) -> Redirect:

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
+from app.errors import Conflict, Unavailable
+
 
 class Failure(StrEnum):
     """The stable codes that the sign-in page gets as `error`."""
@@ -33,6 +35,18 @@ class Failure(StrEnum):
 
 # Of these nothing follows about whoever signs in: they do not count as failed tries.
 OF_THE_PROVIDER = frozenset({Failure.PROVIDER_UNAVAILABLE, Failure.PROVIDER_INVALID})
+
+
+class LastSignIn(Conflict):
+    """The account has no password: without this identity nobody could sign in to it any more."""
+
+    code = "last_sign_in"
+
+
+class ProviderUnavailable(Unavailable):
+    """The provider of sign-ins does not answer, or not as one does. Try again shortly."""
+
+    code = "oidc_provider_unavailable"
 
 
 class SignInFailed(Exception):

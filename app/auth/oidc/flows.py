@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -35,8 +36,16 @@ _LONGEST_COOKIE: Final = 4096
 AnyRequest = Request[Any, Any, Any]
 
 
+class Link(Struct, frozen=True, kw_only=True):
+    """The session that wants the provider's word for its user from now on."""
+
+    user_id: UUID
+    workspace_id: UUID
+    session_id: UUID
+
+
 class Flow(Struct, frozen=True, kw_only=True):
-    """What a sign-in is bound to, and the page that it leads to."""
+    """What a sign-in is bound to, and the page that it leads to. With `link`, somebody is signed in already."""
 
     issuer: str
     state: str
@@ -44,6 +53,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     verifier: str
     next: str
     began_at: int
+    link: Link | None = None
 
     @property
     def state_hash(self) -> bytes:
@@ -51,11 +61,17 @@ class Flow(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.state.encode()).digest()
 
 
-def begin_flow(issuer: str, next_page: str | None, now: float) -> Flow:
+def begin_flow(issuer: str, next_page: str | None, now: float, link: Link | None = None) -> Flow:
     """A new sign-in, of 256 random bits each for state, nonce and verifier."""
     state, nonce, verifier = (secrets.token_urlsafe(_RANDOM_BYTES) for _ in range(3))
     return Flow(
-        issuer=issuer, state=state, nonce=nonce, verifier=verifier, next=read_next(next_page), began_at=int(now)
+        issuer=issuer,
+        state=state,
+        nonce=nonce,
+        verifier=verifier,
+        next=read_next(next_page),
+        began_at=int(now),
+        link=link,
     )
 
 

@@ -1,10 +1,11 @@
 """Queries of sign-ins through a provider. An identity is an issuer and a subject; nothing is found by an email."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, RowMapping, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,3 +84,37 @@ async def find_home(connection: AsyncConnection, user_id: UUID) -> UUID | None:
     )
     found: UUID | None = await connection.scalar(query)
     return found
+
+
+async def list_identities(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
+    """A user's identities, the newest first."""
+    query = (
+        select(
+            user_identity.c.id,
+            user_identity.c.issuer,
+            user_identity.c.email,
+            user_identity.c.is_provisioned,
+            user_identity.c.created_at,
+            user_identity.c.last_used_at,
+        )
+        .where(user_identity.c.user_id == user_id)
+        .order_by(user_identity.c.id.desc())
+    )
+    return (await connection.execute(query)).mappings().all()
+
+
+async def lock_user(connection: AsyncConnection, user_id: UUID) -> bool:
+    """Let nobody else link or unlink anything of a user's meanwhile; whether they have a password."""
+    query = select(user_account.c.password_hash).where(user_account.c.id == user_id).with_for_update()
+    return await connection.scalar(query) is not None
+
+
+async def delete_identity(connection: AsyncConnection, user_id: UUID, identity_id: UUID) -> str | None:
+    """Take an identity from a user: its issuer, None where it is not theirs."""
+    query = (
+        delete(user_identity)
+        .where(user_identity.c.id == identity_id, user_identity.c.user_id == user_id)
+        .returning(user_identity.c.issuer)
+    )
+    issuer: str | None = await connection.scalar(query)
+    return issuer

@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.browser import keep_cookie
 from app.auth.oidc import repository
-from app.auth.oidc.accounts import AccountService, read_claims
+from app.auth.oidc.accounts import AccountService, Identified, read_claims
 from app.auth.oidc.config import OidcConfig
-from app.auth.oidc.errors import OF_THE_PROVIDER, Failure, SignInFailed
-from app.auth.oidc.flows import Flow, FlowCookies, begin_flow
+from app.auth.oidc.errors import OF_THE_PROVIDER, Failure, ProviderUnavailable, SignInFailed
+from app.auth.oidc.flows import Flow, FlowCookies, Link, begin_flow
+from app.auth.oidc.identities import IdentityLinks
 from app.auth.oidc.provider import Provider
 from app.auth.oidc.schemas import ProviderView
 from app.auth.schemas import Tokens
@@ -62,6 +63,7 @@ class OidcService:
         provider: Provider,
         cookies: FlowCookies,
         accounts: AccountService,
+        links: IdentityLinks,
         identity: IdentityService,
         throttle: LoginThrottle,
         database: AsyncEngine,
@@ -70,6 +72,7 @@ class OidcService:
         self._provider = provider
         self._cookies = cookies
         self._accounts = accounts
+        self._links = links
         self._identity = identity
         self._throttle = throttle
         self._database = database
@@ -88,6 +91,16 @@ class OidcService:
             return Step(next=flow.next, error=_explain(error), cookies=[])
         return Step(url=url, cookies=[self._cookies.write(request, flow)])
 
+    async def begin_link(self, request: AnyRequest, next_page: str, link: Link) -> Step:
+        """Leave for the provider to link what comes back to an account. Raises ProviderUnavailable."""
+        flow = begin_flow(self._config.issuer, next_page, time.time(), link)
+        try:
+            url = await self._provider.make_login_url(flow)
+        except SignInFailed as failed:
+            _explain(failed)
+            raise ProviderUnavailable from None
+        return Step(url=url, cookies=[self._cookies.write(request, flow)])
+
     async def finish(self, request: AnyRequest) -> Step:
         """Come back from the provider, with a session of the browser's where all is as it should be."""
         flow: Flow | None = None
@@ -101,10 +114,11 @@ class OidcService:
             goes_on = flow is None or code == Failure.STATE_MISMATCH
             cookies = [] if goes_on else [self._cookies.forget(request)]
             return Step(next=flow.next if flow else "/", error=code, cookies=cookies)
-        cookies = [self._cookies.forget(request), keep_cookie(request, tokens)]
-        return Step(next=flow.next, cookies=cookies)
+        kept = [] if tokens is None else [keep_cookie(request, tokens)]
+        return Step(next=flow.next, cookies=[self._cookies.forget(request), *kept])
 
-    async def _sign_in(self, request: AnyRequest, flow: Flow) -> Tokens:
+    async def _sign_in(self, request: AnyRequest, flow: Flow) -> Tokens | None:
+        """Tokens, or none where what came back was linked to an account whose session goes on."""
         async with self._database.begin() as connection:
             if not await repository.use_flow(connection, flow.state_hash):
                 raise SignInFailed(Failure.FLOW_USED, "this state came before")
@@ -119,8 +133,7 @@ class OidcService:
         await self._throttle.admit(account, address)
         try:
             who = read_claims(self._config, await self._provider.identify(code, flow))
-            opened = await self._accounts.open(who)
-            tokens = await self._identity.begin(opened.user_id, opened.workspace_id, through=self._config.issuer)
+            tokens = await self._open(who, flow)
         except SignInFailed as failed:
             if failed.failure in OF_THE_PROVIDER:
                 await self._throttle.take_back(account, address)
@@ -130,6 +143,13 @@ class OidcService:
             raise
         await self._throttle.forgive(account, address)
         return tokens
+
+    async def _open(self, who: Identified, flow: Flow) -> Tokens | None:
+        if flow.link is not None:
+            await self._links.finish(flow.link, self._config.issuer, who)
+            return None
+        opened = await self._accounts.open(who)
+        return await self._identity.begin(opened.user_id, opened.workspace_id, through=self._config.issuer)
 
 
 def _check_state(request: AnyRequest, flow: Flow) -> None:

@@ -52,10 +52,13 @@ _ASKED: Final = {
     "account:read": [
         "DELETE /v1/auth/sessions",
         "DELETE /v1/auth/sessions/{session_id}",
+        "DELETE /v1/auth/identities/{identity_id}",
+        "GET /v1/auth/identities",
         "GET /v1/auth/me",
         "GET /v1/auth/sessions",
         "GET /v1/workspaces",
         "POST /v1/auth/logout",
+        "POST /v1/auth/oidc/link",
         "POST /v1/auth/password",
         "POST /v1/auth/switch",
         "POST /v1/workspaces",

@@ -59,6 +59,7 @@ async def furnish(api: Api) -> Belongings:
             "invitation_id": (await _post(client, "/v1/invitations", {"email": "i@example.com", "role": "viewer"}))[
                 "id"
             ],
+            "identity_id": str(await _link(api, owner)),
             "key_id": (await _post(client, "/v1/api-keys", {"name": "ci", "role": "viewer"}))["id"],
             "name": "region",
             "ref": "1.input",
@@ -94,6 +95,22 @@ async def dump_rows(connection: AsyncConnection, workspace_id: UUID) -> dict[str
 
 async def _post(client: httpx.AsyncClient, path: str, body: Any) -> Any:
     return (await client.post(path, json=body)).raise_for_status().json()
+
+
+async def _link(api: Api, owner: Caller) -> UUID:
+    """An identity at a provider that opens the owner's account."""
+    identity_id = new_id()
+    async with api.database.begin() as connection:
+        await connection.execute(
+            text(
+                """
+                INSERT INTO user_identity (id, issuer, subject, user_id, is_provisioned)
+                VALUES (:id, 'https://id.example.com', 'owner', :user, false)
+                """
+            ),
+            {"id": identity_id, "user": owner.user_id},
+        )
+    return identity_id
 
 
 async def _ask(api: Api, run_id: UUID) -> UUID:
