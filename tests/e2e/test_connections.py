@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.authorization_server import CLIENT_SECRET, AuthorizationServer
 from tests.e2e.client import Client, step_of
 from tests.e2e.database import Database
 from tests.e2e.leaks import dump_redis, dump_tables, find_leaks
@@ -16,6 +17,7 @@ from tests.e2e.target import Echo, Reply, Target
 from tests.product import Product
 
 Make = Callable[..., str]
+SIGNED_IN = "oauth2_authorization_code"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,14 @@ def product(start_product: Callable[..., Product]) -> Product:
         "FLOWFORGE_HTTP_ALLOW_PRIVATE": "127.0.0.0/8",
     }
     return start_product(workers=2, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def accounts(product: Product) -> Iterator[AuthorizationServer]:
+    """The other system, at which people sign in for connections."""
+    with AuthorizationServer().running() as server:
+        server.protocol.redirect_uris = {f"{product.url}/v1/connections/oauth/callback"}
+        yield server
 
 
 def find_traces(
@@ -292,3 +302,72 @@ def test_what_a_token_endpoint_says_is_told_without_the_secret(client: Client, t
     assert failed["error"]["code"] == "token_refused"
     assert "401 (invalid_client: [redacted] is wrong)" in failed["error"]["message"]
     assert target.received("/get") == []
+
+
+def sign_in(client: Client, path: str) -> dict[str, Any]:
+    """Sign in as a browser does; how the connection stands then."""
+    begun = client.http.post(f"{path}/authorize")
+    assert begun.status_code == 200, begun.text
+    # Another site: it gets no cookie and no token of ours.
+    back = httpx.get(begun.json()["url"]).headers["location"]
+    ended = client.http.get(back)
+    assert (ended.status_code, ended.headers["location"].rpartition("&")[2]) == (303, "authorization=granted")
+    state: dict[str, Any] = client.read(path)["authorization"]
+    return state
+
+
+def test_a_sign_in_serves_runs_of_all_workers_and_its_tokens_are_nowhere(
+    client: Client, product: Product, database: Database, accounts: AuthorizationServer, make: Make
+) -> None:
+    path = make("crm", SIGNED_IN, accounts.secret, allowed_hosts=["127.0.0.1"])
+    asked, called = len(accounts.asked), len(accounts.called)
+    assert sign_in(client, path)["status"] == "granted"
+    step = foreach("each", "[1, 2, 3]", call("get", f"{accounts.base}/orders", "crm"))
+    workflow = client.publish(define(step)).id
+    assert client.finish(workflow, {})["status"] == "succeeded"
+    # All runs find that the token has ended.
+    database.fetch("UPDATE connection_token SET usable_until = now(), expires_at = now()")
+    runs = [client.wait_for_end(run_id) for run_id in [client.start(workflow) for _ in range(10)]]
+    assert {run["status"] for run in runs} == {"succeeded"}
+    assert accounts.grants_asked()[asked:] == ["authorization_code", "refresh_token"]
+    assert (len(set(accounts.called[called:])), accounts.protocol.reuses) == (2, 0)
+    traces = find_traces(client, product, database, runs[-1], [CLIENT_SECRET, *accounts.tokens])
+    assert traces == []
+
+
+def test_a_sign_in_that_was_withdrawn_is_told_and_another_one_lets_the_run_go_on(
+    client: Client, accounts: AuthorizationServer, make: Make
+) -> None:
+    path = make("crm", SIGNED_IN, accounts.secret)
+    sign_in(client, path)
+    retry = {"max_attempts": 4, "initial": 0.01, "jitter": False}
+    workflow = client.publish(define(call("get", f"{accounts.base}/orders", "crm", retry=retry))).id
+    assert client.finish(workflow, {})["status"] == "succeeded"
+    accounts.revoke_all()
+    run = client.finish(workflow, {})
+    failed = step_of(run, "get")
+    # 401 has the token replaced, once; that is refused, and nothing is left to try.
+    assert [attempt["error"]["code"] for attempt in failed["attempts"]] == [
+        "http_status",
+        "connection_needs_authorization",
+    ]
+    assert "invalid_grant" in failed["error"]["message"]
+    (shown,) = [item for item in client.read("/v1/connections")["items"] if item["name"] == "crm"]
+    assert (shown["authorization"]["status"], shown["authorization"]["reason"]) == ("needed", "refused")
+    asked = len(accounts.asked)
+    assert step_of(client.finish(workflow, {}), "get")["error"]["code"] == "connection_needs_authorization"
+    assert len(accounts.asked) == asked
+    assert sign_in(client, path)["status"] == "granted"
+    client.http.post(f"/v1/runs/{run['id']}/retry").raise_for_status()
+    assert client.wait_for_status(run["id"], "succeeded")["attempt"] == 2
+
+
+def test_a_connection_that_nobody_has_signed_in_for_calls_nobody(
+    client: Client, accounts: AuthorizationServer, make: Make
+) -> None:
+    make("crm", SIGNED_IN, accounts.secret)
+    called = len(accounts.called)
+    failed = step_of(finish(client, call("get", f"{accounts.base}/orders", "crm")), "get")
+    assert (failed["error"]["code"], len(failed["attempts"])) == ("connection_needs_authorization", 1)
+    assert "nobody has signed in with it yet; sign in" in failed["error"]["message"]
+    assert len(accounts.called) == called
