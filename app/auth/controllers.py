@@ -109,6 +109,7 @@ class AuthController(Controller):
         summary="Sign out",
         status_code=HTTP_204_NO_CONTENT,
         guards=[requires(Permission.ACCOUNT_READ)],
+        responses=problems(409),
     )
     async def log_out(
         self,

@@ -15,18 +15,22 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from msgspec import Struct
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from app.auth.guards import requires
+from app.auth.permissions import Role
 from app.main import create_app
 from app.openapi import build_document
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from tests.integration.api.served import Served, serving
 
-# A stream does not end by itself, signing out would end the session under test, and a step's test waits for a worker.
-EXCLUDED = {"streamRun", "streamWorkspace", "logOut", "testStep"}
+# A stream does not end by itself, and a step's test waits for a worker.
+EXCLUDED = {"streamRun", "streamWorkspace", "testStep"}
+# They end the sessions under test: made with keys, which have none.
+ENDING = {"logOut", "endOtherSessions"}
 STEERING = {
     "POST /v1/runs/{run_id}/retry",
     "POST /v1/runs/{run_id}/rerun",
@@ -130,16 +134,41 @@ def test_bodies_that_refuse_unknown_fields_say_so(app: Litestar) -> None:
         assert schemas[name]["additionalProperties"] is False
 
 
+class Callers(Struct, frozen=True):
+    """The headers of a member and of a key of each role, the weakest first: who may do more comes later."""
+
+    members: dict[Role, dict[str, str]]
+    keys: dict[Role, dict[str, str]]
+
+
 @pytest.fixture
 def served(settings: Settings, clean_database: str, clean_redis: str) -> Iterator[Served]:
-    with serving(settings) as process:
+    # The full profile takes longer than a token usually lives.
+    with serving(settings, FLOWFORGE_ACCESS_TOKEN_SECONDS="3600") as process:
         yield process
 
 
-@pytest.mark.timeout(1200)
-def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served, clean_database: str) -> None:
+def _join(url: str, owner: dict[str, str]) -> Callers:
+    """A member and a key of every role."""
+    members, keys = {}, {}
+    for role in reversed(Role):
+        invitation = {"email": f"{role.value}@example.com", "role": role.value}
+        made = httpx.post(f"{url}/v1/invitations", json=invitation, headers=owner).raise_for_status().json()
+        person = {"token": made["token"], "name": role.value, "password": "a password of one's own"}
+        tokens = httpx.post(f"{url}/v1/invitations/accept", json=person).raise_for_status().json()
+        members[role] = {"authorization": f"Bearer {tokens['access_token']}"}
+        key = httpx.post(f"{url}/v1/api-keys", json={"name": role.value, "role": role.value}, headers=owner)
+        keys[role] = {"authorization": f"Bearer {key.raise_for_status().json()['secret']}"}
+    return Callers(members, keys)
+
+
+@pytest.mark.timeout(3000)
+def test_whatever_is_sent_by_whichever_role_the_answers_keep_to_the_document(
+    served: Served, clean_database: str
+) -> None:
     tokens = httpx.post(f"{served.url}/v1/setup", json=SETUP).json()
     headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    callers = _join(served.url, headers)
     document = httpx.get(f"{served.url}/openapi.json").json()
     for item in document["paths"].values():
         for operation in item.values():
@@ -147,9 +176,10 @@ def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served, clean
             del operation["security"]
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=served.url)
-    # The default profile spends about half a minute here, the full one some ten.
+    # The default profile spends about a minute here, the full one some twenty. Each example is sent by every role.
     examples = hypothesis.settings().max_examples // 14
-    tested = set()
+    tested: set[str] = set()
+    seen: dict[Role, Counter[int]] = {role: Counter() for role in Role}
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()
@@ -160,12 +190,17 @@ def test_whatever_is_sent_the_answers_keep_to_the_document(served: Served, clean
         with ThreadPoolExecutor(1) as executor:
             # pytest-asyncio owns the main thread's loop.
             known["approval_id"] = str(executor.submit(asyncio.run, _end_and_ask(clean_database, known)).result())
-        _test_operation(operation, headers, known, examples)
+        ends = operation.definition.raw["operationId"] in ENDING
+        _test_operation(operation, callers.keys if ends else callers.members, known, examples, seen)
     assert "POST /v1/workflows/{workflow_id}/publish" in tested
     assert tested >= STEERING
     answers = _count_answers(httpx.get(f"{served.url}/metrics").text)
     assert answers["2"] > len(tested), "too few calls got past validation to tell anything"
     assert answers["4"] > len(tested)
+    weaker = [role for role in Role if role is not Role.OWNER]
+    assert seen[Role.OWNER][403] == 0
+    assert all(seen[role][403] for role in weaker), seen
+    assert all(sum(seen[role].values()) == sum(seen[Role.OWNER].values()) for role in weaker)
 
 
 def _count_answers(metrics: str) -> Counter[str]:
@@ -210,7 +245,13 @@ async def _end_and_ask(database_url: str, known: dict[str, Any]) -> UUID:
     return approval_id
 
 
-def _test_operation(operation: Any, headers: dict[str, str], known: dict[str, Any], examples: int) -> None:
+def _test_operation(
+    operation: Any,
+    callers: dict[Role, dict[str, str]],
+    known: dict[str, Any],
+    examples: int,
+    seen: dict[Role, Counter[int]],
+) -> None:
     positive = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
     negative = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
@@ -224,6 +265,8 @@ def _test_operation(operation: Any, headers: dict[str, str], known: dict[str, An
                 **case.path_parameters,
                 **{k: v for k, v in known.items() if k in case.path_parameters},
             }
-        case.call_and_validate(headers=headers, checks=CHECKS, timeout=60)
+        for role, headers in callers.items():
+            response = case.call_and_validate(headers=headers, checks=CHECKS, timeout=60)
+            seen[role][response.status_code] += 1
 
     run()
