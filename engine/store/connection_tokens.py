@@ -32,7 +32,8 @@ _READ = f"""
 SELECT {COLUMNS_OF_TOKENS} FROM connection_token AS token
 WHERE workspace_id = $1 AND connection_id = $2 AND secret_version = $3
 """  # noqa: S608 - put together of constants
-# A row of another secret was left by a release that knows nothing of tokens.
+# A row of another secret was left by a release that knows nothing of tokens. Who holds the lease takes it again: the
+# answer to the first time may have been lost.
 _TAKE_LEASE = """
 INSERT INTO connection_token AS token (connection_id, workspace_id, secret_version, lease_id, lease_until)
 SELECT id, workspace_id, secret_version, $5::uuid, clock_timestamp() + make_interval(secs => $6)
@@ -44,7 +45,7 @@ ON CONFLICT (connection_id) DO UPDATE SET lease_id = EXCLUDED.lease_id, lease_un
     wrapped_key = CASE WHEN token.secret_version = EXCLUDED.secret_version THEN token.wrapped_key END
 WHERE token.secret_version <> EXCLUDED.secret_version
     OR (token.token_id IS NOT DISTINCT FROM $4
-        AND (token.lease_until IS NULL OR token.lease_until <= clock_timestamp()))
+        AND (token.lease_until IS NULL OR token.lease_until <= clock_timestamp() OR token.lease_id = $5))
 RETURNING lease_id
 """
 # The first answer counts: one that comes late, behind a lease that has ended, finds other tokens there.

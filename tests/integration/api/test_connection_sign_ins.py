@@ -19,6 +19,8 @@ from tests.integration.api.callers import Api, Caller, running
 CALLBACK = "/v1/connections/oauth/callback"
 KIND = "oauth2_authorization_code"
 
+pytestmark = pytest.mark.without_faults("a sign-in ends once, also where the answer to its end is lost")
+
 
 class SignIn(Struct):
     """A member, a connection of theirs, and the authorization server that it is for."""

@@ -33,8 +33,8 @@ AGE = "UPDATE connection_token SET usable_until = now(), expires_at = now() + ma
 class Process:
     """A process of the product: its own client and tokens, and a database that all share."""
 
-    def __init__(self, http: HttpClient, pool: asyncpg.Pool) -> None:
-        self.pool = pool
+    def __init__(self, http: HttpClient, pool: asyncpg.Pool, own: asyncpg.Pool) -> None:
+        self.own = own
 
         async def connect() -> asyncpg.Pool:
             return pool
@@ -45,7 +45,7 @@ class Process:
 
     async def get(self, kept: KeptConnection) -> AccessToken:
         """The token that an attempt gets which reads the connection now."""
-        row = await read_connection(self.pool, kept.workspace_id, kept.id)
+        row = await read_connection(self.own, kept.workspace_id, kept.id)
         assert row is not None
         return await self.get_of(row.kept)
 
@@ -125,7 +125,7 @@ async def floor(settings: Settings, server: AuthorizationServer) -> AsyncIterato
     own = await create_pool(msgspec.structs.replace(settings, test_database_faults=""), name="test", size=2)
     pools = [await create_pool(settings, name=f"worker-{number}", size=2) for number in range(4)]
     async with HttpClient(settings) as http:
-        processes = [Process(http, pool) for pool in pools]
+        processes = [Process(http, pool, own) for pool in pools]
         server.asked.clear()
         server.faults.clear()
         server.may_answer.set()
@@ -210,6 +210,20 @@ async def test_who_died_while_it_asked_is_followed_by_another(floor: Floor) -> N
     floor.server.may_answer.set()
     # The first answer is kept, and both have the same token.
     assert (await waiting).text == (await dead).text == (await floor.processes[2].get(kept)).text
+
+
+async def test_a_lease_is_its_holders_and_once_it_has_ended_anybodys(floor: Floor) -> None:
+    kept = await floor.connect("oauth2_client_credentials")
+    first, second = new_id(), new_id()
+    store = floor.processes[0].store
+    # Where the answer was lost, the same is asked again.
+    assert [await store.take_lease(kept, None, first, 600.0) for _ in range(2)] == [True, True]
+    assert not await store.take_lease(kept, None, second, 600.0)
+    await store.give_up(kept, second, "not mine to give")
+    assert not await store.take_lease(kept, None, second, 600.0)
+    await store.give_up(kept, first, "it did not answer")
+    assert await store.take_lease(kept, None, second, 600.0)
+    assert not await store.take_lease(kept, new_id(), second, 600.0)
 
 
 async def test_a_grant_that_is_refused_is_known_to_all_and_a_sign_in_mends_it(floor: Floor) -> None:
