@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from engine.core.decisions import Decision, Ignore
-from engine.core.ending import cancel_run
+from engine.core.ending import break_run, cancel_run
 from engine.core.graph import Graph
 from engine.core.observations import (
     ApprovalDecided,
@@ -16,6 +16,7 @@ from engine.core.observations import (
     ChildStarted,
     FindBegun,
     Observation,
+    RunBroken,
     RunClaimed,
     SignalReceived,
     TimePassed,
@@ -59,7 +60,7 @@ def _observe(turn: Turn, observation: Observation) -> None:
         case RunClaimed():
             claim_run(turn, observation)
         case TimePassed():
-            pass_time(turn)
+            pass_time(turn, observation)
         case SignalReceived():
             take_signal(turn, observation)
         case ApprovalDecided():
@@ -68,5 +69,7 @@ def _observe(turn: Turn, observation: Observation) -> None:
             observe_child(turn, observation)
         case CancelRequested():
             cancel_run(turn, observation)
+        case RunBroken():
+            break_run(turn, observation)
         case _:
             assert_never(observation)

@@ -5,8 +5,8 @@ from msgspec import UNSET
 from engine.core.decisions import CancelChild
 from engine.core.events import RunCancelled, RunFailed, RunTimedOut, StepCancelled
 from engine.core.graph import Node
-from engine.core.observations import BegunAttempt, CancelRequested
-from engine.core.state import Frame, StepRun
+from engine.core.observations import BegunAttempt, CancelRequested, RunBroken
+from engine.core.state import Frame, StepRun, number_attempt
 from engine.core.statuses import TERMINAL_STEP, StepStatus
 from engine.core.turn import Turn
 
@@ -14,6 +14,11 @@ from engine.core.turn import Turn
 def cancel_run(turn: Turn, requested: CancelRequested) -> None:
     """End the run as somebody, or a rule, wants it."""
     end_run(turn, RunCancelled(at=turn.at, by=requested.by, reason=requested.reason), "run_cancelled")
+
+
+def break_run(turn: Turn, broken: RunBroken) -> None:
+    """End the run, which cannot go on."""
+    end_run(turn, RunFailed(at=turn.at, error=broken.error, reason=broken.reason), "run_failed")
 
 
 def end_run(turn: Turn, event: RunFailed | RunCancelled | RunTimedOut, reason: str) -> None:
@@ -37,10 +42,9 @@ def cancel_frame(turn: Turn, frame: Frame, reason: str) -> None:
 def _cancel_step(turn: Turn, frame: Frame, node: Node, reason: str) -> None:
     step = frame.steps[node.index]
     path = frame.prefix + node.id
-    begun: BegunAttempt | None = None
     if step.status is StepStatus.RUNNING and node.body is None:
         turn.stop(path)
-        begun = _find_begun(turn, step, path)
+    begun = None if node.body is not None else _find_begun(turn, step, path)
     if step.status is StepStatus.WAITING and step.child_run_id is not None:
         turn.decisions.append(CancelChild(run_id=step.child_run_id))
     if begun is None:
@@ -59,6 +63,9 @@ def _cancel_step(turn: Turn, frame: Frame, node: Node, reason: str) -> None:
 
 
 def _find_begun(turn: Turn, step: StepRun, path: str) -> BegunAttempt | None:
-    """The attempt of a running step that may have had its effect: begun here, or elsewhere as the journal tells."""
+    """The attempt of a step that may have had its effect: begun here, or elsewhere as the journal tells.
+
+    A short one stands in no journal: read anew for its end alone, the step has yet to make it.
+    """
     begun = turn.find_begun(path)
-    return begun if begun is not None and begun.attempt == step.attempt else step.begun
+    return begun if begun is not None and begun.attempt == number_attempt(step) else step.begun

@@ -55,7 +55,7 @@ def start_loop(state: State, frame: Frame, node: Node, count: int) -> None:
     path = frame.prefix + node.id
     is_past = path in state.past_loops
     prepared: PreparedLoop | None = state.prepared
-    if prepared is None and not is_past:
+    if prepared is None and not (is_past or state.is_bare):
         try:
             prepared = prepare_loop(frame, node)
         except (ExpressionError, InvalidConfig):
@@ -63,7 +63,9 @@ def start_loop(state: State, frame: Frame, node: Node, count: int) -> None:
             prepared = None
     state.prepared = None
     if prepared is None:
-        prepared = PreparedLoop(items=[None] * count, concurrency=count or 1, continues=True)
+        # Who looks at steps may ask for any item.
+        concurrency = 0 if state.is_bare else count or 1
+        prepared = PreparedLoop(items=[None] * count, concurrency=concurrency, continues=True)
     step.loop = Loop(
         frame=frame,
         node=node,

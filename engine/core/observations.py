@@ -90,9 +90,22 @@ class AttemptFailed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class TimePassed(Struct, frozen=True, kw_only=True, tag=True):
-    """It is `at` now: what is due may go on, and what was left undecided is decided."""
+    """It is `at` now: what is due may go on, and what was left undecided is decided.
+
+    `expired`: the steps whose approvals nobody can decide any more, which alone time out; others that are due, somebody
+    has decided or is about to. None: nobody has looked, so that no approval times out.
+    """
 
     at: datetime
+    expired: frozenset[str] | None = None
+
+
+class RunBroken(Struct, frozen=True, kw_only=True, tag=True):
+    """The run cannot go on, whatever its steps do: it fails with this error. `reason` is one of `run.failed`."""
+
+    at: datetime
+    error: ErrorInfo
+    reason: str
 
 
 class CancelRequested(Struct, frozen=True, kw_only=True, tag=True):
@@ -155,6 +168,7 @@ Observation = (
     | AttemptSucceeded
     | AttemptFailed
     | TimePassed
+    | RunBroken
     | CancelRequested
     | SignalReceived
     | ApprovalDecided

@@ -8,9 +8,14 @@ from engine.core.graph import Graph
 from engine.core.state import State, create_state
 
 
-def replay(graph: Graph, events: Sequence[RunEvent], *, run_id: str, attempt: int) -> State:
-    """The state that these events amount to. Raises InvalidTransition when they cannot be a run's history."""
+def replay(graph: Graph, events: Sequence[RunEvent], *, run_id: str, attempt: int, is_bare: bool = False) -> State:
+    """The state that these events amount to. Raises InvalidTransition when they cannot be a run's history.
+
+    A bare one, of events without their large outputs, knows only those items of loops that the events tell of: it
+    serves to end the run.
+    """
     state = create_state(graph, run_id=run_id, attempt=attempt)
+    state.is_bare = is_bare
     state.past_loops = _find_past_loops(events)
     for event in events:
         apply_event(graph, state, event)

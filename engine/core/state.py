@@ -92,6 +92,7 @@ class State(Struct, kw_only=True, eq=False):
 
     `unresolved` are the steps whose turn may have come, `failing` the frames with an unhandled failure, `closing` the
     loops whose end may be decided; `waiting` counts waiting steps by what they wait for.
+    `is_bare`: it was made without large outputs, and has those items of loops alone that the journal tells of.
     `latest_at` is the latest time of its events: clocks of several processes write them, but none goes back.
     """
 
@@ -114,6 +115,7 @@ class State(Struct, kw_only=True, eq=False):
     past_loops: frozenset[str] = frozenset()
     prepared: Any = None
     is_held: bool = False
+    is_bare: bool = False
     latest_at: datetime
 
     @property
@@ -210,11 +212,15 @@ def create_frame(graph: Graph, scope: dict[str, Any], *, key: str = "") -> Frame
     )
 
 
+def number_attempt(step: StepRun) -> int:
+    """The number of the attempt that a step makes, or would make next; one that a crash broke off keeps its number."""
+    return step.attempt + (step.status is StepStatus.RETRYING or step.attempt == step.base)
+
+
 def start_attempt(state: State, frame: Frame, node: Node) -> StepRun:
-    """Mark an action step as running; an attempt that was broken off by a crash keeps its number."""
+    """Mark an action step as running."""
     step = frame.steps[node.index]
-    if step.status is StepStatus.RETRYING or step.attempt == step.base:
-        step.attempt += 1
+    step.attempt = number_attempt(step)
     state.active += step.status not in (StepStatus.RUNNING, StepStatus.RETRYING)
     state.retrying -= step.status is StepStatus.RETRYING
     step.status = StepStatus.RUNNING

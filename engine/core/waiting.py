@@ -1,21 +1,32 @@
 """Steps that wait: for a time, a signal, a decision, or another run; and what ends their wait."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from engine.core.ending import end_run
 from engine.core.events import ErrorInfo, RunSignalled, RunTimedOut, StepFailed, StepSucceeded, StepWaiting
 from engine.core.graph import Node
-from engine.core.observations import ApprovalDecided, ChildEnded, ChildRefused, ChildStarted, SignalReceived
+from engine.core.observations import (
+    ApprovalDecided,
+    ChildEnded,
+    ChildRefused,
+    ChildStarted,
+    SignalReceived,
+    TimePassed,
+)
 from engine.core.performing import start_step
-from engine.core.state import Frame, StepRun
+from engine.core.state import Frame, State, StepRun
 from engine.core.statuses import StepStatus
 from engine.core.turn import Turn
 
+# Who decides an approval as it is due has it for a moment; the decision comes into the run's inbox.
+LOOK_AGAIN = timedelta(seconds=0.25)
 
-def pass_time(turn: Turn) -> None:
+
+def pass_time(turn: Turn, passed: TimePassed) -> None:
     """Do everything that is due: retries, delays, timeouts of waits, and the run's own."""
     state = turn.state
+    contested: list[tuple[Frame, int]] = []
     while not state.is_over and (due := state.pop_due(turn.at)) is not None:
         frame, index = due
         if frame is None:
@@ -25,8 +36,31 @@ def pass_time(turn: Turn) -> None:
         node = frame.graph.nodes[index]
         if frame.steps[index].status is StepStatus.RETRYING:
             start_step(turn, frame, node)
+        elif node.type == "approval" and frame.prefix + node.id not in (passed.expired or ()):
+            contested.append((frame, index))
         else:
             _end_wait(turn, frame, node)
+    for frame, index in contested:
+        step = frame.steps[index]
+        if passed.expired is not None:
+            step.due_at = turn.at + LOOK_AGAIN
+        if step.due_at is not None:
+            state.add_timer(step.due_at, frame, index)
+
+
+def find_due_approvals(state: State, at: datetime) -> list[str]:
+    """The paths of the steps whose approvals are due: before they time out, nobody may be able to decide them."""
+    paths = []
+    # Of a heap, the due ones are a part that begins at its top.
+    ahead = [0]
+    while ahead:
+        place = ahead.pop()
+        if place < len(state.timers) and state.timers[place][0] <= at:
+            due_at, _, frame, index = state.timers[place]
+            if frame is not None and frame.steps[index].waits_for == "approval" and frame.steps[index].due_at == due_at:
+                paths.append(frame.prefix + frame.graph.nodes[index].id)
+            ahead += (2 * place + 1, 2 * place + 2)
+    return paths
 
 
 def take_signal(turn: Turn, signal: SignalReceived) -> None:

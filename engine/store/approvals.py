@@ -1,5 +1,6 @@
 """The SQL of approvals as people see and decide them. Their rows are opened and closed with the runs' events."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -29,8 +30,8 @@ _LIST_OF_STATUS = f"{_PAGE} AND {_STATUS} = $5 {_ORDER}"
 
 _ONE = f"SELECT {_COLUMNS} {_FROM} WHERE approval.id = $1 AND approval.workspace_id = $2"
 
-# The row is marked and the run is told at once, so that the second of two deciders hears that it is decided, and a
-# timeout that comes meanwhile is taken back (see `engine.store.extras`). The run is told when that was: it is shown.
+# The row is marked and the run is told at once, so that the second of two deciders hears that it is decided, and so
+# does a timeout that comes meanwhile (see `expire_approvals`). The run is told when that was: it is shown.
 _DECIDE = """
 WITH decided AS (
     UPDATE approval SET status = $3, comment = $4, decided_by = $5, decided_at = now()
@@ -50,6 +51,25 @@ WITH decided AS (
 )
 SELECT count(*) FROM put
 """
+
+# Whoever decides an approval has its row: it is not waited for. The latest approval of a step is the open one.
+_EXPIRE = """
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (step) id FROM approval WHERE run_id = $1 AND step = ANY ($2::text[]) ORDER BY step, id DESC
+), free AS MATERIALIZED (
+    SELECT approval.id, approval.step, approval.status FROM approval
+    WHERE approval.id IN (SELECT id FROM latest)
+    FOR UPDATE OF approval SKIP LOCKED
+), expired AS (
+    UPDATE approval SET status = 'timed_out' FROM free
+    WHERE approval.id = free.id AND approval.status = 'pending'
+      AND EXISTS (SELECT FROM run WHERE run.id = $1 AND run.owner = $3)
+    RETURNING approval.step
+)
+SELECT step FROM expired UNION ALL SELECT step FROM free WHERE status = 'timed_out'
+"""
+
+_CANCEL = "UPDATE approval SET status = 'cancelled' WHERE id = ANY ($1::uuid[]) AND status = 'pending'"
 
 
 class ApprovalRecord(Struct, frozen=True, kw_only=True):
@@ -108,3 +128,19 @@ async def decide_approval(
 ) -> bool:
     """Decide a pending approval of an unfinished run; False where it is not pending any more."""
     return bool(await connection.fetchval(_DECIDE, approval_id, workspace_id, decision, comment, by))
+
+
+async def expire_approvals(
+    connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID, steps: Sequence[str], worker_id: int
+) -> frozenset[str]:
+    """Time out those approvals of a worker's run, by their steps, that nobody has decided or is about to decide.
+
+    From then on nobody can. Asked again, it says the same: the run may have lost its worker before it journalled it.
+    """
+    rows = await connection.fetch(_EXPIRE, run_id, list(steps), worker_id)
+    return frozenset(row["step"] for row in rows)
+
+
+async def cancel_approvals(connection: asyncpg.Connection | asyncpg.Pool, approval_ids: Sequence[UUID]) -> None:
+    """Cancel those of the approvals that are still pending; waits for who is about to decide one."""
+    await connection.execute(_CANCEL, list(approval_ids))

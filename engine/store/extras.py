@@ -71,8 +71,9 @@ class Extras(Struct, kw_only=True):
 
 
 # The numbers go on from the journal's own statement. A run has one open approval a step at most: the latest. What
-# somebody decided just before the run was cancelled stays decided: they were told so. Who decides and a timeout meet at
-# the approval's row, which one of them locks first: see `COUNT_LATE`.
+# somebody decided just before the run was cancelled stays decided: they were told so. Whoever is deciding an approval
+# right now has its row for as long as that takes, and no other run shall wait for them: its row is passed over. Before
+# it times out, nobody can decide it any more (see `engine.store.approvals`), so that only a cancelled one is contested.
 EXTRA_PARTS = """, stored AS (
     INSERT INTO payload (run_id, id, data)
     SELECT row.* FROM unnest($21::uuid[], $22::uuid[], $23::bytea[]) AS row (run_id, id, data), me
@@ -84,31 +85,42 @@ EXTRA_PARTS = """, stored AS (
                 $30::timestamptz[], $31::text[], $32::text[], $33::uuid[], $34::timestamptz[])
         AS row (id, workspace_id, run_id, step, message, due_at, created_at, status, comment, decided_by, decided_at),
         me
-), answered AS (
-    UPDATE approval SET
-        status = CASE WHEN answer.status = 'timed_out' AND approval.status IN ('approved', 'rejected')
-            THEN approval.status ELSE answer.status END,
-        comment = answer.comment, decided_by = answer.decided_by, decided_at = answer.decided_at
+), ending AS MATERIALIZED (
+    SELECT answer.*, (
+        SELECT latest.id FROM approval AS latest
+        WHERE latest.run_id = answer.run_id AND latest.step = answer.step ORDER BY latest.id DESC LIMIT 1
+    ) AS approval_id
     FROM unnest($35::uuid[], $36::text[], $37::text[], $38::text[], $39::uuid[], $40::timestamptz[])
         AS answer (run_id, step, status, comment, decided_by, decided_at), me
-    WHERE approval.id = (
-        SELECT latest.id FROM approval AS latest
-        WHERE latest.run_id = answer.run_id AND latest.step = answer.step ORDER BY latest.id DESC LIMIT 1)
-      AND (answer.status <> 'cancelled' OR approval.status = 'pending')
-    RETURNING approval.status, answer.status AS wanted
+), free AS MATERIALIZED (
+    SELECT approval.id FROM approval WHERE approval.id IN (SELECT approval_id FROM ending)
+    FOR UPDATE OF approval SKIP LOCKED
+), answered AS (
+    UPDATE approval SET
+        status = ending.status, comment = ending.comment, decided_by = ending.decided_by,
+        decided_at = ending.decided_at
+    FROM ending
+    WHERE approval.id = ending.approval_id AND approval.id IN (SELECT id FROM free)
+      AND (ending.status <> 'cancelled' OR approval.status = 'pending')
 ), posted AS (
     INSERT INTO inbox (run_id, kind, payload)
     SELECT mail.* FROM unnest($41::uuid[], $42::text[], $43::bytea[]) AS mail (run_id, kind, payload), me
     WHERE EXISTS (SELECT FROM run WHERE run.id = mail.run_id AND run.finished_at IS NULL)
 )"""
 
-# How many approvals are to time out that somebody has decided meanwhile: then nothing of the statement may stay.
-COUNT_LATE = "(SELECT count(*) FROM answered WHERE wanted <> status)"
+# The approvals that somebody is deciding: should they not do it, nobody has closed them.
+CONTESTED = """
+ARRAY (SELECT approval_id FROM ending WHERE status = 'cancelled' AND approval_id <> ALL (ARRAY (SELECT id FROM free)))
+"""
 
-# A run that broke was ended without the ends of its steps.
+# A run that broke may have been ended without the ends of its steps. Who decides one of them is not waited for.
 _CLOSE_APPROVALS = """
-UPDATE approval SET status = 'cancelled' FROM run
-WHERE approval.status = 'pending' AND run.id = approval.run_id AND run.finished_at IS NOT NULL
+WITH open AS MATERIALIZED (
+    SELECT approval.id FROM approval JOIN run ON run.id = approval.run_id
+    WHERE approval.status = 'pending' AND run.finished_at IS NOT NULL
+    FOR UPDATE OF approval SKIP LOCKED
+)
+UPDATE approval SET status = 'cancelled' FROM open WHERE approval.id = open.id AND approval.status = 'pending'
 """
 
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from engine.store.extras import COUNT_LATE, EXTRA_PARTS, Extras, extra_columns
+from engine.store.extras import CONTESTED, EXTRA_PARTS, Extras, extra_columns
 
 # Lock the worker's own row, so that a fenced worker writes nothing; then history, run rows, outbox and inbox at once.
 # `owner = me.id` would lead the planner to read all runs of the owner for each change; this way it looks each id up.
@@ -52,8 +52,7 @@ WITH me AS MATERIALIZED (
     DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
 )"""
 
-# There is no other way to take a statement back from within: it fails where not every run could be changed, or where an
-# approval cannot time out any more.
+# There is no other way to take a statement back from within: it fails where not every run could be changed.
 _COUNT = """
 SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
        (SELECT count(*) FROM changed) AS runs,
@@ -62,7 +61,7 @@ SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS e
 """
 
 _COMMIT = _WRITE + _COUNT
-_COMMIT_WITH_EXTRAS = f"{_WRITE}{EXTRA_PARTS}{_COUNT}, 1 / CASE WHEN {COUNT_LATE} = 0 THEN 1 ELSE 0 END AS in_time"
+_COMMIT_WITH_EXTRAS = f"{_WRITE}{EXTRA_PARTS}{_COUNT}, {CONTESTED} AS contested"
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM journal WHERE run_id = $1 AND seq = $2 AND worker_id = $3)"
 
@@ -115,25 +114,25 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class Committed(Struct, frozen=True, kw_only=True):
-    """What a commit did: whether the worker was alive, and how many rows it wrote."""
+    """What a commit did: whether the worker was alive, and how many rows it wrote.
+
+    `contested`: approvals that were to be cancelled while somebody was deciding them, and so are as they were.
+    """
 
     is_alive: bool
     events: int
     runs: int
+    contested: Sequence[UUID] = ()
 
 
 class OwnedByOther(Exception):
-    """What the batch builds on is not so any more, and nothing of it was written.
-
-    Somebody else owns a run of it, or has decided an approval that was to time out: who has the run must read it anew.
-    """
+    """What the batch builds on is not so any more, and nothing of it was written: somebody else owns a run of it."""
 
 
 async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
     """Write the batch in one statement, all or nothing, and only while the worker is alive.
 
-    Raises OwnedByOther where it changes a run of another worker's, has an event (run, seq) that there is already, or
-    lets an approval time out that is decided.
+    Raises OwnedByOther where it changes a run of another worker's, or has an event (run, seq) that there is already.
     """
     statement, columns = _COMMIT, _columns(batch)
     if batch.extras is not None:
@@ -141,12 +140,13 @@ async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Ba
     try:
         row = await connection.fetchrow(statement, worker_id, *columns)
     except asyncpg.DivisionByZeroError as error:
-        raise OwnedByOther("a run is another worker's, or an approval was decided before its timeout") from error
+        raise OwnedByOther("a run is another worker's") from error
     except asyncpg.UniqueViolationError as error:
         if not (error.table_name or "").startswith("journal"):
             raise
         raise OwnedByOther(error.detail or "an event was written by another worker") from error
-    return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"])
+    contested = () if batch.extras is None else row["contested"]
+    return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"], contested=contested)
 
 
 async def is_committed(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> bool:

@@ -1,12 +1,10 @@
 """A driver moves one run: it feeds the core, journals what the core decides, and only then acts on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
-
-from msgspec import Struct
+from typing import Any
 
 from engine.core.advance import advance
 from engine.core.decisions import CancelChild, Decision, Record, StartAttempt, StartChild, StopAttempt
@@ -15,7 +13,6 @@ from engine.core.graph import Graph
 from engine.core.observations import (
     CancelRequested,
     ChildEnded,
-    ChildRefused,
     ChildStarted,
     FullSlots,
     Observation,
@@ -24,7 +21,7 @@ from engine.core.observations import (
 )
 from engine.core.state import State
 from engine.core.statuses import RunStatus, StepStatus
-from engine.infra.clock import Clock
+from engine.core.waiting import find_due_approvals
 from engine.store.extras import Extras
 from engine.store.journal import RunChange
 from engine.store.runs import ClaimedRun
@@ -33,65 +30,8 @@ from engine.worker.counting import count_events
 from engine.worker.entries import hold, make_entry, release
 from engine.worker.extras import MAX_RUN_BYTES, OutputTooLarge
 from engine.worker.flusher import Entry, RejectedEntry
+from engine.worker.host import Host, Message, RefusedResult
 from engine.worker.underway import Underway
-
-Work = Callable[[], Coroutine[Any, Any, None]]  # called within its task, which may be cancelled before it begins
-
-
-class RefusedResult(Exception):
-    """What a step gave cannot be journalled: it has no JSON, or is too large."""
-
-    def __init__(self, error: ErrorInfo) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-class Message(Struct, frozen=True, kw_only=True):
-    """What somebody left in the run's inbox, as the core takes it in."""
-
-    inbox_id: int
-    observation: Observation
-
-
-class Host(Protocol):
-    """What a driver needs of the worker that it lives in."""
-
-    clock: Clock
-    suspend_after: timedelta
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether no new attempts may start."""
-
-    def submit(self, entry: Entry) -> asyncio.Future[None]:
-        """Queue an entry for the next commit."""
-
-    async def perform(self, driver: "Driver", start: StartAttempt) -> Observation:
-        """Make one attempt; what came of it."""
-
-    def spawn(self, driver: "Driver", work: Work) -> "asyncio.Task[None]":
-        """Have the driver do some work in a task; what it raises ends the run's life in this worker."""
-
-    def forget(self, driver: "Driver") -> None:
-        """The run has ended, or is given up: nothing of it is left in memory."""
-
-    def reload(self, driver: "Driver", refused: dict[tuple[str, int], ErrorInfo]) -> None:
-        """Load the run anew from its journal, failing those attempts (step, number) whose results were refused."""
-
-    def announce_start(self, driver: "Driver", start: StartAttempt) -> None:
-        """Tell whoever watches the run that an attempt starts."""
-
-    async def start_child(self, driver: "Driver", start: StartChild) -> ChildStarted | ChildRefused:
-        """Start the run that a step asks for, or find the one that was started for it before."""
-
-    async def cancel_child(self, driver: "Driver", run_id: str) -> None:
-        """Cancel a run that was started for a step which has ended meanwhile."""
-
-    async def drop_messages(self, inbox_ids: Sequence[int]) -> None:
-        """Throw away messages that have no effect."""
-
-    async def put_to_rest(self, driver: "Driver", wake_at: datetime) -> None:
-        """Give up a run that only waits, without anything to journal."""
 
 
 class Driver:
@@ -129,6 +69,7 @@ class Driver:
         self.refused = refused
         self.payload_bytes = payload_bytes
         self._timer: asyncio.TimerHandle | None = None
+        self._last_commit: asyncio.Future[None] | None = None
         self._timer_due_at = queued.at
         self._must_note_progress = run.crashes > 0
 
@@ -152,7 +93,7 @@ class Driver:
             await self.take_in(RunClaimed(at=self.host.clock.now(), vars=variables, full=full))
             await self._take_in_order(messages)
         if self.state.timers:
-            await self.take_in(TimePassed(at=self.host.clock.now()))
+            await self._pass_time()
         if full is not None and not self.is_closed:
             self.close()
             await self.host.put_to_rest(self, HELD_UNTIL)
@@ -244,12 +185,12 @@ class Driver:
                 following = await self.feed(observation)
             except (RefusedResult, RejectedEntry) as refusal:
                 error = refusal.error if isinstance(refusal, RefusedResult) else _unstorable(refusal)
-                if error.code == "run_too_large":
-                    # It may be the output of a step that followed: the limit is the run's, and so is the failure.
-                    raise
                 if begun is not None:
                     # It was made all the same, should the run end before this failure of it is journalled.
                     self.attempts.begun[start.step] = begun
+                if error.code == "run_too_large":
+                    # It may be the output of a step that followed: the limit is the run's, and so is the failure.
+                    raise
                 self.host.reload(self, {(start.step, start.attempt): error})
                 return
             if following is None:
@@ -306,7 +247,8 @@ class Driver:
                 self.close()
             else:
                 self._schedule(wake_at)
-        return self.host.submit(entry)
+        self._last_commit = self.host.submit(entry)
+        return self._last_commit
 
     def _count_payloads(self, extras: Extras) -> None:
         total = self.payload_bytes + sum(len(row.data) for row in extras.payloads)
@@ -389,7 +331,13 @@ class Driver:
             self.host.spawn(self, self._pass_time)
 
     async def _pass_time(self) -> None:
-        await self.take_in(TimePassed(at=self.host.clock.now()))
+        expired: frozenset[str] | None = None
+        if self.graph.has_approvals and (due := find_due_approvals(self.state, self.host.clock.now())):
+            if self._last_commit is not None:
+                # What is asked for with it cannot be decided before, nor be kept from it.
+                await asyncio.wait([self._last_commit])
+            expired = await self.host.expire_approvals(self, due)
+        await self.take_in(TimePassed(at=self.host.clock.now(), expired=expired))
 
 
 def _cancelled(decisions: Sequence[Decision]) -> list[str]:

@@ -27,15 +27,17 @@ from engine.store.runs import ClaimedRun, list_owned
 from engine.store.slots import SlotRequest
 from engine.worker.admission import Admission
 from engine.worker.attempts import AttemptRunner
+from engine.worker.breakdowns import Breakdowns
 from engine.worker.children import ChildStarter
 from engine.worker.claimer import FLUSHER_LIMIT, UNCOMMITTED_LIMIT, Claimer
 from engine.worker.connections import connect_for_journal, connect_lazily
 from engine.worker.credentials import Credentials
-from engine.worker.driver import Driver, Message, RefusedResult, Work
+from engine.worker.driver import Driver
 from engine.worker.errands import Errands
 from engine.worker.fair_slots import FairSlots
-from engine.worker.flusher import Entry, Flusher, RejectedEntry, RunLost, WorkerFenced
-from engine.worker.handover import HandOver, until_committed
+from engine.worker.flusher import Entry, Flusher, WorkerFenced
+from engine.worker.handover import HandOver
+from engine.worker.host import Message, Work
 from engine.worker.housekeeping import keep_house
 from engine.worker.lease import Lease
 from engine.worker.live import LiveEvents
@@ -89,6 +91,7 @@ class Engine:
         )
         self._flusher: Flusher
         self._claimer: Claimer
+        self._breakdowns: Breakdowns
         self._loader: RunLoader
         self._children: ChildStarter
         self._errands: Errands
@@ -101,7 +104,12 @@ class Engine:
         await self._lease.acquire()
         worker_id = self._lease.worker_id
         structlog.contextvars.bind_contextvars(worker_id=worker_id)
-        self._flusher = Flusher(worker_id, partial(connect_for_journal, self._settings), on_commit=self._on_commit)
+        self._flusher = Flusher(
+            worker_id,
+            partial(connect_for_journal, self._settings),
+            on_commit=self._on_commit,
+            on_contested=self._cancel_approvals,
+        )
         recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._errands = Errands(self._loader.connected)
@@ -119,6 +127,15 @@ class Engine:
             reconcile=self._reconcile,
             on_reconnect=recovery.note_reconnect,
             sweep_seconds=self._settings.sweep_seconds,
+        )
+        self._breakdowns = Breakdowns(
+            self,
+            loader=self._loader,
+            slots=self._slots,
+            drivers=self._drivers,
+            owned=self._owned,
+            begin=self._begin,
+            look_after=self._claimer.reconcile_soon,
         )
         _log.info("worker_started", worker_id=worker_id)
         ready.set()
@@ -183,7 +200,7 @@ class Engine:
 
     def spawn(self, driver: Driver, work: Work) -> asyncio.Task[None]:
         """Have the driver do some work in a task; what it raises ends the run's life in this worker."""
-        task = asyncio.get_running_loop().create_task(self._guard(driver, work))
+        task = asyncio.get_running_loop().create_task(self._breakdowns.guard(driver, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -198,9 +215,7 @@ class Engine:
 
     def reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
         """Load the run anew from its journal, failing those attempts whose results were refused."""
-        if not driver.is_abandoned:
-            driver.abandon()
-            self.spawn(driver, partial(self._reload, driver, refused))
+        self._breakdowns.reload(driver, refused)
 
     def announce_start(self, driver: Driver, start: StartAttempt) -> None:
         """Tell whoever watches the run that an attempt starts."""
@@ -221,6 +236,10 @@ class Engine:
         """Throw away messages that have no effect."""
         await self._errands.drop_messages(inbox_ids)
 
+    async def expire_approvals(self, driver: Driver, steps: Sequence[str]) -> frozenset[str]:
+        """Keep everybody from deciding these approvals of the run, which are due; those that nobody has decided."""
+        return await self._errands.expire_approvals(driver.run.id, steps, self._lease.worker_id)
+
     async def put_to_rest(self, driver: Driver, wake_at: datetime) -> None:
         """Give up a run that only waits, without anything to journal."""
         # Unknown here before it is free: should this fail, it is given back instead.
@@ -232,7 +251,7 @@ class Engine:
             if not is_transient(error):
                 raise
             _log.warning("rest_interrupted", run_id=driver.run_id, error=repr(error))
-            self._give_up(driver.run.id)
+            self._breakdowns.give_up(driver.run.id)
 
     # The life of runs.
 
@@ -271,7 +290,7 @@ class Engine:
             except BrokenRun as error:
                 broken.append((driver.run, error))
         for run, reason in broken:
-            await self._fail(run, reason)
+            await self._breakdowns.end(run, reason)
         return loaded
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
@@ -302,71 +321,6 @@ class Engine:
         metrics.RUNS_ACTIVE.set(len(self._drivers))
         self.spawn(driver, partial(driver.begin, variables, full=full, messages=messages))
 
-    async def _reload(self, driver: Driver, refused: dict[tuple[str, int], ErrorInfo]) -> None:
-        run = await self._loader.read_anew(driver)
-        try:
-            fresh = await self._loader.load(self, run, refused)
-        except BrokenRun as broken:
-            await self._fail(run, broken)
-        else:
-            # What it had begun may have had its effect, though the journal has nothing of it.
-            fresh.attempts.begun = driver.attempts.begun
-            self._begin(fresh, (await self._loader.read_variables([fresh])).get(run.id, {}))
-
-    async def _fail(self, run: ClaimedRun, broken: BrokenRun) -> None:
-        if self._loader.has_ended(run):
-            # It broke after its last commit: nothing of the run is left to fail.
-            self._owned.discard(run.id)
-            return
-        self._slots.note_broken(run)
-        _log.error("run_broken", run_id=str(run.id), reason=broken.reason, error=broken.error.message)
-        try:
-            await self._flusher.submit(self._loader.failure_entry(run, broken, self.clock.now()))
-        except RunLost:
-            self._give_up(run.id)
-        except RejectedEntry as error:
-            self._owned.discard(run.id)
-            _log.critical("run_stuck", run_id=str(run.id), error=str(error))
-
-    async def _guard(self, driver: Driver, work: Work) -> None:
-        try:
-            await self._settle(driver, work)
-        except DATABASE_ERRORS as error:
-            # The journal has all that counts: whoever claims the run next goes on from there.
-            _log.warning("run_given_back", run_id=driver.run_id, error=repr(error))
-            driver.abandon()
-            await until_committed(driver)
-            self._give_up(driver.run.id)
-
-    async def _settle(self, driver: Driver, work: Work) -> None:
-        """Do the work, and see to its failures; raises DATABASE_ERRORS of a database that is away."""
-        was_abandoned = driver.is_abandoned
-        try:
-            await work()
-        except (WorkerFenced, RunLost):
-            driver.abandon()
-            self._give_up(driver.run.id)
-        except RefusedResult as refusal:
-            # Of no attempt that could fail in its place: the run itself does.
-            driver.abandon()
-            reason = "run_too_large" if refusal.error.code == "run_too_large" else "internal_error"
-            await self._fail(await self._loader.read_anew(driver), BrokenRun(reason, refusal.error))
-        except Exception as error:
-            if driver.is_abandoned and not was_abandoned:
-                return
-            if is_transient(error):
-                raise
-            _log.exception("driver_failed", run_id=driver.run_id)
-            driver.abandon()
-            info = ErrorInfo(code="internal_error", message=f"FlowForge could not go on with the run: {error!r}")
-            await self._fail(await self._loader.read_anew(driver), BrokenRun("internal_error", info))
-
-    def _give_up(self, run_id: UUID) -> None:
-        """The run is not ours any more. Should the database say that it is, it is given back for whoever takes it."""
-        if run_id not in self._drivers:
-            self._owned.discard(run_id)
-            self._claimer.reconcile_soon()
-
     def _abandon_all(self) -> None:
         self._admission.abandon()
         for driver in list(self._drivers.values()):
@@ -388,6 +342,11 @@ class Engine:
             self._bell.ring()
         self._live.publish(entries)
         self._claimer.note_commit()
+
+    def _cancel_approvals(self, approval_ids: Sequence[UUID]) -> None:
+        task = asyncio.get_running_loop().create_task(self._errands.cancel_approvals(approval_ids))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _note_ongoing(self, driver: Driver, observation: AttemptOngoing) -> None:
         if not driver.is_closed:

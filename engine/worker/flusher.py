@@ -68,7 +68,10 @@ class Entry(Struct, kw_only=True, eq=False):
 
 
 class Flusher:
-    """Commits entries, those of a workspace in the order of their submission. `on_commit` hears of every batch."""
+    """Commits entries, those of a workspace in the order of their submission. `on_commit` hears of every batch.
+
+    `on_contested` hears of approvals that were to be cancelled while somebody was deciding them.
+    """
 
     def __init__(
         self,
@@ -76,10 +79,12 @@ class Flusher:
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         *,
         on_commit: Callable[[Sequence[Entry]], None],
+        on_contested: Callable[[Sequence[UUID]], None],
     ) -> None:
         self._worker_id = worker_id
         self._connect = connect
         self._on_commit = on_commit
+        self._on_contested = on_contested
         self._connection: asyncpg.Connection | None = None
         self._queue: FairQueue[Entry] = FairQueue()
         self._workspace: int | None = None
@@ -197,6 +202,8 @@ class Flusher:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             self._check(committed, batch)
+            if committed.contested:
+                self._on_contested(committed.contested)
             return
 
     def _check(self, committed: Committed, batch: Batch) -> None:

@@ -29,6 +29,13 @@ async def until_committed(driver: Driver) -> None:
         await asyncio.sleep(PENDING_LOOK_SECONDS)
 
 
+async def until_quiet(driver: Driver) -> None:
+    """Return once nothing of the driver is under way to the journal, and it starts no runs any more."""
+    while driver.child_starts:
+        await asyncio.wait(driver.child_starts)
+    await until_committed(driver)
+
+
 class HandOver:
     """Frees a worker's runs for others. Each call may be repeated: what is free already stays so."""
 

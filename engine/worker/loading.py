@@ -32,10 +32,11 @@ from engine.store.journal import read_journal
 from engine.store.payloads import read_payload, read_payloads
 from engine.store.runs import ClaimedRun, load_definition
 from engine.store.variables import read_variables
-from engine.worker.driver import Driver, Host
+from engine.worker.driver import Driver
 from engine.worker.entries import make_entry
 from engine.worker.flusher import Entry
 from engine.worker.handover import until_committed
+from engine.worker.host import Host
 
 MAX_CRASHES = 3
 CACHED_GRAPHS = 256
@@ -76,13 +77,29 @@ class RunLoader:
         if run.crashes >= MAX_CRASHES:
             message = f"{run.crashes} workers died while they had the run, so it is not tried again"
             raise BrokenRun("worker_crashed", ErrorInfo(code="worker_crashed", message=message))
+        return await self._make_driver(host, run, refused)
+
+    async def load_to_end(self, host: Host, run: ClaimedRun) -> Driver:
+        """The driver of a run that is to be ended, and no more. Raises BrokenRun.
+
+        What killed its workers may be the size of its outputs: then it comes without the large ones.
+        """
+        try:
+            return await self._make_driver(host, run, {}, is_bare=run.crashes >= MAX_CRASHES)
+        except BrokenRun:
+            return await self._make_driver(host, run, {}, is_bare=True)
+
+    async def _make_driver(
+        self, host: Host, run: ClaimedRun, refused: dict[tuple[str, int], ErrorInfo], *, is_bare: bool = False
+    ) -> Driver:
+        """The driver of a run; a bare one knows nothing of its large outputs, and can only end it."""
         try:
             graph = self._graphs.get(run.version_id) or await self._load_graph(run.version_id)
             events = [decode_event(payload) for _, payload in run.journal]
             payload_bytes = sum_payloads(events)
-            if payload_bytes:
+            if payload_bytes and not is_bare:
                 events = await self._fill_in(run.id, graph, events)
-            state = replay(graph, events, run_id=str(run.id), attempt=run.attempt)
+            state = replay(graph, events, run_id=str(run.id), attempt=run.attempt, is_bare=is_bare)
         except (InvalidTransition, msgspec.MsgspecError, KeyError, ValueError) as error:
             message = f"the run's journal or its definition cannot be read: {error!r}"
             raise BrokenRun("internal_error", ErrorInfo(code="internal_error", message=message)) from error

@@ -10,7 +10,8 @@ import asyncpg
 from engine.infra.clock import Clock
 from engine.store.inbox import drop_messages, read_messages, read_messages_of
 from engine.store.runs import ClaimedRun
-from engine.worker.driver import Driver, Message, Work
+from engine.worker.driver import Driver
+from engine.worker.host import Message, Work
 from engine.worker.loading import RunLoader
 from engine.worker.messages import read_message
 

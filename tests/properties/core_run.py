@@ -5,9 +5,19 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from engine.core.advance import advance
 from engine.core.decisions import CancelChild, Decision, Ignore, Record, StartAttempt, StartChild, StopAttempt
-from engine.core.events import ErrorInfo, RunQueued, RunRetried, decode_event, encode_event, event_type
+from engine.core.events import (
+    ErrorInfo,
+    RunQueued,
+    RunRetried,
+    StepSucceeded,
+    decode_event,
+    encode_event,
+    event_type,
+)
 from engine.core.graph import find_node
 from engine.core.observations import (
     ApprovalDecided,
@@ -21,6 +31,7 @@ from engine.core.observations import (
     ChildStarted,
     FullSlots,
     Observation,
+    RunBroken,
     RunClaimed,
     SignalReceived,
     TimePassed,
@@ -29,6 +40,7 @@ from engine.core.replay import replay
 from engine.core.state import State
 from engine.core.statuses import RunStatus
 from engine.core.transitions import REASONS
+from engine.core.waiting import find_due_approvals
 from tests.properties.graphs import RUN_TIMEOUT_SECONDS, SIGNALS, Plan
 from tests.properties.reference import Answer
 from tests.properties.snapshots import differences, dump
@@ -277,7 +289,19 @@ class CoreRun:
         due = self.state.next_due()
         if due is not None and self.random.random() < 0.7 and due < START + timedelta(seconds=RUN_TIMEOUT_SECONDS):
             self.now = max(self.now, due)
-        self.feed(TimePassed(at=self.now))
+        asked = {step for step, what in self.waiting.items() if what == "approval"}
+        found = find_due_approvals(self.state, self.now)
+        assert sorted(found) == sorted(step for step in asked if self._is_due(step))
+        # Of those that are due, somebody may have decided one, or is about to.
+        expired = frozenset(step for step in found if self.is_exact or self.random.random() < 0.8)
+        decisions = self.feed(TimePassed(at=self.now, expired=expired if self.random.random() < 0.9 else None))
+        events = [decision.event for decision in decisions if isinstance(decision, Record)]
+        late = {getattr(event, "step", "") for event in events if event.reason == "wait_timeout"}
+        assert late & asked <= expired, "what can still be decided does not time out"
+
+    def _is_due(self, step: str) -> bool:
+        found = self.state.find(step)
+        return found is not None and found.due_at is not None and found.due_at <= self.now
 
     def note_ongoing(self) -> None:
         """An attempt takes long enough for the journal to tell."""
@@ -299,15 +323,33 @@ class CoreRun:
         """Somebody cancels the run."""
         self.feed(CancelRequested(at=self.now, by="somebody"))
 
-    def crash(self) -> None:
-        """Everything in memory is lost; another worker goes on from the journal, as any other would."""
-        attempts = {step: start.attempt for step, start in self.attempts.items()}
-        starting = set(self.starting)
+    def break_down(self, *, is_bare: bool) -> None:
+        """The run cannot go on: it is read anew and ended; a bare one has lost its worker, and its large outputs."""
+        events = [decode_event(encode_event(event)) for event in self.journal]
+        if is_bare:
+            self._forget_attempts()
+            events = [
+                msgspec.structs.replace(event, output=None) if isinstance(event, StepSucceeded) else event
+                for event in events
+            ]
+        self.state = replay(self.plan.graph, events, run_id="r", attempt=1, is_bare=is_bare)
+        error = ErrorInfo(code="internal_error", message="it is broken")
+        is_exact, self.is_exact = self.is_exact, self.is_exact and not is_bare
+        self.feed(RunBroken(at=self.now, error=error, reason="internal_error"))
+        self.is_exact = is_exact
+
+    def _forget_attempts(self) -> None:
         # Of these the journal knows nothing: who goes on from it gives their numbers again.
         self.forgotten |= {
             (step, begun.attempt) for step, begun in self.begun.items() if not self._find_told(step, self.journal)
         }
         self.attempts, self.begun, self.starting = {}, {}, {}
+
+    def crash(self) -> None:
+        """Everything in memory is lost; another worker goes on from the journal, as any other would."""
+        attempts = {step: start.attempt for step, start in self.attempts.items()}
+        starting = set(self.starting)
+        self._forget_attempts()
         twin = self.restore()
         self.state = self.restore()
         answers = dict(self.answers)

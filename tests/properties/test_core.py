@@ -183,6 +183,34 @@ def test_a_cancelled_run_is_cancelled_for_good(plan: Plan, seed: int, count: int
     assert {node.id for node in plan.graph.nodes} <= set(run.statuses)
 
 
+@given(plan=plans(), seed=SEEDS, acts=st.lists(st.integers(0, 12), min_size=1, max_size=3), is_bare=st.booleans())
+@settings(deadline=None)
+def test_a_run_that_breaks_is_ended_with_all_that_belongs_to_it_and_can_be_retried(
+    plan: Plan, seed: int, acts: list[int], is_bare: bool
+) -> None:
+    run = CoreRun(plan, seed, is_exact=not is_bare)
+    run.start()
+    for count in acts:
+        _act(run, count)
+        if run.is_over:
+            break
+        begun = {(step, begun.attempt) for step, begun in run.begun.items() if not is_bare}
+        waiting_children = {run.children[step] for step, kind in run.waiting.items() if kind == "child"}
+        run.break_down(is_bare=is_bare)
+        assert run.state.status is RunStatus.FAILED
+        assert run.journal[-1].reason == "internal_error"
+        assert waiting_children <= run.cancelled_children, "nobody waits for its children any more"
+        assert begun <= {(event.step, event.attempt) for event in run.journal if event_type(event) in ATTEMPT_ENDS}
+        assert set(run.statuses.values()) <= {"succeeded", "failed", "skipped", "cancelled"}
+        assert {node.id for node in plan.graph.nodes} <= set(run.statuses)
+        _list_ends(run)
+        run.retry()
+        run.start()
+    run.run()
+    check_end(run)
+    _list_ends(run)
+
+
 @given(plan=plans(), seed=SEEDS, count=st.integers(0, 12))
 @settings(deadline=None)
 def test_a_run_past_its_deadline_times_out(plan: Plan, seed: int, count: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core.events import StepCancelled, decode_event, event_type
 from engine.core.graph import find_node
 from engine.core.replay import replay
+from engine.core.statuses import TERMINAL_STEP
 from engine.core.transitions import InvalidTransition
 from tests.simulation.flows import FLOWS
 from tests.simulation.protocol import require
@@ -30,6 +31,7 @@ class Audit:
         self.decisions: Counter[tuple[str, str, int]] = Counter()
         self.children: Counter[tuple[str | None, str]] = Counter()
         self.unkept: list[str] = []
+        self.made: set[tuple[str, str, int, int]] = set()
 
     def note_child(self, run: "RunRow", key: str) -> None:
         """A run was accepted: of a step's child there is one in a round."""
@@ -87,6 +89,11 @@ class Audit:
             gaps = {step: numbers for step, numbers in ends.items() if numbers != list(range(1, len(numbers) + 1))}
             require(not gaps, "attempts kept", f"{run_id} has no end of some attempts: {gaps}")
             self._check_effects_of(run_id, events)
+            if state.is_over:
+                left = [
+                    node.id for node in state.root.graph.nodes if state.steps[node.index].status not in TERMINAL_STEP
+                ]
+                require(not left, "I9 ended", f"{run_id} has ended, and its steps {left} have not")
 
     def _check_effects_of(self, run_id: str, events: list[Any]) -> None:
         for event in events:
@@ -96,6 +103,11 @@ class Audit:
     def check_effect(self, run_id: str, path: str, key: str, number: int, worker_id: int) -> None:
         """An effect comes after what it depends on is durable (I4), always under one key (I6); numbers go on."""
         self.effects[run_id, path] += 1
+        made = run_id, path, number, worker_id
+        require(
+            made not in self.made, "once a worker", f"worker {worker_id} makes {number} of {path} of {run_id} again"
+        )
+        self.made.add(made)
         keys = self.keys.setdefault((run_id, path), set())
         keys.add(key)
         require(len(keys) == 1, "I6 one key", f"{path} of {run_id} had its effect as {sorted(keys)}")
@@ -130,6 +142,7 @@ class Audit:
         held = Counter(run.key for run in store.runs.values() if run.slot_at is not None and not run.is_over)
         held.pop(None, None)
         require(all(count <= 1 for count in held.values()), "slots", f"more runs than slots: {held}")
+        self._check_approvals()
         for row_id, (run_id, kind, payload, attempt) in list(self.messages.items()):
             run = store.runs[run_id]
             if run.is_over or run.attempt != attempt:
@@ -138,6 +151,14 @@ class Audit:
                 events = store.events(run_id)
                 require(_has_effect(events, kind, payload), "I1 message", f"{kind} {payload} of {run_id} is lost")
                 del self.messages[row_id]
+
+    def _check_approvals(self) -> None:
+        """An approval is open only as long as its step waits."""
+        for (run_id, step), status in self.store.approvals.items():
+            if status == "pending" and (run_id, step) not in self.store.deciding:
+                last = next(e for e in reversed(self.store.events(run_id)) if getattr(e, "step", None) == step)
+                is_open = event_type(last) == "step.waiting" and not self.store.runs[run_id].is_over
+                require(is_open, "approval closed", f"{step} of {run_id} can be decided and waits for nothing")
 
     def check_signals(self) -> None:
         """No signal is taken twice."""

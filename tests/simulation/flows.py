@@ -24,6 +24,19 @@ _DOCUMENTS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "delay": ([_http("a"), _step("pause", "delay", "a", seconds=60), _http("b", "pause")], {}),
     "wait": ([_step("hear", "wait", signal="go"), _http("a", "hear")], {}),
     "approval": ([_step("ask", "approval", message="Go on?", timeout=60), _http("a", "ask.approved")], {}),
+    "asking": ([_step("ask", "approval", message="Go on?", timeout=60), _http("b"), _http("c", "ask", "b")], {}),
+    "polled": (
+        [
+            {
+                "id": "each",
+                "type": "foreach",
+                "with": {"items": "[1, 2]"},
+                "steps": [_step("ask", "approval", message="Go on?"), _http("a") | {"retry": {"max_attempts": 1}}],
+            },
+            _http("b", "each.error"),
+        ],
+        {},
+    ),
     "parent": ([_step("child", "workflow", workflow_id="leaf"), _http("a", "child")], {}),
     "deserter": ([_step("child", "workflow", workflow_id="delay"), _step("no", "fail", message="no")], {}),
     "loop": (

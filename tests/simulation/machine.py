@@ -1,11 +1,22 @@
 """The state machine: every move of the system, and every point at which it may break, is a rule of its own."""
 
 from collections.abc import Callable
-from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.simulation.chances import (
+    asks,
+    asks_more,
+    asks_somebody,
+    drives,
+    is_announced,
+    knows,
+    lets_time_out,
+    some,
+    starts,
+    writes,
+)
 from tests.simulation.flows import NAMES
 from tests.simulation.protocol import ALL, Mutant, Nets
 from tests.simulation.worker import Worker
@@ -14,45 +25,6 @@ from tests.simulation.world import World, prepare, work_once
 PICK = st.integers(0, 7)
 SECONDS = st.sampled_from([0.5, 2.0, 6.0, 61.0])
 FLOW = st.integers(0, len(NAMES) - 1)
-
-
-def _some(has_it: Callable[[Worker], object]) -> Callable[[Any], bool]:
-    """A rule is worth its turn where some worker has what it is about."""
-    return lambda self: any(has_it(worker) for worker in self.world.workers)
-
-
-def _writes(worker: Worker) -> object:
-    return worker.queue or worker.in_doubt
-
-
-def _lets_time_out(worker: Worker) -> list[tuple[str, str]]:
-    """The approvals whose timeouts are yet to be committed."""
-    rows = [row for entry in worker.queue for row in entry.rows]
-    return [(run_id, getattr(event, "step", "")) for run_id, _, event in rows if event.reason == "wait_timeout"]
-
-
-def _asks(worker: Worker) -> object:
-    return worker.attempts(answered=False)
-
-
-def _asks_more(worker: Worker) -> object:
-    return len(worker.attempts(answered=False)) > 1
-
-
-def _knows(worker: Worker) -> object:
-    return worker.attempts(answered=True)
-
-
-def _starts(worker: Worker) -> object:
-    return any(driver.child_starts for driver in worker.drivers.values())
-
-
-def _drives(worker: Worker) -> object:
-    return worker.drivers
-
-
-def _is_announced(worker: Worker) -> object:
-    return worker.announced
 
 
 class Protocol(RuleBasedStateMachine):
@@ -117,10 +89,37 @@ class Protocol(RuleBasedStateMachine):
         run_id, step = asked[number % len(asked)]
         self.store.decide(run_id, step, "approved" if is_approved else "rejected")
 
-    @precondition(_some(_lets_time_out))
+    @precondition(lambda self: self.store.approvals)
+    @rule(number=PICK)
+    def begin_to_decide(self, number: int) -> None:
+        asked = list(self.store.approvals)
+        self.store.begin_deciding(asked[number % len(asked)], "approved")
+
+    @precondition(lambda self: self.store.deciding)
+    @rule(is_committed=st.booleans())
+    def end_deciding(self, is_committed: bool) -> None:
+        self.store.end_deciding(next(iter(self.store.deciding)), is_committed=is_committed)
+
+    @precondition(some(asks_somebody))
+    @rule(who=PICK)
+    def decide_as_it_times_out_amid_effects(self, who: int) -> None:
+        worker = self._worker(who, asks_somebody)
+        for asked in asks_somebody(worker):
+            self.store.begin_deciding(asked, "approved")
+        for driver, attempt in worker.attempts(answered=False):
+            worker.have_effect(driver, attempt, is_ok=True)
+        self.world.tick(61.0)
+        worker.pass_time()
+        for asked in list(self.store.deciding):
+            self.store.end_deciding(asked)
+        worker.claim()
+        work_once(worker)
+        self.world.replace_gone()
+
+    @precondition(some(lets_time_out))
     @rule(who=PICK)
     def decide_before_the_timeout_is_written(self, who: int) -> None:
-        for run_id, step in _lets_time_out(self._worker(who, _lets_time_out)):
+        for run_id, step in lets_time_out(self._worker(who, lets_time_out)):
             self.store.decide(run_id, step, "approved")
 
     @precondition(lambda self: any(not run.is_over for run in self.store.runs.values()))
@@ -186,72 +185,72 @@ class Protocol(RuleBasedStateMachine):
 
     # Workers.
 
-    @precondition(_some(_is_announced))
+    @precondition(some(is_announced))
     @rule(who=PICK)
     def claim(self, who: int) -> None:
-        self._worker(who, _is_announced).claim()
+        self._worker(who, is_announced).claim()
 
-    @precondition(_some(_is_announced))
+    @precondition(some(is_announced))
     @rule(who=PICK)
     def claim_and_die_before_beginning(self, who: int) -> None:
-        worker = self._worker(who, _is_announced)
+        worker = self._worker(who, is_announced)
         worker.claim(is_answered=False)
         self._die(worker)
 
-    @precondition(_some(_is_announced))
+    @precondition(some(is_announced))
     @rule(who=PICK)
     def claim_whose_answer_is_lost(self, who: int) -> None:
-        self._worker(who, _is_announced).claim(is_answered=False)
+        self._worker(who, is_announced).claim(is_answered=False)
 
-    @precondition(_some(_asks))
+    @precondition(some(asks))
     @rule(who=PICK, number=PICK, is_ok=st.sampled_from([True, True, False]))
     def have_an_effect(self, who: int, number: int, is_ok: bool) -> None:
-        worker = self._worker(who, _asks)
+        worker = self._worker(who, asks)
         waiting = worker.attempts(answered=False)
         worker.have_effect(*waiting[number % len(waiting)], is_ok=is_ok)
 
-    @precondition(_some(_knows))
+    @precondition(some(knows))
     @rule(who=PICK, number=PICK)
     def observe_an_answer(self, who: int, number: int) -> None:
-        worker = self._worker(who, _knows)
+        worker = self._worker(who, knows)
         answered = worker.attempts(answered=True)
         worker.observe(*answered[number % len(answered)])
 
-    @precondition(_some(_asks_more))
+    @precondition(some(asks_more))
     @rule(who=PICK)
     def fail_while_others_begin(self, who: int) -> None:
-        worker = self._worker(who, _asks_more)
+        worker = self._worker(who, asks_more)
         driver, attempt = worker.attempts(answered=False)[0]
         worker.have_effect(driver, attempt, is_ok=False)
         worker.observe(driver, attempt)
         for other in worker.attempts(answered=False):
             worker.have_effect(*other, is_ok=True)
 
-    @precondition(_some(_starts))
+    @precondition(some(starts))
     @rule(who=PICK, is_answered=st.booleans())
     def start_children(self, who: int, is_answered: bool) -> None:
-        worker = self._worker(who, _starts)
+        worker = self._worker(who, starts)
         for driver in list(worker.drivers.values()):
             for path in list(driver.child_starts):
                 worker.start_child(driver, path, is_answered=is_answered)
 
-    @precondition(_some(_starts))
+    @precondition(some(starts))
     @rule(who=PICK)
     def start_a_child_and_die(self, who: int) -> None:
-        worker = self._worker(who, _starts)
+        worker = self._worker(who, starts)
         self.start_children(who, is_answered=False)
         self._die(worker)
 
-    @precondition(_some(_writes))
+    @precondition(some(writes))
     @rule(who=PICK)
     def flush(self, who: int) -> None:
-        self._worker(who, _writes).flush()
+        self._worker(who, writes).flush()
         self.world.replace_gone()
 
-    @precondition(_some(_writes))
+    @precondition(some(writes))
     @rule(who=PICK)
     def flush_and_be_buried_on_the_way(self, who: int) -> None:
-        worker = self._worker(who, _writes)
+        worker = self._worker(who, writes)
         worker.is_silent = True
         worker.look_alive()
         self.world.tick(6.0)
@@ -259,59 +258,77 @@ class Protocol(RuleBasedStateMachine):
         worker.flush()
         self.world.replace_gone()
 
-    @precondition(_some(_writes))
+    @precondition(some(writes))
     @rule(who=PICK)
     def flush_whose_answer_is_lost(self, who: int) -> None:
-        self._worker(who, _writes).flush(is_answered=False)
+        self._worker(who, writes).flush(is_answered=False)
         self.world.replace_gone()
 
-    @precondition(_some(_writes))
+    @precondition(some(writes))
     @rule(who=PICK)
     def flush_that_does_not_arrive(self, who: int) -> None:
-        self._worker(who, _writes).lose_connection()
+        self._worker(who, writes).lose_connection()
 
-    @precondition(_some(_writes))
+    @precondition(some(writes))
     @rule(who=PICK)
     def flush_and_die(self, who: int) -> None:
-        worker = self._worker(who, _writes)
+        worker = self._worker(who, writes)
         worker.flush(mails=False)
         self._die(worker)
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK)
     def read_inboxes(self, who: int) -> None:
-        self._worker(who, _drives).read_inboxes()
+        self._worker(who, drives).read_inboxes()
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK, is_ok=st.sampled_from([True, True, False]))
     def work_on(self, who: int, is_ok: bool) -> None:
-        work_once(self._worker(who, _drives), is_ok=is_ok)
+        work_once(self._worker(who, drives), is_ok=is_ok)
         self.world.replace_gone()
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK)
     def go_on_to_the_effects(self, who: int) -> None:
-        prepare(self._worker(who, _drives))
+        prepare(self._worker(who, drives))
         self.world.replace_gone()
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
+    @rule(who=PICK, number=PICK)
+    def break_a_run(self, who: int, number: int) -> None:
+        worker = self._worker(who, drives)
+        drivers = list(worker.drivers.values())
+        worker.break_run(drivers[number % len(drivers)])
+        self.world.replace_gone()
+
+    @precondition(some(asks))
+    @rule(who=PICK, number=PICK, is_ok=st.booleans())
+    def break_a_run_amid_an_effect(self, who: int, number: int, is_ok: bool) -> None:
+        worker = self._worker(who, asks)
+        waiting = worker.attempts(answered=False)
+        driver, attempt = waiting[number % len(waiting)]
+        worker.have_effect(driver, attempt, is_ok=is_ok)
+        worker.break_run(driver)
+        self.world.replace_gone()
+
+    @precondition(some(drives))
     @rule(who=PICK)
     def die(self, who: int) -> None:
-        self._die(self._worker(who, _drives))
+        self._die(self._worker(who, drives))
 
     def _die(self, worker: Worker) -> None:
         worker.die()
         self.world.replace_gone()
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK)
     def fall_silent(self, who: int) -> None:
-        self._worker(who, _drives).is_silent = True
+        self._worker(who, drives).is_silent = True
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK)
     def be_silent_and_buried(self, who: int) -> None:
-        self._worker(who, _drives).is_silent = True
+        self._worker(who, drives).is_silent = True
         self.world.tick(6.0)
         self.world.bury()
 
@@ -324,10 +341,10 @@ class Protocol(RuleBasedStateMachine):
         self.world.tick(seconds)
         self.world.bury()
 
-    @precondition(_some(_drives))
+    @precondition(some(drives))
     @rule(who=PICK)
     def pass_time(self, who: int) -> None:
-        self._worker(who, _drives).pass_time()
+        self._worker(who, drives).pass_time()
 
     @invariant()
     def nothing_is_lost(self) -> None:

@@ -7,7 +7,7 @@ from engine.core.decisions import Decision, StartAttempt, StartChild
 from engine.core.events import RunEvent
 from engine.core.observations import BegunAttempt
 from engine.core.state import State
-from tests.simulation.store import Change
+from tests.simulation.store import Batch, Change
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Driver:
     seq: int
     attempts: dict[str, Attempt] = field(default_factory=dict)
     begun: dict[str, BegunAttempt] = field(default_factory=dict)
+    # The attempts that have had their effect and have not ended, whatever the worker knows of them.
+    effects: dict[str, int] = field(default_factory=dict)
     broken_off: set[str] = field(default_factory=set)
     child_starts: dict[str, StartChild] = field(default_factory=dict)
     inbox_seen: set[int] = field(default_factory=set)
@@ -45,3 +47,16 @@ class Entry:
     change: Change | None = None
     messages: list[tuple[str, str, Any]] = field(default_factory=list)
     mail: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+
+def merge(entries: list[Entry]) -> Batch:
+    """One batch of all entries; of several changes to one run the last wins."""
+    batch = Batch()
+    for entry in entries:
+        batch.rows += entry.rows
+        batch.messages += entry.messages
+        batch.mail += entry.mail
+        batch.inbox_ids += entry.inbox_ids
+        if entry.change is not None:
+            batch.changes[entry.driver.run_id] = entry.change
+    return batch

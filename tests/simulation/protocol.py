@@ -30,6 +30,11 @@ class Mutant(StrEnum):
     BURIED_KEEPS_RUNS = "buried_keeps_runs"  # a dead worker's runs stay its own
     DECIDED_TWICE = "decided_twice"  # an approval that was decided can be decided again
     TIMEOUT_OVER_DECISION = "timeout_over_decision"  # an approval times out although somebody has decided it
+    EXPIRY_NOT_KEPT = "expiry_not_kept"  # whether it is decided is looked up, but it can be decided afterwards
+    DECISION_COSTS_RUN = "decision_costs_run"  # for a decision that comes as it times out, the run is given up
+    CONTESTED_FORGOTTEN = "contested_forgotten"  # an approval that was being decided as its step ended stays open
+    ENDED_BESIDE_CORE = "ended_beside_core"  # a run that broke ends without the ends of what belongs to it
+    BREAKDOWN_FORGETS_BEGUN = "breakdown_forgets_begun"  # what a run that broke had begun is not told of
     BREAK_FORGOTTEN = "break_forgotten"  # an attempt that is broken off is not told of
     BEGINS_BROKEN_OFF = "begins_broken_off"  # what is broken off before it began begins until that is durable
     SLOTS_UNLOCKED = "slots_unlocked"  # a slot is given to whoever asks

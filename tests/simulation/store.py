@@ -18,14 +18,6 @@ class DuplicateEvent(Exception):
     """The journal has an event of this run and number already."""
 
 
-class DecidedMeanwhile(Exception):
-    """An approval of the run cannot time out any more."""
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
-        self.run_id = run_id
-
-
 @dataclass
 class WorkerRow:
     """An incarnation: lease and fence of its runs."""
@@ -89,6 +81,9 @@ class Store:
         self.inbox: dict[int, tuple[str, str, dict[str, Any]]] = {}
         self.dedup: dict[tuple[str, str], str] = {}
         self.approvals: dict[tuple[str, str], str] = {}
+        # Approvals whose rows somebody's transaction has, with what it decides; those that were to be cancelled then.
+        self.deciding: dict[tuple[str, str], str] = {}
+        self.contested: set[tuple[str, str]] = set()
         self._serial = 0
         self.audit = Audit(self)
 
@@ -126,7 +121,8 @@ class Store:
     def retry(self, run_id: str) -> bool:
         """Let an ended run go on; messages that came too late for its last round go."""
         run = self.runs[run_id]
-        if not run.is_over or run.status == "succeeded":
+        is_waited_for = any(asked[0] == run_id for asked in self.deciding)
+        if not run.is_over or run.status == "succeeded" or is_waited_for:
             return False
         run.status, run.attempt, run.owner, run.wake_at = "queued", run.attempt + 1, None, None
         run.key = run.slot_at = None
@@ -216,7 +212,7 @@ class Store:
     def commit(self, worker_id: int, batch: Batch, *, is_checked: bool = False) -> bool:
         """Write the batch, all or nothing, while the worker is alive (False: it is not).
 
-        `is_checked`: a mutant looked before, and looks no more. Raises DuplicateEvent, or DecidedMeanwhile.
+        `is_checked`: a mutant looked before, and looks no more. Raises DuplicateEvent.
         """
         is_fenced = self.mutant is not Mutant.NO_FENCE and not is_checked
         if is_fenced and not self.workers[worker_id].alive:
@@ -225,7 +221,6 @@ class Store:
             for run_id, seq, _ in batch.rows:
                 if (run_id, seq) in self.written_by:
                     raise DuplicateEvent(run_id, seq)
-        self._refuse_late_timeouts(batch)
         self.audit.check_commit(worker_id, batch)
         for run_id, seq, event in batch.rows:
             self.journal[run_id].append((seq, encode_event(event)))
@@ -240,13 +235,6 @@ class Store:
         self.drop(batch.inbox_ids)
         self.audit.check_journals({run_id for run_id, _, _ in batch.rows})
         return True
-
-    def _refuse_late_timeouts(self, batch: Batch) -> None:
-        """Raise DecidedMeanwhile where an approval is to time out that somebody has decided."""
-        for run_id, _, event in batch.rows if self.mutant is not Mutant.TIMEOUT_OVER_DECISION else ():
-            asked = run_id, getattr(event, "step", "")
-            if event.reason == "wait_timeout" and self.approvals.get(asked) == "decided":
-                raise DecidedMeanwhile(run_id)
 
     def is_committed(self, worker_id: int, batch: Batch) -> bool:
         """Whether the worker's batch is in the journal."""
@@ -265,11 +253,19 @@ class Store:
             run.owner = None
 
     def _note_approval(self, run_id: str, event: RunEvent) -> None:
-        kind, reason, step = event_type(event), event.reason, getattr(event, "step", "")
+        """Whoever is deciding an approval has its row, and nobody waits for them: it is left as it is."""
+        kind, reason, asked = event_type(event), event.reason, (run_id, getattr(event, "step", ""))
         if kind == "step.waiting" and reason == "approval":
-            self.approvals[run_id, step] = "pending"
-        elif (run_id, step) in self.approvals and kind in ("step.succeeded", "step.failed", "step.cancelled"):
-            self.approvals[run_id, step] = kind if kind == "step.cancelled" else reason
+            self.approvals[asked] = "pending"
+        elif asked not in self.approvals:
+            return
+        elif kind in ("step.succeeded", "step.failed"):
+            self.approvals[asked] = reason
+        elif kind == "step.cancelled" and asked in self.deciding:
+            if self.mutant is not Mutant.CONTESTED_FORGOTTEN:
+                self.contested.add(asked)
+        elif kind == "step.cancelled" and self.approvals[asked] == "pending":
+            self.approvals[asked] = kind
 
     # Inboxes.
 
@@ -284,12 +280,42 @@ class Store:
 
     def decide(self, run_id: str, step: str, decision: str) -> bool:
         """Decide an approval that nobody has decided."""
-        known = self.approvals.get((run_id, step))
+        asked = run_id, step
+        return self.begin_deciding(asked, decision) and self.end_deciding(asked)
+
+    def begin_deciding(self, asked: tuple[str, str], decision: str) -> bool:
+        """Somebody decides an approval that nobody has decided; until their transaction ends, nobody sees it."""
+        known = self.approvals.get(asked)
         if known != "pending" and not (self.mutant is Mutant.DECIDED_TWICE and known == "decided"):
             return False
-        self.approvals[run_id, step] = "decided"
-        self.post([(run_id, "approval", {"step": step, "decision": decision})])
+        if asked in self.deciding or self.runs[asked[0]].is_over:
+            return False
+        self.deciding[asked] = decision
         return True
+
+    def end_deciding(self, asked: tuple[str, str], *, is_committed: bool = True) -> bool:
+        """The transaction of who decides an approval ends; whether it committed."""
+        decision, was_contested = self.deciding.pop(asked), asked in self.contested
+        self.contested.discard(asked)
+        if is_committed:
+            self.approvals[asked] = "decided"
+            self.post([(asked[0], "approval", {"step": asked[1], "decision": decision})])
+        elif was_contested:
+            self.approvals[asked] = "step.cancelled"
+        return is_committed
+
+    def expire(self, worker_id: int, run_id: str, steps: Iterable[str]) -> frozenset[str]:
+        """Let approvals of a worker's run time out that nobody has decided or is deciding: nobody can any more."""
+        expired = set()
+        for step in steps:
+            asked = run_id, step
+            if self.approvals[asked] == "pending" and asked not in self.deciding:
+                if self.runs[run_id].owner == worker_id:
+                    expired.add(step)
+                    self.approvals[asked] = "pending" if self.mutant is Mutant.EXPIRY_NOT_KEPT else "timed_out"
+            elif self.approvals[asked] == "timed_out":
+                expired.add(step)
+        return frozenset(expired)
 
     def drop(self, row_ids: Iterable[int]) -> None:
         """Delete messages."""

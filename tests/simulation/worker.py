@@ -6,28 +6,28 @@ from typing import Any
 
 from engine.core.advance import advance
 from engine.core.decisions import CancelChild, Decision, Record, StartAttempt, StartChild, StopAttempt
-from engine.core.events import ErrorInfo, RunEvent, StepCancelled, event_type
+from engine.core.events import ErrorInfo, RunEvent, RunFailed, StepCancelled, event_type
 from engine.core.observations import (
-    ApprovalDecided,
     AttemptFailed,
     AttemptSucceeded,
     BegunAttempt,
-    CancelRequested,
     ChildEnded,
     ChildStarted,
     FullSlots,
     Observation,
+    RunBroken,
     RunClaimed,
-    SignalReceived,
     TimePassed,
 )
 from engine.core.replay import replay
 from engine.core.statuses import RunStatus, StepStatus
 from engine.core.transitions import InvalidTransition
+from engine.core.waiting import find_due_approvals
 from tests.simulation.flows import FLOWS
-from tests.simulation.memory import Attempt, Driver, Entry
+from tests.simulation.memory import Attempt, Driver, Entry, merge
+from tests.simulation.messages import read_message
 from tests.simulation.protocol import Mutant, Violated, require
-from tests.simulation.store import NEVER, Batch, Change, DecidedMeanwhile, DuplicateEvent, RunRow, Store
+from tests.simulation.store import NEVER, Batch, Change, DuplicateEvent, RunRow, Store
 
 SUSPEND_AFTER = timedelta(seconds=30)
 ENDS = ("run.succeeded", "run.failed", "run.cancelled", "run.timed_out")
@@ -61,6 +61,28 @@ class Worker:
 
     def _begin(self, run: RunRow) -> None:
         store, graph = self.store, FLOWS[run.flow]
+        driver = self._load(run)
+        state, seq = driver.state, driver.seq
+        full = None
+        if state.status is RunStatus.QUEUED and graph.concurrency is not None and run.slot_at is None:
+            holders = store.take_slot(run, "one", graph.concurrency.limit.render({}))
+            full = FullSlots(key="one", limit=1, holders=holders) if holders else None
+        if state.status is RunStatus.QUEUED:
+            self.read_inbox(driver)
+        self.feed(driver, RunClaimed(at=store.now, full=full))
+        self.read_inbox(driver)
+        self._pass_time(driver)
+        wake_at = state.next_due()
+        if full is not None and not driver.is_closed:
+            self._close(driver)
+            store.rest(self.id, run.id, state.status.value, NEVER)
+        elif driver.seq == seq and not driver.is_closed and self._may_suspend(driver):
+            self._close(driver)
+            store.rest(self.id, run.id, state.status.value, wake_at or NEVER)
+
+    def _load(self, run: RunRow) -> Driver:
+        """Read a run's journal: from now on it is in memory here."""
+        store, graph = self.store, FLOWS[run.flow]
         events = store.events(run.id)
         seq = max(number for number, _ in store.journal[run.id])
         if store.mutant is Mutant.REPLAY_FORGETS_LAST and len(events) > 1:
@@ -73,22 +95,7 @@ class Worker:
             seq = 1
         driver = self.drivers[run.id] = Driver(run.id, run.attempt, state, seq)
         self.owned[run.id] = driver
-        full = None
-        if state.status is RunStatus.QUEUED and graph.concurrency is not None and run.slot_at is None:
-            holders = store.take_slot(run, "one", graph.concurrency.limit.render({}))
-            full = FullSlots(key="one", limit=1, holders=holders) if holders else None
-        if state.status is RunStatus.QUEUED:
-            self.read_inbox(driver)
-        self.feed(driver, RunClaimed(at=store.now, full=full))
-        self.read_inbox(driver)
-        self.feed(driver, TimePassed(at=store.now))
-        wake_at = state.next_due()
-        if full is not None and not driver.is_closed:
-            self._close(driver)
-            store.rest(self.id, run.id, state.status.value, NEVER)
-        elif driver.seq == seq and not driver.is_closed and self._may_suspend(driver):
-            self._close(driver)
-            store.rest(self.id, run.id, state.status.value, wake_at or NEVER)
+        return driver
 
     def give_back_unknown(self) -> None:
         """Runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
@@ -129,8 +136,7 @@ class Worker:
         for event in events:
             if isinstance(event, StepCancelled):
                 begun = driver.begun.get(event.step)
-                number = 0 if begun is None else begun.attempt
-                self.store.audit.note_broken_off(driver.run_id, event, number)
+                self.store.audit.note_broken_off(driver.run_id, event, driver.effects.get(event.step, 0))
                 driver.broken_off.add(event.step)
                 if begun is None and self.store.mutant is not Mutant.BEGINS_BROKEN_OFF:
                     driver.attempts.pop(event.step, None)
@@ -199,6 +205,7 @@ class Worker:
         require(not is_late, "attempts kept", f"{start.step} of {driver.run_id} begins after it was broken off")
         self.store.audit.check_effect(driver.run_id, start.step, key, start.attempt, self.id)
         driver.begun[start.step] = BegunAttempt(attempt=start.attempt, started_at=self.store.now)
+        driver.effects[start.step] = start.attempt
         attempt.is_ok = is_ok
 
     def observe(self, driver: Driver, attempt: Attempt) -> None:
@@ -206,6 +213,7 @@ class Worker:
         start, now = attempt.start, self.store.now
         driver.attempts.pop(start.step, None)
         begun = driver.begun.pop(start.step)
+        driver.effects.pop(start.step, None)
         common: dict[str, Any] = {"at": now, "step": start.step, "attempt": start.attempt}
         common["started_at"] = begun.started_at
         if attempt.is_ok:
@@ -237,7 +245,43 @@ class Worker:
         for driver in list(self.drivers.values()):
             due = driver.state.next_due()
             if due is not None and due <= self.store.now:
-                self.feed(driver, TimePassed(at=self.store.now))
+                self._pass_time(driver)
+
+    def _pass_time(self, driver: Driver) -> None:
+        """What is due goes on; approvals time out that nobody can decide any more."""
+        due = find_due_approvals(driver.state, self.store.now) if not driver.is_closed else []
+        expired = frozenset(due)
+        if due and self.store.mutant is not Mutant.TIMEOUT_OVER_DECISION:
+            # The row of one that is about to be asked for is not there yet.
+            known = [step for step in due if (driver.run_id, step) in self.store.approvals]
+            expired = self.store.expire(self.id, driver.run_id, known)
+        if len(expired) < len(due) and self.store.mutant is Mutant.DECISION_COSTS_RUN:
+            self._give_up(driver)
+            return
+        self.feed(driver, TimePassed(at=self.store.now, expired=expired))
+
+    def break_run(self, driver: Driver) -> None:
+        """Some work for a run fails: once nothing of it is under way any more, it is read anew, and ended."""
+        for path in driver.child_starts:
+            self.start_child(driver, path, is_answered=False)
+        while self.queue or self.in_doubt:
+            self.flush()
+        if self.is_gone or driver.is_closed:
+            return
+        store, run = self.store, self.store.runs[driver.run_id]
+        self._close(driver)
+        fresh = self._load(run)
+        fresh.effects, fresh.inbox_seen = driver.effects, driver.inbox_seen
+        if store.mutant is not Mutant.BREAKDOWN_FORGETS_BEGUN:
+            fresh.begun = driver.begun
+        error = ErrorInfo(code="internal_error", message="it is broken")
+        if store.mutant is not Mutant.ENDED_BESIDE_CORE:
+            self.feed(fresh, RunBroken(at=store.now, error=error, reason="internal_error"))
+            return
+        failed = RunFailed(at=store.now, error=error, reason="internal_error")
+        fresh.state.status = RunStatus.FAILED
+        self.queue.append(self._make_entry(fresh, run, [failed], [], []))
+        self._close(fresh)
 
     def read_inboxes(self) -> None:
         """Take in what lies in the inboxes of all runs here."""
@@ -251,7 +295,7 @@ class Worker:
         for row_id, (run_id, kind, payload) in sorted(self.store.inbox.items()):
             if run_id != driver.run_id or row_id in driver.inbox_seen or driver.is_closed:
                 continue
-            observation = self._read_message(kind, payload)
+            observation = read_message(kind, payload, self.store.now)
             if isinstance(observation, ChildEnded) and self._is_starting(driver, observation.step):
                 # It ended before it is known here that it was started: the next look brings it again.
                 continue
@@ -265,25 +309,6 @@ class Worker:
         is_starting = frame.steps[node.index].status is StepStatus.RUNNING
         return is_starting and self.store.mutant is not Mutant.EARLY_END_DROPPED
 
-    def _read_message(self, kind: str, payload: dict[str, Any]) -> Observation:
-        now = self.store.now
-        match kind:
-            case "signal":
-                return SignalReceived(at=now, name=payload["name"], payload=payload["id"])
-            case "approval":
-                return ApprovalDecided(at=now, step=payload["step"], decision=payload["decision"], by="somebody")
-            case "cancel":
-                return CancelRequested(at=now, reason=payload["reason"])
-            case _:
-                error = ErrorInfo(code="child_failed", message="it did not succeed")
-                return ChildEnded(
-                    at=now,
-                    step=payload["step"],
-                    run_id=payload["run_id"],
-                    output=payload["output"],
-                    error=None if payload["status"] == "succeeded" else error,
-                )
-
     # Committing.
 
     def flush(self, *, is_answered: bool = True, mails: bool = True) -> None:
@@ -295,7 +320,7 @@ class Worker:
         if entries is self.queue:
             self.queue = []
         self.in_doubt = []
-        batch = _merge(entries)
+        batch = merge(entries)
         if is_repeat and self.store.mutant is not Mutant.BLIND_WRITE and self.store.is_committed(self.id, batch):
             self._done(entries, batch, mails=mails)
             return
@@ -304,9 +329,6 @@ class Worker:
             is_alive = self.store.commit(self.id, batch, is_checked=is_checked)
         except DuplicateEvent as error:
             raise Violated("I3 one writer", f"an event of a living owner is refused: {error}") from error
-        except DecidedMeanwhile as late:
-            self._give_up(late.run_id, entries)
-            return
         if not is_alive:
             self.is_gone = True
             self.die()
@@ -315,20 +337,20 @@ class Worker:
         else:
             self.in_doubt = entries
 
-    def _give_up(self, run_id: str, entries: list[Entry]) -> None:
-        """Drop what builds on a timeout that is none; whoever claims the run next reads the decision first."""
-        driver = self.drivers.get(run_id)
-        if driver is not None:
-            self._close(driver)
-        self.owned.pop(run_id, None)
-        self.queue = [entry for entry in [*entries, *self.queue] if entry.driver.run_id != run_id]
+    def _give_up(self, driver: Driver) -> None:
+        """What a mutant does: drop a run as it is in memory, and claim it anew."""
+        self._close(driver)
+        self.owned.pop(driver.run_id, None)
+        self.queue = [entry for entry in self.queue if entry.driver is not driver]
+        self.store.free(self.id, [driver.run_id])
+        self.announced.add(driver.run_id)
 
     def lose_connection(self) -> None:
         """The connection breaks before the batch has arrived: it is in doubt as well."""
         if not self.in_doubt and self.queue:
             entries, self.queue = self.queue, []
             if self.store.mutant is Mutant.FORGOTTEN_DOUBT:
-                self._done(entries, _merge(entries), mails=True)
+                self._done(entries, merge(entries), mails=True)
             else:
                 self.in_doubt = entries
 
@@ -357,15 +379,3 @@ class Worker:
         self.queue, self.in_doubt, self.announced, self.owned = [], [], set(), {}
         self.is_gone = True
         require(not self.drivers, "simulation", "a dead worker drives nothing")
-
-
-def _merge(entries: list[Entry]) -> Batch:
-    batch = Batch()
-    for entry in entries:
-        batch.rows += entry.rows
-        batch.messages += entry.messages
-        batch.mail += entry.mail
-        batch.inbox_ids += entry.inbox_ids
-        if entry.change is not None:
-            batch.changes[entry.driver.run_id] = entry.change
-    return batch

@@ -146,6 +146,8 @@ class World:
         """Without further faults, by the nets that there are, everything ends."""
         for worker in self.workers:
             worker.is_silent = False
+        for asked in list(self.store.deciding):
+            self.store.end_deciding(asked)
         for number in range(CALM_PASSES):
             if all(run.is_over for run in self.store.runs.values()):
                 break

@@ -1,7 +1,7 @@
 """What is committed beside a run's events: approvals, the ends of sub-runs, large outputs."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from engine.core.events import StepCancelled, StepFailed, StepSucceeded
-from engine.infra.clock import DatabaseClock
 from engine.store.approvals import decide_approval
 from engine.store.inbox import put_message
 from engine.worker import driver as driver_module
@@ -83,44 +82,6 @@ async def test_what_was_decided_as_the_run_was_cancelled_stays_decided(workshop:
     assert any(isinstance(event, StepCancelled) for event in await workshop.journal(run_id))
     (row,) = await approvals(workshop)
     assert (row["status"], row["comment"], row["decided_by"]) == ("approved", "yes", user)
-
-
-_IS_WAITED_FOR = """
-SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))
-"""
-
-
-@pytest.mark.without_faults("it holds a lock against one commit and looks for who waits")
-@pytest.mark.parametrize("is_handled", [False, True], ids=["a failure", "a port"])
-async def test_a_decision_that_was_accepted_as_the_approval_timed_out_wins(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, is_handled: bool
-) -> None:
-    ahead = timedelta()
-    tell = DatabaseClock.now
-    monkeypatch.setattr(DatabaseClock, "now", lambda clock: tell(clock) + ahead)
-    late = {"id": "late", "type": "transform", "with": {"values": {}}, "after": ["ask.timeout"]}
-    asking = {**APPROVAL, "with": {"message": "?", "timeout": 3600}}
-    workflow = await workshop.publish([asking, *([late] if is_handled else [])], output="{{ steps.ask.output }}")
-    await workshop.engine(suspend_after_seconds=0.05)
-    (run_id,) = await workshop.start(workflow)
-    await workshop.wait(run_id, "waiting")
-    (row,) = await approvals(workshop)
-    user = workshop.workspace_id
-    async with asyncio.timeout(PATIENCE_SECONDS), workshop.pool.acquire() as decider, decider.transaction():
-        assert await decide_approval(decider, row["id"], user, decision="approved", comment="yes", by=user)
-        ahead = timedelta(hours=2)
-        await workshop.pool.execute("UPDATE run SET wake_at = now() WHERE id = $1", run_id)
-        # The timeout's commit waits for that of the decision, and then finds that there is nothing left to time out.
-        while not await workshop.pool.fetchval(_IS_WAITED_FOR, decider.get_server_pid()):
-            await asyncio.sleep(0.01)
-    await workshop.wait(run_id, "succeeded")
-    (row,) = await approvals(workshop)
-    assert (row["status"], row["comment"], row["decided_by"]) == ("approved", "yes", user)
-    journal = await workshop.journal(run_id)
-    output = journal[-1].output
-    assert output == {"decision": "approved", "comment": "yes", "by": str(user), "at": output["at"]}
-    assert datetime.fromisoformat(output["at"]) == row["decided_at"]
-    assert not any(event.reason == "wait_timeout" for event in journal)
 
 
 async def test_the_time_of_a_decision_is_that_of_its_acceptance_and_stays_so(workshop: Workshop) -> None:

@@ -19,9 +19,10 @@ from engine.steps.compilation import compile_definition
 from engine.store.runs import ClaimedRun
 from engine.worker import attempts as pipeline
 from engine.worker.attempts import AttemptRunner
-from engine.worker.driver import Driver, Host, Work
+from engine.worker.driver import Driver
 from engine.worker.fair_slots import FairSlots
 from engine.worker.flusher import Entry
+from engine.worker.host import Host, Work
 from tests.product import PATIENCE_SECONDS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

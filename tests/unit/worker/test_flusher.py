@@ -20,7 +20,7 @@ async def never_connect() -> Any:
 @pytest.fixture
 def flusher() -> Flusher:
     """One that nobody runs."""
-    return Flusher(1, never_connect, on_commit=lambda _: None)
+    return Flusher(1, never_connect, on_commit=lambda _: None, on_contested=lambda _: None)
 
 
 def submit(flusher: Flusher, workspace: int, count: int, *, rows: int = 1) -> list[Entry]:
@@ -97,7 +97,7 @@ async def test_a_look_after_a_commit_in_doubt_may_fail_too_and_is_repeated(
 ) -> None:
     lost, owned = TimeoutError("lost"), OwnedByOther("written by somebody")
     journal = Journal(monkeypatch, commits=[lost, owned], looks=[False, lost, is_written])
-    flusher = Flusher(1, connect, on_commit=lambda _: None)
+    flusher = Flusher(1, connect, on_commit=lambda _: None, on_contested=lambda _: None)
     life = asyncio.create_task(flusher.run())
     (entry,) = submit(flusher, 1, 1)
     async with asyncio.timeout(60):

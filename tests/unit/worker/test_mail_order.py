@@ -16,8 +16,9 @@ from engine.core.statuses import RunStatus
 from engine.infra.ids import new_id
 from engine.steps.compilation import compile_definition
 from engine.store.runs import ClaimedRun
-from engine.worker.driver import Driver, Host, Message, Work
+from engine.worker.driver import Driver
 from engine.worker.flusher import Entry
+from engine.worker.host import Host, Message, Work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
