@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from app.auth.oidc.config import OidcConfig
 from app.auth.oidc.errors import Failure, SignInFailed
 from app.auth.oidc.repository import AnyRow
 from app.auth.permissions import Role
+from app.members.joining import find_invited_email, join
 from app.members.service import MemberService
 from engine.infra.ids import new_id
 
@@ -69,13 +71,14 @@ class AccountService:
         self._database = database
         self._members = members
 
-    async def open(self, who: Identified) -> Opened:
-        """The account of an identity. Raises SignInFailed."""
+    async def open(self, who: Identified, invitation: str | None = None) -> Opened:
+        """The account of an identity, which joins by an invitation where it brings one. Raises SignInFailed."""
+        enter = self._open if invitation is None else partial(self._join, invitation=invitation)
         try:
-            return await self._open(who)
+            return await enter(who)
         except IntegrityError:
-            # Another sign-in of the same person made it at this moment: by now it is there.
-            return await self._open(who)
+            # Somebody else got an account with the same email at this moment: by now that can be seen.
+            return await enter(who)
         except SignInFailed as failed:
             if failed.user_id is not None:
                 await self._enter_refusal(failed.user_id, failed.failure)
@@ -112,13 +115,37 @@ class AccountService:
         await repository.note_use(connection, known.id, who.email)
         return Opened(user_id=known.user_id, workspace_id=home)
 
-    async def _provision(self, connection: AsyncConnection, who: Identified) -> Opened:
-        email = await self._check_newcomer(connection, who)
-        if who.role is None:
-            raise SignInFailed(Failure.NO_ROLE, "the claim gives none, and there is no default role")
-        workspace_id = await repository.find_workspace(connection, self._config.workspace_id)
-        if workspace_id is None:
-            raise SignInFailed(Failure.NO_ACCOUNT, "FLOWFORGE_OIDC_WORKSPACE names no workspace that there is")
+    async def _join(self, who: Identified, invitation: str) -> Opened:
+        """Let somebody join who was invited under the email that the provider tells."""
+        async with self._database.begin() as connection:
+            invited = await find_invited_email(connection, invitation)
+            if invited is None:
+                raise SignInFailed(Failure.INVITATION_GONE, "it is used, expired or was taken back")
+            if who.email != invited:
+                raise SignInFailed(Failure.OTHER_EMAIL, "the invitation is for another email")
+            if who.is_verified is False:
+                raise SignInFailed(Failure.EMAIL_UNVERIFIED, "the provider has not verified the email")
+            known = await repository.lock_identity(connection, self._config.issuer, who.subject)
+            if known is not None and not known.is_active:
+                raise SignInFailed(Failure.NO_ACCESS, f"user {known.user_id} is switched off")
+            if known is not None:
+                user_id: UUID = known.user_id
+                await repository.note_use(connection, known.id, who.email)
+            elif await repository.is_email_taken(connection, invited):
+                raise SignInFailed(
+                    Failure.ACCOUNT_EXISTS, "an account has this email, and is linked to no such identity"
+                )
+            else:
+                user_id = await self._make_account(connection, who, invited, is_provisioned=False)
+            workspace_id = await join(connection, invitation, user_id, invited, self._config.issuer)
+            if workspace_id is None:
+                raise SignInFailed(Failure.INVITATION_GONE, "somebody else has used it meanwhile")
+        logger.info("invitation accepted", user_id=str(user_id), workspace_id=str(workspace_id))
+        return Opened(user_id=user_id, workspace_id=workspace_id)
+
+    async def _make_account(
+        self, connection: AsyncConnection, who: Identified, email: str, *, is_provisioned: bool
+    ) -> UUID:
         user_id = new_id()
         await repository.insert_user(connection, user_id, email, who.name)
         await repository.insert_identity(
@@ -128,8 +155,18 @@ class AccountService:
             subject=who.subject,
             user_id=user_id,
             email=email,
-            is_provisioned=True,
+            is_provisioned=is_provisioned,
         )
+        return user_id
+
+    async def _provision(self, connection: AsyncConnection, who: Identified) -> Opened:
+        email = await self._check_newcomer(connection, who)
+        if who.role is None:
+            raise SignInFailed(Failure.NO_ROLE, "the claim gives none, and there is no default role")
+        workspace_id = await repository.find_workspace(connection, self._config.workspace_id)
+        if workspace_id is None:
+            raise SignInFailed(Failure.NO_ACCOUNT, "FLOWFORGE_OIDC_WORKSPACE names no workspace that there is")
+        user_id = await self._make_account(connection, who, email, is_provisioned=True)
         await users.insert_membership(connection, workspace_id, user_id, who.role.value)
         after = {"role": who.role.value, "issuer": self._config.issuer}
         target = Target(type="member", id=str(user_id), name=email)

@@ -14,7 +14,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
 from app.auth.guards import requires
 from app.auth.oidc.errors import Failure
 from app.auth.oidc.identities import IdentityLinks
-from app.auth.oidc.schemas import IdentityList, LinkRequest, LinkStart, ProviderList
+from app.auth.oidc.schemas import IdentityList, JoinRequest, LinkRequest, LinkStart, ProviderList
 from app.auth.oidc.service import OidcService, Step
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
@@ -97,6 +97,25 @@ class OidcController(Controller):
             raise NotFound("No provider is set up.")
         link = await links.prepare(principal, data.password, request.client.host if request.client else "unknown")
         step = await oidc.begin_link(request, data.next, link)
+        return Response(LinkStart(url=step.url), status_code=HTTP_200_OK, cookies=step.cookies)
+
+    @post(
+        "/oidc/invitation",
+        operation_id="joinThroughProvider",
+        summary="Accept an invitation through the provider",
+        status_code=HTTP_200_OK,
+        public=True,
+        responses=problems(404, 410),
+    )
+    async def join(self, request: AnyRequest, state: State, data: JSONBody[JoinRequest]) -> Response[LinkStart]:
+        """Open the `url` in this browser: whoever has the invited email there becomes a member, without a password.
+
+        The browser comes back to the sign-in page, with `signed_in` or `error`.
+        """
+        oidc: OidcService | None = state.oidc
+        if oidc is None:
+            raise NotFound("No provider is set up.")
+        step = await oidc.begin_joining(request, data.next, data.token)
         return Response(LinkStart(url=step.url), status_code=HTTP_200_OK, cookies=step.cookies)
 
     @get(

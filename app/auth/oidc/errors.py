@@ -31,6 +31,8 @@ class Failure(StrEnum):
     NO_ROLE = "oidc_no_role"
     NO_ACCESS = "oidc_no_access"
     IDENTITY_TAKEN = "oidc_identity_taken"
+    OTHER_EMAIL = "oidc_other_email"
+    INVITATION_GONE = "invitation_gone"
 
 
 # Of these nothing follows about whoever signs in: they do not count as failed tries.

@@ -45,7 +45,10 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class Flow(Struct, frozen=True, kw_only=True):
-    """What a sign-in is bound to, and the page that it leads to. With `link`, somebody is signed in already."""
+    """What a sign-in is bound to, and the page that it leads to.
+
+    With `link`, somebody is signed in already; with `invitation`, its secret, somebody joins by it.
+    """
 
     issuer: str
     state: str
@@ -54,6 +57,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     next: str
     began_at: int
     link: Link | None = None
+    invitation: str | None = None
 
     @property
     def state_hash(self) -> bytes:
@@ -61,7 +65,9 @@ class Flow(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.state.encode()).digest()
 
 
-def begin_flow(issuer: str, next_page: str | None, now: float, link: Link | None = None) -> Flow:
+def begin_flow(
+    issuer: str, next_page: str | None, now: float, *, link: Link | None = None, invitation: str | None = None
+) -> Flow:
     """A new sign-in, of 256 random bits each for state, nonce and verifier."""
     state, nonce, verifier = (secrets.token_urlsafe(_RANDOM_BYTES) for _ in range(3))
     return Flow(
@@ -72,6 +78,7 @@ def begin_flow(issuer: str, next_page: str | None, now: float, link: Link | None
         next=read_next(next_page),
         began_at=int(now),
         link=link,
+        invitation=invitation,
     )
 
 

@@ -14,6 +14,8 @@ from app.auth.tables import membership, user_account, workspace
 
 AnyRow = Row[*tuple[Any, ...]]
 
+# Tells the locks of newcomers from others; any constant of our own.
+_NEWCOMERS: Final = 5_077_011_433
 # Longer than a flow can be used.
 _KEPT: Final = timedelta(hours=1)
 _DELETED_A_FLOW: Final = 20
@@ -33,7 +35,18 @@ async def use_flow(connection: AsyncConnection, state_hash: bytes) -> bool:
 
 
 async def lock_identity(connection: AsyncConnection, issuer: str, subject: str) -> AnyRow | None:
-    """`id`, `user_id`, `is_provisioned`, `is_active` of a known identity, which nobody else changes meanwhile."""
+    """`id`, `user_id`, `is_provisioned`, `is_active` of a known identity, which nobody else changes meanwhile.
+
+    One that is not known nobody else makes known until this transaction ends.
+    """
+    if (known := await _find_identity(connection, issuer, subject)) is not None:
+        return known
+    key = func.hashtextextended(func.concat(issuer, "\n", subject), _NEWCOMERS)
+    await connection.execute(select(func.pg_advisory_xact_lock(key)))
+    return await _find_identity(connection, issuer, subject)
+
+
+async def _find_identity(connection: AsyncConnection, issuer: str, subject: str) -> AnyRow | None:
     query = (
         select(user_identity.c.id, user_identity.c.user_id, user_identity.c.is_provisioned, user_account.c.is_active)
         .join(user_account, user_account.c.id == user_identity.c.user_id)

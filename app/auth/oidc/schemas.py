@@ -28,6 +28,13 @@ class LinkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     next: Annotated[str, Meta(max_length=1000, description="the page of the web app that it leads to")] = "/"
 
 
+class JoinRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands behind the `#` of an invitation's link."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=200)]
+    next: Annotated[str, Meta(max_length=1000, description="the page of the web app that it leads to")] = "/"
+
+
 class LinkStart(Struct, frozen=True, kw_only=True):
     """Where the browser goes now, with the cookie that came with this."""
 

@@ -25,7 +25,8 @@ from app.auth.oidc.schemas import ProviderView
 from app.auth.schemas import Tokens
 from app.auth.service import IdentityService
 from app.auth.throttle import LoginThrottle
-from app.errors import ApiError
+from app.errors import ApiError, InvitationGone
+from app.members.joining import find_invited_email
 from app.outages import as_outage
 
 AnyRequest = Request[Any, Any, Any]
@@ -93,7 +94,17 @@ class OidcService:
 
     async def begin_link(self, request: AnyRequest, next_page: str, link: Link) -> Step:
         """Leave for the provider to link what comes back to an account. Raises ProviderUnavailable."""
-        flow = begin_flow(self._config.issuer, next_page, time.time(), link)
+        return await self._leave(request, begin_flow(self._config.issuer, next_page, time.time(), link=link))
+
+    async def begin_joining(self, request: AnyRequest, next_page: str, invitation: str) -> Step:
+        """Leave for the provider to join by an invitation. Raises InvitationGone, ProviderUnavailable."""
+        async with self._database.begin() as connection:
+            if await find_invited_email(connection, invitation) is None:
+                raise InvitationGone
+        flow = begin_flow(self._config.issuer, next_page, time.time(), invitation=invitation)
+        return await self._leave(request, flow)
+
+    async def _leave(self, request: AnyRequest, flow: Flow) -> Step:
         try:
             url = await self._provider.make_login_url(flow)
         except SignInFailed as failed:
@@ -148,7 +159,7 @@ class OidcService:
         if flow.link is not None:
             await self._links.finish(flow.link, self._config.issuer, who)
             return None
-        opened = await self._accounts.open(who)
+        opened = await self._accounts.open(who, flow.invitation)
         return await self._identity.begin(opened.user_id, opened.workspace_id, through=self._config.issuer)
 
 

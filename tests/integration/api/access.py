@@ -39,6 +39,7 @@ PUBLIC: Final = frozenset(
         "GET /v1/hooks/{token}",
         "GET /v1/setup",
         "POST /v1/auth/login",
+        "POST /v1/auth/oidc/invitation",
         "POST /v1/auth/refresh",
         "POST /v1/hooks/{token}",
         "POST /v1/invitations/accept",

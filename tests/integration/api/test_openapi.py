@@ -85,6 +85,7 @@ PUBLIC = {
     "GET /v1/auth/oidc/callback",
     "GET /v1/auth/oidc/login",
     "GET /v1/auth/providers",
+    "POST /v1/auth/oidc/invitation",
     "POST /v1/auth/login",
     "POST /v1/auth/refresh",
     "GET /v1/connections/oauth/callback",
