@@ -106,10 +106,9 @@ class Floor:
         """Let time pass until the token is to be replaced, and ends after so many seconds."""
         await self.pool.execute(f"{AGE} WHERE connection_id = $1", kept.id, left_seconds)
 
-    async def until_leased(self, kept: KeptConnection) -> None:
-        """Until somebody is asking for the connection's next token."""
-        query = "SELECT lease_id IS NOT NULL FROM connection_token WHERE connection_id = $1"
-        while not await self.pool.fetchval(query, kept.id):
+    async def until_asked(self, count: int = 1) -> None:
+        """Until the token endpoint was asked so many times."""
+        while len(self.server.asked) < count:
             await asyncio.sleep(0.01)
 
 
@@ -191,7 +190,7 @@ async def test_a_token_that_has_not_ended_is_used_while_another_process_asks(flo
     await floor.age(kept, 600.0)
     floor.server.may_answer.clear()
     asking = asyncio.create_task(floor.processes[0].get(kept))
-    await floor.until_leased(kept)
+    await floor.until_asked(2)
     assert [(await process.get(kept)).text for process in floor.processes[1:]] == [first.text] * 3
     floor.server.may_answer.set()
     assert (await asking).text != first.text
@@ -202,11 +201,10 @@ async def test_who_died_while_it_asked_is_followed_by_another(floor: Floor) -> N
     kept = await floor.connect("oauth2_client_credentials")
     floor.server.may_answer.clear()
     dead = asyncio.create_task(floor.processes[0].get(kept))
-    await floor.until_leased(kept)
+    await floor.until_asked()
     waiting = asyncio.create_task(floor.processes[1].get(kept))
     await floor.pool.execute("UPDATE connection_token SET lease_until = now() WHERE connection_id = $1", kept.id)
-    while len(floor.server.asked) < 2:
-        await asyncio.sleep(0.01)
+    await floor.until_asked(2)
     floor.server.may_answer.set()
     # The first answer is kept, and both have the same token.
     assert (await waiting).text == (await dead).text == (await floor.processes[2].get(kept)).text
@@ -276,7 +274,7 @@ async def test_another_secret_ends_what_was_granted_to_the_old_one(floor: Floor)
     kept = await floor.connect("oauth2_authorization_code")
     floor.server.may_answer.clear()
     late = asyncio.create_task(floor.processes[0].get(kept))
-    await floor.until_leased(kept)
+    await floor.until_asked()
     secret = msgspec.json.encode({**floor.server.secret, "client_id": CLIENT_ID})
     sealed = Envelopes(SecretBox(KEY, CONNECTION_PURPOSE)).seal(secret, place_of_secret(kept.workspace_id, kept.id, 2))
     async with floor.pool.acquire() as connection, connection.transaction():
@@ -309,7 +307,7 @@ async def test_a_connection_that_goes_while_its_token_is_waited_for_ends_the_wai
     kept = await floor.connect("oauth2_client_credentials")
     floor.server.may_answer.clear()
     asking = asyncio.create_task(floor.processes[0].get(kept))
-    await floor.until_leased(kept)
+    await floor.until_asked()
     waiting = asyncio.create_task(floor.processes[1].get_of(kept))
     await floor.pool.execute("DELETE FROM connection WHERE id = $1", kept.id)
     with pytest.raises(TokenError, match="changed or deleted meanwhile"):
