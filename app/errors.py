@@ -19,18 +19,13 @@ A class's docstring is the detail that the caller reads, unless the place that r
     │   └── InvalidSetupToken         invalid_setup_token
     ├── NotFound 404                  not_found; also what another workspace owns
     ├── Conflict 409
-    │   ├── SetupDone                 setup_done
-    │   ├── NotPublished              not_published
+    │   ├── SetupDone, NotPublished   setup_done; not_published
     │   ├── NoSession                 no_session: an API key has no sign-ins
-    │   ├── AlreadyMember             already_member
-    │   ├── LastOwner, LastSignIn (app/auth/oidc/errors.py)   last_owner; last_sign_in
-    │   ├── RunFinished               run_finished
-    │   ├── RunUnfinished             run_unfinished
-    │   ├── RunNotRetryable           run_not_retryable
+    │   ├── AlreadyMember, LastOwner, LastSignIn (app/auth/oidc/errors.py)   already_member; last_owner; last_sign_in
+    │   ├── RunFinished, RunUnfinished, RunNotRetryable   run_finished; run_unfinished; run_not_retryable
     │   ├── TooManySignals            too_many_signals
     │   ├── ApprovalDecided           approval_decided
-    │   ├── WorkflowChanged           workflow_changed
-    │   ├── AmbiguousName             ambiguous_name
+    │   ├── WorkflowChanged, AmbiguousName   workflow_changed; ambiguous_name
     │   ├── NameTaken, ConnectionInUse, NotSignedInFor, ConnectionSealed   in app/connections/errors.py
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   └── IdempotencyInProgress     idempotency_in_progress
