@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from tests.e2e.authorization_server import CLIENT_SECRET, AuthorizationServer
-from tests.e2e.client import Client, step_of
+from tests.e2e.client import Client, Frame, step_of
 from tests.e2e.database import Database
-from tests.e2e.leaks import dump_redis, dump_tables, find_leaks
+from tests.e2e.leaks import Search, find_leaks
 from tests.e2e.steps import ONCE, define, foreach, http, of_type, transform
-from tests.e2e.target import Echo, Reply, Target
+from tests.e2e.target import Echo, Reply, Target, TargetServer
 from tests.product import Product
 
 Make = Callable[..., str]
@@ -21,8 +21,10 @@ SIGNED_IN = "oauth2_authorization_code"
 
 
 @pytest.fixture(scope="module")
-def product(start_product: Callable[..., Product]) -> Product:
+def product(start_product: Callable[..., Product], target_server: TargetServer) -> Product:
     settings = {
+        # The target collects traces as well.
+        "FLOWFORGE_OTLP_ENDPOINT": f"http://127.0.0.1:{target_server.port}/collector",
         "FLOWFORGE_LOG_LEVEL": "debug",
         "FLOWFORGE_TRACE_SAMPLE_RATIO": "1",
         # The target by any of its names.
@@ -39,21 +41,9 @@ def accounts(product: Product) -> Iterator[AuthorizationServer]:
         yield server
 
 
-def find_traces(
-    client: Client, product: Product, database: Database, run: dict[str, Any], secrets: list[str]
-) -> list[str]:
-    """Where the product says or keeps anything of the secrets."""
-    texts = {
-        "run": json.dumps(run),
-        "events": json.dumps(client.events(run["id"])),
-        "log": product.output,
-        "metrics": product.get("/metrics")[1].decode(),
-        "connections": client.http.get("/v1/connections").text,
-        **dump_tables(database),
-        **dump_redis(product.run["redis"]["url"]),
-    }
-    assert {"journal", "payload", "connection", "outbox"} <= texts.keys()
-    return [f"{place}: {leaks}" for place, text in texts.items() if (leaks := find_leaks(text, secrets))]
+@pytest.fixture
+def search(client: Client, product: Product, database: Database, target_server: TargetServer) -> Search:
+    return Search(client, product, database, target_server)
 
 
 @pytest.fixture
@@ -107,8 +97,7 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("kind", "secret", "headers", "secrets"), KINDS, ids=[kind[0] for kind in KINDS])
 def test_a_target_gets_the_credentials_and_what_it_echoes_is_nowhere(
     client: Client,
-    product: Product,
-    database: Database,
+    search: Search,
     target: Target,
     make: Make,
     kind: str,
@@ -139,7 +128,11 @@ def test_a_target_gets_the_credentials_and_what_it_echoes_is_nowhere(
         transform(f"{step['id']}_told", after=[f"{step['id']}.error"], error=f"{{{{ steps.{step['id']}.error }}}}")
         for step in bad
     ]
-    run = finish(client, *good, *bad, *told)
+    live: list[Frame] = []
+    with client.stream("/v1/stream") as frames:
+        run = finish(client, *good, *bad, *told)
+        while not live or (live[-1].event, live[-1].data.get("run_id")) != ("run.succeeded", run["id"]):
+            live.append(next(frames))
     assert run["status"] == "succeeded", run
     for path in types:
         (received,) = target.received(f"/{path}")
@@ -153,7 +146,27 @@ def test_a_target_gets_the_credentials_and_what_it_echoes_is_nowhere(
     large = client.http.get(f"/v1/runs/{run['id']}/payloads/{payload['ref']}").text
     assert large.count("[redacted]") == 2
     assert find_leaks(large, secrets) == []
-    assert find_traces(client, product, database, run, secrets) == []
+    assert search.find(run, secrets, received.trace_id, live) == []
+
+
+def test_the_search_finds_what_is_no_secret_wherever_it_looks(
+    client: Client, search: Search, target: Target, make: Make
+) -> None:
+    make("shop", "bearer", {"token": "t0ken"})
+    target.plan("/get", Echo())
+    live: list[Frame] = []
+    with client.stream("/v1/stream") as frames:
+        run = finish(client, call("get_m4rker", f"{target.base}/get", "shop"))
+        # Logs name requests that are refused by what their callers call them.
+        assert client.http.get("/v1/vars/nothing", headers={"x-request-id": "get_m4rker"}).status_code == 404
+        while not live or live[-1].data.get("run_id") != run["id"]:
+            live.append(next(frames))
+    found = search.find(run, [run["id"], "get_m4rker"], target.received("/get")[0].trace_id, live)
+    places = {line.partition(":")[0] for line in found}
+    streams = {"stream of the run", "stream of the workspace"}
+    kept = {"log", "traces", "journal", "run", "workflow_version", "GET /v1/runs", "GET /v1/runs/{run_id}/events"}
+    assert streams | kept <= places
+    assert [place for place in places if place.startswith("postgres")], places
 
 
 def test_a_changed_secret_is_used_by_a_run_that_waited(client: Client, target: Target, make: Make) -> None:
@@ -245,7 +258,7 @@ def make_client(make: Make, target: Target, **more: Any) -> str:
 
 
 def test_an_oauth_client_gets_one_token_for_many_attempts_of_a_worker(
-    client: Client, product: Product, database: Database, target: Target, make: Make
+    client: Client, search: Search, target: Target, make: Make
 ) -> None:
     make_client(make, target, scope="orders:read")
     token = {"access_token": "acc355-t0ken", "token_type": "Bearer", "expires_in": 3600}
@@ -262,7 +275,8 @@ def test_an_oauth_client_gets_one_token_for_many_attempts_of_a_worker(
         ("grant_type", "client_credentials"),
         ("scope", "orders:read"),
     ]
-    assert find_traces(client, product, database, run, ["cl13nt-s3cret", "acc355-t0ken"]) == []
+    trace_id = target.received("/get")[0].trace_id
+    assert search.find(run, ["cl13nt-s3cret", "acc355-t0ken"], trace_id) == []
 
 
 def test_a_token_that_is_about_to_end_is_asked_for_anew(client: Client, target: Target, make: Make) -> None:
@@ -317,7 +331,7 @@ def sign_in(client: Client, path: str) -> dict[str, Any]:
 
 
 def test_a_sign_in_serves_runs_of_all_workers_and_its_tokens_are_nowhere(
-    client: Client, product: Product, database: Database, accounts: AuthorizationServer, make: Make
+    client: Client, search: Search, accounts: AuthorizationServer, make: Make
 ) -> None:
     path = make("crm", SIGNED_IN, accounts.secret, allowed_hosts=["127.0.0.1"])
     asked, called = len(accounts.asked), len(accounts.called)
@@ -326,13 +340,12 @@ def test_a_sign_in_serves_runs_of_all_workers_and_its_tokens_are_nowhere(
     workflow = client.publish(define(step)).id
     assert client.finish(workflow, {})["status"] == "succeeded"
     # All runs find that the token has ended.
-    database.fetch("UPDATE connection_token SET usable_until = now(), expires_at = now()")
+    search.database.fetch("UPDATE connection_token SET usable_until = now(), expires_at = now()")
     runs = [client.wait_for_end(run_id) for run_id in [client.start(workflow) for _ in range(10)]]
     assert {run["status"] for run in runs} == {"succeeded"}
     assert accounts.grants_asked()[asked:] == ["authorization_code", "refresh_token"]
     assert (len(set(accounts.called[called:])), accounts.protocol.reuses) == (2, 0)
-    traces = find_traces(client, product, database, runs[-1], [CLIENT_SECRET, *accounts.tokens])
-    assert traces == []
+    assert search.find(runs[-1], [CLIENT_SECRET, *accounts.tokens]) == []
 
 
 def test_a_sign_in_that_was_withdrawn_is_told_and_another_one_lets_the_run_go_on(
