@@ -21,6 +21,7 @@ from cli.run_file import RunFile
 from cli.servers.postgres_binaries import find_binaries
 from cli.servers.process import ServerError, command_line
 from cli.servers.valkey import find_binary
+from cli.signing_in import look_at_provider
 from engine.infra.database import connect
 from engine.infra.settings import SettingError, Settings
 from engine.steps.registry import plugin_reports, step_types
@@ -58,6 +59,8 @@ class Diagnosis:
         findings = [Finding(check="configuration", outcome="ok", message="every setting can be read"), check_python()]
         findings += await self._examine_database()
         findings.append(await self._examine_redis())
+        if (seen := await look_at_provider(self._settings)) is not None:
+            findings.append(Finding(check="provider", outcome=seen[0], message=seen[1]))
         findings += [self._examine_port(), *check_folder(self._folder), check_open_files(), *check_step_types()]
         return findings
 

@@ -109,14 +109,16 @@ class FlowCookies:
 
     def seal(self, flow: Flow) -> str:
         """The flow as the value of a cookie, which nobody else can read or make."""
-        return base64.urlsafe_b64encode(self._box.seal(msgspec.json.encode(flow), _PLACE)).decode()
+        # A value with `=` in it would be set in quotation marks, which not everybody takes off again.
+        return base64.urlsafe_b64encode(self._box.seal(msgspec.json.encode(flow), _PLACE)).decode().rstrip("=")
 
     def open(self, text: str, issuer: str) -> Flow:
         """The flow in the value of a cookie. Raises SignInFailed for one that is not good now."""
         if not 0 < len(text) <= _LONGEST_COOKIE:
             raise SignInFailed(Failure.FLOW_MISSING, "there is no cookie")
         try:
-            sealed = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
             flow = msgspec.json.decode(self._box.open(sealed, _PLACE), type=Flow)
         except (binascii.Error, ValueError, SecretError, msgspec.MsgspecError) as error:
             raise SignInFailed(Failure.FLOW_MISSING, f"the cookie cannot be read: {type(error).__name__}") from None

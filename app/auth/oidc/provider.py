@@ -75,6 +75,12 @@ class Provider:
         self._metadata = Kept(self._fetch_metadata, clock)
         self._keys = Kept(self._fetch_keys, clock)
 
+    async def check(self) -> None:
+        """Read what the provider publishes, and refuse it where nobody could sign in by it."""
+        await self._metadata.get()
+        if not await self._keys.get():
+            raise SignInFailed(Failure.PROVIDER_INVALID, "it publishes no key that can be used")
+
     async def make_login_url(self, flow: Flow) -> str:
         """Where the browser goes to sign in."""
         metadata = await self._metadata.get()

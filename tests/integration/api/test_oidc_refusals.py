@@ -12,6 +12,7 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import text
 
+from cli.signing_in import look_at_provider
 from engine.infra.settings import Settings
 from tests.integration.api.callers import Api, Caller, running
 from tests.integration.api.false_provider import (
@@ -210,7 +211,7 @@ async def test_a_cookie_that_was_altered_is_none(api: Api, owner: Caller, provid
     browser = Browser(api)
     asked = await browser.leave()
     sealed = browser.client.cookies[FLOW_COOKIE]
-    for cookie in (sealed[:-8] + "AAAAAAA=", "x", "{}", "e" * 5000):
+    for cookie in (sealed[:-8] + "AAAAAAAA", "x", "{}", "e" * 5000):
         browser.client.cookies.set(FLOW_COOKIE, cookie)
         assert await browser.come_back(code="a-code", state=asked["state"]) == Landing("oidc_flow_missing", False, None)
 
@@ -332,3 +333,21 @@ async def test_an_address_whose_sign_ins_fail_again_and_again_has_to_wait(
     assert (await provider.sign_in(api, address="192.0.2.9")).error == "too_many_requests"
     assert provider.count("/token") == 0
     assert (await provider.sign_in(api, address="192.0.2.10")).is_signed_in
+
+
+async def test_doctor_tells_whether_the_provider_can_be_used(with_provider: Settings, provider: FalseProvider) -> None:
+    assert await look_at_provider(with_provider) == (
+        "ok",
+        f"{provider.issuer} answers; it leads browsers back to http://127.0.0.1:8000/v1/auth/oidc/callback",
+    )
+    provider.published = []
+    for more, told in (
+        ({}, "no key that can be used"),
+        ({"http_allow_private": ""}, "FLOWFORGE_HTTP_ALLOW_PRIVATE"),
+        ({"oidc_scopes": "email"}, "FLOWFORGE_OIDC_SCOPES"),
+    ):
+        seen = await look_at_provider(msgspec.structs.replace(with_provider, **more))
+        assert seen is not None
+        assert seen[0] == "fail"
+        assert told in seen[1]
+    assert await look_at_provider(Settings()) is None

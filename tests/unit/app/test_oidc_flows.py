@@ -1,5 +1,7 @@
 """What a sign-in through a provider is remembered by while it is under way."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -22,6 +24,7 @@ def test_a_flow_comes_back_as_it_was_begun() -> None:
     text = cookies().seal(flow)
     assert cookies().open(text, ISSUER) == flow
     assert flow.next == "/runs"
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
     assert not any(part in text for part in (flow.state, flow.nonce, flow.verifier))
 
 
