@@ -2,8 +2,9 @@
 
 import base64
 import hmac
+import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import text
 
+from app.auth.oidc.accounts import AccountService
 from cli.signing_in import look_at_provider
 from engine.infra.settings import Settings
 from tests.integration.api.callers import Api, Caller, running
@@ -27,6 +29,14 @@ from tests.integration.api.sign_ins import FLOW_COOKIE, SESSION_COOKIE, Browser,
 pytestmark = pytest.mark.without_faults("a sign-in ends where a statement fails, and is begun anew by a person")
 
 Spoil = Callable[[FalseProvider], None]
+
+
+@pytest.fixture
+def private_target() -> Iterator[socket.socket]:
+    """Somebody who listens where the operator has opened nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
 
 
 @pytest.fixture
@@ -296,6 +306,37 @@ async def test_a_private_provider_is_not_called_unless_the_operator_has_opened_i
     async with running(msgspec.structs.replace(with_provider, http_allow_private="")) as api:
         assert (await Browser(api).leave_in_vain()).error == "oidc_provider_unavailable"
     assert provider.target.received == []
+
+
+async def test_an_address_that_the_provider_names_is_guarded_as_its_own_is(
+    api: Api, owner: Caller, provider: FalseProvider, private_target: socket.socket
+) -> None:
+    for place in ("token_endpoint", "jwks_uri"):
+        provider.metadata = {place: f"http://127.0.0.1:{private_target.getsockname()[1]}/"}
+        async with running(api.settings, beside_another=True) as another:
+            assert (await provider.sign_in(another)).error == "oidc_provider_unavailable", place
+    with pytest.raises(BlockingIOError):
+        # Nobody has connected.
+        private_target.accept()
+
+
+async def test_a_sign_in_that_breaks_on_our_side_ends_on_the_sign_in_page_as_well(
+    api: Api, owner: Caller, provider: FalseProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours, with a secret in it")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AccountService, "open", fail)
+        assert await provider.sign_in(api) == Landing("internal_error", False, None)
+    async with api.database.begin() as connection:
+        await connection.execute(text("ALTER TABLE used_oidc_flow RENAME TO gone"))
+    try:
+        assert await provider.sign_in(api) == Landing("database_not_migrated", False, None)
+    finally:
+        async with api.database.begin() as connection:
+            await connection.execute(text("ALTER TABLE gone RENAME TO used_oidc_flow"))
+    assert (await provider.sign_in(api)).is_signed_in
 
 
 async def test_without_a_provider_there_is_none(settings: Settings, clean_database: str, clean_redis: str) -> None:
