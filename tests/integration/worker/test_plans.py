@@ -7,7 +7,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from engine.infra.database import BY_KEYS_ALONE
+from engine.infra.ids import new_id
 from engine.store import journal, runs
+from engine.store.extras import ApprovalEnd, Extras, extra_columns
 from engine.store.partitions import list_partitions
 from tests.integration.worker.conftest import Workshop
 
@@ -53,6 +56,38 @@ async def test_a_claim_reads_no_run_but_those_it_names(workshop: Workshop) -> No
         plan = await explain(connection, runs._CLAIM, 1, owned[:50], 50)
     assert "run_default_wake_at_idx" not in plan, plan
     assert "run_default_pkey" in plan, plan
+
+
+_FILL_APPROVALS = """
+INSERT INTO approval (id, workspace_id, run_id, step, message, status, created_at)
+SELECT gen_random_uuid(), $1, gen_random_uuid(), 'ask', '?', $2, now() FROM generate_series(1, $3::int) RETURNING run_id
+"""
+
+
+async def fill_approvals(connection: asyncpg.Connection) -> list[UUID]:
+    """Very many approvals that were decided, and some that are open; the runs that ask for those."""
+    await connection.execute(_FILL_APPROVALS, new_id(), "approved", ENDED)
+    rows = await connection.fetch(_FILL_APPROVALS, new_id(), "pending", 50)
+    await connection.execute("ANALYZE approval")
+    return [row["run_id"] for row in rows]
+
+
+async def test_a_commit_that_ends_approvals_finds_each_by_its_run_and_its_id(workshop: Workshop) -> None:
+    async with workshop.pool.acquire() as connection:
+        asking = await fill_approvals(connection)
+        for name, value in BY_KEYS_ALONE.items():
+            await connection.execute(f"SET {name} = {value}")
+        await connection.execute("INSERT INTO worker (name, host, pid) VALUES ('w', 'h', 1)")
+        ends = [ApprovalEnd(run_id=run_id, step="ask", status="cancelled") for run_id in asking]
+        batch = journal.Batch(rows=[], changes=[], messages=[], inbox_ids=[])
+        columns = [*journal._columns(batch), *extra_columns(Extras(approval_ends=ends))]
+        plan = await explain(connection, journal._COMMIT_WITH_EXTRAS, 1, *columns)
+        left = await connection.fetchval("SELECT count(*) FROM approval WHERE status = 'pending'")
+        await connection.execute("RESET ALL")
+    assert "Seq Scan on approval" not in plan, plan
+    assert "approval_workspace_idx" not in plan, plan
+    assert plan.count("approval_pkey") >= 2, plan
+    assert left == 0
 
 
 _QUEUE = """
