@@ -5,11 +5,12 @@ in a cookie of its own, and the session that began it goes on. So nobody can hav
 connection of theirs, nor one of theirs in somebody else's.
 """
 
+import asyncio
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -30,6 +31,7 @@ from app.connections.errors import ConnectionSealed, NotSignedInFor
 from app.connections.schemas import AuthorizationStart
 from app.dependencies import driver_connection
 from app.errors import NoSession, NotFound
+from app.outages import as_outage
 from engine.infra.access_tokens import AccessTokens
 from engine.infra.credentials import AuthorizationCode, make_credential
 from engine.infra.http_client import HttpClient
@@ -42,6 +44,8 @@ from engine.store.connections import read_connection
 
 LIFETIME: Final = timedelta(minutes=10)
 CALLBACK_PATH: Final = "/v1/connections/oauth/callback"
+# In seconds, between tries to keep what a sign-in ended with: a failover may take as long.
+PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 _PAGE: Final = "/connections"
 _STATE_BYTES: Final = 32
 _VERIFIER_BYTES: Final = 48
@@ -196,16 +200,33 @@ class AuthorizationService:
         kept, principal = sign_in.kept, sign_in.principal
         new = self._tokens.seal(kept, granted)
         after = {"scope": new.scope, "is_refreshable": new.is_refreshable, "secret_version": kept.secret_version}
-        async with self._database.begin() as transaction:
-            if not await grant_tokens(await driver_connection(transaction), kept, new, principal.user_id):
-                raise _Failed("connection_changed")
-            await _enter(transaction, sign_in, after, "done")
+
+        async def keep() -> None:
+            async with self._database.begin() as transaction:
+                if not await grant_tokens(await driver_connection(transaction), kept, new, principal.user_id):
+                    raise _Failed("connection_changed")
+                await _enter(transaction, sign_in, after, "done")
+
+        await _insist(keep)
 
     async def _enter_failure(self, sign_in: _SignIn, failed: _Failed) -> None:
         async with self._database.begin() as transaction:
             if failed.message is not None:
                 await note_failure(await driver_connection(transaction), sign_in.kept, failed.message)
             await _enter(transaction, sign_in, {"code": failed.code, "message": failed.message}, "refused")
+
+
+async def _insist(work: Callable[[], Awaitable[None]]) -> None:
+    """Do it again while the database is away for a moment: the code is spent, and nobody gives these tokens again."""
+    for pause in PAUSES:
+        try:
+            return await work()
+        except Exception as error:
+            if as_outage(error) is None:
+                raise
+            _log.warning("sign-in not kept yet", error=repr(error))
+        await asyncio.sleep(pause)
+    return await work()
 
 
 def name_cookie(state: str) -> str:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from app.auth.permissions import Role
+from app.connections import authorizing
 from engine.infra.settings import Settings
+from engine.store.connection_tokens import grant_tokens
 from tests.e2e.authorization_server import CLIENT_ID, CLIENT_SECRET, SCOPE, AuthorizationServer
 from tests.integration.api.callers import Api, Caller, running
 
@@ -228,6 +230,23 @@ async def test_why_there_is_no_token_is_told_without_secrets(
     (entry,) = await sign_in.entries()
     assert (entry["outcome"], entry["after"]["code"]) == ("refused", code)
     assert CLIENT_SECRET not in str(entry)
+
+
+async def test_what_was_granted_is_kept_where_the_database_is_away_for_a_moment(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([ConnectionRefusedError("away"), TimeoutError("still")])
+
+    async def grant(*arguments: Any) -> bool:
+        for failure in failures:
+            raise failure
+        return await grant_tokens(*arguments)
+
+    monkeypatch.setattr(authorizing, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(authorizing, "grant_tokens", grant)
+    assert (await sign_in.sign_in())["authorization"] == "granted"
+    assert (await sign_in.state())["status"] == "granted"
+    assert (len(sign_in.server.asked), len(await sign_in.entries())) == (1, 1)
 
 
 async def test_only_a_person_signs_in_and_only_where_somebody_has_to(sign_in: SignIn) -> None:
