@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
+import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
 import { enter, signIn, signOut } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
@@ -167,8 +167,36 @@ test("by keys alone one is deleted, after it was asked for", async () => {
   await row("shop").waitFor({ state: "detached" });
 });
 
+test("where a sign-in at another system is needed, one is led there and back, and told what came of it", async () => {
+  const { page } = browser;
+  await begin("drive", "OAuth 2.0 with a sign-in");
+  // A page of the product itself stands for the other system: no request leaves the machine.
+  await dialog().getByLabel("Sign-in address").fill(`${URL_OF_PRODUCT}/health/live`);
+  await dialog().getByLabel("Token address").fill(`${URL_OF_PRODUCT}/token`);
+  await dialog().getByLabel("Client id").fill("flow");
+  await dialog().getByLabel("Client secret").fill(SECRET);
+  await dialog().getByText(`${URL_OF_PRODUCT}/v1/connections/oauth/callback`).waitFor();
+  await expectReflow(page);
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await page.getByText(/^Nobody has signed in yet/).waitFor();
+  await takeShots(page, "connection-sign-in");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.waitForURL(/\/health\/live\?.*state=/);
+  const state = new URL(page.url()).searchParams.get("state") ?? "";
+  await page.goto(`/v1/connections/oauth/callback?error=access_denied&state=${encodeURIComponent(state)}`);
+  await page.getByText("The sign-in was cancelled at the other system.").waitFor();
+  await row("drive").getByText("Sign-in needed").waitFor();
+  await takeShots(page, "connections-outcome");
+  await expectAccessible(page);
+  await expectReflow(page);
+  await page.getByRole("button", { name: "To the connection" }).click();
+  await page.getByRole("heading", { name: "drive", exact: true }).waitFor();
+  await page.goto("/connections");
+});
+
 test("what is on its way, and what does not come, is told", async () => {
-  await expectWaitingAndFailing(browser.page, "**/v1/connections?*", () => row("partner").waitFor());
+  await expectWaitingAndFailing(browser.page, "**/v1/connections?*", () => row("partner").waitFor(), "forbidden");
 });
 
 test("who may only look sees all but secrets, and why nothing can be changed", async () => {

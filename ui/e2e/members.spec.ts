@@ -160,6 +160,7 @@ test("an invitation is taken back, and its link says so", async () => {
   await page.getByRole("button", { name: "Revoke the invitation to members-nobody@example.com" }).click();
   await expectAccessible(page);
   await dialog().getByRole("button", { name: "Revoke" }).click();
+  await page.getByText("The invitation to members-nobody@example.com is void.").waitFor();
   await invitation("members-nobody@example.com").waitFor({ state: "detached" });
   await guest.page.goto(taken);
   await guest.page.getByText(/This invitation was taken back/).waitFor();
@@ -206,12 +207,13 @@ test("a member is removed after it was asked for", async () => {
   await takeShots(page, "members-remove");
   await expectAccessible(page);
   await dialog().getByRole("button", { name: "Remove" }).click();
+  await page.getByText("is no member any more.").waitFor();
   await row(NEWCOMER).waitFor({ state: "detached" });
   expect(await page.title()).toBe("Members · FlowForge");
 });
 
 test("what is on its way, and what does not come, is told", async () => {
-  await expectWaitingAndFailing(browser.page, "**/v1/members?*", () => row(KNOWN).waitFor());
+  await expectWaitingAndFailing(browser.page, "**/v1/members?*", () => row(KNOWN).waitFor(), "forbidden");
 });
 
 test("a provider's sign-in is offered, and what came of it is told in words", async () => {
@@ -228,11 +230,20 @@ test("a provider's sign-in is offered, and what came of it is told in words", as
   await expectAccessibleInBothThemes(page);
   await page.goto("/signin?error=never_heard_of");
   await page.getByRole("alert").getByText("The sign-in by the provider did not work.").waitFor();
+  await page.goto(await invite("members-provided@example.com", "viewer"));
+  const join = page.getByRole("button", { name: "Join with Acme <b>" });
+  await join.waitFor();
+  await takeShots(page, "invitation-provider");
+  await expectAccessible(page);
+  // No provider is set up in truth: the API says so, and the page tells.
+  await join.click();
+  await page.getByRole("alert").filter({ hasText: /\w/ }).waitFor();
   await page.unroute("**/v1/auth/providers");
 });
 
 test("a session that a provider's sign-in has left is taken up", async () => {
   const { page } = guest;
+  await page.goto("/signin");
   await signIn(page, KNOWN);
   // As after it: the cookie is there, and nothing in the browser's store says so.
   await page.evaluate(() => localStorage.clear());

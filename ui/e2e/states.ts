@@ -1,11 +1,18 @@
 import type { Page } from "playwright-core";
 import { expectAccessible } from "./axe.ts";
 
+const FAILURES = { offline: "No connection", forbidden: "Not for your role" } as const;
+
 /**
  * How a page looks while its list is on its way, and where it does not come: `address` is the pattern of the call, `arrived` what
  * stands on the page once it has.
  */
-export async function expectWaitingAndFailing(page: Page, address: string, arrived: () => Promise<unknown>): Promise<void> {
+export async function expectWaitingAndFailing(
+  page: Page,
+  address: string,
+  arrived: () => Promise<unknown>,
+  failure: keyof typeof FAILURES = "offline",
+): Promise<void> {
   let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => {
     release = resolve;
@@ -20,9 +27,10 @@ export async function expectWaitingAndFailing(page: Page, address: string, arriv
   release();
   await arrived();
   await page.unroute(address);
-  await page.route(address, (route) => route.abort());
+  const document = { status: 403, code: "missing_permission", title: "Forbidden", detail: "Your role may not do this." };
+  await page.route(address, (route) => (failure === "offline" ? route.abort() : route.fulfill({ status: 403, json: document })));
   await page.reload();
-  await page.getByText("No connection").first().waitFor();
+  await page.getByText(FAILURES[failure]).first().waitFor();
   await expectAccessible(page);
   await page.unroute(address);
   await page.getByRole("button", { name: "Try again" }).first().click();

@@ -112,6 +112,7 @@ test("one is deleted after it was asked for, with the workflows that read it", a
   await owner.publish("Greets", [{ id: "greet", type: "transform", with: { values: { text: "{{ vars.GREETING }}" } } }]);
   await choose("GREETING", "Delete");
   await dialog().getByText(/fail from now on/).waitFor();
+  await dialog().getByRole("group", { name: "Workflows that read it" }).getByText("Greets").waitFor();
   await takeShots(page, "variables-delete");
   await expectAccessible(page);
   await dialog().getByRole("button", { name: "Keep it" }).click();
@@ -122,7 +123,7 @@ test("one is deleted after it was asked for, with the workflows that read it", a
 });
 
 test("what is on its way, and what does not come, is told", async () => {
-  await expectWaitingAndFailing(browser.page, "**/v1/vars", () => row("LIMITS").waitFor());
+  await expectWaitingAndFailing(browser.page, "**/v1/vars", () => row("LIMITS").waitFor(), "forbidden");
 });
 
 test("who may only look sees all, and why nothing can be changed", async () => {

@@ -1,35 +1,13 @@
-import { authorizedFetch } from "@/lib/api";
-import { ApiProblem } from "@/lib/problem";
-import { readProblem } from "@/lib/session";
-import type { Connection } from "./api";
+import { type Schemas, api, unwrap } from "@/lib/api";
 
-/** How the sign-in of a connection stands, where it is of the type that needs one. */
-export interface Authorization {
-  status: "needed" | "granted";
-  reason: string | null;
-  message: string | null;
-  granted_by: string | null;
-  granted_at: string | null;
-  refreshed_at: string | null;
-  expires_at: string | null;
-  scope: string | null;
-  redirect_uri: string;
-}
-
-/** Null for connections that need no sign-in. */
-export function authorizationOf(connection: Connection): Authorization | null {
-  return (connection as { authorization?: Authorization | null }).authorization ?? null;
-}
+export type Authorization = Schemas["Authorization"];
 
 /** Begin a sign-in at the other system: its address, to which the browser has to go. */
 export async function beginSignIn(id: string): Promise<string> {
-  const url = new URL(`/v1/connections/${id}/authorize`, location.origin);
-  const headers = { "content-type": "application/json" };
-  const response = await authorizedFetch(new Request(url, { method: "POST", headers, body: "{}" }));
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  const { url: there } = (await response.json()) as { url: string };
-  if (!/^https?:\/\//i.test(there)) throw new Error("The sign-in address of this connection is none.");
-  return there;
+  const path = { connection_id: id };
+  const { url } = await unwrap(api.POST("/v1/connections/{connection_id}/authorize", { params: { path }, body: {} }));
+  if (!/^https?:\/\//i.test(url)) throw new Error("The sign-in address of this connection is none.");
+  return url;
 }
 
 /** Where the other system sends the browser back, as long as no connection tells. */

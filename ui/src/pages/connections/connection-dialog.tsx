@@ -9,7 +9,7 @@ import { TextArea } from "@/components/ui/text-area";
 import { sortFaults } from "@/lib/faults";
 import { ApiProblem } from "@/lib/problem";
 import { CONNECTIONS, type ConnectionDetail, type Draft, change, create } from "./api";
-import { authorizationOf, expectedRedirect } from "./authorization";
+import { expectedRedirect } from "./authorization";
 import { SecretFields } from "./secret-fields";
 import { TYPES, formOf, pointersOf, readHosts, readSecret } from "./types";
 import { UseList } from "./used-by";
@@ -118,8 +118,7 @@ export function ConnectionDialog({ connection, onClose, onSaved }: DialogProps) 
 }
 
 function redirectOf(connection: ConnectionDetail | undefined): string {
-  const told = connection === undefined ? undefined : authorizationOf(connection)?.redirect_uri;
-  return told ?? expectedRedirect(location.origin);
+  return connection?.authorization?.redirect_uri ?? expectedRedirect(location.origin);
 }
 
 /** What a refusal means here, where the API's sentence says too little. */

@@ -9,7 +9,6 @@ import { WhyNot } from "@/components/ui/why-not";
 import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
 import { type Connection, connectionsQuery } from "./api";
-import { authorizationOf } from "./authorization";
 import { ConnectionDialog } from "./connection-dialog";
 import { readOutcome } from "./outcome";
 import { OutcomeStrip } from "./sign-in-panel";
@@ -110,8 +109,7 @@ function ConnectionTable({ connections }: { connections: readonly Connection[] }
 }
 
 /** Colour belongs to runs: here words do. */
-function State({ connection }: { connection: Connection }) {
-  const authorization = authorizationOf(connection);
+function State({ connection: { authorization } }: { connection: Connection }) {
   if (authorization === null) return <span>Secret set</span>;
   return authorization.status === "granted" ? <span>Signed in</span> : <span className="font-semibold">Sign-in needed</span>;
 }

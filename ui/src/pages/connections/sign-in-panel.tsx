@@ -8,13 +8,13 @@ import { WhyNot } from "@/components/ui/why-not";
 import { usePeople } from "@/lib/people";
 import { describeError } from "@/lib/problem";
 import type { Connection } from "./api";
-import { type Authorization, authorizationOf, beginSignIn, failureOf, reasonOf } from "./authorization";
+import { type Authorization, beginSignIn, failureOf, reasonOf } from "./authorization";
 import type { Outcome } from "./outcome";
 import { Redirect } from "./secret-fields";
 
 /** Whether somebody has signed in at the other system, and the way to do it. */
 export function SignInPanel({ connection, mayWrite }: { connection: Connection; mayWrite: boolean }) {
-  const authorization = authorizationOf(connection);
+  const { authorization } = connection;
   const begin = useMutation({
     mutationFn: () => beginSignIn(connection.id),
     onSuccess: (url) => location.assign(url),

@@ -34,7 +34,7 @@ const CLIENT_AUTH: SecretField = {
 const SCOPE: SecretField = { name: "scope", label: "Scope", isShown: true, isOptional: true, hint: "Several are parted by blanks." };
 const AUDIENCE: SecretField = { name: "audience", label: "Audience", isShown: true, isOptional: true };
 
-const FORMS: Readonly<Partial<Record<string, TypeForm>>> = {
+const FORMS = {
   bearer: {
     label: "Bearer token",
     sends: "Authorization: Bearer …",
@@ -82,7 +82,7 @@ const FORMS: Readonly<Partial<Record<string, TypeForm>>> = {
       CLIENT_AUTH,
     ],
   },
-};
+} as const satisfies Record<ConnectionType, TypeForm>;
 
 export const SIGN_IN_TYPE = "oauth2_authorization_code";
 
@@ -91,7 +91,8 @@ export const TYPES = Object.keys(FORMS) as ConnectionType[];
 
 /** What a type is called and asks for; one that is newer than this page is called by its own name. */
 export function formOf(type: string): TypeForm {
-  return (Object.hasOwn(FORMS, type) ? FORMS[type] : undefined) ?? { label: type, sends: "", fields: [] };
+  const known: TypeForm | undefined = Object.hasOwn(FORMS, type) ? FORMS[type as ConnectionType] : undefined;
+  return known ?? { label: type, sends: "", fields: [] };
 }
 
 /** The secret of a filled-in form: what is optional and empty is left out, but of a user name and a password. */

@@ -19,6 +19,13 @@ export function accept(token: string, password: string, name: string | null): Pr
   return unwrap(publicApi.POST("/v1/invitations/accept", { body: { token, password, name } }));
 }
 
+/** Begin to join through a provider: its address, to which the browser has to go. */
+export async function joinElsewhere(token: string): Promise<string> {
+  const { url } = await unwrap(publicApi.POST("/v1/auth/oidc/invitation", { body: { token, next: "/" } }));
+  if (!/^https?:\/\//i.test(url)) throw new Error("The address of the provider is none.");
+  return url;
+}
+
 /** Whether the invitation cannot be accepted any more, by anybody. */
 export function isGone(error: unknown): error is ApiProblem {
   return error instanceof ApiProblem && error.code === "invitation_gone";

@@ -10,6 +10,7 @@ import { sortFaults } from "@/lib/faults";
 import { ApiProblem } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
 import { type Offer, accept, isGone, readOffer, readToken } from "./api";
+import { ProviderWays } from "./provider-ways";
 
 /** Where the link of an invitation leads: somebody new makes an account, who has one joins with it. */
 export function InvitationPage() {
@@ -89,6 +90,7 @@ function Acceptance({ token, offer }: { token: string; offer: Offer }) {
           The link is good for one use. It expires <Moment at={offer.expires_at} isRelative />.
         </p>
       </form>
+      <ProviderWays token={token} email={offer.email} />
     </Door>
   );
 }

@@ -1,23 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { buttonClass } from "@/components/ui/button";
-import { ApiProblem } from "@/lib/problem";
-import { readProblem, send } from "@/lib/session";
+import { providersQuery } from "@/lib/providers";
 import { beginAt } from "./outcome";
-
-interface Provider {
-  name: string;
-  url: string;
-}
-
-async function readProviders(): Promise<readonly Provider[]> {
-  const response = await send("/v1/auth/providers");
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  return ((await response.json()) as { items: Provider[] }).items;
-}
 
 /** The ways in by somebody else who knows who one is; nothing where none is set up. */
 export function Providers({ next }: { next: string | undefined }) {
-  const providers = useQuery({ queryKey: ["providers"], queryFn: readProviders, staleTime: 60_000 }).data ?? [];
+  const providers = useQuery(providersQuery).data ?? [];
   if (providers.length === 0) return null;
   return (
     <div className="mt-4 flex flex-col gap-2 border-t border-line pt-4">

@@ -2,19 +2,14 @@ import { useQuery } from "@tanstack/react-query";
 import { api, unwrap } from "@/lib/api";
 import { VARIABLES } from "./api";
 
-interface Use {
-  workflow_id: string;
-  workflow_name: string;
-}
-
-/** The workflows that read a variable, as far as the API tells. */
+/** The workflows that read a variable, before it is deleted. */
 export function UsedBy({ name }: { name: string }) {
   const query = useQuery({
     queryKey: [...VARIABLES, "one", name],
     queryFn: ({ signal }) => unwrap(api.GET("/v1/vars/{name}", { params: { path: { name } }, signal })),
     staleTime: 0,
   });
-  const uses = (query.data as { used_by?: Use[] } | undefined)?.used_by;
+  const uses = query.data?.used_by;
   if (uses === undefined || query.isFetching) return null;
   if (uses.length === 0) return <p className="text-ink-2">No workflow names it.</p>;
   return (
