@@ -34,6 +34,7 @@ class Mutant(StrEnum):
     DECISION_COSTS_RUN = "decision_costs_run"  # for a decision that comes as it times out, the run is given up
     CONTESTED_FORGOTTEN = "contested_forgotten"  # an approval that was being decided as its step ended stays open
     ENDED_BESIDE_CORE = "ended_beside_core"  # a run that broke ends without the ends of what belongs to it
+    BROKEN_WHILE_WRITING = "broken_while_writing"  # a run that broke is read anew before all that it wrote is there
     BREAKDOWN_FORGETS_BEGUN = "breakdown_forgets_begun"  # what a run that broke had begun is not told of
     BREAK_FORGOTTEN = "break_forgotten"  # an attempt that is broken off is not told of
     BEGINS_BROKEN_OFF = "begins_broken_off"  # what is broken off before it began begins until that is durable

@@ -26,6 +26,7 @@ CONDITIONS: dict[Mutant, tuple[Nets, tuple[str, ...]]] = {
     Mutant.DECISION_COSTS_RUN: (ALL, ("asking",)),
     Mutant.CONTESTED_FORGOTTEN: (ALL, ("polled",)),
     Mutant.ENDED_BESIDE_CORE: (ALL, ("approval", "line")),
+    Mutant.BROKEN_WHILE_WRITING: (ALL, ("leaf", "line")),
     Mutant.BREAKDOWN_FORGETS_BEGUN: (ALL, ("leaf", "hasty")),
     Mutant.BREAK_FORGOTTEN: (ALL, ("leaf", "hasty")),
     Mutant.BEGINS_BROKEN_OFF: (ALL, ("hasty",)),

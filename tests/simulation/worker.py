@@ -264,7 +264,7 @@ class Worker:
         """Some work for a run fails: once nothing of it is under way any more, it is read anew, and ended."""
         for path in driver.child_starts:
             self.start_child(driver, path, is_answered=False)
-        while self.queue or self.in_doubt:
+        while (self.queue or self.in_doubt) and self.store.mutant is not Mutant.BROKEN_WHILE_WRITING:
             self.flush()
         if self.is_gone or driver.is_closed:
             return
