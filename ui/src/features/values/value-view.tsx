@@ -59,7 +59,7 @@ export function ValueView({ title, value, runId }: ValueViewProps) {
 const BOX = "max-h-80 overflow-auto rounded-control border border-line bg-sunken";
 
 function JsonText({ title, value, isPreview }: { title: string; value: unknown; isPreview: boolean }) {
-  const text = useMemo(() => (isPreview && typeof value === "string" ? value : JSON.stringify(value, null, 2)), [value, isPreview]);
+  const text = useMemo(() => (isPreview && typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "nothing")), [value, isPreview]);
   const rest = text.length - MOST_LETTERS;
   return (
     <>
@@ -146,7 +146,7 @@ function ViewChoice({ title, view, onView }: { title: string; view: View; onView
 
 function Copy({ title, value }: { title: string; value: unknown }) {
   const copy = () =>
-    navigator.clipboard.writeText(JSON.stringify(value, null, 2)).then(
+    navigator.clipboard.writeText(JSON.stringify(value, null, 2) ?? "").then(
       () => toast("done", `${title} copied.`),
       (error: unknown) => toast("failed", `${title} was not copied. ${describeError(error)}`),
     );

@@ -63,7 +63,7 @@ function StepDetail({ runId, step }: { runId: string; step: Step }) {
       {step.attempts.length > 0 && <Attempts step={step} />}
       {step.input !== null && <ValueView title="Input" value={step.input} runId={runId} />}
       {step.output !== null && <ValueView title="Output" value={step.output} runId={runId} />}
-      {step.error !== null && step.error.details !== null && (
+      {step.error?.details != null && (
         <ValueView title="Details of the error" value={step.error.details} runId={runId} />
       )}
     </>

@@ -8,12 +8,12 @@ import { useIsWide } from "@/lib/use-is-wide";
 import type { Run } from "./api";
 
 const WIDE_PIXELS = 40;
-const NARROW_PIXELS = 56;
+const NARROW_PIXELS = 80;
 /** So many rows before the end, the next page is asked for. */
 const AHEAD = 20;
 const GRID = "md:grid md:grid-cols-[1.5rem_8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
-/** On small screens: the tick and the status at the left of two lines. */
-const NARROW = "max-md:grid max-md:grid-cols-[1.5rem_7.5rem_auto_auto_1fr] max-md:content-center max-md:gap-x-3 max-md:gap-y-0.5";
+/** On small screens: the tick and the status at the left of three lines. */
+const NARROW = "max-md:grid max-md:grid-cols-[1.25rem_6.75rem_auto_1fr] max-md:content-center max-md:gap-x-2 max-md:gap-y-0.5";
 
 interface RunListProps {
   runs: readonly Run[];
@@ -103,7 +103,7 @@ interface RunCellsProps {
 function RunCells({ run, isTicked, onTick }: RunCellsProps) {
   return (
     <>
-      <span role="cell" className="flex items-center max-md:row-span-2">
+      <span role="cell" className="flex items-center max-md:row-span-3">
         <input
           type="checkbox"
           aria-label={`Select the run ${run.id.slice(-8)} of ${run.workflow_name}`}
@@ -112,10 +112,10 @@ function RunCells({ run, isTicked, onTick }: RunCellsProps) {
           className="size-4 accent-ink"
         />
       </span>
-      <span role="cell" className="max-md:row-span-2 max-md:self-center">
+      <span role="cell" className="max-md:row-span-3 max-md:self-center">
         <StatusBadge status={run.status} />
       </span>
-      <span role="cell" className="flex min-w-0 items-baseline gap-2 max-md:col-span-3">
+      <span role="cell" className="flex min-w-0 items-baseline gap-2 max-md:col-span-2">
         <Link to="/runs/$runId" params={{ runId: run.id }} className="truncate font-semibold hover:underline">
           {run.workflow_name}
         </Link>
@@ -123,13 +123,13 @@ function RunCells({ run, isTicked, onTick }: RunCellsProps) {
         {run.is_test && <span className="rounded-chip border border-line-strong px-1 text-xs text-ink-2">test</span>}
         {run.error !== null && <span className="hidden truncate text-ink-2 md:inline">{run.error.message}</span>}
       </span>
-      <span role="cell" className="text-ink-2">
+      <span role="cell" className="text-ink-2 max-md:order-2">
         {run.trigger_type}
       </span>
-      <span role="cell" className="text-ink-2">
+      <span role="cell" className="text-ink-2 max-md:order-1 max-md:col-span-2">
         <Moment at={run.created_at} />
       </span>
-      <span role="cell">
+      <span role="cell" className="max-md:order-3">
         <Duration from={run.started_at} to={run.finished_at} />
       </span>
     </>
