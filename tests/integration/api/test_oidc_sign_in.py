@@ -13,7 +13,11 @@ from tests.integration.api.callers import PASSWORD, Api, Caller, running
 from tests.integration.api.identity_provider import CLIENT_SECRET, cancel_there, identity_provider, sign_in_there
 from tests.integration.api.sign_ins import FLOW_COOKIE, LOGIN, SESSION_COOKIE, Browser, Landing
 
-pytestmark = pytest.mark.without_faults("a sign-in ends where a statement fails, and is begun anew by a person")
+pytestmark = [
+    pytest.mark.without_faults("a sign-in ends where a statement fails, and is begun anew by a person"),
+    # The first one may have to fetch the provider.
+    pytest.mark.timeout(900),
+]
 
 
 @pytest.fixture(scope="module")
