@@ -1,32 +1,93 @@
-"""What handlers are given: the request's transaction, and connections below it."""
+"""What handlers are given: the request's transaction, bound to its workspace, and connections below it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import asyncpg
+import structlog
+from litestar import Request
 from litestar.datastructures import State
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.errors import DatabaseUnavailable
+from engine.store.isolation import BIND
+
+_BIND: Final = text(BIND)
+
+_log = structlog.get_logger(__name__)
 
 # What each request's transaction has yet to do before it is committed.
 _last_acts: WeakKeyDictionary[AsyncConnection, list[Callable[[], Awaitable[None]]]] = WeakKeyDictionary()
 
 
-async def begin_transaction(state: State) -> AsyncGenerator[AsyncConnection, None]:
+class Isolation:
+    """Opens transactions in which the database itself shows and changes one workspace's rows alone.
+
+    `mode`, the setting: with `auto` they are unbound where the database has no role for it; with `required` they are
+    refused then; with `off` they never are bound.
+    """
+
+    def __init__(self, database: AsyncEngine, mode: str) -> None:
+        self._database = database
+        self._mode = mode
+        self._has_warned = False
+
+    @asynccontextmanager
+    async def begin(self, workspace_id: UUID) -> AsyncGenerator[AsyncConnection, None]:
+        """A transaction of the workspace, committed at the end of the block; raises DatabaseUnavailable.
+
+        Role and workspace hold until the transaction ends, also behind savepoints, and go with it: the pool's next user
+        has neither.
+        """
+        async with self._database.begin() as transaction:
+            if self._mode != "off":
+                bound = await transaction.execute(_BIND, {"workspace": str(workspace_id)})
+                if bound.first() is None:
+                    self._go_without()
+            yield transaction
+
+    def _go_without(self) -> None:
+        if self._mode == "required":
+            raise DatabaseUnavailable("FLOWFORGE_ROW_SECURITY is required, and the database has no role for it.")
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning("row_security_off", cure="run `./flowforge doctor`, which tells what is missing")
+
+
+async def begin_transaction(state: State, request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncConnection, None]:
     """The unit of work: one transaction a request, committed before the answer leaves, rolled back on any error.
 
-    Nobody else commits. What takes long (hashing, calls to others) must not run inside it: it holds a connection.
+    Nobody else commits. What takes long (hashing, calls to others) must not run inside it: it holds a connection. It is
+    bound to the caller's workspace, and of a public call to none.
     """
+    isolation: Isolation = state.isolation
+    principal: Any = request.scope.get("user")
+    opened = state.database.begin() if principal is None else isolation.begin(principal.workspace_id)
+    async with opened as transaction, _acting_last(transaction):
+        yield transaction
+
+
+async def begin_account_transaction(state: State) -> AsyncGenerator[AsyncConnection, None]:
+    """As `begin_transaction`, for what concerns a user across workspaces: bound to none."""
     database: AsyncEngine = state.database
-    async with database.begin() as transaction:
-        acts = _last_acts[transaction] = []
-        try:
-            yield transaction
-            for act in acts:
-                await act()
-        finally:
-            # What is yet to be done knows the transaction itself, and would keep it alive.
-            del _last_acts[transaction]
+    async with database.begin() as transaction, _acting_last(transaction):
+        yield transaction
+
+
+@asynccontextmanager
+async def _acting_last(transaction: AsyncConnection) -> AsyncGenerator[None, None]:
+    acts = _last_acts[transaction] = []
+    try:
+        yield
+        for act in acts:
+            await act()
+    finally:
+        # What is yet to be done knows the transaction itself, and would keep it alive.
+        del _last_acts[transaction]
 
 
 async def act_last(transaction: AsyncConnection, act: Callable[[], Awaitable[None]]) -> None:

@@ -29,7 +29,7 @@ from app.connections.service import ConnectionService
 from app.connections.testing import ConnectionTester
 from app.control.bulk import BulkService
 from app.control.service import ControlService
-from app.dependencies import begin_transaction
+from app.dependencies import Isolation, begin_transaction
 from app.idempotency.service import REQUEST_PURPOSE
 from app.members.service import InvitationService, MemberService
 from app.middleware.edge import serve_request
@@ -138,6 +138,7 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
     async with AsyncExitStack() as stack:
         state.database = create_engine(settings, name="api")
         stack.push_async_callback(state.database.dispose)
+        state.isolation = Isolation(state.database, settings.row_security)
         state.pool = await create_pool(settings, name="api", size=settings.database_pool)
         stack.push_async_callback(_close_pool, state.pool)
         state.redis = create_redis(settings, name="api", timeout=_REDIS_SECONDS, retries=1)

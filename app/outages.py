@@ -1,4 +1,4 @@
-"""Which exceptions of the drivers mean that a dependency is away, so that callers get 503 and never 500."""
+"""What exceptions of the drivers mean: that a dependency is away (503), or that a row is another workspace's (404)."""
 
 import asyncpg
 import sqlalchemy.exc
@@ -47,6 +47,16 @@ def as_outage(error: BaseException) -> ApiError | None:
         if isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated:
             return DatabaseUnavailable()
     return None
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether the database refused to write a row of another workspace: for the caller, there is none."""
+    return any(
+        isinstance(cause, asyncpg.InsufficientPrivilegeError)
+        # What row-level security says, in whichever language.
+        and cause.server_source_function == "ExecWithCheckOptions"
+        for cause in _causes(error)
+    )
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -20,7 +20,7 @@ from litestar.types import ExceptionHandlersMap
 from app.audit.refusals import Refusals
 from app.auth.principal import Principal
 from app.errors import ApiError, BadRequest, InvalidRequest, MissingPermission, NotFound, PayloadTooLarge
-from app.outages import as_outage
+from app.outages import as_outage, is_denied
 from app.query_parameters import list_choices
 from engine.core.problems import Problem
 
@@ -125,6 +125,9 @@ def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
     if (outage := as_outage(error)) is not None:
         logger.warning("dependency unavailable", code=outage.code, error=f"{type(error).__name__}: {error}"[:500])
         return problem_response(request, outage)
+    if is_denied(error):
+        logger.error("row-level security refused a write", route=request.scope.get("path_template"), exc_info=error)
+        return problem_response(request, NotFound())
     if isinstance(error, InternalServerException) and error.detail == _DISCONNECTED:
         # Nobody reads this answer.
         return problem_response(request, BadRequest("The client went away while it was sending the body."))

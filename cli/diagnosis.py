@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from cli.connections import check_database, check_redis, explain_database
+from cli.isolation import explain
 from cli.listening import require_port
 from cli.migrations import current_revision, head
 from cli.run_file import RunFile
@@ -25,6 +26,7 @@ from cli.signing_in import look_at_provider
 from engine.infra.database import connect
 from engine.infra.settings import SettingError, Settings
 from engine.steps.registry import plugin_reports, step_types
+from engine.store.isolation import IS_READY, NAME_OF_ROLE
 
 # A worker declares another dead by PostgreSQL's clock; logs and tokens go by this machine's.
 CLOCK_WARNING_SECONDS = 1.0
@@ -72,6 +74,7 @@ class Diagnosis:
             return [
                 Finding(check="database", outcome="ok", message=f"PostgreSQL {version} answers"),
                 await self._examine_migrations(),
+                await self._examine_isolation(),
                 await self._examine_clock(),
             ]
         except (SettingError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -83,6 +86,20 @@ class Diagnosis:
             return Finding(check="migrations", outcome="ok", message=f"at the newest revision, {newest}")
         message = f"the database is at {current or 'no revision'}, the newest is {newest}. Run `./flowforge migrate`."
         return Finding(check="migrations", outcome="fail", message=message)
+
+    async def _examine_isolation(self) -> Finding:
+        if self._settings.row_security == "off":
+            message = "row-level security is switched off (FLOWFORGE_ROW_SECURITY)"
+            return Finding(check="isolation", outcome="warn", message=message)
+        connection = await connect(self._settings, name="doctor")
+        try:
+            role, is_ready = await connection.fetchval(NAME_OF_ROLE), await connection.fetchval(IS_READY)
+        finally:
+            await connection.close()
+        if is_ready:
+            return Finding(check="isolation", outcome="ok", message=f"row-level security holds for {role}")
+        outcome: Literal["warn", "fail"] = "fail" if self._settings.row_security == "required" else "warn"
+        return Finding(check="isolation", outcome=outcome, message=explain(role, "it is not there, or not granted"))
 
     async def _examine_clock(self) -> Finding:
         connection = await connect(self._settings, name="doctor")

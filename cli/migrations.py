@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from cli.connections import check_database, explain_database
+from cli.isolation import weave
+from cli.report import progress
 from engine.infra.database import connect, create_engine
 from engine.infra.settings import SettingError, Settings
 
@@ -80,6 +83,7 @@ def _upgrade(connection: Connection) -> list[str]:
     before = MigrationContext.configure(connection).get_current_heads()
     connection.commit()
     if before == (scripts.get_current_head(),):
+        _apply(connection, lambda: None)
         return []
     known = {script.revision for script in scripts.walk_revisions()}
     if unknown := set(before) - known:
@@ -94,12 +98,15 @@ def _upgrade(connection: Connection) -> list[str]:
     config.attributes["on_apply"] = lambda step, **_: applied.append(
         f"{step.up_revision.revision}: {step.up_revision.doc}"
     )
-    _apply(connection, config)
+    _apply(connection, lambda: command.upgrade(config, "head"))
     return applied
 
 
-def _apply(connection: Connection, config: Config) -> None:
-    """Apply what is missing, each revision in its transaction, for as often as others hold a table that it needs."""
+def _apply(connection: Connection, upgrade: Callable[[], None]) -> None:
+    """Apply what is missing, each revision in its transaction, for as often as others hold a table that it needs.
+
+    Then row-level security is made for what is new. Where it cannot be, that is told and all else goes on.
+    """
     deadline = time.monotonic() + _TABLE_PATIENCE_SECONDS
     pause = 0.5
     while True:
@@ -108,7 +115,9 @@ def _apply(connection: Connection, config: Config) -> None:
         )
         connection.commit()
         try:
-            command.upgrade(config, "head")
+            upgrade()
+            if trouble := weave(connection):
+                progress(trouble)
         except DBAPIError as error:
             connection.rollback()
             if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:

@@ -10,7 +10,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
 from app.audit.entries import Action, Event, Target
@@ -19,7 +18,7 @@ from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.control.service import ControlService
-from app.dependencies import driver_connection
+from app.dependencies import Isolation, driver_connection
 from app.errors import ApprovalDecided, NotFound
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
@@ -90,8 +89,8 @@ class ApprovalController(Controller):
         control: NamedDependency[ControlService],
     ) -> Response[ApprovalView]:
         """Decide what a run waits for; 409 where that has been decided, or is not waited for any more."""
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
 
             async def create() -> Answer:
                 connection = await driver_connection(transaction)

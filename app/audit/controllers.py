@@ -45,7 +45,7 @@ KeptHash = Annotated[str | None, QueryParameter(pattern=r"^[0-9a-fA-F]{64}$", de
 
 
 def _provide_audit(state: State, principal: NamedDependency[Principal]) -> AuditService:
-    return AuditService(state.database, principal)
+    return AuditService(state.isolation, principal)
 
 
 def _provide_filter(

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.audit import repository
 from app.audit.entries import Entry, chain
 from app.audit.repository import EntryFilter
 from app.audit.schemas import AuditEntry, ExportedEntry, Verification
 from app.auth.principal import Principal
+from app.dependencies import Isolation
 from app.errors import InvalidCursor
 from app.outages import as_outage
 from app.pagination import Page, decode_cursor, make_page
@@ -31,8 +31,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class AuditService:
     """Reads the log of the principal's workspace, in short transactions of its own."""
 
-    def __init__(self, database: AsyncEngine, principal: Principal) -> None:
-        self._database = database
+    def __init__(self, isolation: Isolation, principal: Principal) -> None:
+        self._isolation = isolation
         self._workspace_id = principal.workspace_id
 
     async def list_all(self, chosen: EntryFilter, *, limit: int, cursor: str | None) -> Page[AuditEntry]:
@@ -41,7 +41,7 @@ class AuditService:
         if position is not None and position.int > _MAX_SEQ:
             raise InvalidCursor
         before = None if position is None else position.int
-        async with self._database.begin() as connection:
+        async with self._isolation.begin(self._workspace_id) as connection:
             rows = await repository.list_entries(connection, self._workspace_id, chosen, before=before, limit=limit + 1)
         return make_page(rows, limit, _show, lambda row: UUID(int=row["seq"]))
 
@@ -68,7 +68,7 @@ class AuditService:
 
     async def verify(self, kept_seq: int | None, kept_hash: str | None) -> Verification:
         """Compute the chain anew. What the caller kept of an earlier answer has to be in it."""
-        async with self._database.begin() as connection:
+        async with self._isolation.begin(self._workspace_id) as connection:
             head = await repository.find_head(connection, self._workspace_id)
         walk = _Walk(self._workspace_id, kept_seq, kept_hash)
         last = 0 if head is None else head["seq"]
@@ -82,7 +82,7 @@ class AuditService:
         return walk.end(last, None if head is None else head["hash"])
 
     async def _read(self, chosen: EntryFilter, after: int) -> Sequence[RowMapping]:
-        async with self._database.begin() as connection:
+        async with self._isolation.begin(self._workspace_id) as connection:
             return await repository.read_onwards(connection, self._workspace_id, chosen, after=after, limit=EXPORT_PAGE)
 
 

@@ -10,7 +10,6 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
@@ -19,7 +18,7 @@ from app.bodies import NOTHING_SAID, NoFields
 from app.control.bulk import BulkService
 from app.control.schemas import BulkOutcome, BulkRequest, RerunRequest, RunAccepted, SignalRequest
 from app.control.service import ControlService
-from app.dependencies import driver_connection
+from app.dependencies import Isolation, driver_connection
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 
@@ -36,8 +35,8 @@ class Steering:
 
     async def act(self, status: int, act: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Response[Any]:
         """Answer with what `act` gives."""
-        database: AsyncEngine = self._request.app.state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = self._request.app.state.isolation
+        async with isolation.begin(self._principal.workspace_id) as transaction:
 
             async def create() -> Answer:
                 return Answer(status=status, body=await act(await driver_connection(transaction)))

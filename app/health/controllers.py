@@ -20,6 +20,7 @@ from app.auth.permissions import Permission
 from app.errors import MissingPermission
 from app.openapi import problems
 from engine.infra.metrics_exchange import collect_metrics
+from engine.store.isolation import IS_READY
 
 _PATIENCE_SECONDS = 2.0
 _VERSIONS = Path(__file__).resolve().parents[2] / "alembic" / "versions"
@@ -31,6 +32,12 @@ class Liveness(Struct, frozen=True, kw_only=True):
     """The process answers."""
 
     status: Literal["ok"]
+
+
+class _Remark(str):
+    """What is worth knowing of a dependency that can be used."""
+
+    __slots__ = ()
 
 
 class DependencyCheck(Struct, frozen=True, kw_only=True):
@@ -47,6 +54,7 @@ class Readiness(Struct, frozen=True, kw_only=True):
     checks: dict[str, DependencyCheck]
 
 
+_UNGUARDED = "row-level security is off: the database has no role for it; `./flowforge doctor` tells the cure"
 _UNAVAILABLE = ResponseSpec(data_container=Readiness, generate_examples=False, description="A dependency is away")
 
 
@@ -119,7 +127,9 @@ async def _check(check: Callable[[State], Awaitable[str | None]], state: State) 
     except Exception as error:
         # The kind of error is enough for an open probe; addresses and names stay in the log.
         fault = type(error).__name__
-    return DependencyCheck(status="failed", detail=fault) if fault else DependencyCheck(status="ok")
+    if fault is None or isinstance(fault, _Remark):
+        return DependencyCheck(status="ok", detail=fault)
+    return DependencyCheck(status="failed", detail=fault)
 
 
 async def _check_postgres(state: State) -> str | None:
@@ -138,9 +148,12 @@ async def _check_migrations(state: State) -> str | None:
         if await connection.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
             return "the database is empty; run `./flowforge migrate`"
         found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        is_guarded = state.settings.row_security == "off" or await connection.scalar(text(IS_READY))
     # A newer one is fine: a revision leaves what the release before it needs, so that processes are replaced in turn.
     if str(found) < newest_revision():
         return f"the database is at {found}, this version needs {newest_revision()}; run `./flowforge migrate`"
+    if not is_guarded:
+        return _UNGUARDED if state.settings.row_security == "required" else _Remark(_UNGUARDED)
     return None
 
 

@@ -12,13 +12,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Response, Stream
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.bodies import NOTHING_SAID, NoFields
-from app.dependencies import driver_connection
+from app.dependencies import Isolation, driver_connection
 from app.etags import matches
 from app.idempotency.service import HEADER, Answer, answer_once
 from app.openapi import problems
@@ -84,8 +83,8 @@ class RunStartController(Controller):
         if HEADER not in request.headers:
             run_id = await runs.start(principal, workflow_id, data)
             return Response(RunStarted(run_id=run_id), status_code=HTTP_202_ACCEPTED)
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
 
             async def create() -> Answer:
                 connection = await driver_connection(transaction)

@@ -12,11 +12,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.dependencies import Isolation
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.transfer.documents import MAX_IMPORT_BYTES, FileReader
@@ -94,8 +95,8 @@ class TransferController(Controller):
     ) -> Response[ImportResult]:
         """Save the workflows of a file as drafts, all or none. Faults of a draft come back as its `problems`."""
         files = await file_reader.read(await request.body(), request.headers, name)
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
 
             async def create() -> Answer:
                 items = await TransferService(transaction, principal, triggers).take(files, mode)

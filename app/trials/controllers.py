@@ -11,12 +11,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, PathParameter
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
-from app.dependencies import driver_connection
+from app.dependencies import Isolation, driver_connection
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.problems import MEDIA_TYPE
@@ -89,8 +89,8 @@ class TrialController(Controller):
         data: JSONBody[DraftTest] = NOTHING_SAID,
     ) -> Response[RunStarted]:
         """Accept a test run of the draft as it stands. Steps with a mock are not performed."""
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
 
             async def create() -> Answer:
                 connection = await driver_connection(transaction)
@@ -122,8 +122,8 @@ class TrialController(Controller):
         trials: NamedDependency[TrialService],
     ) -> Response[StepOutcome]:
         """Run the step alone, in a given context, and wait for its end: 202 where that has not come in time."""
-        database: AsyncEngine = state.database
-        async with database.begin() as transaction:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
             run_id = await _start_step(request, transaction, workflow_id, step, data, principal, trials)
         runs.ring()
         outcome = await trials.wait_for_step(principal, run_id, data.timeout)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, and_, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.triggers.tables import filtered_payload, workflow_trigger
@@ -59,10 +59,8 @@ async def read_time(connection: AsyncConnection) -> datetime:
 
 async def delete_trigger(connection: AsyncConnection, workspace_id: UUID, trigger_id: UUID) -> bool:
     """Remove a trigger, with what was kept of its filtered events; False where there is none."""
-    query = delete(workflow_trigger).where(
-        workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id
-    )
-    is_gone = bool((await connection.execute(query)).rowcount)
-    if is_gone:
-        await connection.execute(delete(filtered_payload).where(filtered_payload.c.trigger_id == trigger_id))
-    return is_gone
+    mine = and_(workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id == trigger_id)
+    # First: nobody sees them any more once their trigger is gone.
+    found = select(workflow_trigger.c.id).where(mine)
+    await connection.execute(delete(filtered_payload).where(filtered_payload.c.trigger_id.in_(found)))
+    return bool((await connection.execute(delete(workflow_trigger).where(mine))).rowcount)

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, get, patch, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_201_CREATED
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.dependencies import begin_account_transaction
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Cursor, WholeLimit, cut_page
@@ -25,6 +26,8 @@ class WorkspaceController(Controller):
 
     path = "/workspaces"
     tags = ("workspaces",)
+    # A user's workspaces are several, and the new one is none of theirs yet.
+    dependencies = {"transaction": Provide(begin_account_transaction)}  # noqa: RUF012 - Litestar reads the attribute of this class and changes nothing in it
 
     @get(operation_id="listWorkspaces", summary="List your workspaces", guards=[requires(Permission.ACCOUNT_READ)])
     async def list_workspaces(

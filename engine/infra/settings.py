@@ -64,6 +64,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 0
     max_active_runs: Annotated[int, Meta(ge=1, description="runs that one worker holds in memory")] = 5000
     database_pool: Annotated[int, Meta(ge=1, le=200, description="database connections of one API process")] = 5
+    row_security: Annotated[
+        Literal["auto", "off", "required"],
+        Meta(description="whether the database keeps workspaces apart too; auto: where it has the role for it"),
+    ] = "auto"
     access_token_seconds: Annotated[int, Meta(ge=60, le=3600, description="life of an access token")] = 900
     oidc_issuer: Annotated[
         str, Meta(description="OpenID provider that people may sign in with, its issuer; empty: none")

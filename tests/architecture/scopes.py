@@ -134,10 +134,17 @@ class _Reader:
 
     def has_fault(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Whether a query in it asks for owned rows of whatever workspace."""
-        return any(self._is_faulty(sentence) for sentence in _sentences(function))
+        local = {
+            target.id: node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        return any(self._is_faulty(sentence, {**self._known, **local}) for sentence in _sentences(function))
 
-    def _is_faulty(self, sentence: ast.stmt) -> bool:
-        nodes = list(self._expand(sentence))
+    def _is_faulty(self, sentence: ast.stmt, known: Mapping[str, ast.AST]) -> bool:
+        nodes = list(_expand(sentence, known))
         kinds = {_name(node.func) for node in nodes if isinstance(node, ast.Call)}
         named = {self._tables[node.id] for node in nodes if isinstance(node, ast.Name) and node.id in self._tables}
         if not named & owned_tables():
@@ -149,13 +156,6 @@ class _Reader:
             # A column that must be given is in what is passed on whole.
             return not given & {"workspace_id", None}
         return False
-
-    def _expand(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> Iterator[ast.AST]:
-        """A syntax tree with what its names stand for in the module."""
-        for part in ast.walk(node):
-            yield part
-            if isinstance(part, ast.Name) and part.id in self._known and part.id not in seen:
-                yield from self._expand(self._known[part.id], seen | {part.id})
 
     def _is_columns(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and node.attr == "c" and _name(node.value) in self._tables
@@ -175,6 +175,14 @@ class _Reader:
 
     def _is_column(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and (self._is_columns(node.value) or _name(node.value) in self._aliases)
+
+
+def _expand(node: ast.AST, known: Mapping[str, ast.AST], seen: frozenset[str] = frozenset()) -> Iterator[ast.AST]:
+    """A syntax tree with what its names stand for."""
+    for part in ast.walk(node):
+        yield part
+        if isinstance(part, ast.Name) and part.id in known and part.id not in seen:
+            yield from _expand(known[part.id], known, seen | {part.id})
 
 
 def _sentences(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:

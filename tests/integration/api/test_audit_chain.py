@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +17,7 @@ from app.audit.entries import Action, Event
 from app.audit.trail import enter
 from app.auth.permissions import Role
 from app.auth.principal import Principal
-from app.dependencies import begin_transaction
+from app.dependencies import Isolation, begin_transaction
 from tests.integration.api.audits import PATH, read, set_variable, verify
 from tests.integration.api.callers import Api, Caller
 
@@ -120,7 +122,8 @@ async def test_workspaces_do_not_wait_for_each_other(api: Api, owner: Caller) ->
 
 async def test_a_request_enters_after_all_else_that_it_does(api: Api, owner: Caller) -> None:
     principal = Principal(user_id=owner.user_id, workspace_id=owner.workspace_id, role=Role.OWNER)
-    request = begin_transaction(State({"database": api.database}))
+    caller: Any = SimpleNamespace(scope={"user": principal})
+    request = begin_transaction(State({"isolation": Isolation(api.database, "required")}), caller)
     transaction = await anext(request)
     before = await read(owner)
     # Nothing else of this request may wait for anything while it holds the end of the chain.
