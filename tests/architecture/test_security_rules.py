@@ -1,5 +1,11 @@
 """The rules of `./flowforge check` for what could be abused: each has a test of its own, and all are run."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from cli.security.steps import SECURITY
 from tests.architecture.sources import ROOT
 
@@ -27,3 +33,19 @@ def test_the_check_looks_at_the_whole_product() -> None:
     looked_at = {step.name: set(step.arguments) for step in SECURITY}
     assert looked_at["security rules"] >= {"app", "engine", "cli", "worker.py", "relay.py", "ui/src"}
     assert looked_at["bandit"] >= {"app", "engine", "cli", "worker.py", "relay.py"}
+
+
+@pytest.mark.parametrize("name", ["security rules", "tests of rules"])
+def test_the_sources_keep_to_the_rules(name: str) -> None:
+    (step,) = (each for each in SECURITY if each.name == name)
+    program = Path(sys.executable).parent / step.program
+    answer = subprocess.run([program, *step.arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_what_breaks_a_rule_is_found(tmp_path: Path) -> None:
+    (tmp_path / "fault.py").write_text("import pickle\n")
+    program = Path(sys.executable).parent / "ast-grep"
+    answer = subprocess.run([program, "scan", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode != 0
+    assert "no-unsafe-deserialising" in answer.stdout
