@@ -29,6 +29,8 @@ class Reads:
         monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", -1.0)
         monkeypatch.setattr(signing_keys, "_RELOAD_SECONDS", -1.0)
         monkeypatch.setattr(signing_keys, "PATIENCE_SECONDS", 0.0)
+        # A read hangs for as long as the test wants.
+        monkeypatch.setattr(signing_keys, "_READ_SECONDS", 600.0)
 
     async def _count(self, *, create: bool) -> None:
         self.begun += 1
