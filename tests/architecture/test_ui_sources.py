@@ -16,6 +16,7 @@ SOURCES = sorted(
     if path.suffix in {".ts", ".tsx"} and "generated" not in path.parts
 )
 LONGEST_FILE = 250
+LARGEST_PICTURE = 60_000
 IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']""")
 # What each layer may import, besides packages and itself.
 LAYERS = {
@@ -112,3 +113,20 @@ def test_packages_are_pinned_exactly() -> None:
     package = json.loads((UI / "package.json").read_text())
     wanted = {**package["dependencies"], **package["devDependencies"]}
     assert {name: version for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)} == {}
+
+
+def test_every_page_has_its_pictures() -> None:
+    # What one sees before one is in, and the design system, are no pages of the documentation.
+    apart = {"/setup", "/signin", "/invitation", "/catalogue"}
+    router = (UI / "src" / "app" / "router.tsx").read_text()
+    routes = set(re.findall(r'^\s*path: "(/[^"]*)"', router, re.MULTILINE)) - apart
+    listed = (UI / "e2e" / "pictures" / "pages.ts").read_text()
+    shown = re.findall(r'path: \([^)]*\) => ["`]([^"`?]+)', listed)
+    assert routes
+    assert {re.sub(r"\$\w+", "$", route) for route in routes} == {re.sub(r"\$\{\w+\}", "$", path) for path in shown}
+    names = re.findall(r'name: "([a-z-]+)",\s*path:', listed)
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "screenshots").iterdir()}
+    assert pictures.keys() == {f"{page}-{theme}.webp" for page in names for theme in ("light", "dark")}, (
+        "take them anew: `./flowforge ui pictures`"
+    )
+    assert {file: size for file, size in pictures.items() if size > LARGEST_PICTURE} == {}

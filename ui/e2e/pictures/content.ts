@@ -3,6 +3,10 @@ import { Owner, deliver } from "../product.ts";
 /** What the pictures show: ids that addresses need. */
 export interface Content {
   failedRun: string;
+  fineRun: string;
+  orders: string;
+  report: string;
+  connection: string;
 }
 
 const ORDER = [
@@ -35,10 +39,11 @@ export async function furnish(): Promise<Content> {
   });
   // Two of them are repeats, and one is left out by the filter.
   for (const total of [10, 20, 30, 30, 10, 0]) await deliver(url, { total }, `order-${total}`);
+  const fineRun = await owner.start(orders, { total: 40 });
   const failedRun = await owner.start(orders, { total: 120 });
   await owner.post("/v1/api-keys", { name: "Nightly build", role: "operator" });
   await owner.post("/v1/api-keys", { name: "Dashboard on the wall", role: "viewer" });
-  await owner.post("/v1/connections", {
+  const connection = await owner.post("/v1/connections", {
     name: "shop",
     type: "bearer",
     secret: { token: "a token of the shop" },
@@ -48,5 +53,5 @@ export async function furnish(): Promise<Content> {
   await owner.put("/v1/vars/greeting", { value: "Hello" });
   await owner.invite("grace@example.com", "editor");
   await owner.post("/v1/invitations", { email: "ada@example.com", role: "operator" });
-  return { failedRun };
+  return { failedRun, fineRun, orders, report: mail, connection: connection.id };
 }

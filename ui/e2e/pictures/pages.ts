@@ -13,14 +13,30 @@ interface Picture {
 export const PICTURES: readonly Picture[] = [
   { name: "dashboard", path: () => "/", settle: (page) => page.getByRole("region", { name: "Accounted events" }).waitFor() },
   { name: "workflows", path: () => "/workflows", settle: (page) => page.getByText("Order fulfilment").first().waitFor() },
+  { name: "workflow", path: ({ orders }) => `/workflows/${orders}`, settle: (page) => page.locator('[data-step="charge"]').waitFor() },
+  {
+    name: "workflow-triggers",
+    path: ({ report }) => `/workflows/${report}?tab=triggers`,
+    settle: (page) => page.getByText(/^Webhook/i).first().waitFor(),
+  },
   { name: "runs", path: () => "/runs", settle: (page) => page.locator('[data-row="8"]').waitFor() },
   {
     name: "run",
     path: ({ failedRun }) => `/runs/${failedRun}?step=charge`,
     settle: (page) => page.getByRole("region", { name: "Charge the card" }).getByText("declined").first().waitFor(),
   },
+  {
+    name: "compare",
+    path: ({ fineRun, failedRun }) => `/runs/compare?a=${fineRun}&b=${failedRun}`,
+    settle: (page) => page.getByText("The first step that differs is").waitFor(),
+  },
   { name: "approvals", path: () => "/approvals", settle: (page) => page.getByText("Refund order 1042").nth(1).waitFor() },
   { name: "connections", path: () => "/connections", settle: (page) => page.getByText("Not used").waitFor() },
+  {
+    name: "connection",
+    path: ({ connection }) => `/connections/${connection}`,
+    settle: (page) => page.getByRole("heading", { name: "shop", exact: true }).waitFor(),
+  },
   { name: "variables", path: () => "/variables", settle: (page) => page.getByText("greeting").waitFor() },
   { name: "members", path: () => "/members", settle: (page) => page.getByText("ada@example.com").waitFor() },
   { name: "api-keys", path: () => "/api-keys", settle: (page) => page.getByText("Nightly build").first().waitFor() },
