@@ -1,5 +1,6 @@
 import { type ReactNode, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
+import { CodeField } from "@/components/ui/code-field";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
@@ -82,6 +83,10 @@ export function CataloguePage() {
       <Part title="Fields">
         <Field label="Name" hint="As others see it." />
         <Field label="Email" defaultValue="nobody" error="This is no email address." />
+      </Part>
+      <Part title="Text of many lines">
+        <CodeField label="Without faults" text={'{\n  "schema": 1\n}'} rows={4} className="w-80" />
+        <CodeField label="With a fault" text={'{\n  "schema": one\n}'} faults={new Map([[2, "a value is expected"]])} rows={4} className="w-80" />
       </Part>
       <Part title="States">
         <EmptyState icon="runs" title="No runs yet" action={<Button>To the workflows</Button>} />
