@@ -14,7 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import text
 
 from app.auth.oidc.accounts import AccountService
-from cli.signing_in import look_at_provider
+from app.auth.oidc.documents import REST_SECONDS
 from engine.infra.settings import Settings
 from tests.integration.api.callers import Api, Caller, running
 from tests.integration.api.false_provider import (
@@ -57,6 +57,15 @@ async def api(with_provider: Settings, clean_database: str, clean_redis: str) ->
     """The API, whose provider gives accounts to everybody."""
     async with running(with_provider) as opened:
         yield opened
+
+
+class Clock:
+    """It stands still until a test sets it."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def claim(**claims: Any) -> Spoil:
@@ -339,22 +348,16 @@ async def test_a_sign_in_that_breaks_on_our_side_ends_on_the_sign_in_page_as_wel
     assert (await provider.sign_in(api)).is_signed_in
 
 
-async def test_without_a_provider_there_is_none(settings: Settings, clean_database: str, clean_redis: str) -> None:
-    async with running(settings) as api:
-        assert (await api.client().get("/v1/auth/providers")).json() == {"items": [], "next_cursor": None}
-        browser = Browser(api)
-        assert (await browser.leave_in_vain()).error == "oidc_not_configured"
-        assert (await browser.come_back(code="a-code", state="any")).error == "oidc_not_configured"
-
-
 async def test_metadata_and_keys_are_asked_for_once_and_a_new_key_is_found(
     api: Api, owner: Caller, provider: FalseProvider
 ) -> None:
+    keys = api.app.state.oidc._provider._keys
+    keys._clock = Clock()
     for _ in range(3):
         assert (await provider.sign_in(api)).is_signed_in
     assert (provider.count("/.well-known/openid-configuration"), provider.count("/keys")) == (1, 1)
     # So long after the keys were asked for last, a key that is not among them is looked for.
-    api.app.state.oidc._provider._keys._tried_at -= 60
+    keys._clock.now += REST_SECONDS
     provider.key = make_key("second")
     provider.published = [make_key("first"), provider.key]
     assert (await provider.sign_in(api)).is_signed_in
@@ -374,21 +377,3 @@ async def test_an_address_whose_sign_ins_fail_again_and_again_has_to_wait(
     assert (await provider.sign_in(api, address="192.0.2.9")).error == "too_many_requests"
     assert provider.count("/token") == 0
     assert (await provider.sign_in(api, address="192.0.2.10")).is_signed_in
-
-
-async def test_doctor_tells_whether_the_provider_can_be_used(with_provider: Settings, provider: FalseProvider) -> None:
-    assert await look_at_provider(with_provider) == (
-        "ok",
-        f"{provider.issuer} answers; it leads browsers back to http://127.0.0.1:8000/v1/auth/oidc/callback",
-    )
-    provider.published = []
-    for more, told in (
-        ({}, "no key that can be used"),
-        ({"http_allow_private": ""}, "FLOWFORGE_HTTP_ALLOW_PRIVATE"),
-        ({"oidc_scopes": "email"}, "FLOWFORGE_OIDC_SCOPES"),
-    ):
-        seen = await look_at_provider(msgspec.structs.replace(with_provider, **more))
-        assert seen is not None
-        assert seen[0] == "fail"
-        assert told in seen[1]
-    assert await look_at_provider(Settings()) is None

@@ -16,10 +16,12 @@ class Publisher:
         self.asked = 0
         self.is_away = False
         self.pause: asyncio.Event | None = None
+        self.was_asked = asyncio.Event()
         self.kept = Kept(self._publish, lambda: self.now)
 
     async def _publish(self) -> str:
         self.asked += 1
+        self.was_asked.set()
         number = self.asked
         if self.pause is not None:
             await self.pause.wait()
@@ -41,8 +43,7 @@ async def test_whoever_asks_at_the_same_time_gets_the_same_one_even_if_the_first
     publisher = Publisher()
     publisher.pause = asyncio.Event()
     asking = [asyncio.create_task(publisher.kept.get()) for _ in range(3)]
-    while publisher.asked == 0:
-        await asyncio.sleep(0)
+    await publisher.was_asked.wait()
     asking[0].cancel()
     publisher.pause.set()
     assert await asyncio.gather(*asking[1:]) == ["edition 1"] * 2
