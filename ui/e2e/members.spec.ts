@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn, signOut } from "./doors.ts";
+import { enter, signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -216,50 +216,7 @@ test("what is on its way, and what does not come, is told", async () => {
   await expectWaitingAndFailing(browser.page, "**/v1/members?*", () => row(KNOWN).waitFor(), "forbidden");
 });
 
-test("a provider's sign-in is offered, and what came of it is told in words", async () => {
-  const { page } = guest;
-  await signOutIfIn(page);
-  const url = new URL("/v1/auth/oidc/login", page.url()).href;
-  const items = [{ name: "Acme <b>", url }];
-  await page.route("**/v1/auth/providers", (route) => route.fulfill({ json: { items, next_cursor: null } }));
-  await page.goto("/signin?error=oidc_denied&next=%2Fruns");
-  await page.getByRole("alert").getByText("The sign-in was cancelled or refused at the provider.").waitFor();
-  const way = page.getByRole("link", { name: "Sign in with Acme <b>" });
-  expect(await way.getAttribute("href")).toBe(`${url}?next=%2Fruns`);
-  await takeShots(page, "sign-in-provider");
-  await expectAccessibleInBothThemes(page);
-  await page.goto("/signin?error=never_heard_of");
-  await page.getByRole("alert").getByText("The sign-in by the provider did not work.").waitFor();
-  await page.goto(await invite("members-provided@example.com", "viewer"));
-  const join = page.getByRole("button", { name: "Join with Acme <b>" });
-  await join.waitFor();
-  await takeShots(page, "invitation-provider");
-  await expectAccessible(page);
-  // No provider is set up in truth: the API says so, and the page tells.
-  await join.click();
-  await page.getByRole("alert").filter({ hasText: /\w/ }).waitFor();
-  await page.unroute("**/v1/auth/providers");
-});
-
-test("a session that a provider's sign-in has left is taken up", async () => {
-  const { page } = guest;
-  await page.goto("/signin");
-  await signIn(page, KNOWN);
-  // As after it: the cookie is there, and nothing in the browser's store says so.
-  await page.evaluate(() => localStorage.clear());
-  await page.goto("/signin?signed_in=oidc&next=%2Fmembers");
-  await page.getByRole("heading", { name: "Members", exact: true }).waitFor();
-  await page.goto("/signin?error=oidc_identity_taken");
-  await page.getByText("This sign-in at the provider belongs to another account.").waitFor();
-});
-
 test("every page behaved", () => {
   browser.conduct.check();
   guest.conduct.check();
 });
-
-async function signOutIfIn(page: Opened["page"]): Promise<void> {
-  await page.goto("/members");
-  await page.getByRole("button", { name: "Account" }).waitFor();
-  await signOut(page);
-}

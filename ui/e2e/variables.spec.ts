@@ -76,8 +76,9 @@ test("a new one takes no name that is there, and one that is there is changed by
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Actions for LIMITS" }).focus();
   await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: "Change" }).waitFor();
+  await page.locator("[role=menuitem]:focus").waitFor();
   await page.keyboard.press("ArrowDown");
+  await page.locator("[role=menuitem]:focus").filter({ hasText: "Change" }).waitFor();
   await page.keyboard.press("Enter");
   await dialog().getByLabel("Value").focus();
   await page.keyboard.press("ControlOrMeta+a");
