@@ -182,11 +182,13 @@ def _has_effect(events: list[Any], kind: str, payload: dict[str, Any]) -> bool:
         return any(event_type(event) == "run.signalled" and event.payload == payload["id"] for event in events)
     if kind == "cancel":
         return any(event_type(event) == "run.cancelled" for event in events)
-    ends = [e for e in events if getattr(e, "step", None) == payload["step"] and event_type(e) in SETTLED]
-    if kind == "child":
-        # A run that the step started in an earlier round is nothing that it waits for.
-        rounds = [place for place, event in enumerate(events) if event_type(event) == "run.retried"]
-        present = events[rounds[-1] :] if rounds else events
-        mine = [getattr(event, "child_run_id", None) == payload["run_id"] for event in present]
-        return bool(ends) or not any(mine)
-    return bool(ends)
+    rounds = [place for place, event in enumerate(events) if event_type(event) == "run.retried"]
+    present = events[rounds[-1] :] if rounds else events
+    if kind == "approval":
+        # Who decides as the step is broken off is heard by nobody.
+        ends = (*SETTLED, "step.cancelled")
+        return any(getattr(e, "step", None) == payload["step"] and event_type(e) in ends for e in present)
+    is_settled = any(getattr(e, "step", None) == payload["step"] and event_type(e) in SETTLED for e in events)
+    # A run that the step started in an earlier round is nothing that it waits for.
+    mine = [getattr(event, "child_run_id", None) == payload["run_id"] for event in present]
+    return is_settled or not any(mine)
