@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
 import { enter, signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
@@ -83,7 +84,7 @@ test("many runs are counted before they are cancelled", async () => {
   const dialog = page.getByRole("dialog", { name: "Cancel many runs" });
   await dialog.getByText(`${WAITING} runs are meant.`).waitFor();
   await takeShots(page, "runs-bulk");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await dialog.getByRole("button", { name: `Cancel ${WAITING} runs` }).click();
   await page.getByText(`${WAITING} runs are being cancelled.`).waitFor();
   await page.getByText("No runs match").waitFor();
@@ -112,7 +113,7 @@ test("a run is repeated from a step, with other input, and leads to what it repe
   await dialog.getByLabel("With other input").check();
   expect(await dialog.getByLabel("Input", { exact: true }).inputValue()).toContain('"total": 120');
   await takeShots(page, "run-rerun");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await dialog.getByLabel("Input", { exact: true }).fill('{"total": 7, "lines": []}');
   await dialog.getByRole("button", { name: "Start the new run" }).click();
   await page.getByRole("link", { name: "Compare with it" }).click();
@@ -130,7 +131,7 @@ test("a value is read as JSON, as a table and by its types", async () => {
   await output.getByRole("button", { name: "Schema" }).click();
   await output.getByText("list of 2").waitFor();
   await takeShots(page, "run-schema");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await expectReflow(page);
 });
 

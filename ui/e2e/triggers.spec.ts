@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
 import { enter, signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
@@ -33,7 +34,7 @@ async function choose(name: RegExp, item: string): Promise<void> {
 test("a schedule is made, and tells its next five times before and after", async () => {
   const { page } = browser;
   await page.getByText("No triggers yet").waitFor();
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await page.getByRole("button", { name: "Add a trigger" }).click();
   const form = dialog("Add a trigger");
   await form.getByLabel("Kind").selectOption("schedule");
@@ -43,7 +44,7 @@ test("a schedule is made, and tells its next five times before and after", async
   await form.getByLabel("Time zone").fill("Europe/Berlin");
   await form.getByRole("list", { name: "Next times" }).getByRole("listitem").nth(4).waitFor();
   await takeShots(page, "trigger-form");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await form.getByRole("button", { name: "Add it" }).click();
   const times = card(/^Schedule/).getByRole("list", { name: "Next times" }).getByRole("listitem");
   await times.nth(4).waitFor();

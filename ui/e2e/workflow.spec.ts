@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectAccessible } from "./axe.ts";
 import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
 import { enter, signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
@@ -56,7 +57,7 @@ test("every template can be published as it is", async () => {
   const names = await dialog.getByRole("heading", { level: 3 }).allTextContents();
   expect(names.length).toBeGreaterThanOrEqual(5);
   await takeShots(page, "templates");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   for (const [index, name] of names.entries()) {
     if (index > 0) await page.getByRole("button", { name: "New workflow" }).click();
     await dialog.getByRole("button", { name: `Make it: ${name}` }).click();
@@ -154,7 +155,7 @@ test("a version is compared with the draft, restored, and published again", asyn
   await dialog.getByText("The card was declined").waitFor();
   await dialog.getByText("The card was refused by me").waitFor();
   await takeShots(page, "workflow-versions");
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Restore version 1 as the draft" }).click();
   await page.getByRole("button", { name: "Restore it" }).click();
@@ -183,7 +184,7 @@ test("the workflow is run with the input that is typed", async () => {
   await dialog.getByLabel("Input").fill('{"total": }');
   await dialog.getByText(/^Line 1: /).waitFor();
   expect(await dialog.getByRole("button", { name: "Run version 3" }).isDisabled()).toBe(true);
-  await expectAccessibleInBothThemes(page);
+  await expectAccessible(page);
   await dialog.getByLabel("Input").fill('{"total": 77}');
   await dialog.getByRole("button", { name: "Run version 3" }).click();
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
