@@ -41,6 +41,7 @@ from engine.core.state import State
 from engine.core.statuses import RunStatus
 from engine.core.transitions import REASONS
 from engine.core.waiting import find_due_approvals
+from tests.properties.attempts import find_told
 from tests.properties.graphs import RUN_TIMEOUT_SECONDS, SIGNALS, Plan
 from tests.properties.reference import Answer
 from tests.properties.snapshots import differences, dump
@@ -166,22 +167,12 @@ class CoreRun:
 
     def _check_broken_off(self, step: str, event: Any) -> None:
         """What was begun is kept with its number and times; what was not has none."""
-        begun = self.was_begun.get(step) or self._find_told(step, self.journal[:-1])
+        begun = self.was_begun.get(step) or find_told(step, self.journal[:-1])
         if begun is None:
             assert (event.attempt, event.started_at) == (0, None), "nothing of it had begun"
         else:
             assert (event.attempt, event.started_at) == (begun.attempt, begun.started_at), "it is kept"
             assert event.queued_ms == begun.queued_ms
-
-    def _find_told(self, step: str, journal: list[Any]) -> BegunAttempt | None:
-        """The attempt that the journal itself tells has begun, and not ended, whoever began it."""
-        for event in reversed(journal):
-            if getattr(event, "step", None) == step:
-                if event_type(event) != "step.started":
-                    return None
-                if event.attempt and event.started_at is not None:
-                    return BegunAttempt(attempt=event.attempt, started_at=event.started_at, queued_ms=event.queued_ms)
-        return None
 
     def _check_start(self, path: str) -> None:
         assert self.statuses.get(path) != "succeeded", "what succeeded runs no second time"
@@ -341,7 +332,7 @@ class CoreRun:
     def _forget_attempts(self) -> None:
         # Of these the journal knows nothing: who goes on from it gives their numbers again.
         self.forgotten |= {
-            (step, begun.attempt) for step, begun in self.begun.items() if not self._find_told(step, self.journal)
+            (step, begun.attempt) for step, begun in self.begun.items() if not find_told(step, self.journal)
         }
         self.attempts, self.begun, self.starting = {}, {}, {}
 
