@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-# Tests of drafts say nothing of how a workflow does. The comparison of rows, rather than of columns, leaves PostgreSQL no
-# other way than `run_workflow_idx`: for a workflow that has no runs, any other would read those of everybody.
+# Tests of drafts say nothing of how a workflow does. The comparison of rows, rather than of columns, leaves PostgreSQL
+# no other way than `run_workflow_idx`: for a workflow that has no runs, any other would read those of everybody.
 _ACTIVITY = """
 SELECT chosen.id AS workflow_id, recent.run_ids, recent.statuses, recent.created, armed.types, armed.next_due_at
 FROM unnest($2::uuid[]) AS chosen (id)

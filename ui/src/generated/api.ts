@@ -3466,8 +3466,9 @@ export interface components {
          * WorkflowSummary
          * @description A workflow in a list. `published_version` is null before the first publishing.
          *
-         *         `recent_runs` are the last 20, the newest first, without tests of drafts. `trigger_types` are the kinds of its enabled
-         *         triggers, and `next_fire_at` is when the first of its schedules is due; null where none is, or where it would start nothing.
+         *         `recent_runs` are the last 20, the newest first, without tests of drafts. `trigger_types` are the kinds of its
+         *         enabled triggers, and `next_fire_at` is when the first of its schedules is due; null where none is, or where it
+         *         would start nothing.
          */
         WorkflowSummary: {
             /** Format: date-time */
