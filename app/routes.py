@@ -14,9 +14,9 @@ from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
 from app.members.controllers import InvitationController, MemberController
 from app.openapi import get_openapi
+from app.operations.controllers import get_operations
 from app.query_parameters import refuse_unknown_parameters
 from app.receipts.controllers import ReceiptController
-from app.operations.controllers import get_operations
 from app.reference.controllers import get_reference, get_reference_style
 from app.runs.controllers import RunController, RunStartController, stream_workspace
 from app.stats.controllers import get_limits, get_stats
@@ -64,9 +64,9 @@ def make_routes() -> list[ControllerRouterHandler]:
                 AuditController,
                 get_stats,
                 get_limits,
+                get_operations,
             ],
         ),
-                get_operations,
         HealthController,
         get_metrics,
         get_openapi,
