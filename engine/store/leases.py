@@ -26,29 +26,32 @@ SELECT id, extract(epoch FROM now() - heartbeat_at)::float8 AS silence
 FROM worker WHERE alive AND id <> $1 AND heartbeat_at < now() - make_interval(secs => $2)
 """
 
-# The silence is checked again under the row's lock: a worker that has just beaten stays alive. A run that this worker
-# has brought on is not what it died of, as far as anybody can tell: the count of deaths begins anew with this one.
-# There are only so many events in a run that tell so; they are looked for among its last ones.
+# The silence is checked again under the row's lock: a worker that has just beaten stays alive.
 _BURY = """
-WITH dead AS (
-    UPDATE worker SET alive = false
-    WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
-    RETURNING id
-), freed AS (
+UPDATE worker SET alive = false
+WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
+RETURNING id
+"""
+
+# A statement of its own, which sees what the one before has waited for. A run that this worker has brought on is not
+# what it died of, as far as anybody can tell: the count of deaths begins anew with this one. There are only so many
+# events in a run that tell so; they are looked for among its last ones.
+_FREE = """
+WITH freed AS (
     UPDATE run SET owner = NULL, crashes = CASE
         WHEN status <> 'running' THEN crashes
         WHEN EXISTS (
             SELECT FROM (SELECT worker_id, kind FROM journal WHERE run_id = run.id ORDER BY seq DESC LIMIT 50) AS last
-            WHERE last.worker_id = dead.id
+            WHERE last.worker_id = $1
                 AND last.kind IN ('step.succeeded', 'step.failed', 'step.skipped', 'step.retrying')
         ) THEN 1
         ELSE crashes + 1 END
-    FROM dead WHERE run.owner = dead.id
-    RETURNING run.id, run.workspace_id
+    WHERE owner = $1
+    RETURNING id, workspace_id
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
 )
-SELECT (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM freed) AS freed
+SELECT count(*) FROM freed
 """
 
 _HAND_BACK = """
@@ -144,8 +147,10 @@ async def declare_dead(connection: asyncpg.Connection, worker_id: int, silence: 
 
     Waits for its batches in flight; every later one finds the worker dead and writes nothing.
     """
-    row = await connection.fetchrow(_BURY, worker_id, silence)
-    return row["freed"] if row["dead"] else None
+    async with connection.transaction():
+        if await connection.fetchval(_BURY, worker_id, silence) is None:
+            return None
+        return int(await connection.fetchval(_FREE, worker_id))
 
 
 async def hand_back_all(connection: asyncpg.Connection, worker_id: int) -> int:

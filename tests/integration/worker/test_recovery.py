@@ -9,9 +9,11 @@ import asyncpg
 import pytest
 
 from engine.store.journal import Batch, Committed, commit_batch
+from engine.store.leases import declare_dead
 from engine.worker import flusher as flusher_module
 from engine.worker.flusher import WorkerFenced
 from tests.integration.worker.conftest import Target, Workshop
+from tests.integration.worker.test_claims import wait_until_blocked
 from tests.integration.worker.test_driving import call
 from tests.product import PATIENCE_SECONDS
 
@@ -165,6 +167,22 @@ async def wait_until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def test_what_a_dead_worker_claims_as_it_is_buried_is_freed_too(workshop: Workshop) -> None:
+    workflow = await workshop.publish([{"id": "a", "type": "if", "with": {"condition": "true"}}])
+    (run_id,) = await workshop.start(workflow)
+    worker_id = await workshop.pool.fetchval(
+        "INSERT INTO worker (name, host, pid, heartbeat_at) VALUES ('w', 'h', 1, now() - interval '1 h') RETURNING id"
+    )
+    async with workshop.pool.acquire() as claimer, workshop.pool.acquire() as other:
+        async with claimer.transaction():
+            await claimer.execute("SELECT FROM worker WHERE id = $1 FOR SHARE", worker_id)
+            burial = asyncio.create_task(declare_dead(other, worker_id, 1.0))
+            await wait_until_blocked(claimer, other.get_server_pid())
+            await claimer.execute("UPDATE run SET owner = $1 WHERE id = $2", worker_id, run_id)
+        assert await burial == 1
+    assert (await workshop.row(run_id))["owner"] is None
 
 
 class Turnstile(asyncio.Event):
