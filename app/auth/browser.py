@@ -4,7 +4,7 @@ A client asks for it by the header `X-FlowForge-Session: cookie`. Pages of other
 the cookie counts only where the web app itself is calling.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from litestar import Request
@@ -54,14 +54,21 @@ def forget_cookie(request: AnyRequest) -> Cookie:
 
 
 def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
+    return make_cookie(request, _name(request), value, seconds, "strict")
+
+
+def make_cookie(
+    request: AnyRequest, name: str, value: str, seconds: int, same_site: Literal["strict", "lax"]
+) -> Cookie:
+    """A cookie that no script reads, for this host alone and for so long."""
     return Cookie(
-        key=_name(request),
+        key=name,
         value=value,
         path="/",
         max_age=seconds,
         secure=is_https(request),
         httponly=True,
-        samesite="strict",
+        samesite=same_site,
     )
 
 

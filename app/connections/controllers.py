@@ -11,7 +11,7 @@ from litestar.response import Redirect, Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_303_SEE_OTHER
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.auth.browser import is_https
+from app.auth.browser import is_https, make_cookie
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
@@ -217,15 +217,7 @@ class ConnectionController(Controller):
 
 def _cookie(request: AnyRequest, name: str, value: str, seconds: int) -> Cookie:
     """One for each sign-in. Lax: it has to come along when another site sends the browser back here."""
-    return Cookie(
-        key=_cookie_name(request, name),
-        value=value,
-        path="/",
-        max_age=seconds,
-        secure=is_https(request),
-        httponly=True,
-        samesite="lax",
-    )
+    return make_cookie(request, _cookie_name(request, name), value, seconds, "lax")
 
 
 def _cookie_name(request: AnyRequest, name: str) -> str:

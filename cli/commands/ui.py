@@ -29,8 +29,7 @@ def build() -> int:
 @command.command()
 def types() -> int:
     """Write the types of the API into ui/src/generated/, after the API was changed."""
-    # It draws in the whole application.
-    from cli.ui_types import TYPES, make_types  # noqa: PLC0415
+    from cli.ui_types import TYPES, make_types  # noqa: PLC0415 - loads the whole API
 
     try:
         TYPES.write_text(make_types())
@@ -44,9 +43,8 @@ def types() -> int:
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder for them (docs/screenshots).")
 def pictures(folder: Path | None) -> int:
     """Take pictures of every page in both themes, on a product that is started for it."""
-    # It draws in the client.
-    from cli.client.errors import ClientError  # noqa: PLC0415
-    from cli.ui_pictures import FOLDER, take_pictures  # noqa: PLC0415
+    from cli.client.errors import ClientError  # noqa: PLC0415 - loads the client
+    from cli.ui_pictures import FOLDER, take_pictures  # noqa: PLC0415 - loads the client
 
     try:
         take_pictures(folder or FOLDER)

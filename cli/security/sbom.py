@@ -23,8 +23,8 @@ class InvalidBillError(Exception):
 def write_bill(materials: Sequence[Material], kind: str, root: str, version: str) -> str:
     """The document for packages of one kind (`pypi`, `npm`) that `root` is made of; raises InvalidBillError."""
     bom = Bom()
-    # The library types it as always there; without it the same locks give the same bytes.
-    bom.metadata.timestamp = None  # type: ignore[assignment]
+    # Without it the same locks give the same bytes.
+    bom.metadata.timestamp = None  # type: ignore[assignment] # typed as always there
     bom.metadata.component = product = Component(
         type=ComponentType.APPLICATION, name=root, version=version, bom_ref=f"{root}@{version}"
     )

@@ -19,7 +19,7 @@ from litestar import Request
 from litestar.datastructures import Cookie
 from msgspec import Struct
 
-from app.auth.browser import is_https
+from app.auth.browser import is_https, make_cookie
 from app.auth.oidc.errors import Failure, SignInFailed
 from engine.infra.secrets import SecretBox, SecretError
 
@@ -130,16 +130,8 @@ class FlowCookies:
 
 
 def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
-    return Cookie(
-        key=_name(request),
-        value=value,
-        path="/",
-        max_age=seconds,
-        secure=is_https(request),
-        httponly=True,
-        # The way back from the provider begins at another site.
-        samesite="lax",
-    )
+    # The way back from the provider begins at another site.
+    return make_cookie(request, _name(request), value, seconds, "lax")
 
 
 def _name(request: AnyRequest) -> str:
