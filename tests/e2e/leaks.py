@@ -126,11 +126,14 @@ class Search(Struct, frozen=True):
         assert {"journal", "payload", "connection", "outbox", "audit_entry", "idempotency_key"} <= texts.keys()
         assert all(role in texts["log"] for role in ("api", "relay", "worker"))
         found = [f"{place}: {leaks}" for place, text in texts.items() if (leaks := find_leaks(text, secrets))]
-        traces = wait_for(lambda: self._collect(trace_id), what=f"trace {trace_id}")
+        traces = wait_for(lambda: self._collect(trace_id, run["id"] if trace_id else ""), what=f"trace {trace_id}")
         found += [f"traces: {leaks}" for leaks in [find_leaks_in_bytes(traces, secrets)] if leaks]
         return found + find_leaks_in_folder(self.product.folder, secrets)
 
-    def _collect(self, trace_id: str) -> bytes | None:
-        """All that was collected, once something of this trace is there."""
+    def _collect(self, trace_id: str, run_id: str) -> bytes | None:
+        """All that was collected, once this trace is there with what a worker sent of it: that names the run.
+
+        The API sends its part of the trace by itself, often earlier.
+        """
         traces = b"".join(each.body for each in list(self.server.received) if each.path == "/collector/v1/traces")
-        return traces if bytes.fromhex(trace_id) in traces else None
+        return traces if bytes.fromhex(trace_id) in traces and run_id.encode() in traces else None
