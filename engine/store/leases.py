@@ -54,13 +54,14 @@ WITH freed AS (
 SELECT count(*) FROM freed
 """
 
+# As with a burial: it waits for whatever claims or commits under this incarnation, and the next statement sees that.
+_RESIGN = "UPDATE worker SET alive = false WHERE id = $1"
+
 _HAND_BACK = """
 WITH freed AS (
     UPDATE run SET owner = NULL WHERE owner = $1 RETURNING id, workspace_id
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
-), gone AS (
-    UPDATE worker SET alive = false WHERE id = $1
 )
 SELECT count(*) FROM freed
 """
@@ -154,8 +155,10 @@ async def declare_dead(connection: asyncpg.Connection, worker_id: int, silence: 
 
 
 async def hand_back_all(connection: asyncpg.Connection, worker_id: int) -> int:
-    """End the incarnation and free its runs for others; their number."""
-    return int(await connection.fetchval(_HAND_BACK, worker_id))
+    """End the incarnation and free its runs for others; their number. May be repeated after a lost answer."""
+    async with connection.transaction():
+        await connection.execute(_RESIGN, worker_id)
+        return int(await connection.fetchval(_HAND_BACK, worker_id))
 
 
 async def hand_back(connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID]) -> int:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import asyncpg
 import pytest
 
 from engine.store.journal import Batch, Committed, commit_batch
-from engine.store.leases import declare_dead
+from engine.store.leases import declare_dead, hand_back_all
 from engine.worker import flusher as flusher_module
 from engine.worker.flusher import WorkerFenced
 from tests.integration.worker.conftest import Target, Workshop
@@ -169,7 +169,14 @@ async def wait_until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_a_dead_worker_claims_as_it_is_buried_is_freed_too(workshop: Workshop) -> None:
+async def bury(connection: asyncpg.Connection, worker_id: int) -> int | None:
+    return await declare_dead(connection, worker_id, 1.0)
+
+
+@pytest.mark.parametrize("end", [bury, hand_back_all], ids=["is buried", "hands its runs back"])
+async def test_what_a_worker_claims_as_it_ends_is_freed_too(
+    workshop: Workshop, end: Callable[[asyncpg.Connection, int], Awaitable[int | None]]
+) -> None:
     workflow = await workshop.publish([{"id": "a", "type": "if", "with": {"condition": "true"}}])
     (run_id,) = await workshop.start(workflow)
     worker_id = await workshop.pool.fetchval(
@@ -178,11 +185,12 @@ async def test_what_a_dead_worker_claims_as_it_is_buried_is_freed_too(workshop: 
     async with workshop.pool.acquire() as claimer, workshop.pool.acquire() as other:
         async with claimer.transaction():
             await claimer.execute("SELECT FROM worker WHERE id = $1 FOR SHARE", worker_id)
-            burial = asyncio.create_task(declare_dead(other, worker_id, 1.0))
+            ending = asyncio.create_task(end(other, worker_id))
             await wait_until_blocked(claimer, other.get_server_pid())
             await claimer.execute("UPDATE run SET owner = $1 WHERE id = $2", worker_id, run_id)
-        assert await burial == 1
+        assert await ending == 1
     assert (await workshop.row(run_id))["owner"] is None
+    assert not await workshop.pool.fetchval("SELECT alive FROM worker WHERE id = $1", worker_id)
 
 
 class Turnstile(asyncio.Event):
