@@ -83,7 +83,7 @@ class _TokensToTry:
         self._tokens = tokens
 
     async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
-        """A token that can be used now; raises TokenError, SecretError."""
+        """A token that can be used now; raises TokenError."""
         if isinstance(client, AuthorizationCode):
             return await self._tokens.get(kept, client)
         granted = await ask_for_client(self._http, client)

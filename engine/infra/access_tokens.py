@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from engine.infra.credentials import SIGNED_IN_TYPE, AuthorizationCode, OAuthSecret
@@ -19,6 +20,7 @@ from engine.infra.envelopes import Envelopes
 from engine.infra.http_client import HttpClient
 from engine.infra.ids import new_id
 from engine.infra.kept_connections import KeptConnection, KeptToken, Need, NewToken, TokenState, place_of_tokens
+from engine.infra.secrets import SecretError
 from engine.infra.token_endpoint import (
     REQUEST_SECONDS,
     Granted,
@@ -43,6 +45,8 @@ _NEEDS: Final[dict[Need, str]] = {
     "refused": "its sign-in is not accepted any more",
     "ended": "its access token has ended, and it got no token to ask for another one",
 }
+
+_log = structlog.get_logger()
 
 
 class NeedsAuthorization(TokenError):
@@ -70,11 +74,11 @@ class TokenKeeper(Protocol):
     async def keep(self, kept: KeptConnection, seen: UUID | None, new: NewToken) -> bool:
         """Put new tokens in the place of `seen`, durably; False where others stand there, or another secret."""
 
-    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> None:
-        """Let others ask; `failure` tells why nothing came."""
+    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> bool:
+        """Let others ask; `failure` tells why nothing came. False where the lease is not this one any more."""
 
-    async def refuse(self, kept: KeptConnection, seen: UUID | None, failure: str) -> None:
-        """The grant of these tokens is not accepted any more."""
+    async def refuse(self, kept: KeptConnection, lease_id: UUID, failure: str) -> bool:
+        """The grant of the tokens is not accepted any more. False where the lease is not this one any more."""
 
     async def end(self, kept: KeptConnection, token_id: UUID) -> bool:
         """A target has refused this access token: whether another one can be had, which is not often asked for so."""
@@ -102,12 +106,12 @@ class AccessTokens:
         self._asking: set[Hashable] = set()
 
     async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
-        """A token that can be used now; raises TokenError, SecretError.
+        """A token that can be used now; raises TokenError.
 
         Who asks while it is being asked for gets the same.
         """
-        if kept.token is not None and kept.token.is_usable:
-            return self._open(kept, kept.token)
+        if kept.token is not None and kept.token.is_usable and (token := self._open(kept, client, kept.token)):
+            return token
         _require_grant(client, kept.token)
         key = (kept.id, kept.secret_version, _name(kept.token))
         request = self._requests.get(key)
@@ -162,44 +166,47 @@ class AccessTokens:
     async def _obtain(self, kept: KeptConnection, client: OAuthSecret, key: Hashable) -> AccessToken:
         """The next token: asked for, or waited for where another process has the lease."""
         lease_id, known = new_id(), kept.token
-        while not await self._keeper.take_lease(kept, _name(known), lease_id, LEASE_SECONDS):
-            known = await self._keeper.read(kept)
-            if known is None:
-                raise TokenError("it was changed or deleted meanwhile", is_retryable=True)
-            if known.is_usable:
-                return msgspec.structs.replace(self._open(kept, known), is_new=True)
-            if known.is_valid:
-                return self._open(kept, known)
+        while True:
+            if await self._keeper.take_lease(kept, _name(known), lease_id, LEASE_SECONDS):
+                self._asking.add(key)
+                token = await self._ask(kept, client, known, lease_id)
+                self._asking.discard(key)
+                if token is not None:
+                    return token
+            known, token = await self._look(kept, client)
+            if token is not None:
+                return token
             _require_grant(client, known)
             await self._pause(PAUSE_SECONDS)
-        self._asking.add(key)
-        return await self._ask(kept, client, known, lease_id)
+
+    async def _look(self, kept: KeptConnection, client: OAuthSecret) -> tuple[KeptToken, AccessToken | None]:
+        """What is kept now, and of it the access token, unless it has ended or does not open."""
+        known = await self._keeper.read(kept)
+        if known is None:
+            raise TokenError("it was changed or deleted meanwhile", is_retryable=True)
+        token = self._open(kept, client, known) if known.is_valid else None
+        return known, msgspec.structs.replace(token, is_new=True) if token and known.is_usable else token
 
     async def _ask(
         self, kept: KeptConnection, client: OAuthSecret, known: KeptToken | None, lease_id: UUID
-    ) -> AccessToken:
-        seen = _name(known)
-        before = None if known is None or known.sealed is None else self._read(kept, known)
-        refresh_token = None if before is None else before.refresh_token
+    ) -> AccessToken | None:
+        """What the endpoint gives; None where it refuses the grant, and the lease is another one's by now."""
+        before = None
         try:
+            if known is not None and known.sealed is not None:
+                before = self._open(kept, client, known)
+            refresh_token = None if before is None else before.refresh_token
             if isinstance(client, AuthorizationCode):
                 granted = await ask_by_refresh_token(self._http, client, refresh_token or "", self._clock)
             else:
                 granted = await ask_for_client(self._http, client, self._clock)
         except TokenError as error:
-            if isinstance(client, AuthorizationCode) and error.is_grant_refused:
-                await self._keeper.refuse(kept, seen, error.message)
-                raise NeedsAuthorization(f"{_NEEDS['refused']} ({error.message}); sign in again") from None
-            await self._keeper.give_up(kept, lease_id, error.message)
-            if error.is_retryable and known is not None and known.is_valid and before is not None:
-                # It is to be replaced, but has not ended.
-                return AccessToken(text=before.access_token, refresh_token=refresh_token, token_id=seen)
-            raise
+            return await self._fall_back(kept, client, known, before, lease_id, error)
         new = self.seal(kept, granted, refresh_token)
-        if not await self._keeper.keep(kept, seen, new):
+        if not await self._keeper.keep(kept, _name(known), new):
             latest = await self._keeper.read(kept)
-            if latest is not None and latest.is_usable:
-                return msgspec.structs.replace(self._open(kept, latest), is_new=True)
+            if latest is not None and latest.is_usable and (token := self._open(kept, client, latest)):
+                return msgspec.structs.replace(token, is_new=True)
         return AccessToken(
             text=granted.access_token,
             refresh_token=granted.refresh_token or refresh_token,
@@ -207,8 +214,45 @@ class AccessTokens:
             is_new=True,
         )
 
-    def _open(self, kept: KeptConnection, token: KeptToken) -> AccessToken:
-        tokens = self._read(kept, token)
+    async def _fall_back(
+        self,
+        kept: KeptConnection,
+        client: OAuthSecret,
+        known: KeptToken | None,
+        before: AccessToken | None,
+        lease_id: UUID,
+        error: TokenError,
+    ) -> AccessToken | None:
+        """What there is besides where nothing was given; raises the error where there is nothing.
+
+        None where a refusal came too late: who has the lease by then may have been given what follows this very grant.
+        """
+        if isinstance(client, AuthorizationCode) and error.is_grant_refused:
+            if await self._keeper.refuse(kept, lease_id, error.message):
+                raise NeedsAuthorization(f"{_NEEDS['refused']} ({error.message}); sign in again") from None
+            return None
+        token = None
+        if not await self._keeper.give_up(kept, lease_id, error.message):
+            _, token = await self._look(kept, client)
+        elif error.is_retryable and known is not None and known.is_valid:
+            # It is to be replaced, but has not ended.
+            token = before
+        if token is None:
+            raise error
+        return token
+
+    def _open(self, kept: KeptConnection, client: OAuthSecret, token: KeptToken) -> AccessToken | None:
+        """The access token; None where it does not open and another one can be had without anybody.
+
+        Raises NeedsAuthorization where somebody has to sign in for that.
+        """
+        try:
+            tokens = self._read(kept, token)
+        except SecretError as error:
+            _log.warning("tokens_do_not_open", connection_id=str(kept.id), error=str(error))
+            if isinstance(client, AuthorizationCode):
+                raise NeedsAuthorization(f"its tokens do not open: {error}; sign in again") from None
+            return None
         return AccessToken(text=tokens.access_token, refresh_token=tokens.refresh_token, token_id=token.token_id)
 
     def _read(self, kept: KeptConnection, token: KeptToken) -> "_Tokens":

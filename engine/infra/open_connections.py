@@ -42,7 +42,7 @@ class TokenSource(Protocol):
     """Where access tokens come from."""
 
     async def get(self, kept: KeptConnection, client: OAuthSecret) -> AccessToken:
-        """A token that can be used now; raises TokenError, SecretError."""
+        """A token that can be used now; raises TokenError."""
 
 
 class OpenConnection(Struct, kw_only=True):
@@ -88,9 +88,6 @@ class ConnectionOpener:
         except TokenError as error:
             message = f"the connection '{kept.name}': {error.message}"
             raise ConnectionFault("token_refused", message, is_retryable=error.is_retryable) from None
-        except SecretError as error:
-            message = f"the tokens of the connection '{kept.name}' do not open: {error}"
-            raise ConnectionFault("connection_sealed", message) from None
         credential = make_credential(secret, token.text, token.refresh_token)
         return OpenConnection(
             name=kept.name,

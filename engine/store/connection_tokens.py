@@ -33,7 +33,7 @@ SELECT {COLUMNS_OF_TOKENS} FROM connection_token AS token
 WHERE workspace_id = $1 AND connection_id = $2 AND secret_version = $3
 """  # noqa: S608 - put together of constants
 # A row of another secret was left by a release that knows nothing of tokens. Who holds the lease takes it again: the
-# answer to the first time may have been lost.
+# answer to the first time may have been lost. Nobody asks again with what was refused.
 _TAKE_LEASE = """
 INSERT INTO connection_token AS token (connection_id, workspace_id, secret_version, lease_id, lease_until)
 SELECT id, workspace_id, secret_version, $5::uuid, clock_timestamp() + make_interval(secs => $6)
@@ -44,7 +44,7 @@ ON CONFLICT (connection_id) DO UPDATE SET lease_id = EXCLUDED.lease_id, lease_un
     tokens = CASE WHEN token.secret_version = EXCLUDED.secret_version THEN token.tokens END,
     wrapped_key = CASE WHEN token.secret_version = EXCLUDED.secret_version THEN token.wrapped_key END
 WHERE token.secret_version <> EXCLUDED.secret_version
-    OR (token.token_id IS NOT DISTINCT FROM $4
+    OR (token.token_id IS NOT DISTINCT FROM $4 AND token.refused_at IS NULL
         AND (token.lease_until IS NULL OR token.lease_until <= clock_timestamp() OR token.lease_id = $5))
 RETURNING lease_id
 """
@@ -62,10 +62,14 @@ RETURNING token_id
 _GIVE_UP = """
 UPDATE connection_token SET lease_id = NULL, lease_until = NULL, failure = $4
 WHERE workspace_id = $1 AND connection_id = $2 AND lease_id = $3
+RETURNING connection_id
 """
+# Only the word of who holds the lease counts: to whoever comes late, behind another one that has spent the same refresh
+# token, the endpoint says that it is worth nothing, and it is right.
 _REFUSE = """
-UPDATE connection_token SET lease_id = NULL, lease_until = NULL, failure = $5, refused_at = clock_timestamp()
-WHERE workspace_id = $1 AND connection_id = $2 AND secret_version = $3 AND token_id IS NOT DISTINCT FROM $4
+UPDATE connection_token SET lease_id = NULL, lease_until = NULL, failure = $4, refused_at = clock_timestamp()
+WHERE workspace_id = $1 AND connection_id = $2 AND lease_id = $3
+RETURNING connection_id
 """
 _END = """
 UPDATE connection_token
@@ -143,16 +147,17 @@ class TokenStore:
         arguments = (*_named(kept), seen, *_values(new), new.scope)
         return await self._insist(lambda pool: pool.fetchval(_KEEP, *arguments)) is not None
 
-    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> None:
-        """Let others ask; `failure` tells why nothing came."""
-        arguments = (kept.workspace_id, kept.id, lease_id, write_failure(failure))
-        await self._insist(lambda pool: pool.execute(_GIVE_UP, *arguments))
+    async def give_up(self, kept: KeptConnection, lease_id: UUID, failure: str) -> bool:
+        """Let others ask; `failure` tells why nothing came. False where the lease is not this one any more."""
+        return await self._insist(lambda pool: pool.fetchval(_GIVE_UP, *_of_lease(kept, lease_id, failure))) is not None
 
-    async def refuse(self, kept: KeptConnection, seen: UUID | None, failure: str) -> None:
-        """The grant of these tokens is not accepted any more."""
-        _log.warning("connection_needs_authorization", connection_id=str(kept.id), reason=failure)
-        arguments = (*_named(kept), seen, write_failure(failure))
-        await self._insist(lambda pool: pool.execute(_REFUSE, *arguments))
+    async def refuse(self, kept: KeptConnection, lease_id: UUID, failure: str) -> bool:
+        """The grant of the tokens is not accepted any more. False where the lease is not this one any more."""
+        arguments = _of_lease(kept, lease_id, failure)
+        is_refused = await self._insist(lambda pool: pool.fetchval(_REFUSE, *arguments)) is not None
+        if is_refused:
+            _log.warning("connection_needs_authorization", connection_id=str(kept.id), reason=failure)
+        return is_refused
 
     async def end(self, kept: KeptConnection, token_id: UUID) -> bool:
         """A target has refused this access token: whether another one can be had, which is not often asked for so."""
@@ -205,6 +210,10 @@ def write_failure(failure: str) -> str:
 
 def _named(kept: KeptConnection) -> tuple[UUID, UUID, int]:
     return kept.workspace_id, kept.id, kept.secret_version
+
+
+def _of_lease(kept: KeptConnection, lease_id: UUID, failure: str) -> tuple[UUID, UUID, UUID, str]:
+    return kept.workspace_id, kept.id, lease_id, write_failure(failure)
 
 
 def _values(new: NewToken) -> tuple[UUID, bytes, bytes, bool, float | None, float | None]:

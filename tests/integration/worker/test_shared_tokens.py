@@ -18,7 +18,7 @@ from engine.infra.http_client import HttpClient
 from engine.infra.ids import new_id
 from engine.infra.kept_connections import KeptConnection
 from engine.infra.open_connections import ConnectionOpener
-from engine.infra.secrets import SecretBox, SecretError
+from engine.infra.secrets import SecretBox
 from engine.infra.settings import Settings
 from engine.infra.token_endpoint import Granted, TokenError
 from engine.store.connection_tokens import TokenStore, forget_tokens, grant_tokens, list_grants
@@ -56,6 +56,18 @@ class Process:
 
     async def discard(self, kept: KeptConnection, token: AccessToken) -> bool:
         return await self.tokens.discard(kept, token)
+
+    def hear_of_refusals(self) -> asyncio.Queue[bool]:
+        """Whether each refusal that this process writes down from now on counts."""
+        heard, refuse = asyncio.Queue[bool](), self.store.refuse
+
+        async def refuse_and_tell(kept: KeptConnection, lease_id: UUID, failure: str) -> bool:
+            counts = await refuse(kept, lease_id, failure)
+            heard.put_nowait(counts)
+            return counts
+
+        self.store.refuse = refuse_and_tell  # type: ignore[method-assign]
+        return heard
 
 
 class Floor:
@@ -170,8 +182,13 @@ async def test_tokens_are_kept_sealed_and_open_nowhere_else(floor: Floor, kind: 
     FROM connection_token AS other WHERE connection_token.connection_id = $1 AND other.connection_id = $2
     """
     await floor.pool.execute(move, other.id, kept.id)
-    with pytest.raises(SecretError, match="belongs to another place"):
-        await floor.processes[1].get(other)
+    if kind == "oauth2_authorization_code":
+        with pytest.raises(NeedsAuthorization, match=r"belongs to another place; sign in again"):
+            await floor.processes[1].get(other)
+    else:
+        # Nobody has to be asked for another one.
+        assert (await floor.processes[1].get(other)).text not in {token.text, None}
+        assert len(floor.server.asked) == 3
 
 
 async def test_what_was_rotated_is_durable_before_it_is_used(floor: Floor) -> None:
@@ -224,6 +241,29 @@ async def test_a_lease_is_its_holders_and_once_it_has_ended_anybodys(floor: Floo
     assert not await store.take_lease(kept, new_id(), second, 600.0)
 
 
+async def test_a_refusal_behind_the_lease_takes_nothing_from_who_has_it_now(floor: Floor) -> None:
+    kept = await floor.connect("oauth2_authorization_code")
+    late, holder = floor.processes[0], floor.processes[1]
+    floor.server.may_answer.clear()
+    asking = asyncio.create_task(late.get(kept))
+    await floor.until_asked()
+    await floor.pool.execute("UPDATE connection_token SET lease_until = now() WHERE connection_id = $1", kept.id)
+    seen = (await floor.read(kept.workspace_id, kept.id)).token
+    assert seen is not None
+    lease_id, hears = new_id(), late.hear_of_refusals()
+    assert await holder.store.take_lease(kept, seen.token_id, lease_id, 600.0)
+    floor.server.faults.append((400, {"error": "invalid_grant"}))
+    floor.server.may_answer.set()
+    assert await hears.get() is False
+    row = "SELECT lease_id, refused_at FROM connection_token WHERE connection_id = $1"
+    held = await floor.pool.fetchrow(row, kept.id)
+    assert (held["lease_id"], held["refused_at"]) == (lease_id, None)
+    given = Granted(left_seconds=3600.0, scope=None, **floor.server.sign_in())
+    assert await holder.store.keep(kept, seen.token_id, holder.tokens.seal(kept, given, None))
+    assert (await asking).text == given.access_token
+    assert len(floor.server.asked) == 1
+
+
 async def test_a_grant_that_is_refused_is_known_to_all_and_a_sign_in_mends_it(floor: Floor) -> None:
     kept = await floor.connect("oauth2_authorization_code")
     await floor.processes[0].get(kept)
@@ -235,6 +275,10 @@ async def test_a_grant_that_is_refused_is_known_to_all_and_a_sign_in_mends_it(fl
     assert len(floor.server.asked) == 2
     grant = (await list_grants(floor.pool, kept.workspace_id, [kept.id]))[kept.id]
     assert (grant.need, "invalid_grant" in (grant.failure or "")) == ("refused", True)
+    # Who read it before the refusal asks for nothing more either.
+    token = (await floor.read(kept.workspace_id, kept.id)).token
+    assert token is not None
+    assert not await floor.processes[0].store.take_lease(kept, token.token_id, new_id(), 600.0)
     await floor.sign_in(kept, 3600.0)
     assert (await list_grants(floor.pool, kept.workspace_id, [kept.id]))[kept.id].need is None
     assert {(await process.get(kept)).is_new for process in floor.processes} == {False}
