@@ -50,6 +50,9 @@ Parent = Annotated[
     str,
     QueryParameter(min_length=1, max_length=1000, description="path of a `foreach`, like `each` or `outer[2].inner`"),
 ]
+ItemStatus = Annotated[
+    Literal["failed"] | None, QueryParameter(description="`failed`: only the items that failed, in their order")
+]
 Reference = Annotated[str, PathParameter(min_length=1, max_length=64, description="`ref` of a large value")]
 AS_PUBLISHED = StartRunRequest()
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)]
@@ -183,11 +186,15 @@ class RunController(Controller):
         parent: FromQuery[Parent],
         principal: NamedDependency[Principal],
         runs: NamedDependency[RunService],
+        status: FromQuery[ItemStatus] = None,
         limit: FromQuery[Limit] = 50,
         cursor: FromQuery[Cursor] = None,
     ) -> Page[IterationView]:
         """The items of a `foreach` in their order, each with its steps."""
-        return await runs.list_iterations(principal, run_id, parent, cursor=cursor, limit=limit)
+        only_failed = status is not None
+        return await runs.list_iterations(
+            principal, run_id, parent, only_failed=only_failed, cursor=cursor, limit=limit
+        )
 
     @get(
         "/{run_id:uuid}/payloads/{ref:str}",

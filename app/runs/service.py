@@ -133,13 +133,13 @@ class RunService:
         return await self._reader.read(row)
 
     async def list_iterations(
-        self, principal: Principal, run_id: UUID, parent: str, *, cursor: str | None, limit: int
+        self, principal: Principal, run_id: UUID, parent: str, *, only_failed: bool, cursor: str | None, limit: int
     ) -> Page[IterationView]:
         """A page of the items of a `foreach`, in order. Raises NotFound, or InvalidRequest for what is no `foreach`."""
         row = await self.find(principal, run_id)
         first = 0 if cursor is None else min(read_number(cursor), MAX_ITEMS)
-        views = await self._reader.list_iterations(row, parent, first=first, limit=limit + 1)
-        return Page(items=list(views[:limit]), next_cursor=str(first + limit) if len(views) > limit else None)
+        views = await self._reader.list_iterations(row, parent, first=first, limit=limit + 1, only_failed=only_failed)
+        return Page(items=list(views[:limit]), next_cursor=str(views[limit].index) if len(views) > limit else None)
 
     async def read_payload(self, principal: Principal, run_id: UUID, ref: str) -> bytes:
         """The JSON of a large output of the run; raises NotFound."""

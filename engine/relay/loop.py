@@ -8,6 +8,7 @@ listens to its events it is deleted at once, in the transaction that starts it.
 
 import asyncio
 import contextlib
+import math
 from uuid import UUID
 
 import structlog
@@ -57,7 +58,11 @@ class Relay(Leader[Session]):
         super().__init__(settings)
         self._publisher = Publisher(redis)
         self._events = EventMatcher()
-        self._measured_at = 0.0
+        self._measured_at = -math.inf
+        # What the gauges say: rows that wait, and the age of the oldest in seconds.
+        self._told = 0, 0.0
+        # Whether rows of the last batch had to stay.
+        self._is_cut = False
         self._rung_ahead: dict[UUID, None] = {}
         # Published and still there.
         self._done: list[int] = []
@@ -69,11 +74,13 @@ class Relay(Leader[Session]):
         self.backoff.reset()
         self._events.forget()
         self._done = []
+        self._measured_at = -math.inf
         RELAY_LEADS.set(1)
 
     def on_leave(self) -> None:
-        """Whatever it was that ended the session."""
+        """Whatever it was that ended the session: from now on it is the next leader's to say what waits."""
         RELAY_LEADS.set(0)
+        self._tell(0, 0)
 
     def on_failure(self, of: str) -> None:
         """Count it."""
@@ -92,17 +99,21 @@ class Relay(Leader[Session]):
             except RedisUnavailable as error:
                 seconds = redis_backoff.pause()
                 _log.warning("redis_unavailable", error=str(error), retry_in_seconds=round(seconds, 2))
-                await self._measure(session, is_empty=False)
                 await self._tidy(session)
+                await self._measure(session)
                 await self._hear(session)
                 await self.sleep(seconds)
                 continue
             self._heard_until = 0
-            await self._measure(session, is_empty=count < BATCH_ROWS)
             if count == BATCH_ROWS:
                 await self._tidy(session)
+                await self._measure(session)
                 await self._ring_ahead(session)
                 continue
+            if self._is_cut:
+                await self._measure(session)
+            else:
+                self._tell(0, 0)
             if await session.rest(TIDY_SECONDS if self._done else POLL_SECONDS):
                 await self.sleep(began + LINGER_SECONDS - loop.time())
                 must_take = True
@@ -112,14 +123,18 @@ class Relay(Leader[Session]):
 
     async def _publish_batch(self, session: Session) -> int:
         """Publish the next rows and start what listens; how many they were."""
+        self._is_cut = False
         async with asyncio.timeout(2 * ANSWER_SECONDS):
             rows = await self._read(session)
             if not rows:
                 return 0
             hits = await self._events.find(session.connection, rows)
             if (fitting := count_fitting(rows, hits)) < len(rows):
-                rows = rows[:fitting]
+                rows, left = rows[:fitting], rows[fitting:]
                 session.alarm.set()
+                self._is_cut = True
+                # So many at least: they are counted now and then.
+                self._tell(max(len(left), self._told[0]), max(left[0].age, self._told[1]))
             try:
                 await self._publisher.publish(rows)
             except REDIS_ERRORS as error:
@@ -194,15 +209,15 @@ class Relay(Leader[Session]):
             # Only a hurry: the rows themselves are still there.
             await self._publisher.ring(fresh)
 
-    async def _measure(self, session: Session, *, is_empty: bool) -> None:
-        if is_empty:
-            OUTBOX_ROWS.set(0)
-            OUTBOX_OLDEST_SECONDS.set(0)
-            return
+    async def _measure(self, session: Session) -> None:
+        """Have the gauges say what waits, as it is counted every few seconds."""
         now = asyncio.get_running_loop().time()
         if now - self._measured_at < _MEASURE_SECONDS:
             return
         self._measured_at = now
-        count, oldest = await measure(session.connection, ANSWER_SECONDS)
-        OUTBOX_ROWS.set(count)
-        OUTBOX_OLDEST_SECONDS.set(oldest)
+        self._tell(*await measure(session.connection, ANSWER_SECONDS))
+
+    def _tell(self, rows: int, oldest_seconds: float) -> None:
+        self._told = rows, oldest_seconds
+        OUTBOX_ROWS.set(rows)
+        OUTBOX_OLDEST_SECONDS.set(oldest_seconds)
