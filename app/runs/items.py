@@ -19,13 +19,13 @@ def count_items(body: Graph, outcomes: Iterable[Outcome], *, total: int, continu
     """How many items have ended, and how many of these failed. An item that was broken off has not ended."""
     counts = ItemCounts(total=total)
     for outcome in outcomes:
-        end = _judge(body, outcome, continues=continues)
+        end = judge_item(body, outcome, continues=continues)
         counts.done += outcome.iterations if end is not None else 0
         counts.failed += outcome.iterations if end == "failed" else 0
     return counts
 
 
-def _judge(body: Graph, outcome: Outcome, *, continues: bool) -> Literal["succeeded", "failed"] | None:
+def judge_item(body: Graph, outcome: Outcome, *, continues: bool) -> Literal["succeeded", "failed"] | None:
     """How an iteration ended; None where it has not, or was broken off."""
     kinds = outcome.steps
     failed = [node for node in body.nodes if kinds.get(node.id) == "failed" and not _is_handled(body, node.id, kinds)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.runs.items import continues_after_failures, count_items
+from app.runs.items import continues_after_failures, count_items, judge_item
 from app.runs.schemas import ItemCounts, IterationView
 from app.runs.telling import Level, reads_any, tell_run
 from app.runs.views import Events
@@ -48,7 +48,7 @@ class Iterations:
 
     def enter(self, loop: str, item: int, rows: Rows) -> bool:
         """Go down into one item of a `foreach`, told by its rows; False where there is no such item."""
-        levels = self.open_page(loop, item, 1, rows)
+        levels = self.open_page(loop, [item], rows)
         body = self._body
         if not levels or body is None:
             return False
@@ -57,8 +57,17 @@ class Iterations:
         self._around, self._graph = levels[0], body.graph
         return True
 
-    def open_page(self, loop: str, first: int, limit: int, rows: Rows) -> Sequence[Level]:
-        """Tell up to `limit` items of a `foreach` of the present level, from the item `first` on."""
+    def choose_failed(self, loop: str, failures: Sequence[tuple[int, Outcome]]) -> list[int]:
+        """Of items of a `foreach` of the present level in which a step failed, those that failed themselves."""
+        at = self._graph.index_by_id[loop.rpartition(".")[2]]
+        body = self._graph.nodes[at].body
+        if body is None:
+            return []
+        continues = continues_after_failures(self._around.definitions[at].with_)
+        return [item for item, outcome in failures if judge_item(body.graph, outcome, continues=continues) == "failed"]
+
+    def open_page(self, loop: str, items: Sequence[int], rows: Rows) -> Sequence[Level]:
+        """Tell these items of a `foreach` of the present level."""
         self._at = self._graph.index_by_id[loop.rpartition(".")[2]]
         view = self._around.views[self._at]
         self._body = body = self._graph.nodes[self._at].body
@@ -67,7 +76,8 @@ class Iterations:
             return []
         self._page = {
             index: self._make_level(body.graph, self._definition.steps, f"{loop}[{index}].")
-            for index in range(first, min(first + limit, view.items.total))
+            for index in items
+            if index < view.items.total
         }
         for seq, payload, item in rows:
             event = decode_event(payload)

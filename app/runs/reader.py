@@ -36,6 +36,7 @@ from engine.steps.compilation import compile_definition
 from engine.store.histories import (
     TopLevel,
     read_children,
+    read_failures,
     read_iterations,
     read_outcomes,
     read_timings,
@@ -78,11 +79,13 @@ class RunReader:
             surroundings = await self._survey(reader, row, graph, history, events)
         return await asyncio.to_thread(describe_run, row, definition, graph, events, surroundings)
 
-    async def list_iterations(self, row: RunRow, parent: str, *, first: int, limit: int) -> Sequence[IterationView]:
+    async def list_iterations(
+        self, row: RunRow, parent: str, *, first: int, limit: int, only_failed: bool
+    ) -> Sequence[IterationView]:
         """Up to `limit` items of the `foreach` of this path, from the item `first` on.
 
-        Each level of nesting, and each `foreach` within, passes over the run's journal once. Raises InvalidRequest for
-        a path that is no `foreach`, and NotFound.
+        Each level of nesting, each `foreach` within, and looking for those that failed passes over the run's journal
+        once. Raises InvalidRequest for a path that is no `foreach`, and NotFound.
         """
         definition, graph = await self._version(row.version_id)
         node = find_node(graph, parent)
@@ -93,11 +96,15 @@ class RunReader:
         iterations = Iterations(row, definition, graph, self._clock.now())
         await asyncio.to_thread(iterations.begin, events)
         for loop, item in split_path(parent):
-            rows = await read_iterations(self._pool, row.id, loop, item, item + 1)
+            rows = await read_iterations(self._pool, row.id, loop, [item])
             if not await asyncio.to_thread(iterations.enter, loop, item, rows):
                 raise NotFound("There is no such item.")
-        rows = await read_iterations(self._pool, row.id, parent, first, first + limit)
-        levels = await asyncio.to_thread(iterations.open_page, parent, first, limit, rows)
+        items: Sequence[int] = range(first, first + limit)
+        if only_failed:
+            failures = await read_failures(self._pool, row.id, parent, first)
+            items = (await asyncio.to_thread(iterations.choose_failed, parent, failures))[:limit]
+        rows = await read_iterations(self._pool, row.id, parent, items)
+        levels = await asyncio.to_thread(iterations.open_page, parent, items, rows)
         within = [view.path for level in levels for view in level.views if view.items is not None]
         outcomes = await read_outcomes(self._pool, row.id, [parent, *within]) if levels else {}
         approvals = await self._find_approvals(row, levels)

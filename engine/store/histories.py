@@ -38,17 +38,17 @@ SELECT seq, payload, item FROM (
         substr(path, length($2) + 2) AS rest
     FROM (SELECT seq, payload, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS told
 ) AS placed
-WHERE path = $2 OR (item >= $3 AND item < $4 AND strpos(rest, '[') = 0)
+WHERE path = $2 OR (item = ANY ($3::int[]) AND strpos(rest, '[') = 0)
 ORDER BY seq
 """  # noqa: S608 - the path is a constant of this module
 
-# Of each step of each iteration the latest event counts, and of all iterations alike one row is given. `-` marks what
-# came before the `foreach` last began: it runs its broken iterations again.
+# Of each step of each iteration the latest event counts. `-` marks what came before the `foreach` last began: it runs
+# its broken iterations again.
 _KINDS = (
     "ARRAY['step.started', 'step.waiting', 'step.retrying', 'step.succeeded', 'step.failed', 'step.skipped', "
     "'step.cancelled']"
 )
-_OUTCOMES = f"""
+_ENDS = f"""
 WITH told AS MATERIALIZED (
     SELECT seq, kind, path, strpos(reverse(path), '[') AS back
     FROM (SELECT seq, kind, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS event
@@ -59,14 +59,18 @@ WITH told AS MATERIALIZED (
 ), begun AS (
     SELECT path, max(seq) AS seq FROM told WHERE kind = 'step.started' AND path = ANY ($2::text[]) GROUP BY path
 ), iterations AS (
-    SELECT loop, string_agg(
+    SELECT loop, split_part(place, ']', 1) AS item, string_agg(
         split_part(place, '].', 2) || '=' || substr(({_KINDS})[latest % 16], 6)
             || CASE WHEN latest / 16 < begun.seq THEN '-' ELSE '' END, ',' ORDER BY place) AS outcome
     FROM latest JOIN begun ON begun.path = latest.loop
     GROUP BY loop, split_part(place, ']', 1)
 )
-SELECT loop, outcome, count(*) AS iterations FROM iterations GROUP BY loop, outcome
 """  # noqa: S608 - the parts are constants of this module
+# Of all iterations alike one row is given.
+_OUTCOMES = f"{_ENDS} SELECT loop, outcome, count(*) AS iterations FROM iterations GROUP BY loop, outcome"  # noqa: S608
+_FAILURES = f"""{_ENDS}
+SELECT item::int AS item, outcome FROM iterations WHERE outcome LIKE '%=failed%' AND item::int >= $3 ORDER BY 1
+"""  # noqa: S608
 
 # The times stand behind the output, at the end of a long event; before the beginning of an output that lies apart.
 _TIMINGS = f"""
@@ -125,13 +129,13 @@ async def read_children(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID,
 
 
 async def read_iterations(
-    reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, loop: str, first: int, beyond: int
+    reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, loop: str, items: Sequence[int]
 ) -> list[tuple[int, bytes, int | None]]:
-    """The events, (seq, JSON, item) in order, of the items from `first` to before `beyond` of the `foreach` of a path.
+    """The events, (seq, JSON, item) in order, of these items of the `foreach` of a path.
 
     Its own have no item; what happened in a `foreach` further within is left out.
     """
-    rows = await reader.fetch(_ITERATIONS, run_id, loop, first, beyond)
+    rows = await reader.fetch(_ITERATIONS, run_id, loop, list(items))
     return [(row["seq"], row["payload"], row["item"]) for row in rows]
 
 
@@ -143,15 +147,25 @@ async def read_outcomes(
     if not loops:
         return outcomes
     for row in await reader.fetch(_OUTCOMES, run_id, list(loops)):
-        ends = dict(entry.split("=") for entry in row["outcome"].split(","))
-        outcomes[row["loop"]].append(
-            Outcome(
-                steps={step: end.removesuffix("-") for step, end in ends.items()},
-                past=frozenset(step for step, end in ends.items() if end.endswith("-")),
-                iterations=row["iterations"],
-            )
-        )
+        outcomes[row["loop"]].append(_read_outcome(row["outcome"], row["iterations"]))
     return outcomes
+
+
+async def read_failures(
+    reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, loop: str, first: int
+) -> list[tuple[int, Outcome]]:
+    """The items of the `foreach` of a path in which a step failed, in order from `first` on, and how each stands."""
+    rows = await reader.fetch(_FAILURES, run_id, [loop], first)
+    return [(row["item"], _read_outcome(row["outcome"], 1)) for row in rows]
+
+
+def _read_outcome(told: str, iterations: int) -> Outcome:
+    ends = dict(entry.split("=") for entry in told.split(","))
+    return Outcome(
+        steps={step: end.removesuffix("-") for step, end in ends.items()},
+        past=frozenset(step for step, end in ends.items() if end.endswith("-")),
+        iterations=iterations,
+    )
 
 
 async def read_timings(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID) -> list[Timing]:

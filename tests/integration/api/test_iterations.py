@@ -12,6 +12,7 @@ from engine.core.events import (
     RunFailed,
     RunRetried,
     StepCancelled,
+    StepSkipped,
     StepWaiting,
 )
 from engine.infra.ids import new_id
@@ -83,6 +84,32 @@ async def test_pages_go_on_where_the_one_before_ended(histories: Histories) -> N
         cursor, pages = page["next_cursor"], pages + 1
     assert seen == [(index, index) for index in range(23)]
     assert pages == 3
+
+
+async def test_items_that_failed_are_read_alone(histories: Histories) -> None:
+    rescue = {"id": "rescue", "type": "transform", "with": {"values": {}}, "after": ["get.error"]}
+    definition = {"steps": [loop("each", "range", http("get"), rescue, http("put"), on_item_error="continue")]}
+    events: list[RunEvent] = [queued(), started(), items("each", 30)]
+    for index in reversed(range(30)):
+        # Every fourth item has a failure that is handled; every third, from 2 on, one that is not.
+        place = f"each[{index}]"
+        if index % 4 == 0:
+            events += [failed(f"{place}.get"), succeeded(f"{place}.rescue")]
+        else:
+            skip = StepSkipped(at=at(2), step=f"{place}.rescue", reason="dependency_succeeded", because="get.error")
+            events += [succeeded(f"{place}.get"), skip]
+        events.append((failed if index % 3 == 2 else succeeded)(f"{place}.put"))
+    run_id = await histories.keep(definition, events)
+    seen, cursor, pages = [], None, 0
+    while cursor is not None or not pages:
+        query = {"parent": "each", "status": "failed", "limit": 4} | ({} if cursor is None else {"cursor": cursor})
+        page = await histories.read(f"/v1/runs/{run_id}/steps", **query)
+        seen += [(item["index"], item["status"]) for item in page["items"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert seen == [(index, "failed") for index in range(2, 30, 3)]
+    assert pages == 3
+    run = await histories.read(f"/v1/runs/{run_id}")
+    assert run["steps"][0]["items"]["failed"] == len(seen)
 
 
 async def test_loops_within_items_have_items_of_their_own(histories: Histories) -> None:
@@ -241,7 +268,11 @@ async def _compare(histories: Histories, run_id: str, run: CoreRun) -> None:
     told = {step["path"]: step["status"] for step in detail["steps"]}
     parents = [step["path"] for step in detail["steps"] if step["items"]]
     while parents:
-        page = await histories.read(f"/v1/runs/{run_id}/steps", parent=parents.pop())
+        parent = parents.pop()
+        page = await histories.read(f"/v1/runs/{run_id}/steps", parent=parent)
+        failures = await histories.read(f"/v1/runs/{run_id}/steps", parent=parent, status="failed")
+        failed_ones = [item["index"] for item in page["items"] if item["status"] == "failed"]
+        assert [item["index"] for item in failures["items"]] == failed_ones, parent
         for item in page["items"]:
             told |= {step["path"]: step["status"] for step in item["steps"]}
             parents += [step["path"] for step in item["steps"] if step["items"]]

@@ -8154,6 +8154,8 @@ export interface operations {
                 limit?: number;
                 /** @description path of a `foreach`, like `each` or `outer[2].inner` */
                 parent: string;
+                /** @description `failed`: only the items that failed, in their order */
+                status?: "failed" | null;
             };
             header?: never;
             path: {
