@@ -14,7 +14,8 @@ import structlog
 from cli.children import Child
 
 FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 1.0
+# What dies again and again is away for less than a second each time.
+LONGEST_DELAY_SECONDS = 0.95
 # What ran this long was healthy: its next death starts with the shortest delay again.
 HEALTHY_SECONDS = 5.0
 BAD_SETTING = 2
@@ -43,6 +44,20 @@ class Server(Protocol):
         """Stop it."""
 
 
+class Delays:
+    """How long to wait before a process is started again: ever longer, until it has lived for long enough."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_DELAY_SECONDS
+
+    def after(self, seconds_up: float) -> float:
+        """The delay in seconds after a death, or a start that failed, with so many seconds since the start."""
+        if seconds_up > HEALTHY_SECONDS:
+            self._next = FIRST_DELAY_SECONDS
+        delay, self._next = self._next, min(self._next * 2, LONGEST_DELAY_SECONDS)
+        return delay
+
+
 class _Watch:
     """One supervised process and when it may be started again."""
 
@@ -51,13 +66,11 @@ class _Watch:
         self.pid = process.pid
         self.started_at = time.monotonic()
         self.start_at: float | None = None
-        self._delay = FIRST_DELAY_SECONDS
+        self._delays = Delays()
 
     def note_death(self, now: float) -> float:
         """Plan the next start and return the delay."""
-        if now - self.started_at > HEALTHY_SECONDS:
-            self._delay = FIRST_DELAY_SECONDS
-        delay, self._delay = self._delay, min(self._delay * 2, LONGEST_DELAY_SECONDS)
+        delay = self._delays.after(now - self.started_at)
         self.start_at = now + delay
         return delay
 
