@@ -22,6 +22,7 @@ from app.auth.principal import Principal, read_principal
 from app.auth.service import IdentityService
 from app.auth.sessions import SessionService
 from app.auth.signing_keys import SigningKeys
+from app.auth.standing import Standing
 from app.auth.throttle import LoginThrottle
 from app.bodies import StrictBody
 from app.connections.authorizing import CALLBACK_PATH, AuthorizationService
@@ -157,7 +158,9 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     passwords, throttle = Passwords(), LoginThrottle(state.redis)
     state.throttle = throttle
     state.refusals = Refusals(state.pool)
-    stack.push_async_callback(_end_duties, [asyncio.create_task(state.refusals.run())])
+    state.standing = Standing(state.database)
+    duties = [asyncio.create_task(state.refusals.run()), asyncio.create_task(state.standing.run())]
+    stack.push_async_callback(_end_duties, duties)
     state.figures = FigureCache(state.pool)
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
@@ -237,7 +240,7 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
     state.runs = RunService(state.pool, starter, bell)
     state.control = ControlService(starter.clock, bell)
     state.bulk = BulkService(state.control)
-    state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.draining)
+    state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.standing, state.draining)
     state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
     state.evaluator = Evaluator(state.pool, starter.clock)
     state.triggers = TriggerService(SecretBox(SecretKeys(settings), TRIGGER_PURPOSE), settings.base_url)

@@ -270,7 +270,7 @@ class RunController(Controller):
         after = await runs.find_resumption(principal, run_id, _read_last_seq(request.headers.get("last-event-id")))
         if after is None:
             return Stream(iter(()), status_code=HTTP_204_NO_CONTENT)
-        return Stream(streams.follow_run(run_id, after), media_type=STREAM_TYPE, headers=STREAM_HEADERS)
+        return Stream(streams.follow_run(principal, run_id, after), media_type=STREAM_TYPE, headers=STREAM_HEADERS)
 
 
 @get(
@@ -288,9 +288,7 @@ async def stream_workspace(
 ) -> Stream:
     """Changes of all runs from now on, or after `Last-Event-ID`; `reset` says that some were missed: read anew."""
     last_id = request.headers.get("last-event-id")
-    return Stream(
-        streams.follow_workspace(principal.workspace_id, last_id), media_type=STREAM_TYPE, headers=STREAM_HEADERS
-    )
+    return Stream(streams.follow_workspace(principal, last_id), media_type=STREAM_TYPE, headers=STREAM_HEADERS)
 
 
 async def _cut(data: bytes) -> AsyncIterator[bytes]:

@@ -14,6 +14,9 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
+from app.auth.permissions import Permission
+from app.auth.principal import Principal
+from app.auth.standing import Standing, Watched
 from app.runs.hub import Hints, Hub
 from app.runs.schemas import RunEventView
 from engine.infra import metrics
@@ -57,30 +60,39 @@ class _Pulse:
 
 
 class LiveStreams:
-    """The open streams of one process. They end when the process drains, and clients come back elsewhere."""
+    """The open streams of one process.
 
-    def __init__(self, redis: Redis, hub: Hub, read_events: ReadEvents, draining: asyncio.Event) -> None:
+    They end when the process drains, and clients come back elsewhere; and for whoever may not read runs any more.
+    """
+
+    def __init__(
+        self, redis: Redis, hub: Hub, read_events: ReadEvents, standing: Standing, draining: asyncio.Event
+    ) -> None:
         self._redis = redis
         self._hub = hub
+        self._standing = standing
         self._read_events = read_events
         self._draining = draining
 
-    async def follow_run(self, run_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
+    async def follow_run(self, principal: Principal, run_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
         """Every event of the run with a seq above `after`, without a gap; hints of starts in between."""
         metrics.STREAM_CLIENTS.inc()
         watch = asyncio.create_task(self._keep_watching(run_id))
         try:
-            async with self._hub.listen(f"ff:run:{run_id}", is_channel=True) as hints:
-                yield _RETRY
-                async for chunk in self._follow_journal(run_id, after, hints):
-                    yield chunk
+            with self._standing.watch(principal, Permission.RUNS_READ) as reader:
+                async with self._hub.listen(f"ff:run:{run_id}", is_channel=True) as hints:
+                    yield _RETRY
+                    async for chunk in self._follow_journal(run_id, after, hints, reader):
+                        yield chunk
         finally:
             metrics.STREAM_CLIENTS.dec()
             watch.cancel()
 
-    async def _follow_journal(self, run_id: UUID, seq: int, hints: Hints) -> AsyncGenerator[bytes, None]:
+    async def _follow_journal(
+        self, run_id: UUID, seq: int, hints: Hints, reader: Watched
+    ) -> AsyncGenerator[bytes, None]:
         pulse = _Pulse()
-        while not self._draining.is_set():
+        while not self._draining.is_set() and not reader.has_ended:
             events = await self._read_events(run_id, seq, PAGE)
             for event in events:
                 seq = event.seq
@@ -97,22 +109,25 @@ class LiveStreams:
                 if payload.startswith(_HINT_WITHOUT_SEQ):
                     yield _frame("step.started", payload, None)
 
-    async def follow_workspace(self, workspace_id: UUID, last_id: str | None) -> AsyncGenerator[bytes, None]:
+    async def follow_workspace(self, principal: Principal, last_id: str | None) -> AsyncGenerator[bytes, None]:
         """Run-level changes after `last_id`, else from now on; `reset` where that id is unknown or trimmed."""
         metrics.STREAM_CLIENTS.inc()
-        key = f"ff:stream:{workspace_id}"
+        key = f"ff:stream:{principal.workspace_id}"
         try:
-            async with self._hub.listen(key, is_channel=False) as hints:
-                async for chunk in self._follow_stream(key, last_id, hints):
-                    yield chunk
+            with self._standing.watch(principal, Permission.RUNS_READ) as reader:
+                async with self._hub.listen(key, is_channel=False) as hints:
+                    async for chunk in self._follow_stream(key, last_id, hints, reader):
+                        yield chunk
         finally:
             metrics.STREAM_CLIENTS.dec()
 
-    async def _follow_stream(self, key: str, last_id: str | None, hints: Hints) -> AsyncGenerator[bytes, None]:
+    async def _follow_stream(
+        self, key: str, last_id: str | None, hints: Hints, reader: Watched
+    ) -> AsyncGenerator[bytes, None]:
         pulse = _Pulse()
         position: str | None = None
         is_open = False
-        while not self._draining.is_set():
+        while not self._draining.is_set() and not reader.has_ended:
             try:
                 if position is None or not await self._is_known(key, position):
                     # At first, or when Redis has lost its data: what was published meanwhile is unknown.

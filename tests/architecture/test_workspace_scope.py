@@ -43,6 +43,8 @@ EXEMPT = {
     },
     "the id comes from a principal that was just authenticated": {
         "app/api_keys/repository.py:note_use",
+        "app/auth/queries.py:find_roles_of_keys",
+        "app/auth/queries.py:find_roles_of_sessions",
         "app/audit/repository.py:find_actor",
     },
     "the ids come from a row that was found within the workspace": {
