@@ -21,6 +21,7 @@ from app.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
 from engine.core.problems import Problem
 
 MAX_DEPTH = 64
+MAX_KEYS = 10_000
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
@@ -66,6 +67,7 @@ def decode_body(raw: bytes, target: Any) -> Any:
     """Decode JSON into `target`; raises MalformedBody, or InvalidRequest with every fault that can be told apart."""
     check_depth(raw)
     try:
+        check_keys(raw)
         # Parts that stay undecoded must be UTF-8 as well.
         raw.decode()
         try:
@@ -114,6 +116,22 @@ def check_depth(raw: bytes) -> None:
         brackets = shorter
     if brackets.count(b"[") > MAX_DEPTH or b"[]" in brackets:
         raise _too_deep()
+
+
+def check_keys(raw: bytes) -> None:
+    """Raise MalformedBody where an object has over 10,000 keys, msgspec's errors where that is no JSON at all."""
+    if raw.count(b":") <= MAX_KEYS:
+        return
+    level: list[Any] = [[msgspec.json.decode(raw)]]
+    while level:
+        if any(type(value) is dict and len(value) > MAX_KEYS for value in level):
+            raise MalformedBody(f"An object of the body has more than {MAX_KEYS:,} keys.")
+        level = [
+            member
+            for value in level
+            for member in (value.values() if type(value) is dict else value)
+            if type(member) is dict or type(member) is list
+        ]
 
 
 def _too_deep() -> MalformedBody:

@@ -4,7 +4,7 @@ A class's docstring is the detail that the caller reads, unless the place that r
     ApiError
     ├── BadRequest 400
     │   ├── InvalidRequest            invalid_request: the body or a parameter breaks its schema; lists every fault
-    │   ├── MalformedBody             malformed_body: the body is no JSON, no UTF-8, or nested too deeply
+    │   ├── MalformedBody             malformed_body: the body is no JSON, no UTF-8, nested too deeply, or too wide
     │   ├── InvalidYaml               invalid_yaml: tells line and column
     │   ├── InvalidCursor             invalid_cursor
     │   └── InvalidIdempotencyKey     invalid_idempotency_key

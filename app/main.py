@@ -85,7 +85,8 @@ class Application(Litestar):
         """Serve one connection, or start and stop."""
         if scope["type"] == "http":
             serve = partial(serve_hook, self) if is_call_of_hook(scope) else self._serve_rest
-            await serve_request(serve, scope, receive, send)
+            is_https = self.state.settings.public_url.startswith("https:")
+            await serve_request(serve, scope, receive, send, is_https=is_https)
         else:
             await super().__call__(scope, receive, send)
 

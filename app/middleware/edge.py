@@ -43,16 +43,23 @@ _PAGES: Final[Headers] = [
     *_COMMON,
     (b"content-security-policy", _PAGES_POLICY),
 ]
+# For a year, as whoever is asked over TLS at all is to be. Over plain http browsers ignore it.
+_TLS_ALONE: Final[Headers] = [(b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
 _API_PATHS = ("/v1/", "/health/", "/metrics", "/openapi.json")
 
 logger = structlog.get_logger(__name__)
 
 
-async def serve_request(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    """Let `app` serve one request; no answer leaves without passing here."""
+async def serve_request(
+    app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send, *, is_https: bool = False
+) -> None:
+    """Let `app` serve one request; no answer leaves without passing here.
+
+    `is_https`: browsers reach all of this over TLS, whatever the last part of the way is.
+    """
     request_id, traceparent = _read_ids(scope)
     scope.setdefault("state", {})["request_id"] = request_id
-    answer = _Answer(scope, send, request_id)
+    answer = _Answer(scope, send, request_id, is_https=is_https)
     tokens = bind_contextvars(request_id=request_id)
     call = CALL.set(scope)
     started = time.perf_counter()
@@ -74,9 +81,11 @@ async def serve_request(app: ASGIApp, scope: HTTPScope, receive: Receive, send: 
 class _Answer:
     """Passes messages on to the server, completes the headers, and remembers the status."""
 
-    def __init__(self, scope: HTTPScope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, request_id: str, *, is_https: bool) -> None:
         self._send = send
         self._added = _API if scope["path"].startswith(_API_PATHS) else _PAGES
+        if is_https or scope["scheme"] == "https":
+            self._added = self._added + _TLS_ALONE
         self._request_id = request_id
         self.status = 0
         self.is_stream = False

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from app.main import MAX_BODY_BYTES
-from tests.integration.api.callers import Api, Caller
+from engine.infra.settings import Settings
+from tests.integration.api.callers import Api, Caller, running
 from tests.integration.api.histories import Histories, queued, started
 from tests.integration.api.journals import BROKEN, CHAIN
 
@@ -261,6 +263,33 @@ async def test_every_answer_carries_the_security_headers(
         "cache-control": "no-store",
     }
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_who_is_reached_over_tls_tells_browsers_to_come_so_alone(
+    settings: Settings, clean_database: str, clean_redis: str, anonymous: httpx.AsyncClient
+) -> None:
+    paths = ("/", "/v1/setup", "/v1/nothing", "/v1/workflows", "/v1/hooks/x", "/health/live", "/docs/api")
+    strict = "max-age=31536000; includeSubDomains"
+    for path in paths:
+        assert "strict-transport-security" not in (await anonymous.get(path)).headers, path
+        # As the server has it from a proxy that is trusted.
+        answer = await anonymous.get(f"https://flowforge.test{path}")
+        assert answer.headers["strict-transport-security"] == strict, path
+    async with running(replace(settings, public_url="https://flowforge.example")) as api:
+        for path in paths:
+            assert (await api.client().get(path)).headers["strict-transport-security"] == strict, path
+
+
+async def test_an_object_of_a_great_many_keys_is_refused_wherever_it_stands(owner: Caller) -> None:
+    def wide(keys: int) -> dict[str, int]:
+        return {f"k{number}": 0 for number in range(keys)}
+
+    for keys, status in ((10_000, 201), (10_001, 400)):
+        definition = {"ui": {"a": [wide(6_000), {"b": wide(keys)}]}}
+        answer = await owner.client.post("/v1/workflows", json={"name": "x", "definition": definition})
+        assert answer.status_code == status, answer.text
+    assert _is_problem(answer, 400, "malformed_body")
+    assert "10,000 keys" in answer.json()["detail"]
 
 
 async def test_a_sane_request_id_is_kept(anonymous: httpx.AsyncClient) -> None:

@@ -103,6 +103,15 @@ def test_brackets_by_the_million_are_refused_in_no_time(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "raw", [b'"%s"' % (b":" * 20_000), b"7" + b" " * 9 + b":" * 20_000, b"[%s]" % b",".join([b'{"a":1}'] * 20_000)]
+)
+def test_colons_by_the_thousand_are_no_keys(raw: bytes) -> None:
+    with pytest.raises((InvalidRequest, MalformedBody)) as caught:
+        decode_body(raw, Outer)
+    assert "keys" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "value", ["application/json", "Application/JSON;charset=utf-8", "application/merge-patch+json"]
 )
 def test_json_is_taken(value: str) -> None:
