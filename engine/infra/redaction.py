@@ -4,7 +4,6 @@ A target that echoes a request, or tells of it in an error, must not bring a sec
 """
 
 import base64
-import html
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
@@ -17,6 +16,17 @@ MARK: Final = "[redacted]"
 SHORTEST_SECRET: Final = 4
 # Of base64 within longer base64, the characters that the secret alone decides.
 SHORTEST_BASE64: Final = 6
+# What makers of HTML write in other words: of text alone, of attributes too, and each by a habit of its own.
+_TEXT_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_HTML_HABITS: Final[tuple[dict[str, str], ...]] = (
+    {},
+    *({'"': "&quot;", "'": apostrophe} for apostrophe in ("&#x27;", "&#39;", "&#039;", "&apos;", "'")),
+    {'"': "&#34;", "'": "&#39;"},
+    {'"': "&#34;", "'": "&#39;", "+": "&#43;"},
+    {'"': "&quot;", "'": "&#39;", "/": "&#x2F;", "`": "&#x60;", "=": "&#x3D;"},
+)
+# What makers of JSON escape beyond what they must, so that it can stand in HTML.
+_JSON_HABITS: Final = ("<>&", "<>&'", "<>&'=", "<>&'+`")
 # What encoders leave as it is: RFC 3986, paths, encodeURIComponent, encodeURI, form encoders.
 _SAFE_CHARACTERS: Final = ("", "/", "!'()*~", "!'()*~;/?:@&=+$,#", "*")
 
@@ -85,9 +95,12 @@ def _spell(secret: str) -> Iterator[str]:
             yield text
             # The digits behind a percent sign are written in either case.
             yield _lower_escapes(text)
-    yield html.escape(secret)
-    yield html.escape(secret).replace("&#x27;", "&#39;")
-    for written in {msgspec.json.encode(secret).decode()[1:-1], _ascii_json(secret)}:
+    # An address within an address.
+    yield quote(quote(secret, safe=""), safe="")
+    yield _lower_escapes(quote(_lower_escapes(quote(secret, safe="")), safe=""))
+    for habit in _HTML_HABITS:
+        yield "".join(habit.get(one) or _TEXT_ENTITIES.get(one, one) for one in secret)
+    for written in _write_json(secret):
         yield written
         yield written.replace("/", "\\/")
         # JSON within JSON.
@@ -98,6 +111,8 @@ def _spell(secret: str) -> Iterator[str]:
     for whole in {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}:
         yield whole
         yield quote(whole, safe="")
+        yield whole.replace("+", "&#43;")
+        yield whole.replace("+", "\\u002B")
     yield from _inside_base64(raw)
 
 
@@ -112,18 +127,31 @@ def _inside_base64(raw: bytes) -> Iterator[str]:
         if len(text) >= SHORTEST_BASE64:
             yield text
             yield text.replace("+", "-").replace("/", "_")
+            yield quote(text, safe="")
 
 
-def _ascii_json(secret: str) -> str:
+def _write_json(secret: str) -> Iterator[str]:
+    """The secret within a text of JSON, as the different makers of JSON write it."""
+    usual = msgspec.json.encode(secret).decode()[1:-1]
+    for escape in ("\\u{:04x}", "\\u{:04X}"):
+        for written in (usual, _ascii_json(secret, escape)):
+            yield written
+            for habit in _JSON_HABITS:
+                table = str.maketrans({character: escape.format(ord(character)) for character in habit})
+                yield written.translate(table)
+                yield written.replace('\\"', escape.format(ord('"'))).translate(table)
+
+
+def _ascii_json(secret: str, escape: str) -> str:
     return "".join(
-        msgspec.json.encode(character).decode()[1:-1] if character.isascii() else _escape_units(character)
+        msgspec.json.encode(character).decode()[1:-1] if character.isascii() else _escape_units(character, escape)
         for character in secret
     )
 
 
-def _escape_units(character: str) -> str:
+def _escape_units(character: str, escape: str) -> str:
     raw = character.encode("utf-16-be")
-    return "".join(f"\\u{raw[index : index + 2].hex()}" for index in range(0, len(raw), 2))
+    return "".join(escape.format(int.from_bytes(raw[index : index + 2])) for index in range(0, len(raw), 2))
 
 
 def _lower_escapes(quoted: str) -> str:

@@ -29,7 +29,16 @@ SECRET = 'pa55/w0rd+"ü" <more>'
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1].replace("/", "\\/"),
         json.dumps(json.dumps(SECRET, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1],
+        # As Go, .NET, PHP and Gson write it where it may stand in HTML.
+        json.dumps(SECRET, ensure_ascii=False)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e"),
+        "pa55/w0rd\\u002B\\u0022\\u00FC\\u0022 \\u003Cmore\\u003E",
+        "pa55\\/w0rd+\\u0022\\u00fc\\u0022 \\u003cmore\\u003e",
         html.escape(SECRET),
+        html.escape(SECRET, quote=False),
+        "pa55/w0rd&#43;&#34;ü&#34; &lt;more&gt;",
+        "pa55&#x2F;w0rd+&quot;ü&quot; &lt;more&gt;",
+        quote(quote(SECRET, safe=""), safe=""),
+        quote(quote(SECRET, safe="").lower(), safe="").lower(),
         SECRET.encode().hex(),
         base64.b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode(),
@@ -82,6 +91,13 @@ def test_bytes_are_cleaned_in_the_usual_encodings(codec: str) -> None:
 def test_a_secret_that_holds_another_one_is_taken_out_whole() -> None:
     redactor = Redactor(["t0ken", "user:t0ken"])
     assert redactor.clean_text("user:t0ken, t0ken") == f"{MARK}, {MARK}"
+
+
+@given(st.binary(max_size=4), st.binary(max_size=4))
+def test_a_secret_inside_base64_inside_an_address_is_taken_out(before: bytes, after: bytes) -> None:
+    secret = "b34r3r/t0ken+of>the?sh0p"
+    encoded = quote(base64.b64encode(before + secret.encode() + after).decode(), safe="")
+    assert MARK in Redactor([secret]).clean_text(f"https://a.example/?next={encoded}")
 
 
 def test_what_holds_no_secret_is_the_same_value() -> None:
