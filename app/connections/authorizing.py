@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.audit.entries import Action, Event, Outcome, Target
@@ -35,6 +35,8 @@ from app.outages import as_outage
 from engine.infra.access_tokens import AccessTokens
 from engine.infra.credentials import AuthorizationCode, make_credential
 from engine.infra.http_client import HttpClient
+from engine.infra.http_errors import InvalidUrlError
+from engine.infra.http_url import parse_url
 from engine.infra.kept_connections import KeptConnection
 from engine.infra.open_connections import ConnectionFault, ConnectionOpener
 from engine.infra.redaction import Redactor
@@ -60,6 +62,7 @@ Failure: TypeAlias = Literal[
     "session_ended",
     "connection_changed",
     "denied",
+    "wrong_issuer",
     "provider_refused",
     "token_refused",
     "token_unavailable",
@@ -77,9 +80,10 @@ class BegunSignIn(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came back from the other system. All of it may be anybody's."""
+    """What came back from the other system. All of it may be anybody's. `issuers`: every `iss` of it."""
 
     state: str
+    issuers: Sequence[str]
     code: str | None
     error: str | None
     error_description: str | None
@@ -186,6 +190,7 @@ class AuthorizationService:
     async def _redeem(self, sign_in: _SignIn, answer: Answer) -> None:
         """Exchange the code for tokens and keep them. Raises _Failed, which is noted and entered by then."""
         try:
+            _require_issuer(answer, sign_in.client)
             code = _find_code(answer, sign_in.client)
             granted = await ask_by_code(
                 self._http, sign_in.client, code=code, code_verifier=sign_in.verifier, redirect_uri=self._redirect_uri
@@ -245,14 +250,42 @@ async def _enter(transaction: AsyncConnection, sign_in: _SignIn, after: Mapping[
     await enter(transaction, sign_in.principal, event)
 
 
+def _require_issuer(answer: Answer, client: AuthorizationCode) -> None:
+    """Raise _Failed where another system answers than the one that was asked (RFC 9207).
+
+    A system that is not to be trusted could lead the browser on to one that is, and be given the code of that one.
+    """
+    expected = None if client.issuer is UNSET else client.issuer
+    if expected is None and (not answer.issuers or _is_at_home(answer.issuers, client.authorize_url)):
+        return
+    if list(answer.issuers) == [expected]:
+        return
+    told = " and ".join(answer.issuers) or "nobody"
+    asked = f"the issuer of the connection is {expected}" if expected else "the connection names no `issuer`"
+    message = f"the sign-in was answered by {told} (iss), and {asked}"
+    raise _Failed("wrong_issuer", _redactor(answer, client).clean_text(message)[:_TOLD_CHARACTERS])
+
+
+def _is_at_home(issuers: Sequence[str], authorize_url: str) -> bool:
+    """Whether the one issuer is of the very origin at which the sign-in was begun."""
+    try:
+        (issuer,) = issuers
+        return parse_url(issuer).origin() == parse_url(authorize_url).origin()
+    except (ValueError, InvalidUrlError):
+        return False
+
+
+def _redactor(answer: Answer, client: AuthorizationCode) -> Redactor:
+    return Redactor([*make_credential(client).secrets, *([answer.code] if answer.code else [])])
+
+
 def _find_code(answer: Answer, client: AuthorizationCode) -> str:
     """The code; raises _Failed where an error came in its place."""
     if answer.error is None and answer.code:
         return answer.code
     told = ": ".join(part for part in (answer.error, answer.error_description) if part) or "neither code nor error"
-    redactor = Redactor([*make_credential(client).secrets, *([answer.code] if answer.code else [])])
-    host = urlsplit(client.authorize_url).hostname
-    message = f"{host} answered the sign-in with {redactor.clean_text(told)[:_TOLD_CHARACTERS]}"
+    told = _redactor(answer, client).clean_text(told)[:_TOLD_CHARACTERS]
+    message = f"{urlsplit(client.authorize_url).hostname} answered the sign-in with {told}"
     raise _Failed("denied" if answer.error == _DENIED else "provider_refused", message)
 
 

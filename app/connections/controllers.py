@@ -43,6 +43,7 @@ AnyRequest = Request[Any, Any, Any]
 State = Annotated[str | None, QueryParameter(name="state", description="as it was sent along")]
 Code = Annotated[str | None, QueryParameter(description="what the tokens are given for")]
 ErrorCode = Annotated[str | None, QueryParameter(name="error", description="why there is no code")]
+Issuer = Annotated[str | None, QueryParameter(name="iss", description="who answers, by RFC 9207")]
 ErrorText = Annotated[str | None, QueryParameter(name="error_description", description="the same in words")]
 
 
@@ -204,12 +205,16 @@ class ConnectionController(Controller):
         code: Code = None,
         error: ErrorCode = None,
         error_description: ErrorText = None,
+        iss: Issuer = None,
     ) -> Redirect:
         """Where the other system sends the browser. It goes on to the web app, whose address tells what came of it."""
         # By RFC 6749 no parameter comes twice; a state that does is none.
         state = given_state if given_state and len(request.query_params.getall("state")) == 1 else ""
         name = name_cookie(state)
-        answer = ProviderAnswer(state=state, code=code, error=error, error_description=error_description)
+        issuers = [] if iss is None else request.query_params.getall("iss")
+        answer = ProviderAnswer(
+            state=state, issuers=issuers, code=code, error=error, error_description=error_description
+        )
         page = await authorizations.end(answer, request.cookies.get(_cookie_name(request, name)))
         cookies = [_cookie(request, name, "", 0)] if state else []
         return Redirect(page, status_code=HTTP_303_SEE_OTHER, cookies=cookies)

@@ -19,7 +19,7 @@ SecretBody = Annotated[
         description="write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; "
         "`custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, "
         "client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and "
-        "{authorize_url}",
+        "{authorize_url, issuer?}",
         extra_json_schema={"type": "object", "writeOnly": True},
     ),
 ]

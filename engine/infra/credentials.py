@@ -89,9 +89,13 @@ class ClientCredentials(OAuthClient, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class AuthorizationCode(OAuthClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client that acts for a person, who signs in at `authorize_url` and agrees to it."""
+    """A client that acts for a person, who signs in at `authorize_url` and agrees to it.
+
+    `issuer` is what the other system calls itself when it sends the browser back (`iss`, RFC 9207), to the letter.
+    """
 
     authorize_url: _Part
+    issuer: Annotated[str, Meta(min_length=1, max_length=2048)] | UnsetType = UNSET
 
 
 OAuthSecret: TypeAlias = ClientCredentials | AuthorizationCode

@@ -130,12 +130,15 @@ def _read(answer: HttpResponse, host: str, redactor: Redactor, *, elapsed: float
         check_headers([("Authorization", f"Bearer {token}")])
     except InvalidHeaderError:
         raise TokenError(f"{host} gave an access token that no header can hold") from None
-    lifetime, scope = _read_lifetime(told.get("expires_in")), _read_text(told.get("scope"))
+    lifetime, refresh_token = _read_lifetime(told.get("expires_in")), _read_text(told.get("refresh_token"))
+    scope = redactor.clean_text(_read_text(told.get("scope")) or "")
+    # It is shown, and kept as text: an endpoint may have put anything there.
+    scope = Redactor([token, refresh_token or ""]).clean_text(scope).replace("\x00", "\ufffd")
     return Granted(
         access_token=token,
-        refresh_token=_read_text(told.get("refresh_token")),
+        refresh_token=refresh_token,
         left_seconds=None if lifetime is None else lifetime - elapsed,
-        scope=scope and scope[:_TOLD_CHARACTERS],
+        scope=scope[:_TOLD_CHARACTERS] or None,
     )
 
 

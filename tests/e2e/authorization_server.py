@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 from authlib.oauth2.rfc6749 import AuthorizationServer as Protocol
@@ -237,6 +238,8 @@ class AuthorizationServer:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.base = f"http://127.0.0.1:{self.port}"
+        # What it calls itself when it sends a browser back, each in an `iss` of its own.
+        self.issuers = [self.base]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="authorization server", daemon=True)
 
@@ -303,7 +306,8 @@ class AuthorizationServer:
         grant = self.protocol.get_consent_grant(asked, end_user=person)
         response = self.protocol.create_authorization_response(asked, grant_user=person, grant=grant)
         # What real ones add of their own.
-        response.headers["Location"] += "&session_state=x&iss=accounts.example"
+        told = urlencode([("session_state", "x"), *(("iss", issuer) for issuer in self.issuers)])
+        response.headers["Location"] += f"&{told}"
         answer: web.StreamResponse = response
         return answer
 

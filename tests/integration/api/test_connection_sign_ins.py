@@ -90,6 +90,7 @@ async def sign_in(
     async with running(replace(settings, http_allow_private="127.0.0.1")) as api:
         server.protocol.redirect_uris = {api.settings.base_url + CALLBACK}
         server.protocol.expires_in = 3600
+        server.issuers = [server.base]
         server.asked.clear()
         server.faults.clear()
         owner = await api.sign_in(Role.OWNER)
@@ -200,6 +201,64 @@ async def test_a_secret_that_changes_meanwhile_ends_sign_in_and_tokens(sign_in: 
     assert (await sign_in.state())["reason"] == "never"
     tried = (await sign_in.owner.client.post(f"{sign_in.path}/test")).json()
     assert (tried["ok"], tried["code"]) == (False, "connection_needs_authorization")
+
+
+BASE = "the base"
+ANSWERED_BY: dict[str, tuple[str | None, list[str], bool]] = {
+    "as the connection says": (f"{BASE}/realm", [f"{BASE}/realm"], True),
+    "whatever the connection says": ("accounts.example", ["accounts.example"], True),
+    "of the same origin": (None, [f"{BASE}/realm"], True),
+    "nobody, and nobody is expected": (None, [], True),
+    "another system": (None, ["https://accounts.example"], False),
+    "another port": (None, ["http://127.0.0.1:9"], False),
+    "no address": (None, ["accounts.example"], False),
+    "two": (None, [BASE, BASE], False),
+    "two of one": (f"{BASE}/realm", [f"{BASE}/realm", f"{BASE}/realm"], False),
+    "another of the same origin": (f"{BASE}/realm", [f"{BASE}/other"], False),
+    "nearly the same": (f"{BASE}/realm", [f"{BASE}/realm/"], False),
+    "nobody": (f"{BASE}/realm", [], False),
+    "what no text holds": (None, ["\x00\ud800", ""], False),
+}
+
+
+@pytest.mark.parametrize(("expected", "told", "is_right"), ANSWERED_BY.values(), ids=ANSWERED_BY)
+async def test_an_answer_counts_where_it_is_of_the_system_that_was_asked(
+    sign_in: SignIn, expected: str | None, told: list[str], is_right: bool
+) -> None:
+    base = sign_in.server.base
+    sign_in.server.issuers = [issuer.replace(BASE, base).encode(errors="replace").decode() for issuer in told]
+    if expected is not None:
+        secret = {**sign_in.server.secret, "issuer": expected.replace(BASE, base)}
+        assert (await sign_in.owner.client.patch(sign_in.path, json={"secret": secret})).status_code == 200
+    came = await sign_in.sign_in()
+    if is_right:
+        assert came["authorization"] == "granted"
+        return
+    assert (came["authorization"], came["code"]) == ("failed", "wrong_issuer")
+    assert sign_in.server.asked == [], "the code of another system goes nowhere"
+    state = await sign_in.state()
+    assert (state["status"], "(iss)" in state["message"]) == ("needed", True)
+    (entry,) = await sign_in.entries()
+    assert (entry["outcome"], entry["after"]["code"]) == ("refused", "wrong_issuer")
+
+
+async def test_an_error_of_another_system_is_told_as_what_it_is(sign_in: SignIn) -> None:
+    sign_in.server.issuers = ["https://accounts.example"]
+    came = await sign_in.end(await sign_in.come_back(await sign_in.begin(), deny=True))
+    assert came["code"] == "wrong_issuer"
+
+
+async def test_a_scope_that_holds_secrets_or_what_no_text_holds_is_shown_without(sign_in: SignIn) -> None:
+    told = {
+        "access_token": "acc355-t0ken",
+        "refresh_token": "r3fresh-t0ken",
+        "scope": f"a\x00b {CLIENT_SECRET} acc355-t0ken r3fresh-t0ken c",
+    }
+    sign_in.server.faults.append((200, told))
+    assert (await sign_in.sign_in())["authorization"] == "granted"
+    assert (await sign_in.state())["scope"] == "a\ufffdb [redacted] [redacted] [redacted] c"
+    (entry,) = await sign_in.entries()
+    assert "t0ken" not in str(entry)
 
 
 async def test_who_says_no_is_told_so_and_what_was_granted_before_stays(sign_in: SignIn) -> None:

@@ -21,6 +21,7 @@ const FAILURES: ReadonlyMap<string, string> = new Map(Object.entries({
   session_ended: "Whoever began this sign-in is signed out of FlowForge, or may not do it any more.",
   connection_changed: "The connection was changed meanwhile. Begin again.",
   denied: "The sign-in was cancelled at the other system.",
+  wrong_issuer: "Another system answered than the one that was asked, so that its answer was not used. If it is the right one, name it as the issuer of the connection.",
   provider_refused: "The other system refused the sign-in. Look at the client id, the scope and the redirect address that it knows.",
   token_refused: "The other system gave no token. Look at the client secret and the token address.",
   token_unavailable: "The other system did not answer when it was asked for a token. Try again in a moment.",

@@ -32,6 +32,13 @@ const CLIENT_AUTH: SecretField = {
   ],
 };
 const SCOPE: SecretField = { name: "scope", label: "Scope", isShown: true, isOptional: true, hint: "Several are parted by blanks." };
+const ISSUER: SecretField = {
+  name: "issuer",
+  label: "Issuer",
+  isShown: true,
+  isOptional: true,
+  hint: "What the other system calls itself in iss when it sends you back. Needed where that is of another host than the sign-in address.",
+};
 const AUDIENCE: SecretField = { name: "audience", label: "Audience", isShown: true, isOptional: true };
 
 const FORMS = {
@@ -79,6 +86,7 @@ const FORMS = {
       { name: "client_secret", label: "Client secret" },
       SCOPE,
       AUDIENCE,
+      ISSUER,
       CLIENT_AUTH,
     ],
   },
