@@ -59,6 +59,7 @@ JOURNAL_BATCH_ROWS = _histogram("journal_batch_rows", "Transitions committed tog
 JOURNAL_WAITING = _gauge("journal_waiting", "Transitions that wait for their commit")
 RUNS_CLAIMED = _counter("runs_claimed", "Runs that a worker took")
 RUNS_RECOVERED = _counter("runs_recovered", "Runs freed from a dead worker")
+RUNS_STRANDED = _counter("runs_stranded", "Runs found with a worker that had been dead for long, and freed")
 RUNS_SWEPT = _counter("runs_swept", "Runs found by the sweep, without a bell")
 FENCED_WRITES = _counter("fenced_writes", "Batches refused because the worker had lost its lease")
 TIMERS_FIRED = _counter("timers_fired", "Waiting runs released by their timer")

@@ -8,6 +8,8 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from engine.store.runs import reading_in_order
+
 # Session locks of workers live in a class of their own, apart from other advisory locks.
 LOCK_CLASS = 0x46_46_57
 
@@ -33,9 +35,9 @@ WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
 RETURNING id
 """
 
-# A statement of its own, which sees what the one before has waited for. A run that this worker has brought on is not
-# what it died of, as far as anybody can tell: the count of deaths begins anew with this one. There are only so many
-# events in a run that tell so; they are looked for among its last ones.
+# A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. A run
+# that this worker has brought on is not what it died of, as far as anybody can tell: the count of deaths begins anew
+# with this one. There are only so many events in a run that tell so; they are looked for among its last ones.
 _FREE = """
 WITH freed AS (
     UPDATE run SET owner = NULL, crashes = CASE
@@ -52,6 +54,18 @@ WITH freed AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
 )
 SELECT count(*) FROM freed
+"""
+
+# Owners one by one, each with a look into the index of runs that have one: there are as many as workers.
+_FIND_STRANDED = """
+WITH RECURSIVE holder (id) AS (
+    (SELECT owner FROM run WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+    UNION ALL
+    SELECT following.owner
+    FROM holder CROSS JOIN LATERAL (SELECT owner FROM run WHERE owner > holder.id ORDER BY owner LIMIT 1) AS following
+)
+SELECT holder.id FROM holder LEFT JOIN worker ON worker.id = holder.id
+WHERE worker.id IS NULL OR (NOT worker.alive AND worker.heartbeat_at < now() - make_interval(secs => $1))
 """
 
 # As with a burial: it waits for whatever claims or commits under this incarnation, and the next statement sees that.
@@ -148,10 +162,20 @@ async def declare_dead(connection: asyncpg.Connection, worker_id: int, silence: 
 
     Waits for its batches in flight; every later one finds the worker dead and writes nothing.
     """
-    async with connection.transaction():
+    async with reading_in_order(connection):
         if await connection.fetchval(_BURY, worker_id, silence) is None:
             return None
         return int(await connection.fetchval(_FREE, worker_id))
+
+
+async def free_stranded(connection: asyncpg.Connection, silence: float) -> dict[int, int]:
+    """Free runs whose worker is not there any more, or has been dead and silent for so long; how many, by worker.
+
+    There are none: a worker's runs are freed in the moment in which it ends. It is the net below that.
+    """
+    async with reading_in_order(connection):
+        holders = [row["id"] for row in await connection.fetch(_FIND_STRANDED, silence)]
+        return {worker_id: int(await connection.fetchval(_FREE, worker_id)) for worker_id in holders}
 
 
 async def hand_back_all(connection: asyncpg.Connection, worker_id: int) -> int:

@@ -92,6 +92,7 @@ class Engine:
         self._flusher: Flusher
         self._claimer: Claimer
         self._breakdowns: Breakdowns
+        self._recovery: Recovery
         self._loader: RunLoader
         self._children: ChildStarter
         self._errands: Errands
@@ -110,7 +111,7 @@ class Engine:
             on_commit=self._on_commit,
             on_contested=self._cancel_approvals,
         )
-        recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
+        self._recovery = recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
         self._errands = Errands(self._loader.connected)
         self._children = ChildStarter(self._loader.connected, self.clock)
@@ -294,8 +295,11 @@ class Engine:
         return loaded
 
     async def _reconcile(self, connection: asyncpg.Connection) -> None:
-        """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost."""
-        if await keep_house(connection, self._slots):
+        """Give back runs that the database holds for ours and nobody here knows of: a claim's answer was lost.
+
+        Before that, see to what the dead have left.
+        """
+        if await self._recovery.free_stranded(connection) + await keep_house(connection, self._slots):
             self._bell.ring()
         unknown = set(await list_owned(connection, self._lease.worker_id)) - self._owned
         if unknown:

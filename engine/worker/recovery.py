@@ -7,13 +7,15 @@ import asyncpg
 import structlog
 
 from engine.infra import metrics
-from engine.store.leases import declare_dead, find_suspects, is_session_gone, seconds_up
+from engine.store.leases import declare_dead, find_suspects, free_stranded, is_session_gone, seconds_up
 
 INTERVAL_SECONDS = 1.0
 # Three missed beats: enough when the session lock is gone as well.
 SILENCE_SECONDS = 1.5
 # Who has a new connection so soon was not cut off for long enough to make others look dead.
 QUICK_SECONDS = 1.0
+# Who has been dead for so many leases was not declared dead just now: whatever it still owns was left behind.
+STRANDED_LEASES = 3
 
 _log = structlog.get_logger()
 
@@ -56,3 +58,15 @@ class Recovery:
                 metrics.RUNS_RECOVERED.inc(runs)
                 freed += runs
         return freed
+
+    async def free_stranded(self, connection: asyncpg.Connection) -> int:
+        """Free runs that a worker owns which is gone, or has been dead for long; their number, always 0 but for faults.
+
+        Any number of workers may do so at once: what one has freed the others pass over.
+        """
+        freed = await free_stranded(connection, STRANDED_LEASES * self._ttl_seconds)
+        for worker_id, runs in freed.items():
+            if runs:
+                _log.error("stranded_runs_freed", worker_id=worker_id, runs=runs)
+                metrics.RUNS_STRANDED.inc(runs)
+        return sum(freed.values())

@@ -16,7 +16,7 @@ from cli.migrations import migrate
 from engine.infra.database import BY_KEY, BY_KEYS_ALONE, connect
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
-from engine.store import inbox, journal, reads, runs, timers
+from engine.store import inbox, journal, leases, reads, runs, timers
 from engine.worker import retention as duty
 from engine.worker.retention import Retention
 
@@ -201,8 +201,9 @@ async def test_a_history_is_read_from_its_partition_alone(years: Years) -> None:
         (timers._NEXT, ()),
         (timers._DUE, (NOW, 100)),
         (inbox._READ_OWNED, (1,)),
+        (leases._FIND_STRANDED, (15.0,)),
     ],
-    ids=["queued", "due", "addressed", "next timer", "due timers", "messages"],
+    ids=["queued", "due", "addressed", "next timer", "due timers", "messages", "stranded"],
 )
 async def test_what_is_asked_every_second_reads_nothing_but_empty_indexes(
     years: Years, statement: str, arguments: tuple[object, ...]

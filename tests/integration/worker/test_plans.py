@@ -2,14 +2,15 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from engine.infra.database import BY_KEYS_ALONE
+from engine.infra.database import BY_KEY, BY_KEYS_ALONE
 from engine.infra.ids import new_id
-from engine.store import journal, runs
+from engine.store import journal, leases, runs
 from engine.store.extras import ApprovalEnd, Extras, extra_columns
 from engine.store.partitions import list_partitions
 from tests.integration.worker.conftest import Workshop
@@ -133,3 +134,72 @@ async def test_a_sweep_costs_the_same_however_many_runs_and_workspaces_wait(
             # For each workspace a few in the index to find it, and as many to find its first run; and a look into the
             # indexes of every other partition, which are empty.
             assert pages <= 100 * (12 + 3 * partitions), plan
+
+
+# What the planner knows of the tables: of some of them, by a poor sample, by the usual one.
+LOOKS = ("SELECT", "SET default_statistics_target = 1; ANALYZE", "RESET default_statistics_target; ANALYZE")
+
+_FILL_JOURNAL = """
+INSERT INTO journal (run_id, seq, kind, at, worker_id, payload)
+SELECT id, seq, 'step.started', now(), 2, '' FROM run CROSS JOIN generate_series(1, 60) AS seq WHERE owner = 2
+"""
+
+
+def find_reads(plan: dict[str, Any], table: str) -> dict[str, list[dict[str, Any]]]:
+    """Every part of the plan that reads the table itself, by the index that it goes along."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    if plan.get("Relation Name", "").startswith(table) and plan["Node Type"] != "ModifyTable":
+        found[find_index(plan)] = [plan]
+    for part in plan.get("Plans", ()):
+        for index, reads in find_reads(part, table).items():
+            found.setdefault(index, []).extend(reads)
+    return found
+
+
+def find_index(plan: dict[str, Any]) -> str:
+    """Along which index a part of a plan reads, for short."""
+    if "Index Name" in plan:
+        return str(plan["Index Name"]).partition("_")[2].removeprefix("default_")
+    return find_index(plan["Plans"][0]) if plan.get("Plans") else str(plan["Node Type"])
+
+
+async def test_the_runs_of_a_dead_worker_are_freed_by_their_owner_and_their_journals_read_from_the_end(
+    workshop: Workshop,
+) -> None:
+    async with workshop.pool.acquire() as connection:
+        for name, value in BY_KEY.items():
+            await connection.execute(f"SET {name} = {value}")
+        await fill(connection, workshop)
+        rows = await connection.fetch(_FILL, workshop.workspace_id, "running", 2, None, 20)
+        freed = [row["id"] for row in rows]
+        await connection.execute(_FILL_JOURNAL)
+        for look in LOOKS:
+            await connection.execute(look)
+            async with runs.reading_in_order(connection):
+                text = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {leases._FREE}", 2)
+                await connection.execute("UPDATE run SET owner = 2 WHERE id = ANY ($1)", freed)
+            (plan,) = json.loads(text)
+            reads = find_reads(plan["Plan"], "run_")
+            assert {index.endswith("owner_idx") for index in reads} == {True}, plan
+            assert {index.endswith("pkey") for index in find_reads(plan["Plan"], "journal_")} == {True}, plan
+            # Fifty events of each run, and those of nobody else.
+            journals = [part for parts in find_reads(plan["Plan"], "journal_").values() for part in parts]
+            assert sum(part["Actual Rows"] * part["Actual Loops"] for part in journals) <= 20 * 51, plan
+        await connection.execute("RESET ALL")
+
+
+async def test_a_look_for_the_runs_of_dead_workers_costs_the_same_however_many_runs_there_are(
+    workshop: Workshop,
+) -> None:
+    async with workshop.pool.acquire() as connection:
+        for name, value in BY_KEY.items():
+            await connection.execute(f"SET {name} = {value}")
+        await fill(connection, workshop)
+        partitions = len(await list_partitions(connection)) + 1
+        for look in LOOKS:
+            await connection.execute(look)
+            plan, pages = await read_pages(connection, leases._FIND_STRANDED, 15.0)
+            assert "Seq Scan on run" not in plan, plan
+            # One owner: a look for the first, and one for whoever comes after.
+            assert pages <= 2 * 4 * partitions + 20, plan
+        await connection.execute("RESET ALL")

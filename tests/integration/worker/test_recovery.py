@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import asyncpg
@@ -175,7 +175,7 @@ async def bury(connection: asyncpg.Connection, worker_id: int) -> int | None:
 
 @pytest.mark.parametrize("end", [bury, hand_back_all], ids=["is buried", "hands its runs back"])
 async def test_what_a_worker_claims_as_it_ends_is_freed_too(
-    workshop: Workshop, end: Callable[[asyncpg.Connection, int], Awaitable[int | None]]
+    workshop: Workshop, end: Callable[[asyncpg.Connection, int], Coroutine[Any, Any, int | None]]
 ) -> None:
     workflow = await workshop.publish([{"id": "a", "type": "if", "with": {"condition": "true"}}])
     (run_id,) = await workshop.start(workflow)
