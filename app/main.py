@@ -166,7 +166,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
     stack.push_async_callback(state.signing_keys.close)
-    state.authenticator = Authenticator(state.database, state.signing_keys)
+    state.authenticator = Authenticator(state.database, state.signing_keys, state.refusals)
     state.identity = IdentityService(
         settings=settings,
         database=state.database,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, RowMapping, and_, false, func, insert, or_, select, update
+from sqlalchemy import Row, RowMapping, and_, false, func, insert, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api_keys.tables import api_key
@@ -48,38 +48,43 @@ async def list_api_keys(
     return (await connection.execute(query)).mappings().all()
 
 
-async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> str | None:
-    """Revoke a key; its name, None where there is none. Its row stays, for what it did is told by its name."""
+async def revoke_api_key(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> AnyRow | None:
+    """Revoke a key: its `name`, `role`, `prefix` and `expires_at`; None where there is none.
+
+    Its row stays, for what it did is told by its name.
+    """
     query = (
         update(api_key)
         .where(api_key.c.workspace_id == workspace_id, api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
         .values(revoked_at=func.now())
-        .returning(api_key.c.name)
+        .returning(api_key.c.name, api_key.c.role, api_key.c.prefix, api_key.c.expires_at)
     )
-    name: str | None = await connection.scalar(query)
-    return name
+    return (await connection.execute(query)).first()
 
 
 async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow | None:
-    """A key: `id`, `workspace_id`, `created_by`, its `role`, its maker's, `expires_at`, `revoked_at`, and `is_living`.
+    """A key: `id`, `name`, `workspace_id`, `created_by`, its `role`, its maker's, when it ends, and `is_living`.
 
     Living is one that is not revoked or expired, and whose maker is active and a member.
     """
+    is_expired = func.coalesce(api_key.c.expires_at <= func.now(), false())
     is_living = and_(
         api_key.c.revoked_at.is_(None),
-        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.now()),
+        not_(is_expired),
         membership.c.role.is_not(None),
         func.coalesce(user_account.c.is_active, false()),
     )
     query = (
         select(
             api_key.c.id,
+            api_key.c.name,
             api_key.c.workspace_id,
             api_key.c.created_by,
             api_key.c.role,
             api_key.c.expires_at,
             api_key.c.revoked_at,
             membership.c.role.label("makers_role"),
+            is_expired.label("is_expired"),
             is_living.label("is_living"),
         )
         .outerjoin(
@@ -90,6 +95,28 @@ async def find_api_key(connection: AsyncConnection, key_hash: bytes) -> AnyRow |
         .where(api_key.c.key_hash == key_hash)
     )
     return (await connection.execute(query)).first()
+
+
+async def hold_roles(connection: AsyncConnection, workspace_id: UUID, key_id: UUID) -> tuple[str, str] | None:
+    """The role of a living key and its maker's, which nobody changes until this transaction ends; None if it ended."""
+    query = (
+        select(api_key.c.role, membership.c.role)
+        .join(
+            membership,
+            (membership.c.user_id == api_key.c.created_by) & (membership.c.workspace_id == api_key.c.workspace_id),
+        )
+        .join(user_account, user_account.c.id == api_key.c.created_by)
+        .where(
+            api_key.c.id == key_id,
+            api_key.c.workspace_id == workspace_id,
+            api_key.c.revoked_at.is_(None),
+            or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.now()),
+            user_account.c.is_active,
+        )
+        .with_for_update(read=True, of=membership)
+    )
+    found = (await connection.execute(query)).first()
+    return None if found is None else (found[0], found[1])
 
 
 async def note_use(connection: AsyncConnection, key_id: UUID) -> None:

@@ -12,7 +12,8 @@ from app.api_keys.secrets import make_key
 from app.audit.entries import Action, Event, Target
 from app.audit.trail import enter
 from app.auth.authenticator import Authenticator
-from app.auth.permissions import is_above
+from app.auth.confirmation import confirm
+from app.auth.permissions import Permission, is_above
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, MissingPermission, NotFound
 from app.pagination import Page, decode_cursor, make_page
@@ -32,9 +33,10 @@ class ApiKeyService:
         self.box = box
 
     async def create(self, connection: AsyncConnection, principal: Principal, new: NewApiKey) -> MadeApiKey:
-        """Make a key of at most the maker's role. Raises MissingPermission, InvalidRequest."""
-        if is_above(new.role, principal.role):
-            raise MissingPermission(f"Your role is {principal.role}: a key of yours cannot be {new.role}.")
+        """Make a key of at most the maker's role. Raises MissingPermission, InvalidRequest, InvalidToken."""
+        role = await confirm(connection, principal, Permission.API_KEYS_WRITE)
+        if is_above(new.role, role):
+            raise MissingPermission(f"Your role is {role}: a key of yours cannot be {new.role}.")
         expires_at = await _read_expiry(connection, new.expires_at)
         key, key_id = make_key(), new_id()
         row = await repository.insert_api_key(
@@ -65,11 +67,12 @@ class ApiKeyService:
 
     async def revoke(self, connection: AsyncConnection, principal: Principal, key_id: UUID) -> None:
         """Revoke a key: here at once, everywhere within 5 seconds. Raises NotFound."""
-        name = await repository.revoke_api_key(connection, principal.workspace_id, key_id)
-        if name is None:
+        row = await repository.revoke_api_key(connection, principal.workspace_id, key_id)
+        if row is None:
             raise NotFound
-        target = Target(type="api_key", id=str(key_id), name=name)
-        await enter(connection, principal, Event(action=Action.API_KEY_REVOKED, target=target))
+        target = Target(type="api_key", id=str(key_id), name=row.name)
+        before = {"role": row.role, "prefix": row.prefix, "expires_at": row.expires_at}
+        await enter(connection, principal, Event(action=Action.API_KEY_REVOKED, target=target, before=before))
         self._authenticator.forget_api_key(key_id)
         _log.info("api key revoked", key_id=str(key_id), by=str(principal.user_id))
 

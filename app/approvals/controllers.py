@@ -117,7 +117,8 @@ async def _decide(
         raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
     target = Target(type="approval", id=str(approval_id), name=found.workflow_name)
     decided = {"decision": data.decision, "comment": data.comment, "run_id": found.run_id, "step_id": found.step}
-    await enter(connection, principal, Event(action=Action.APPROVAL_DECIDED, target=target, after=decided))
+    event = Event(action=Action.APPROVAL_DECIDED, target=target, before={"status": "pending"}, after=decided)
+    await enter(connection, principal, event)
     return _describe(found)
 
 

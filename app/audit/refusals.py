@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.addresses import find_subscriber
 from app.audit import repository
 from app.audit.entries import Action, Actor, Event, Target
 from app.audit.trail import Origin, find_origin, write_down
@@ -40,9 +41,15 @@ class _Person(Struct, frozen=True):
     api_key_id: UUID | None = None
 
 
+class _Key(Struct, frozen=True):
+    """An API key of a workspace. Who has it now is not known."""
+
+    workspace_id: UUID
+
+
 class _Refusal(Struct, frozen=True):
     # By an email it is looked up who that is, beside the call.
-    concerned: _Person | str
+    concerned: _Person | _Key | str
     event: Event
     origin: Origin
 
@@ -77,8 +84,16 @@ class Refusals:
         if not is_throttled or self._is_due((action, user_id)):
             self._put(_Refusal(_Person(workspace_id, user_id), event, find_origin()))
 
+    def note_ended_key(self, workspace_id: UUID, key_id: UUID, name: str, reason: str) -> None:
+        """Note that somebody came with an API key that was good once; `reason`: why it is so no more."""
+        if self._is_due((workspace_id, key_id)):
+            target = Target(type="api_key", id=str(key_id), name=name)
+            event = Event(action=Action.API_KEY_REFUSED, outcome="refused", target=target, after={"reason": reason})
+            self._put(_Refusal(_Key(workspace_id), event, find_origin()))
+
     def note_throttled(self, email: str, address: str) -> None:
         """Note that a sign-in was refused unseen, be there such an account or not."""
+        address = find_subscriber(address)
         if self._is_due((email, address)) and any(
             self._is_due((address, place)) for place in range(ACCOUNTS_AN_ADDRESS)
         ):
@@ -140,6 +155,9 @@ class Refusals:
                 # There is no such account, and so no workspace that it concerns.
                 return
             person = _Person(*found)
+        if isinstance(person, _Key):
+            await write_down(self._pool, person.workspace_id, Actor(), refusal.event, refusal.origin)
+            return
         actor = await repository.find_actor(self._pool, person.user_id, person.api_key_id)
         event = refusal.event
         if event.action is not Action.ACCESS_DENIED:

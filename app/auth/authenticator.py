@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import math
 import time
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api_keys.repository import find_api_key, note_use
 from app.api_keys.secrets import MARK, hash_key, is_well_formed
+from app.audit.refusals import Refusals
 from app.auth import repository
 from app.auth.permissions import Role, weaker_of
 from app.auth.principal import Principal
@@ -33,9 +35,10 @@ class _Entry(Struct, frozen=True):
 class Authenticator:
     """Verifies access tokens and API keys. The end of either and a change of role take hold within 5 s everywhere."""
 
-    def __init__(self, database: AsyncEngine, keys: SigningKeys) -> None:
+    def __init__(self, database: AsyncEngine, keys: SigningKeys, refusals: Refusals) -> None:
         self._database = database
         self._keys = keys
+        self._refusals = refusals
         self._entries: dict[bytes, _Entry] = {}
         self._void: dict[bytes, float] = {}
         self._loading: dict[bytes, asyncio.Task[Principal]] = {}
@@ -76,12 +79,14 @@ class Authenticator:
             task.exception()
 
     async def _load(self, token: str, digest: bytes) -> Principal:
+        # What ends while it is being looked up is to end here, too, within the time that is promised.
+        began_at = time.monotonic()
         principal, expires_at = await (self._read_key(token) if token.startswith(MARK) else self._read_token(token))
         while len(self._entries) >= _MAX_ENTRIES:
             del self._entries[next(iter(self._entries))]
         lifetime = min(CACHE_SECONDS, expires_at - time.time())
         self._entries.pop(digest, None)
-        self._entries[digest] = _Entry(principal, time.monotonic() + lifetime)
+        self._entries[digest] = _Entry(principal, began_at + lifetime)
         return principal
 
     async def _read_token(self, token: str) -> tuple[Principal, float]:
@@ -107,7 +112,10 @@ class Authenticator:
                 await note_use(connection, row.id)
         if row is None or row.revoked_at is not None:
             self._remember_void(key_hash)
-        if row is None or not row.is_living:
+        if row is None:
+            raise InvalidToken
+        if not row.is_living:
+            self._refusals.note_ended_key(row.workspace_id, row.id, row.name, _tell_why(row))
             raise InvalidToken
         principal = Principal(
             user_id=row.created_by,
@@ -123,3 +131,10 @@ class Authenticator:
             del self._void[next(iter(self._void))]
         self._void.pop(key_hash, None)
         self._void[key_hash] = time.monotonic() + VOID_SECONDS
+
+
+def _tell_why(row: Any) -> str:
+    """Why a key is good no more."""
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.is_expired else "maker_gone"

@@ -1,10 +1,12 @@
 """The session of a browser: its refresh token lives in a cookie that no script can read.
 
 A client asks for it by the header `X-FlowForge-Session: cookie`. Pages of other origins cannot send it, so that
-the cookie counts only where the web app itself is calling.
+the cookie counts only where the web app itself is calling. Where the browser says besides that a page of another
+origin is calling, it counts for nothing whatever else is sent.
 """
 
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request
@@ -18,13 +20,25 @@ from app.errors import InvalidRefreshToken
 HEADER: Final = "x-flowforge-session"
 _KEPT: Final = "cookie"
 _HTTPS: Final = "https"
+# `none`: no page, but the person at the browser.
+_OWN_SITE: Final = ("same-origin", "none")
 
 AnyRequest = Request[Any, Any, Any]
 
 
 def is_kept_in_cookie(request: AnyRequest) -> bool:
-    """Whether the caller wants its refresh token to be kept in the cookie."""
-    return request.headers.get(HEADER) == _KEPT
+    """Whether the caller wants its refresh token to be kept in the cookie, and is no page of another origin."""
+    return request.headers.get(HEADER) == _KEPT and not _is_of_another_origin(request)
+
+
+def _is_of_another_origin(request: AnyRequest) -> bool:
+    """Whether the browser says so: by itself, or, where it is an older one, by an origin that is not the public one."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in _OWN_SITE
+    origin, public_url = request.headers.get("origin"), request.app.state.settings.public_url
+    # Without a public address it is not known which origin is ours: proxies may give us another host's name.
+    return bool(origin and public_url) and origin != "{0.scheme}://{0.netloc}".format(urlsplit(public_url))
 
 
 def answer_tokens(request: AnyRequest, tokens: Tokens, status: int) -> Response[Tokens]:

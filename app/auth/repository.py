@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, RowMapping, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, RowMapping, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.tables import membership, refresh_token, user_account, user_session, workspace
@@ -63,13 +64,20 @@ async def update_password_hash(connection: AsyncConnection, user_id: UUID, passw
 
 
 async def insert_session(
-    connection: AsyncConnection, session_id: UUID, user_id: UUID, workspace_id: UUID, lifetime: timedelta
+    connection: AsyncConnection,
+    session_id: UUID,
+    user_id: UUID,
+    workspace_id: UUID,
+    lifetime: timedelta,
+    within: UUID | None = None,
 ) -> None:
-    """Begin a session."""
+    """Begin a session; one that goes on from another (`within`) ends when that one would."""
+    end: ColumnElement[Any] = func.now() + lifetime
+    if within is not None:
+        first = select(user_session.c.expires_at).where(user_session.c.id == within, user_session.c.user_id == user_id)
+        end = func.least(end, first.scalar_subquery())
     await connection.execute(
-        insert(user_session).values(
-            id=session_id, user_id=user_id, workspace_id=workspace_id, expires_at=func.now() + lifetime
-        )
+        insert(user_session).values(id=session_id, user_id=user_id, workspace_id=workspace_id, expires_at=end)
     )
 
 
@@ -85,9 +93,12 @@ async def delete_expired_sessions(connection: AsyncConnection, limit: int) -> No
 
 
 async def find_session_role(
-    connection: AsyncConnection, session_id: UUID, user_id: UUID, workspace_id: UUID
+    connection: AsyncConnection, session_id: UUID, user_id: UUID, workspace_id: UUID, *, is_held: bool = False
 ) -> str | None:
-    """The role in the workspace of a session's user, or None where session, user or membership have ended."""
+    """The role in the workspace of a session's user, or None where session, user or membership have ended.
+
+    Where it `is_held`, nobody changes or ends the membership until this transaction ends.
+    """
     query = (
         select(membership.c.role)
         .join(user_account, user_account.c.id == membership.c.user_id)
@@ -105,8 +116,24 @@ async def find_session_role(
             user_account.c.is_active,
         )
     )
+    if is_held:
+        query = query.with_for_update(read=True, of=membership)
     role: str | None = await connection.scalar(query)
     return role
+
+
+async def hold_sign_ins(connection: AsyncConnection, user_id: UUID) -> str | None:
+    """An active user's password hash. Until this transaction ends nobody else ends all of their sessions.
+
+    Who begins a session knows by it that those who end sessions see the new one as well.
+    """
+    query = (
+        select(user_account.c.password_hash)
+        .where(user_account.c.id == user_id, user_account.c.is_active)
+        .with_for_update(read=True, key_share=True)
+    )
+    password_hash: str | None = await connection.scalar(query)
+    return password_hash
 
 
 async def revoke_session(connection: AsyncConnection, session_id: UUID, reason: str) -> None:
@@ -120,11 +147,18 @@ async def revoke_session(connection: AsyncConnection, session_id: UUID, reason: 
 
 async def insert_refresh_token(
     connection: AsyncConnection, token_hash: bytes, session_id: UUID, lifetime: timedelta
-) -> None:
-    """Keep the hash of a refresh token."""
-    await connection.execute(
-        insert(refresh_token).values(token_hash=token_hash, session_id=session_id, expires_at=func.now() + lifetime)
+) -> bool:
+    """Keep the hash of a refresh token; False where it is there already."""
+    statement = upsert(refresh_token).values(
+        token_hash=token_hash, session_id=session_id, expires_at=func.now() + lifetime
     )
+    return bool((await connection.execute(statement.on_conflict_do_nothing())).rowcount)
+
+
+async def is_refresh_token_used(connection: AsyncConnection, token_hash: bytes) -> bool:
+    """Whether a refresh token that is there was used by now."""
+    query = select(refresh_token.c.used_at.is_not(None)).where(refresh_token.c.token_hash == token_hash)
+    return bool(await connection.scalar(query))
 
 
 async def use_refresh_token(connection: AsyncConnection, token_hash: bytes, leeway: timedelta) -> AnyRow | None:
@@ -237,7 +271,8 @@ async def revoke_own_session(connection: AsyncConnection, user_id: UUID, session
 
 
 async def revoke_other_sessions(connection: AsyncConnection, user_id: UUID, session_id: UUID, reason: str) -> None:
-    """End all of a user's sessions but this one."""
+    """End all of a user's sessions but this one; those that begin at this moment have begun before, or after it."""
+    await connection.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
     await connection.execute(
         update(user_session)
         .where(user_session.c.user_id == user_id, user_session.c.id != session_id, user_session.c.revoked_at.is_(None))

@@ -4,6 +4,7 @@ Hashing takes tenths of a second, so no database connection is held meanwhile: e
 transactions instead of living in the request's one.
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -20,15 +21,17 @@ from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository
 from app.auth.authenticator import Authenticator
+from app.auth.confirmation import confirm
 from app.auth.passwords import Passwords
-from app.auth.permissions import Role
+from app.auth.permissions import Permission, Role
 from app.auth.principal import Principal
 from app.auth.schemas import LoginRequest, Me, SetupRequest, Tokens, UserView, WorkspaceView
 from app.auth.signing_keys import SigningKeys
 from app.auth.throttle import LoginThrottle
 from app.auth.tokens import AccessClaims, sign_token
-from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, SetupDone
+from app.errors import InvalidCredentials, InvalidRefreshToken, InvalidSetupToken, NoSession, NotFound, SetupDone
 from engine.infra.ids import new_id
+from engine.infra.secrets import SecretDigests, SecretKeys
 from engine.infra.settings import Settings
 
 SESSION_LIFETIME: Final = timedelta(days=30)
@@ -38,6 +41,8 @@ COOKIE_LEEWAY: Final = timedelta(seconds=10)
 _AT_ONCE: Final = timedelta(0)
 _REFRESH_TOKEN_BYTES: Final = 32
 _EXPIRED_SESSIONS_A_LOGIN: Final = 20
+# How often a browser may go on within the leeway, with an answer still under way that was asked for before all that.
+_LONGEST_WAY: Final = 20
 
 logger = structlog.get_logger(__name__)
 
@@ -63,6 +68,7 @@ class IdentityService:
         self._passwords = passwords
         self._throttle = throttle
         self._refusals = refusals
+        self._successors = SecretDigests(SecretKeys(settings), "refresh tokens")
 
     async def is_setup_needed(self) -> bool:
         """Whether nobody can sign in yet."""
@@ -113,10 +119,13 @@ class IdentityService:
         if self._passwords.needs_rehash(user.password_hash):
             renewed = await self._passwords.hash(password)
         async with self._database.begin() as connection:
-            if renewed is not None:
-                await repository.update_password_hash(connection, user.id, renewed)
-            await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
-            return user, *await self._begin_session(connection, user.id, user.workspace_id)
+            if await repository.hold_sign_ins(connection, user.id) == user.password_hash:
+                if renewed is not None:
+                    await repository.update_password_hash(connection, user.id, renewed)
+                await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
+                return user, *await self._begin_session(connection, user.id, user.workspace_id)
+        # Another hash was kept at this moment: of this password, or of another one, which has ended all sessions.
+        return await self._verify(email, password, address)
 
     async def refresh(self, token: str, leeway: timedelta = _AT_ONCE) -> Tokens:
         """Exchange a refresh token for new tokens, once; one that comes again ends its session for everybody.
@@ -126,13 +135,11 @@ class IdentityService:
         # What can fail comes before the token is used up: it would come again, as a stolen one does.
         await self._keys.current()
         token_hash = _hash(token)
-        successor = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
+        successor = ""
         async with self._database.begin() as connection:
             session = await repository.use_refresh_token(connection, token_hash, leeway)
             if session is not None:
-                await repository.insert_refresh_token(
-                    connection, _hash(successor), session.session_id, REFRESH_LIFETIME
-                )
+                successor = await self._succeed(connection, session.session_id, token)
             reused = None if session else await repository.find_reused_session(connection, token_hash)
             if reused is not None:
                 await repository.revoke_session(connection, reused.session_id, "refresh_token_reused")
@@ -146,12 +153,40 @@ class IdentityService:
             raise InvalidRefreshToken
         return await self._make_tokens(session.user_id, session.workspace_id, session.session_id, successor)
 
+    async def _succeed(self, connection: AsyncConnection, session_id: UUID, token: str) -> str:
+        """The token that follows on another one; for whoever comes again, the very one that the first got.
+
+        So a session has one line of tokens: two who go on with the same one meet, and the later is found out. Where
+        what follows was used as well, the end of the line follows. Raises InvalidRefreshToken where that is far away.
+        """
+        for _ in range(_LONGEST_WAY):
+            token = base64.urlsafe_b64encode(self._successors.make(token.encode())).decode().rstrip("=")
+            is_new = await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
+            if is_new or not await repository.is_refresh_token_used(connection, _hash(token)):
+                return token
+        raise InvalidRefreshToken
+
     async def begin(self, user_id: UUID, workspace_id: UUID, *, through: str | None = None) -> Tokens:
         """Sign a user in to a workspace of theirs; who they are is known by now, `through` a provider or otherwise."""
         async with self._database.begin() as connection:
             await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
-            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id, through)
+            session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id, through=through)
         return await self._make_tokens(user_id, workspace_id, session_id, refresh_token)
+
+    async def move(self, principal: Principal, session_id: UUID, workspace_id: UUID) -> Tokens:
+        """Sign who is signed in to another workspace of theirs, for as long as they are here.
+
+        Raises InvalidToken where the session has ended meanwhile, NotFound.
+        """
+        user_id = principal.user_id
+        async with self._database.begin() as connection:
+            await repository.hold_sign_ins(connection, user_id)
+            await confirm(connection, principal, Permission.ACCOUNT_READ)
+            if not await repository.has_membership(connection, user_id, workspace_id):
+                raise NotFound
+            await repository.delete_expired_sessions(connection, _EXPIRED_SESSIONS_A_LOGIN)
+            moved_id, refresh_token = await self._begin_session(connection, user_id, workspace_id, within=session_id)
+        return await self._make_tokens(user_id, workspace_id, moved_id, refresh_token)
 
     async def log_out(self, principal: Principal) -> None:
         """End the session: its refresh token and its access tokens are worth nothing any more. Raises NoSession."""
@@ -174,10 +209,16 @@ class IdentityService:
         )
 
     async def _begin_session(
-        self, connection: AsyncConnection, user_id: UUID, workspace_id: UUID, through: str | None = None
+        self,
+        connection: AsyncConnection,
+        user_id: UUID,
+        workspace_id: UUID,
+        *,
+        through: str | None = None,
+        within: UUID | None = None,
     ) -> tuple[UUID, str]:
         session_id, token = new_id(), secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
-        await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME)
+        await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME, within)
         await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
         target = Target(type="session", id=str(session_id))
         began = Event(action=Action.SESSION_BEGAN, target=target, after=through and {"issuer": through})

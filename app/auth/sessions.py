@@ -43,12 +43,8 @@ class SessionService:
         self._refusals = refusals
 
     async def switch(self, principal: Principal, workspace_id: UUID) -> Tokens:
-        """Tokens for another workspace of the user's. Raises NoSession, NotFound."""
-        require_session(principal)
-        async with self._database.begin() as connection:
-            if not await repository.has_membership(connection, principal.user_id, workspace_id):
-                raise NotFound
-        return await self._identity.begin(principal.user_id, workspace_id)
+        """Tokens for another workspace of the user's. Raises NoSession, NotFound, InvalidToken."""
+        return await self._identity.move(principal, require_session(principal), workspace_id)
 
     async def list_all(self, principal: Principal, *, limit: int, cursor: str | None) -> Page[SessionView]:
         """The user's sign-ins that go on, in all workspaces, the newest first. Raises NoSession, InvalidCursor."""
@@ -93,8 +89,8 @@ class SessionService:
                 raise InvalidCredentials("The current password is wrong.")
         renewed = await self._passwords.hash(change.new_password)
         async with self._database.begin() as connection:
-            await repository.update_password_hash(connection, principal.user_id, renewed)
             await repository.revoke_other_sessions(connection, principal.user_id, current, "password_changed")
+            await repository.update_password_hash(connection, principal.user_id, renewed)
             target = Target(type="user", id=str(principal.user_id), name=me.email)
             await enter(connection, principal, Event(action=Action.PASSWORD_CHANGED, target=target))
         self._authenticator.forget_user(principal.user_id)

@@ -1,4 +1,7 @@
-"""Login throttle: windows per (account, address) and per address, counted in Redis, in memory where Redis is away."""
+"""Login throttle: windows per (account, address) and per address, counted in Redis, in memory where Redis is away.
+
+An address is its subscriber's: whoever has IPv6 has more of them than could be counted.
+"""
 
 import hashlib
 import time
@@ -10,6 +13,7 @@ import structlog
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from app.addresses import find_subscriber
 from app.errors import InvalidCredentials, TooManyRequests
 from engine.infra.redis import REDIS_ERRORS
 
@@ -121,6 +125,7 @@ class LoginThrottle:
 
 
 def _windows(email: str, address: str) -> tuple[_Window, _Window]:
+    address = find_subscriber(address)
     account = hashlib.sha256(f"{email}\n{address}".encode()).hexdigest()[:32]
     return (
         _Window(f"ff:login:account:{account}", ACCOUNT_LIMIT, ACCOUNT_WINDOW_SECONDS),

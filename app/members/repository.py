@@ -81,13 +81,15 @@ async def revoke_invitations_by(connection: AsyncConnection, workspace_id: UUID,
     )
 
 
-async def delete_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> None:
-    """Remove a member, and end their sign-ins to the workspace and their API keys."""
-    await connection.execute(
+async def delete_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> Sequence[UUID]:
+    """Remove a member, and end their sign-ins to the workspace and their API keys, whose ids are told."""
+    revoke_keys = (
         update(api_key)
         .where(api_key.c.workspace_id == workspace_id, api_key.c.created_by == user_id, api_key.c.revoked_at.is_(None))
         .values(revoked_at=func.now())
+        .returning(api_key.c.id)
     )
+    key_ids: Sequence[UUID] = (await connection.execute(revoke_keys)).scalars().all()
     await connection.execute(
         delete(membership).where(membership.c.workspace_id == workspace_id, membership.c.user_id == user_id)
     )
@@ -100,6 +102,7 @@ async def delete_member(connection: AsyncConnection, workspace_id: UUID, user_id
         )
         .values(revoked_at=func.now(), revoked_reason="membership_ended")
     )
+    return key_ids
 
 
 async def is_member(connection: AsyncConnection, workspace_id: UUID, email: str) -> bool:
@@ -144,16 +147,15 @@ async def list_invitations(
     return list((await connection.execute(query)).all())
 
 
-async def revoke_invitation(connection: AsyncConnection, workspace_id: UUID, invitation_id: UUID) -> str | None:
-    """Take an open invitation back; its email, None where there is none."""
+async def revoke_invitation(connection: AsyncConnection, workspace_id: UUID, invitation_id: UUID) -> AnyRow | None:
+    """Take an open invitation back: its `email`, `role` and `expires_at`; None where there is none."""
     query = (
         update(invitation)
         .where(invitation.c.workspace_id == workspace_id, invitation.c.id == invitation_id, *_OPEN)
         .values(revoked_at=func.now())
-        .returning(invitation.c.email)
+        .returning(invitation.c.email, invitation.c.role, invitation.c.expires_at)
     )
-    email: str | None = await connection.scalar(query)
-    return email
+    return (await connection.execute(query)).first()
 
 
 async def find_invited(connection: AsyncConnection, token_hash: bytes) -> AnyRow | None:

@@ -18,8 +18,9 @@ from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
 from app.auth.authenticator import Authenticator
+from app.auth.confirmation import confirm
 from app.auth.passwords import Passwords
-from app.auth.permissions import Role, is_above
+from app.auth.permissions import Permission, Role, is_above
 from app.auth.principal import Principal
 from app.auth.schemas import Tokens
 from app.auth.service import IdentityService
@@ -48,6 +49,8 @@ from engine.infra.ids import new_id
 from engine.infra.secrets import SecretBox
 
 LIFETIME: Final = timedelta(days=7)
+# Of the API keys that end with a member, so many are told by their ids.
+MOST_NAMED: Final = 50
 _TOKEN_BYTES: Final = 32
 
 _log = structlog.get_logger()
@@ -73,6 +76,7 @@ class MemberService:
     ) -> MemberView:
         """Give a member another role. Raises NotFound, LastOwner."""
         row = await self._lock(connection, principal, user_id)
+        await confirm(connection, principal, Permission.ROLES_WRITE)
         if row["role"] == Role.OWNER.value and change.role is not Role.OWNER:
             await self._keep_an_owner(connection, principal)
         await repository.update_role(connection, principal.workspace_id, user_id, change.role.value)
@@ -108,13 +112,15 @@ class MemberService:
     async def remove(self, connection: AsyncConnection, principal: Principal, user_id: UUID) -> None:
         """Remove a member, or oneself. Raises NotFound, MissingPermission, LastOwner."""
         row = await self._lock(connection, principal, user_id)
-        if is_above(Role(row["role"]), principal.role):
-            raise MissingPermission(f"Your role is {principal.role}: you cannot remove an {row['role']}.")
+        role = await confirm(connection, principal, Permission.MEMBERS_WRITE)
+        if is_above(Role(row["role"]), role):
+            raise MissingPermission(f"Your role is {role}: you cannot remove an {row['role']}.")
         if row["role"] == Role.OWNER.value:
             await self._keep_an_owner(connection, principal)
         await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
-        await repository.delete_member(connection, principal.workspace_id, user_id)
-        removed = Event(action=Action.MEMBER_REMOVED, target=_member(row), before={"role": row["role"]})
+        key_ids = await repository.delete_member(connection, principal.workspace_id, user_id)
+        before = {"role": row["role"], **({"api_keys": key_ids[:MOST_NAMED]} if key_ids else {})}
+        removed = Event(action=Action.MEMBER_REMOVED, target=_member(row), before=before)
         await enter(connection, principal, removed)
         self._authenticator.forget_user(user_id)
         _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
@@ -154,9 +160,10 @@ class InvitationService:
         self.box = box
 
     async def create(self, connection: AsyncConnection, principal: Principal, new: NewInvitation) -> MadeInvitation:
-        """Invite somebody, as at most what one is oneself. Raises MissingPermission, AlreadyMember."""
-        if is_above(new.role, principal.role):
-            raise MissingPermission(f"Your role is {principal.role}: you cannot invite an {new.role}.")
+        """Invite somebody, as at most what one is oneself. Raises MissingPermission, AlreadyMember, InvalidToken."""
+        role = await confirm(connection, principal, Permission.MEMBERS_WRITE)
+        if is_above(new.role, role):
+            raise MissingPermission(f"Your role is {role}: you cannot invite an {new.role}.")
         email = new.email.lower()
         if await repository.is_member(connection, principal.workspace_id, email):
             raise AlreadyMember
@@ -189,11 +196,12 @@ class InvitationService:
 
     async def revoke(self, connection: AsyncConnection, principal: Principal, invitation_id: UUID) -> None:
         """Take an open invitation back; raises NotFound."""
-        email = await repository.revoke_invitation(connection, principal.workspace_id, invitation_id)
-        if email is None:
+        row = await repository.revoke_invitation(connection, principal.workspace_id, invitation_id)
+        if row is None:
             raise NotFound
-        target = Target(type="invitation", id=str(invitation_id), name=email)
-        await enter(connection, principal, Event(action=Action.INVITATION_REVOKED, target=target))
+        target = Target(type="invitation", id=str(invitation_id), name=row.email)
+        before = {"role": row.role, "expires_at": row.expires_at}
+        await enter(connection, principal, Event(action=Action.INVITATION_REVOKED, target=target, before=before))
 
     async def accept(self, acceptance: Acceptance, address: str) -> Tokens:
         """Join the workspace, and be signed in to it.

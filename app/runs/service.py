@@ -173,7 +173,8 @@ class RunService:
             if RunStatus(status) in TERMINAL_RUN:
                 raise RunFinished(f"The run has ended: it is {status}.")
             target = Target(type="run", id=str(run_id))
-            await enter(connection, principal, Event(action=Action.RUN_CANCELLED, target=target))
+            event = Event(action=Action.RUN_CANCELLED, target=target, before={"status": status})
+            await enter(connection, principal, event)
         self._bell.ring()
 
 

@@ -1,17 +1,13 @@
 """The limits of hooks: per trigger, workspace and address. Where none is set, nothing is asked and nothing waits."""
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address
-from typing import Final
 
+from app.addresses import find_subscriber
 from app.errors import TooManyRequests
 from engine.infra.rate_limiter import WINDOW_SECONDS, Limit, RateLimiter, Standing
 from engine.infra.settings import Settings
 from engine.store.origins import WebhookOrigin
 from engine.triggers.limits import LimitedConfig, RateLimit
-
-# What belongs to one subscriber of IPv6.
-_SUBSCRIBER: Final = 64
 
 
 class Gate:
@@ -38,7 +34,7 @@ class Gate:
     def _of_address(self, address: str) -> list[Limit]:
         if not self._per_address:
             return []
-        return [Limit("address", f"address:{_subscriber(address)}", self._per_address)]
+        return [Limit("address", f"address:{find_subscriber(address)}", self._per_address)]
 
     async def _admit(self, limits: Sequence[Limit]) -> dict[str, str]:
         if not limits:
@@ -61,16 +57,3 @@ def _describe(standings: Sequence[Standing]) -> dict[str, str]:
         "ratelimit-policy": ", ".join(f'"{one.name}";q={one.per_minute};w={WINDOW_SECONDS}' for one in standings),
         "ratelimit": ", ".join(f'"{one.name}";r={one.remaining};t={one.reset}' for one in standings),
     }
-
-
-def _subscriber(address: str) -> str:
-    """Whose address it is: of IPv6, the first half tells."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> _SUBSCRIBER << _SUBSCRIBER))
-    return str(parsed)

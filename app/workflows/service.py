@@ -111,7 +111,8 @@ class WorkflowService:
         current = await self._lock(workflow_id, if_match)
         await repository.delete_workflow(self._transaction, self._workspace_id, workflow_id, self._principal.user_id)
         await look_again_at_workflow(await driver_connection(self._transaction), workflow_id)
-        await self._enter(Action.WORKFLOW_DELETED, current)
+        before = {"enabled": current.enabled, **describe_bytes(current.definition)}
+        await self._enter(Action.WORKFLOW_DELETED, current, before)
 
     async def publish(self, workflow_id: UUID, if_match: str | None) -> tuple[VersionDetail, bool]:
         """Make the draft the next version, and say whether it is new: the latest version's own draft makes none.
@@ -208,7 +209,8 @@ class WorkflowService:
         if "enabled" in values:
             await look_again_at_workflow(await driver_connection(self._transaction), current.id)
         if row.enabled != current.enabled:
-            await self._enter(Action.WORKFLOW_ENABLED if row.enabled else Action.WORKFLOW_DISABLED, row)
+            action = Action.WORKFLOW_ENABLED if row.enabled else Action.WORKFLOW_DISABLED
+            await self._enter(action, row, {"enabled": current.enabled}, {"enabled": row.enabled})
         return await self._detail(row, document)
 
     async def _enter(self, action: Action, row: DraftRow, before: Any = None, after: Any = None) -> None:

@@ -145,6 +145,7 @@ async def test_invitations_are_entered_from_the_making_to_the_joining(api: Api, 
         ("invitation.created", owner.email),
     ]
     assert entries[4]["after"]["role"] == "editor"
+    assert (entries[0]["before"]["role"], entries[1]["after"]["role"]) == ("editor", "editor")
     assert made["token"] not in json.dumps(entries)
 
 
@@ -158,6 +159,39 @@ async def test_what_a_key_does_is_entered_under_its_name(api: Api, owner: Caller
     assert by_key["actor"]["api_key_id"] == made["id"]
     assert (by_key["actor"]["api_key_name"], by_key["actor"]["email"]) == ("ci", owner.email)
     assert (revoked["action"], revoked["target"]["name"]) == ("api_key.revoked", "ci")
+    assert revoked["before"] == {"role": "editor", "prefix": made["prefix"], "expires_at": None}
+
+
+@pytest.mark.without_faults("an entry whose commit is not heard of is written again")
+async def test_a_key_that_was_good_once_is_told_of_when_it_comes_again(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    made = [
+        (await maker.client.post("/v1/api-keys", json={"name": name, "role": "viewer"})).json()
+        for maker, name in ((owner, "revoked"), (owner, "expired"), (admin, "maker_gone"))
+    ]
+    (await owner.client.delete(f"/v1/api-keys/{made[0]['id']}")).raise_for_status()
+    async with api.database.begin() as connection:
+        expire = "UPDATE api_key SET expires_at = now() WHERE name = 'expired'"
+        await connection.execute(text(expire))
+        await connection.execute(text("DELETE FROM membership WHERE user_id = :id"), {"id": admin.user_id})
+    for key in made * 2:
+        assert (await api.client(key["secret"], "192.0.2.9").get("/v1/auth/me")).status_code == 401
+    await api.app.state.refusals.settle()
+    entries = (await read(owner, action="api_key.refused"))[::-1]
+    assert [(entry["target"]["name"], entry["after"]["reason"]) for entry in entries] == [
+        (name, name) for name in ("revoked", "expired", "maker_gone")
+    ]
+    assert {(entry["address"], entry["actor"]["user_id"], entry["outcome"]) for entry in entries} == {
+        ("192.0.2.9", None, "refused")
+    }
+    assert [key["secret"] for key in made if key["secret"] in json.dumps(entries)] == []
+
+
+async def test_with_a_removed_member_the_keys_are_told_that_end_too(api: Api, owner: Caller) -> None:
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    key = (await admin.client.post("/v1/api-keys", json={"name": "ci", "role": "viewer"})).json()
+    (await owner.client.delete(f"/v1/members/{admin.user_id}")).raise_for_status()
+    assert (await find(owner, "member.removed"))["before"] == {"role": "admin", "api_keys": [key["id"]]}
 
 
 async def test_workflows_and_triggers_are_entered_as_they_go_live_and_away(api: Api, owner: Caller) -> None:
@@ -186,6 +220,9 @@ async def test_workflows_and_triggers_are_entered_as_they_go_live_and_away(api: 
     assert (published["before"], published["after"]["version"]) == (None, 1)
     digest = hashlib.sha256(json.dumps(DEFINITION, separators=(",", ":")).encode()).hexdigest()
     assert published["after"]["sha256"] == digest
+    disabled, deleted = await find(owner, "workflow.disabled"), await find(owner, "workflow.deleted")
+    assert (disabled["before"], disabled["after"]) == ({"enabled": True}, {"enabled": False})
+    assert (deleted["before"]["enabled"], deleted["before"]["sha256"], deleted["after"]) == (True, digest, None)
     changed = await find(owner, "trigger.changed")
     assert (changed["before"]["enabled"], changed["after"]["enabled"]) == (True, False)
 
@@ -198,10 +235,12 @@ async def test_cancelled_runs_and_decisions_are_entered(api: Api) -> None:
     bulk = {"action": "cancel", "filter": {"ids": [run_id]}}
     (await owner.client.post("/v1/runs/bulk", json=bulk)).raise_for_status()
     (await owner.client.post(f"/v1/runs/{run_id}/cancel")).raise_for_status()
-    assert (await find(owner, "approval.decided"))["after"]["decision"] == "rejected"
+    decided, cancelled = await find(owner, "approval.decided"), await find(owner, "run.cancelled")
+    assert (decided["before"], decided["after"]["decision"]) == ({"status": "pending"}, "rejected")
+    assert cancelled["before"]["status"] in {"queued", "running", "waiting"}
     many = (await find(owner, "run.many_steered"))["after"]
     assert (many["action"], many["run_ids"]) == ("cancel", [run_id])
-    assert (await find(owner, "run.cancelled"))["target"]["id"] == run_id
+    assert cancelled["target"]["id"] == run_id
 
 
 async def test_connections_are_entered_with_the_number_of_their_secret(owner: Caller) -> None:

@@ -33,6 +33,7 @@ async def test_me_tells_user_workspace_role_and_permissions(api: Api, role: Role
     assert me["workspace"]["id"] == str(caller.workspace_id)
     assert me["role"] == role.value
     assert me["permissions"] == sorted(PERMISSIONS[role])
+    assert me["has_password"] is True
 
 
 def test_each_role_holds_what_the_next_one_has() -> None:
@@ -91,6 +92,14 @@ async def test_failures_of_one_account_are_throttled_and_others_are_not(api: Api
 async def test_a_burst_of_failures_gets_no_more_tries_than_a_row(api: Api, owner: Caller) -> None:
     answers = await asyncio.gather(*(_log_in(api.client(), owner.email, "wrong password") for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 7
+
+
+async def test_the_addresses_of_one_subscriber_are_counted_as_one(api: Api, owner: Caller) -> None:
+    subscriber = [api.client(address=f"2001:db8:1:2::{number}") for number in range(1, 7)]
+    answers = [await _log_in(client, owner.email, "wrong password") for client in subscriber]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    neighbour = api.client(address="2001:db8:1:3::1")
+    assert (await _log_in(neighbour, owner.email, "wrong password")).status_code == 401
 
 
 async def test_a_success_ends_the_row_of_failures(api: Api, owner: Caller) -> None:
