@@ -29,6 +29,7 @@ EXEMPT = {
         "app/auth/oidc/repository.py:find_home",
         "app/auth/repository.py:find_login",
         "app/auth/repository.py:find_reused_session",
+        "app/auth/repository.py:insert_session",
         "app/auth/repository.py:list_sessions",
         "app/auth/repository.py:revoke_other_sessions",
         "app/auth/repository.py:revoke_own_session",
