@@ -75,6 +75,7 @@ async def get_limits(state: State) -> Limits:
             workspace_per_minute=settings.hook_workspace_per_minute or None,
             address_per_minute=settings.hook_address_per_minute or None,
             max_body_bytes=settings.hook_max_body,
+            held_events_per_trigger=settings.held_events_per_trigger or None,
         )
     )
 

@@ -10,11 +10,15 @@ from engine.store.accounts import IngestSum
 
 
 class HookLimits(Struct, frozen=True, kw_only=True):
-    """Calls a minute that are taken, null where there is no limit, and the largest body. A trigger may have less."""
+    """Calls a minute that are taken, null where there is no limit, and the largest body. A trigger may have less.
+
+    `held_events_per_trigger`: how many events of one trigger may wait, null where that is not limited either.
+    """
 
     workspace_per_minute: int | None
     address_per_minute: int | None
     max_body_bytes: int
+    held_events_per_trigger: int | None
 
 
 class Limits(Struct, frozen=True, kw_only=True):

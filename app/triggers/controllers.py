@@ -161,17 +161,23 @@ class TriggerController(Controller):
         status_code=HTTP_200_OK,
         guards=[requires(Permission.TRIGGERS_WRITE)],
         responses=problems(404),
+        idempotent=True,
     )
     async def rotate_trigger(
         self,
+        request: Request[Any, Any, Any],
         trigger_id: FromPath[UUID],
         data: JSONBody[Rotation],
         principal: NamedDependency[Principal],
         transaction: NamedDependency[AsyncConnection],
         triggers: NamedDependency[TriggerService],
-    ) -> RotatedTrigger:
+    ) -> Response[RotatedTrigger]:
         """An old address is void at once; an old secret stays good for a while. A new secret is shown this once."""
-        return await triggers.rotate(transaction, principal, trigger_id, data)
+
+        async def rotate() -> Answer:
+            return Answer(status=HTTP_200_OK, body=await triggers.rotate(transaction, principal, trigger_id, data))
+
+        return await answer_once(request, transaction, principal, rotate, box=triggers.box)
 
 
 @route(

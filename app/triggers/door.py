@@ -9,17 +9,17 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Request, Response
-from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from litestar.types import HTTPScope, Receive, Send
 
-from app.errors import BadRequest, PayloadTooLarge
+from app.errors import ApiError, BadRequest, PayloadTooLarge
 from app.problems import EXCEPTION_HANDLERS
 from app.triggers.ingest import InboundRequest, Ingest, Taken
 from app.triggers.responses import make_response
 
 PREFIX: Final = "/v1/hooks/"
 _TEMPLATE: Final = PREFIX + "{token}"
-_METHODS: Final = frozenset({"POST", "PUT", "GET"})
+_METHODS: Final = frozenset({"POST", "PUT", "GET", "OPTIONS"})
 
 
 def is_call_of_hook(scope: HTTPScope) -> bool:
@@ -30,6 +30,10 @@ def is_call_of_hook(scope: HTTPScope) -> bool:
 
 async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Send) -> None:
     """Serve a request for which `is_call_of_hook` holds."""
+    if scope["method"] == "OPTIONS":
+        # Some senders ask before they deliver. It is the same for each address, also for one that is none.
+        await _tell_methods(send)
+        return
     more: Any = scope
     token = scope["path"][len(PREFIX) :]
     more.update(app=app, litestar_app=app, path_template=_TEMPLATE, path_params={"token": token})
@@ -50,18 +54,19 @@ async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Se
 
 async def take_hook(ingest: Ingest, token: str, scope: HTTPScope, receive: Receive, *, limit: int) -> Taken:
     """Read the request with a body of at most `limit` bytes and take it. Raises what `Ingest.take` does, and 413."""
+    client = scope["client"]
+    address = client[0] if client else "unknown"
     try:
         body = await _read_body(scope, receive, limit)
     except PayloadTooLarge:
-        await ingest.refuse_large(token)
+        await ingest.refuse_large(token, address)
         raise
-    client = scope["client"]
     inbound = InboundRequest(
         method=scope["method"],
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        headers=_read_headers(scope),
         query=_read_query(scope) if scope["query_string"] else {},
         body=body,
-        address=client[0] if client else "unknown",
+        address=address,
         hang_up=partial(_hang_up, receive),
     )
     return await ingest.take(token, inbound)
@@ -70,7 +75,11 @@ async def take_hook(ingest: Ingest, token: str, scope: HTTPScope, receive: Recei
 def respond(taken: Taken) -> Response[Any]:
     """The answer: the run's where the caller has waited for it. Raises RunNotSucceeded, AnswerTimeout."""
     if taken.has_waited:
-        response = make_response(taken.ingested, taken.answer)
+        try:
+            response = make_response(taken.ingested, taken.answer)
+        except ApiError as error:
+            error.headers.update(taken.headers)
+            raise
     else:
         response = Response(taken.ingested, status_code=_status(taken))
     response.headers.update(taken.headers)
@@ -88,6 +97,14 @@ async def _answer(taken: Taken, send: Send) -> None:
     headers += [(name.encode(), text.encode("latin-1")) for name, text in taken.headers.items()]
     start: Any = {"type": "http.response.start", "status": _status(taken), "headers": headers}
     end: Any = {"type": "http.response.body", "body": body, "more_body": False}
+    await send(start)
+    await send(end)
+
+
+async def _tell_methods(send: Send) -> None:
+    headers = [(b"allow", ", ".join(sorted(_METHODS)).encode())]
+    start: Any = {"type": "http.response.start", "status": HTTP_204_NO_CONTENT, "headers": headers}
+    end: Any = {"type": "http.response.body", "body": b"", "more_body": False}
     await send(start)
     await send(end)
 
@@ -110,6 +127,18 @@ async def _read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
             raise too_large
         if not message.get("more_body"):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _read_headers(scope: HTTPScope) -> dict[str, str]:
+    """The headers by their names; what comes several times is one list, as RFC 9110 (5.2) has it."""
+    fields: Any = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+    if len(headers) == len(fields):
+        return headers
+    joined: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields):
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
 
 
 def _read_query(scope: HTTPScope) -> dict[str, Any]:

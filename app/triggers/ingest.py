@@ -133,6 +133,7 @@ class Ingest:
         Raises NotFound, InvalidSignature, InvalidRequest, TooManyRequests, Busy.
         """
         live: _Live | None = None
+        headers: dict[str, str] = {}
         try:
             live = await self._find(token, request)
             headers = await self._gate.admit(live.origin, live.config, request.address)
@@ -145,16 +146,26 @@ class Ingest:
                     raise
                 live = await self._authenticated(changed, request)
                 return await self._accept(live, token, request, headers)
-        except _REJECTIONS as error:
-            self._note(live, token, error)
+        except ApiError as error:
+            # It was counted: its caller shall see how the limits stand.
+            error.headers.update(headers)
+            if isinstance(error, _REJECTIONS):
+                self._note(live, token, error)
             raise
 
-    async def refuse_large(self, token: str) -> None:
-        """Note that a body for this address was too large to be read."""
-        if _TOKEN.fullmatch(token):
-            # Whatever the database says, the body is too large.
-            with suppress(NotFound, *DATABASE_ERRORS):
-                self._note(self._cache.get(token) or await self._read(token), token, PayloadTooLarge())
+    async def refuse_large(self, token: str, address: str) -> None:
+        """Count and note a call whose body was too large to be read. Raises TooManyRequests."""
+        error: ApiError = PayloadTooLarge()
+        try:
+            await self._gate.admit_stranger(address)
+        except TooManyRequests as limited:
+            error = limited
+            raise
+        finally:
+            if _TOKEN.fullmatch(token):
+                # Whatever the database says, it is refused.
+                with suppress(NotFound, *DATABASE_ERRORS):
+                    self._note(self._cache.get(token) or await self._read(token), token, error)
 
     async def _find(self, token: str, request: InboundRequest) -> _Live:
         try:

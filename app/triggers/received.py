@@ -24,7 +24,8 @@ MASK: Final = "***"
 LARGEST_SHOWN: Final = 262_144
 _PREVIEW: Final = 2000
 _SECRET_NAME = re.compile(
-    r"authorization|passw(or)?d|passphrase|secret|token|cookie|api[_-]?key|private[_-]?key|credential|signature",
+    r"authorization|passw(or)?d|passphrase|passcode|pwd|secret|token|cookie|credential|signature|bearer|jwt"
+    r"|(api|private|access|auth|session|signing)[_-]?key|session[_-]?id",
     re.IGNORECASE,
 )
 

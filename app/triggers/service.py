@@ -43,7 +43,8 @@ class TriggerService:
     """Makes, changes and shows triggers. Secrets are sealed before they reach the database."""
 
     def __init__(self, box: SecretBox, base_url: str) -> None:
-        self._box = box
+        """`box` seals secrets, and answers with secrets that are kept for their repetition."""
+        self.box = box
         self._base_url = base_url
 
     async def create(
@@ -190,7 +191,7 @@ class TriggerService:
         """The secrets of a trigger in plain text, the newest first."""
         if sealed is None:
             return []
-        return msgspec.json.decode(self._box.open(sealed, secret_place(trigger_id)), type=list[str])
+        return msgspec.json.decode(self.box.open(sealed, secret_place(trigger_id)), type=list[str])
 
     async def _lock(self, connection: AsyncConnection, principal: Principal, trigger_id: UUID) -> Row[Any]:
         row = await repository.lock_trigger(connection, principal.workspace_id, trigger_id)
@@ -199,7 +200,7 @@ class TriggerService:
         return row
 
     def _seal(self, trigger_id: UUID, plain: list[str]) -> bytes | None:
-        return self._box.seal(msgspec.json.encode(plain), secret_place(trigger_id)) if plain else None
+        return self.box.seal(msgspec.json.encode(plain), secret_place(trigger_id)) if plain else None
 
     async def _show_all(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[TriggerView]:
         schedules = await unattended.show_schedules(connection, rows)

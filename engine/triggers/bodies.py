@@ -17,6 +17,9 @@ from multipart import (  # type: ignore[import-untyped]  # it says nothing of it
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MOST_FIELDS = 10_000
+# As deep as JSON may be everywhere. What is recoded here was not looked at before.
+MOST_LEVELS = 64
+_MARK = "\ufeff"
 # Those that text comes in, and that are read in one pass.
 CHARSETS = frozenset(
     {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "iso-8859-2", "iso-8859-15", "koi8-r", "utf-16"}
@@ -72,7 +75,31 @@ def read_body(content_type: str, body: bytes, *, is_text: bool = False) -> Body:
         return Body(text()) if is_text else Body(msgspec.json.decode(body), is_json=True)
     except (msgspec.DecodeError, MultipartError, ValueError):
         # Not what it says that it is, or with too many fields.
-        return Body(text())
+        recoded = None if is_text or kind in (FORM, MULTIPART) else _read_recoded(body, charset)
+        return recoded or Body(text())
+
+
+def _read_recoded(body: bytes, charset: str) -> Body | None:
+    """JSON in a charset of its own, or behind a byte order mark, as some senders write it; None where it is none."""
+    try:
+        value = msgspec.json.decode(body.decode(charset).removeprefix(_MARK))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return None if _is_deep(value) else Body(value)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether arrays and objects are nested over `MOST_LEVELS` deep."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for one in level for inner in _list_inner(one)]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _list_inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 @lru_cache(maxsize=256)

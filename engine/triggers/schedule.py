@@ -57,7 +57,7 @@ def find_config_problems(config: ScheduleConfig, *, now: datetime, is_new: bool)
         return [Problem("/config", "schedule_kind", message)]
     problems = []
     try:
-        find_zone(config.timezone)
+        _check_zone(config.timezone)
     except InvalidSchedule as error:
         problems.append(Problem("/config/timezone", "unknown_timezone", str(error)))
     if isinstance(config.cron, str):
@@ -106,14 +106,20 @@ def find_zone(name: str) -> Any:
     if name == "UTC":
         return UTC
     try:
-        if "/" in name or name.isalnum():
-            zone = ZoneInfo(name)
-            # What this machine's own time is must not decide when a schedule is due.
-            if name not in {"localtime", "Factory"}:
-                return zone
+        zone = ZoneInfo(name)
+        # What this machine's own time is must not decide when a schedule is due.
+        if name not in {"localtime", "Factory"}:
+            return zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     raise InvalidSchedule(f"'{name}' is no time zone; one is named like Europe/Berlin")
+
+
+def _check_zone(name: str) -> None:
+    """Raise InvalidSchedule where there is no such zone, or only some machines have it."""
+    find_zone(name)
+    if name.startswith(("posix", "right/")):
+        raise InvalidSchedule(f"'{name}' is no name of the IANA database; name the zone alone, like Europe/Berlin")
 
 
 class Cron:

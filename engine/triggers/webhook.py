@@ -140,10 +140,9 @@ def make_dedup_key(config: WebhookConfig, headers: Mapping[str, str], trigger: M
             value = _compile(config.dedup_key).evaluate({"trigger": trigger}, fuel=Fuel(HOOK_FUEL))
         except ExpressionError as error:
             raise DedupError(f"dedup_key: {error.message}") from error
-        if value is None:
-            return None
         text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
-        return _storable(text)
+        # An empty field names nothing, as an empty header does: else all that leave it empty were one delivery.
+        return _storable(text) if text and value is not None else None
     given = _find_provider_id(config, trigger) or next(
         (headers[name] for name in DEDUP_HEADERS if headers.get(name)), None
     )

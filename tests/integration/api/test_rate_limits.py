@@ -112,6 +112,43 @@ async def test_an_address_is_limited_whatever_it_calls(limited: Api) -> None:
     assert (await limited.client(address="2001:db8:0:1::1").post(hook.path)).status_code == httpx.codes.ACCEPTED
 
 
+async def test_bodies_that_are_too_large_count_against_their_address(limited: Api) -> None:
+    hook = await open_hook(limited, await limited.sign_in())
+    stranger = limited.client(address="203.0.113.9")
+    statuses, _ = await post_until_refused(lambda: stranger.post(hook.path, content=b"x" * 1_100_000))
+    assert len(statuses) >= 4
+    assert set(statuses) == {413}
+
+
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [
+        pytest.param({"dedup_key": "trigger.body.id + 1"}, 400, id="an expression that fails"),
+        pytest.param({"respond": "sync", "respond_timeout": 0.01}, 504, id="a run that does not answer"),
+        pytest.param({"filter": "false"}, 202, id="a filter"),
+    ],
+)
+async def test_every_answer_to_a_call_that_was_counted_tells_how_its_limit_stands(
+    api: Api, owner: Caller, config: dict[str, Any], status: int
+) -> None:
+    hook = await open_hook(api, owner, {"rate_limit": {"per_minute": 7}, **config})
+    answer = await hook.post({"id": "seven"})
+    assert answer.status_code == status, answer.text
+    assert answer.headers["ratelimit-policy"] == '"trigger";q=7;w=60'
+    assert answer.headers["ratelimit"].startswith('"trigger";r=6;t=')
+
+
+async def test_a_trigger_that_holds_as_much_as_it_may_tells_how_its_limit_stands(
+    settings: Settings, clean_database: str, clean_redis: str
+) -> None:
+    async with running(msgspec.structs.replace(settings, held_events_per_trigger=1)) as api:
+        config = {"rate_limit": {"per_minute": 700}, "debounce": {"period": 3600}}
+        hook = await open_hook(api, await api.sign_in(), config)
+        _, refused = await post_until_refused(hook.post)
+    assert refused.json()["code"] == "too_many_held"
+    assert refused.headers["ratelimit-policy"] == '"trigger";q=700;w=60'
+
+
 @pytest.mark.parametrize(
     "rate_limit", [{}, {"per_minute": 0}, {"per_minute": 1.5}, {"per_minute": 2_000_000}, {"per_hour": 1}], ids=str
 )
@@ -129,7 +166,12 @@ async def test_limits_are_shown(limited: Api) -> None:
     answer = await owner.client.get(f"/v1/workflows/{hook.workflow_id}/triggers")
     assert answer.json()["items"][0]["config"]["rate_limit"] == {"per_minute": 2}
     limits = (await owner.client.get("/v1/limits")).raise_for_status().json()
-    assert limits["hooks"] == {"workspace_per_minute": 3, "address_per_minute": 4, "max_body_bytes": 1_048_576}
+    assert limits["hooks"] == {
+        "workspace_per_minute": 3,
+        "address_per_minute": 4,
+        "max_body_bytes": 1_048_576,
+        "held_events_per_trigger": 100_000,
+    }
 
 
 async def test_rejected_calls_are_counted_and_a_few_of_them_are_kept_with_their_reason(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.triggers.bodies import MOST_FIELDS, Body, read_body
+from engine.triggers.bodies import MOST_FIELDS, MOST_LEVELS, Body, read_body
 
 BOUNDARY = "----b0undary"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -31,15 +31,43 @@ def multipart(*parts: bytes) -> bytes:
         pytest.param("text/plain; charset=idna", b"xn--a", "xn--a", id="a codec that is no charset"),
         pytest.param("application/x-www-form-urlencoded; charset=latin1", b"a=%FC", {"a": "ü"}, id="form"),
         pytest.param("application/xml", b"<a/>", "<a/>", id="xml"),
+        pytest.param(
+            "application/json; charset=iso-8859-1", b'{"n": "\xfc"}', {"n": "ü"}, id="json of another charset"
+        ),
+        pytest.param("application/json;charset=utf-16", '{"n": "ü"}'.encode("utf-16"), {"n": "ü"}, id="json in UTF-16"),
+        pytest.param("application/json", b'\xef\xbb\xbf{"n": 1}', {"n": 1}, id="json behind a mark"),
     ],
 )
 def test_a_body_becomes_what_its_type_says(content_type: str, body: bytes, expected: Any) -> None:
     assert read_body(content_type, body).value == expected
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        pytest.param("application/json; charset=latin1", b'{"n": \xfc', id="of another charset"),
+        pytest.param("application/json", b"\xef\xbb\xbf{1}", id="behind a mark"),
+        pytest.param("application/json; charset=utf-16", '{"n": 1'.encode("utf-16"), id="in UTF-16"),
+        pytest.param("application/json; charset=utf-16", b'{"n": 1}\xff', id="not what it says"),
+    ],
+)
+def test_what_is_no_json_in_its_charset_is_text(content_type: str, body: bytes) -> None:
+    assert isinstance(read_body(content_type, body).value, str)
+
+
+def test_json_that_is_recoded_is_as_deep_as_other_json() -> None:
+    def value_of(levels: int) -> Any:
+        return read_body("application/json; charset=utf-16", ("[" * levels + "]" * levels).encode("utf-16")).value
+
+    assert isinstance(value_of(MOST_LEVELS), list)
+    for levels in (MOST_LEVELS + 1, 100_000):
+        assert isinstance(value_of(levels), str)
+
+
 def test_only_json_is_kept_as_its_bytes() -> None:
     assert read_body("application/json", b"[1]") == Body([1], is_json=True)
-    for content_type, body in (("text/plain", b'"half'), ("", b""), (TYPE, multipart()), ("a/b", b"\xff")):
+    recoded = ("application/json; charset=utf-16", "[1]".encode("utf-16"))
+    for content_type, body in (("text/plain", b'"half'), ("", b""), (TYPE, multipart()), ("a/b", b"\xff"), recoded):
         assert not read_body(content_type, body).is_json
 
 

@@ -197,6 +197,12 @@ def test_a_due_time_that_the_zone_has_no_more_is_still_the_latest() -> None:
         pytest.param(
             {"cron": "* * * * *", "timezone": "localtime"}, "/config/timezone", "unknown_timezone", id="this machine's"
         ),
+        pytest.param(
+            {"cron": "* * * * *", "timezone": "right/UTC"},
+            "/config/timezone",
+            "unknown_timezone",
+            id="with leap seconds",
+        ),
         pytest.param({"at": "2026-01-01T00:00:00Z"}, "/config/at", "past", id="over"),
         pytest.param({"at": "9999-12-31T23:59:59-12:00"}, "/config/at", "range", id="out of reach"),
     ],
@@ -207,6 +213,12 @@ def test_a_schedule_that_cannot_be_is_told_with_its_place(config: dict[str, Any]
     )
     assert [(problem.pointer, problem.code) for problem in problems] == [(pointer, code)]
     assert all(problem.message for problem in problems)
+
+
+@pytest.mark.parametrize("zone", ["NZ-CHAT", "GMT+0", "EST5EDT", "America/Argentina/Buenos_Aires"])
+def test_any_zone_of_the_database_is_taken(zone: str) -> None:
+    config = ScheduleConfig(cron="0 0 * * *", timezone=zone)
+    assert find_config_problems(config, now=at("2026-06-01T00:00:00+00:00"), is_new=True) == []
 
 
 def test_all_faults_of_a_schedule_are_told_at_once() -> None:

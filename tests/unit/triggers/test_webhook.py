@@ -60,6 +60,7 @@ def test_an_expression_names_the_delivery_instead() -> None:
     config = WebhookConfig(dedup_key="trigger.body.id")
     assert make_dedup_key(config, {"webhook-id": "w"}, {"body": {"id": 7}}) == "7"
     assert make_dedup_key(config, {}, {"body": {"id": None}}) is None
+    assert make_dedup_key(config, {}, {"body": {"id": ""}}) is None
     with pytest.raises(DedupError):
         make_dedup_key(config, {}, {"body": {}})
 

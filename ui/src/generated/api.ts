@@ -1902,7 +1902,7 @@ export interface components {
             allowed_hosts?: string[];
             /** @description as steps name it: `connection: NAME` */
             name?: string;
-            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url} */
+            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url, issuer?} */
             secret?: Record<string, never>;
             /** @enum {unknown} */
             type?: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
@@ -2130,9 +2130,12 @@ export interface components {
         /**
          * HookLimits
          * @description Calls a minute that are taken, null where there is no limit, and the largest body. A trigger may have less.
+         *
+         *         `held_events_per_trigger`: how many events of one trigger may wait, null where that is not limited either.
          */
         HookLimits: {
             address_per_minute: number | null;
+            held_events_per_trigger: number | null;
             max_body_bytes: number;
             workspace_per_minute: number | null;
         };
@@ -2438,7 +2441,7 @@ export interface components {
             allowed_hosts: string[];
             /** @description as steps name it: `connection: NAME` */
             name: string;
-            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url} */
+            /** @description write-only. `basic`: {username, password}; `bearer`: {token}; `api_key`: {header, value}; `custom_headers`: {headers: {NAME: VALUE}}; `oauth2_client_credentials`: {token_url, client_id, client_secret, scope?, audience?, client_auth?: basic | post}; `oauth2_authorization_code`: the same, and {authorize_url, issuer?} */
             secret: Record<string, never>;
             /** @enum {unknown} */
             type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
@@ -6128,6 +6131,8 @@ export interface operations {
                 error?: string | null;
                 /** @description the same in words */
                 error_description?: string | null;
+                /** @description who answers, by RFC 9207 */
+                iss?: string | null;
                 /** @description as it was sent along */
                 state?: string | null;
             };
@@ -8927,7 +8932,10 @@ export interface operations {
     rotateTrigger: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A key of the client's own. The same request with the same key is answered as the first one was, for 24 hours; another request with it is refused with 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 trigger_id: string;
             };
@@ -8977,6 +8985,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

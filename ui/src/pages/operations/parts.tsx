@@ -113,6 +113,10 @@ export function Limits({ limits: { hooks } }: { limits: Schemas["Limits"] }) {
     ["Calls of all hooks of a workspace", perMinute(hooks.workspace_per_minute)],
     ["Calls of hooks from one address", perMinute(hooks.address_per_minute)],
     ["Largest body of a hook", formatBytes(hooks.max_body_bytes)],
+    [
+      "Events of one trigger that may wait",
+      hooks.held_events_per_trigger === null ? "no limit" : count.format(hooks.held_events_per_trigger),
+    ],
   ] as const;
   return (
     <Panel id="limits" title="Limits">

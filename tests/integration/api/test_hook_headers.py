@@ -1,0 +1,37 @@
+"""What a run sees of a request's headers, and what a sender is told who asks before it delivers."""
+
+import httpx
+
+from tests.integration.api.callers import Api, Caller
+from tests.integration.api.hooks import open_hook
+
+
+async def test_a_header_that_comes_several_times_is_one_list(api: Api, owner: Caller) -> None:
+    hook = await open_hook(api, owner)
+    headers = [("x-hop", "a"), ("x-other", "1"), ("X-Hop", "b"), ("cookie", "a=1"), ("cookie", "b=2")]
+    answer = await api.client().post(hook.path, json={}, headers=headers)
+    run = (await owner.client.get(f"/v1/runs/{answer.json()['run_id']}")).raise_for_status().json()
+    assert run["trigger"]["headers"]["x-hop"] == "a, b"
+    assert run["trigger"]["headers"]["x-other"] == "1"
+    assert "cookie" not in run["trigger"]["headers"]
+
+
+async def test_credentials_that_come_twice_are_none(api: Api, owner: Caller) -> None:
+    hook = await open_hook(api, owner, {"auth": {"type": "bearer", "secret": "a-secret-of-some-length"}})
+    right, wrong = ("authorization", "Bearer a-secret-of-some-length"), ("authorization", "Bearer another")
+    statuses = [
+        (await api.client().post(hook.path, json={}, headers=headers)).status_code
+        for headers in ([right], [right, wrong], [wrong, right])
+    ]
+    assert statuses == [202, 401, 401]
+
+
+async def test_a_sender_who_asks_is_told_the_methods_of_any_address(
+    api: Api, owner: Caller, anonymous: httpx.AsyncClient
+) -> None:
+    hook = await open_hook(api, owner, {"auth": {"type": "bearer", "secret": "a-secret-of-some-length"}})
+    for path in (hook.path + "?page=2", "/v1/hooks/unknown"):
+        answer = await anonymous.options(path)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST", "PUT"}
+    assert (await owner.client.get("/v1/events")).json()["items"] == []
