@@ -1,5 +1,6 @@
 """`loadtest`: whether every event is accounted for, at a rate that is asked for."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -9,12 +10,19 @@ from cli.client.options import end_well
 from cli.report import progress
 
 
+def _check_finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """For `callback=`: what is no number compares with no bound."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number that can be counted to.")
+    return value
+
+
 @click.command()
 @click.argument("name", metavar="[PROFILE]", default="events")
 @click.option("--url", help="A product that runs on this machine; else one is started for this, on free ports.")
 @click.option("--token", help="With --url: an API key (FLOWFORGE_API_KEY); else what `login` keeps.")
-@click.option("--rate", type=click.FloatRange(0.1), help="Events a second; else the profile's.")
-@click.option("--seconds", type=click.FloatRange(1), help="How long to send; else the profile's.")
+@click.option("--rate", type=click.FloatRange(0.1), callback=_check_finite, help="Events a second; else the profile's.")
+@click.option("--seconds", type=click.FloatRange(1), callback=_check_finite, help="So long; else as the profile says.")
 @click.option("--busy", is_flag=True, help="The machine does other things: times are told, and fail only when absurd.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="build/loadtests/PROFILE.")
 def command(
@@ -50,7 +58,9 @@ def command(
         )
     if profile.rate * profile.seconds > MOST_EVENTS:
         raise click.UsageError(f"A load test sends at most {MOST_EVENTS:,} events.")
-    folder = output or Path("build") / "loadtests" / name
+    if token is not None and url is None:
+        raise click.UsageError("--token is for the product that --url names; one that is started for this has its own.")
+    folder = _make_folder(output or Path("build") / "loadtests" / name)
     options = Options(name=name, profile=profile, folder=folder, url=url, token=token, is_busy=busy)
 
     def run() -> int:
@@ -61,3 +71,11 @@ def command(
             return 2
 
     return end_well(run)
+
+
+def _make_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--output {path}: {error.strerror}.") from None
+    return path

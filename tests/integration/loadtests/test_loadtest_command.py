@@ -101,6 +101,12 @@ def test_what_goes_wrong_makes_it_fail_and_is_named(
         (("--seconds", "100000"), "at most 3000 seconds"),
         (("mixed", "--seconds", "700"), "at most 600 seconds"),
         (("--rate", "1000", "--seconds", "1000"), "at most 300,000 events"),
+        (("--rate", "nan"), "no number that can be counted to"),
+        (("--seconds", "inf"), "no number that can be counted to"),
+        (("--rate", "0"), "not in the range"),
+        (("--token", "t"), "the product that --url names"),
+        (("--output", "/dev/null/reports"), "/dev/null/reports: Not a directory"),
+        (("--url", "http://127.0.0.1:1", "--token", "t"), "127.0.0.1:1"),
         (("hurricane",), "There are: events, burst, mixed, soak, minute"),
     ],
 )
