@@ -43,17 +43,20 @@ async def measure_others(connection: AsyncConnection, workspace_id: UUID, name: 
 async def put_variable(
     connection: AsyncConnection, workspace_id: UUID, name: str, value: bytes, by: UUID
 ) -> tuple[AnyRow, bool]:
-    """Set a variable; its row, and whether it is new."""
-    statement = insert(variable).values(workspace_id=workspace_id, name=name, value=value, updated_by=by)
+    """Set a variable while they are locked; its row, and whether it is new."""
+    now = func.clock_timestamp()
+    statement = insert(variable).values(
+        workspace_id=workspace_id, name=name, value=value, updated_by=by, updated_at=now
+    )
     query = statement.on_conflict_do_update(
         index_elements=[variable.c.workspace_id, variable.c.name],
-        set_={"value": value, "updated_by": by, "updated_at": func.now()},
+        set_={"value": value, "updated_by": by, "updated_at": now},
     ).returning(*variable.c, literal_column("xmax = 0").label("is_new"))
     row: AnyRow = (await connection.execute(query)).one()
     return row, bool(row.is_new)
 
 
-async def delete_variable(connection: AsyncConnection, workspace_id: UUID, name: str) -> AnyRow | None:
-    """Remove a variable; its row, None where there is none."""
+async def delete_variable(connection: AsyncConnection, workspace_id: UUID, name: str) -> None:
+    """Remove a variable."""
     query = delete(variable).where(variable.c.workspace_id == workspace_id, variable.c.name == name)
-    return (await connection.execute(query.returning(*variable.c))).first()
+    await connection.execute(query)

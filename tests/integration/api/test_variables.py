@@ -56,6 +56,26 @@ async def test_all_of_a_workspace_together_are_bounded(owner: Caller) -> None:
     assert await put(owner, "v16", "y") == 201
 
 
+async def test_with_an_etag_nobody_undoes_what_somebody_else_has_done(owner: Caller) -> None:
+    path = "/v1/vars/region"
+    made = await owner.client.put(path, json={"value": 1})
+    first = made.headers["etag"]
+    assert (await owner.client.get(path)).headers["etag"] == first
+    changed = await owner.client.put(path, json={"value": 2}, headers={"if-match": first})
+    second = changed.headers["etag"]
+    assert (changed.status_code, second == first) == (200, False)
+    stale = await owner.client.put(path, json={"value": 3}, headers={"if-match": first})
+    assert (stale.status_code, stale.json()["code"], stale.headers["etag"]) == (412, "stale_etag", second)
+    assert stale.json()["updated_by"] == {"id": str(owner.user_id)}
+    assert (await owner.client.delete(path, headers={"if-match": first})).status_code == 412
+    assert (await owner.client.get(path)).json()["value"] == 2
+    assert (await owner.client.delete(path, headers={"if-match": second})).status_code == 204
+    for etag in (second, "*"):
+        answer = await owner.client.put(path, json={"value": 4}, headers={"if-match": etag})
+        assert (answer.status_code, answer.json()["code"]) == (412, "stale_etag")
+    assert (await owner.client.get(path)).status_code == 404
+
+
 async def test_who_may_read_and_who_may_write(api: Api, owner: Caller) -> None:
     await put(owner, "region", "eu")
     for role, status in ((Role.EDITOR, 200), (Role.OPERATOR, 403), (Role.VIEWER, 403)):
