@@ -160,6 +160,29 @@ async def test_where_no_role_can_be_made_all_goes_on_without_and_says_so(
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
 
 
+async def test_whoever_owns_the_audit_log_has_no_right_to_change_it(
+    managed: tuple[Settings, asyncpg.Connection], clean_redis: str
+) -> None:
+    settings, _ = managed
+    await asyncio.to_thread(migrate, settings)
+    async with running(settings) as api:
+        await api.sign_in(Role.OWNER)
+    owner = await asyncpg.connect(settings.database_url)
+    try:
+        assert await owner.fetchval("SELECT count(*) FROM audit_entry") == 1
+        for statement in (
+            "UPDATE audit_entry SET outcome = 'refused'",
+            "DELETE FROM audit_entry",
+            "TRUNCATE audit_entry",
+            "DELETE FROM audit_head",
+            "TRUNCATE audit_head",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+                await owner.execute(statement)
+    finally:
+        await owner.close()
+
+
 async def test_a_superuser_makes_the_role_and_the_next_migration_does_the_rest(
     managed: tuple[Settings, asyncpg.Connection], clean_redis: str
 ) -> None:
