@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import { enter, signIn } from "./doors.ts";
+import { expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
+import { expectWaitingAndFailing } from "./states.ts";
 
 const MANY = 60;
+const IDLE = "Nothing runs here";
+const VIEWER = "runs-viewer@example.com";
+/** More than the connections that a browser has to one server. */
+const TABS = 8;
 
 let browser: Opened;
 let owner: Owner;
@@ -37,6 +43,7 @@ test("runs are listed with their status in words, shape and colour", async () =>
   await page.emulateMedia({ colorScheme: "dark" });
   await expectAccessible(page);
   await page.emulateMedia({ colorScheme: "light" });
+  await expectReflow(page);
 });
 
 test("a run that begins elsewhere comes in at the top by itself", async () => {
@@ -121,16 +128,58 @@ test("a broken connection is told, and is mended by itself or at once", async ()
   await page.getByText("Live", { exact: true }).waitFor();
 });
 
-test("what fails is told with a way to try again, and what was there stays", async () => {
+test("what is on its way, and what does not come, is told", async () => {
   const { page } = browser;
-  await page.route("**/v1/runs?*", (route) => route.abort());
-  await page.goto("/runs");
-  await page.getByText("No connection").waitFor();
-  await takeShots(page, "runs-error");
+  await expectWaitingAndFailing(page, "**/v1/runs?*", () => page.getByRole("row").filter({ hasText: "Steady" }).first().waitFor());
+});
+
+test("many tabs in the background leave the one in front its connections", async () => {
+  const { page, context } = browser;
+  const tabs = await Promise.all(
+    Array.from({ length: TABS }, async () => {
+      const tab = await context.newPage();
+      // Without a window, a browser holds every tab for seen.
+      await tab.addInitScript(() => Object.defineProperty(document, "visibilityState", { get: () => "hidden" }));
+      await tab.goto("/runs");
+      return tab;
+    }),
+  );
+  for (const tab of tabs) await tab.locator('[data-row="0"]').waitFor();
+  await page.reload();
+  await page.getByText("Live", { exact: true }).waitFor();
+  const id = await owner.start(broken);
+  await page.locator(`[data-row="0"] a[href="/runs/${id}"]`).waitFor();
+  for (const tab of tabs) await tab.close();
+});
+
+test("who may only look sees runs, and nothing to do to many", async () => {
+  await owner.invite(VIEWER, "viewer");
+  const other = await openBrowser();
+  try {
+    await signIn(other.page, VIEWER);
+    await other.page.goto("/runs?status=failed");
+    await other.page.getByRole("row").filter({ hasText: "Broken" }).first().getByRole("checkbox").check();
+    const many = other.page.getByRole("group", { name: "Many runs at once" });
+    await many.getByText("1 selected:").waitFor();
+    expect(await many.getByRole("button").allInnerTexts()).toEqual(["Select none"]);
+    await expectAccessible(other.page);
+    other.conduct.check();
+  } finally {
+    await other.close();
+  }
+});
+
+test("where nothing has run yet, that is said, with a way on", async () => {
+  const { page } = browser;
+  await Owner.inWorkspace(IDLE);
+  // The menu knows of workspaces what the page knew when it was opened.
+  await page.reload();
+  await enter(page, IDLE, "/runs");
+  await page.getByRole("heading", { name: "No runs yet" }).waitFor();
+  await takeShots(page, "runs-empty");
   await expectAccessible(page);
-  await page.unroute("**/v1/runs?*");
-  await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByRole("row").filter({ hasText: "Steady" }).first().waitFor();
+  await page.getByRole("button", { name: "To the workflows" }).click();
+  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
 });
 
 test("every page behaved", () => browser.conduct.check());

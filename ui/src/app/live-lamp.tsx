@@ -1,6 +1,6 @@
 import { Button } from "@/components/ui/button";
 import { Icon } from "@/components/ui/icon";
-import { useNow } from "@/lib/clock";
+import { useOwnNow } from "@/lib/clock";
 import { retryNow, useLive } from "@/lib/live";
 
 /** Whether what is shown follows what happens. */
@@ -23,7 +23,7 @@ export function LiveStrip() {
 
 function Paused() {
   const retryAt = useLive((state) => state.retryAt);
-  const now = useNow();
+  const now = useOwnNow();
   const seconds = Math.max(0, Math.ceil(((retryAt ?? now) - now) / 1000));
   return (
     <div className="flex items-center gap-2 border-b border-line bg-retrying-soft px-4 py-1 text-retrying">

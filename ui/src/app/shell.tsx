@@ -1,7 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { keepLive } from "@/lib/live";
+import { keepLive, listen } from "@/lib/live";
 import { meQuery } from "@/lib/me";
 import { listenForShortcuts, useShortcuts } from "@/lib/shortcuts";
 import { AccountMenu } from "./account-menu";
@@ -11,6 +11,19 @@ import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
 
+/** What follows runs, by the first word of its key. */
+const FOLLOWS_RUNS: readonly unknown[] = ["runs", "run", "run-events", "workflow", "workflows", "approvals", "stats"];
+
+/** Pages that one comes back to read anew what has happened meanwhile: they were not there to hear of it. */
+function useStaleWhatIsNotSeen(): void {
+  const queryClient = useQueryClient();
+  useEffect(() => {
+    const mark = () =>
+      void queryClient.invalidateQueries({ type: "inactive", refetchType: "none", predicate: ({ queryKey }) => FOLLOWS_RUNS.includes(queryKey[0]) });
+    return listen(mark, mark);
+  }, [queryClient]);
+}
+
 /** What stands around every page of a signed-in person. */
 export function Shell() {
   const me = useQuery(meQuery);
@@ -18,6 +31,7 @@ export function Shell() {
   const workspaceId = me.data?.workspace.id;
   useEffect(listenForShortcuts, []);
   useEffect(() => (workspaceId === undefined ? undefined : keepLive()), [workspaceId]);
+  useStaleWhatIsNotSeen();
   useShortcuts([{ key: "?", label: "Show this help", run: () => setIsHelpOpen(true) }]);
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">

@@ -1,5 +1,6 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "@/generated/api";
+import { noteServerTime } from "./clock";
 import { ApiProblem } from "./problem";
 import { BROWSER_HEADERS, currentToken, readProblem, renewToken, send } from "./session";
 
@@ -24,8 +25,15 @@ function withToken(request: Request, token: string | undefined): Request {
 
 const baseUrl = globalThis.location?.origin ?? "";
 
+/** Unlike files that are downloaded, what these calls answer does not come out of the browser's cache: its time is the server's. */
+async function timedFetch(request: Request): Promise<Response> {
+  const response = await authorizedFetch(request);
+  noteServerTime(response.headers.get("date"));
+  return response;
+}
+
 /** The API as whoever is signed in. */
-export const api = createClient<paths>({ baseUrl, fetch: authorizedFetch, headers: BROWSER_HEADERS });
+export const api = createClient<paths>({ baseUrl, fetch: timedFetch, headers: BROWSER_HEADERS });
 
 /** The API as nobody: for set-up and sign-in. */
 export const publicApi = createClient<paths>({ baseUrl, fetch: (request) => send(request), headers: BROWSER_HEADERS });

@@ -1,5 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { authorizedFetch } from "./api";
+import { onLeft, whenSeen } from "./attention";
 import { ApiProblem } from "./problem";
 import { readProblem } from "./session";
 import { onWake } from "./wake";
@@ -24,22 +25,26 @@ interface Reader {
   onEvents: (events: readonly StreamEvent[]) => void;
 }
 
-/** The connection was given up since the machine has slept: try again at once. */
+/** The connection was given up, since the machine has slept or nobody looked at the page: try again at once. */
 export class Woken extends Error {}
 
 /**
- * Read a stream of the API until it ends; false where the API says that there is nothing more to follow.
+ * Read a stream of the API until it ends, beginning when somebody looks at the page; false where the API says that there is
+ * nothing more to follow.
  *
  * Raises ApiProblem, Unreachable, Woken, or AbortError: by the signal, or after too much silence.
  */
 export async function readStream({ path, lastId, signal, onOpen, onLife, onEvents }: Reader): Promise<boolean> {
+  await whenSeen(signal);
+  signal.throwIfAborted();
   const own = new AbortController();
   let isWoken = false;
   const give = () => own.abort();
-  const stop = onWake(() => {
+  const giveForNow = () => {
     isWoken = true;
     give();
-  });
+  };
+  const stops = [onWake(giveForNow), onLeft(giveForNow)];
   let silence = setTimeout(give, SILENCE_MS);
   try {
     const response = await authorizedFetch(
@@ -71,7 +76,7 @@ export async function readStream({ path, lastId, signal, onOpen, onLife, onEvent
     throw isWoken && !signal.aborted ? new Woken() : error;
   } finally {
     clearTimeout(silence);
-    stop();
+    for (const stop of stops) stop();
   }
 }
 

@@ -35,6 +35,16 @@ class Server {
 
 const event = (id: string, run: string) => `id: ${id}\nevent: run.started\ndata: ${JSON.stringify({ run_id: run, type: "run.started" })}\n\n`;
 
+/** Whether somebody looks at the page, and the way to change that. */
+function lookAtThePage(isSeen: boolean): (isSeen: boolean) => void {
+  let state: DocumentVisibilityState = isSeen ? "visible" : "hidden";
+  vi.spyOn(document, "visibilityState", "get").mockImplementation(() => state);
+  return (next) => {
+    state = next ? "visible" : "hidden";
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+}
+
 let server: Server;
 let heard: LiveEvent[];
 let resets: number;
@@ -57,6 +67,9 @@ beforeEach(async () => {
   );
   stops = [listening, keepLive()];
   await vi.advanceTimersByTimeAsync(0);
+  // What happened between the page's first look and the first connection.
+  expect(resets).toBe(1);
+  resets = 0;
 });
 
 afterEach(() => {
@@ -155,6 +168,36 @@ describe("the live stream", () => {
     expect(server.calls.map((call) => call.lastId)).toEqual([null, "9-0"]);
     expect(server.calls[0]?.signal.aborted).toBe(true);
     expect(useLive.getState().status).toBe("open");
+  });
+
+  it("lets go where nobody looks at the page, so that other tabs have connections, and goes on where it broke off", async () => {
+    const look = lookAtThePage(true);
+    await server.say(event("5-0", "a"));
+    look(false);
+    await vi.advanceTimersByTimeAsync(9_000);
+    look(true);
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(server.calls[0]?.signal.aborted).toBe(false);
+    look(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.calls[0]?.signal.aborted).toBe(true);
+    expect(server.calls.length).toBe(1);
+    look(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls.map((call) => call.lastId)).toEqual([null, "5-0"]);
+    expect(useLive.getState().status).toBe("open");
+    expect(resets).toBe(0);
+  });
+
+  it("of a page that is opened in the background begins when somebody looks", async () => {
+    const look = lookAtThePage(false);
+    stops.pop()?.();
+    stops.push(keepLive());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.calls.length).toBe(1);
+    look(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls.length).toBe(2);
   });
 
   it("ends with the session", async () => {

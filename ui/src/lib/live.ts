@@ -73,8 +73,9 @@ async function run(signal: AbortSignal): Promise<void> {
 }
 
 function onOpen(): void {
-  // What happened while nothing was connected, and nothing tells where to go on from, was missed.
-  const missed = useLive.getState().status === "paused" && lastId === undefined;
+  // Nothing tells where to go on from: what happened before it was open was missed. At first that is what happened since the
+  // page was read.
+  const missed = lastId === undefined;
   useLive.setState({ status: "open", retryAt: undefined });
   if (missed) tellReset();
 }

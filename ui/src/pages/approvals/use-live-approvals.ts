@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { listen } from "@/lib/live";
+import { createRefresher } from "@/lib/refresher";
 import { APPROVALS, concerns } from "./api";
 
 /** They are read anew at most so often, however much happens. */
@@ -14,17 +15,11 @@ export function useLiveApprovals(runs: ReadonlySet<string>): void {
     latest.current = runs;
   });
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const refresh = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: APPROVALS });
-      }, PAUSE_MS);
-    };
-    const stop = listen((events) => concerns(events, latest.current) && refresh(), refresh);
+    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: APPROVALS }), PAUSE_MS);
+    const stop = listen((events) => concerns(events, latest.current) && refresher.ask(), refresher.ask);
     return () => {
       stop();
-      clearTimeout(timer);
+      refresher.stop();
     };
   }, [queryClient]);
 }

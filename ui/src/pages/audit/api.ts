@@ -1,5 +1,6 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import { serverNow } from "@/lib/clock";
 import { downloadFile } from "@/lib/download";
 import { type AuditFilters, toQuery } from "./filters";
 
@@ -15,7 +16,7 @@ export function auditQuery(filters: AuditFilters) {
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/audit", {
-          params: { query: { ...toQuery(filters, Date.now()), limit: PAGE, cursor: pageParam } },
+          params: { query: { ...toQuery(filters, serverNow()), limit: PAGE, cursor: pageParam } },
           signal,
         }),
       ),
@@ -33,7 +34,7 @@ export function verify(): Promise<Verification> {
 /** Save the entries that fit as a file of lines of JSON, the oldest first. */
 export function exportEntries(filters: AuditFilters): Promise<void> {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(toQuery(filters, Date.now()))) {
+  for (const [name, value] of Object.entries(toQuery(filters, serverNow()))) {
     if (value !== null) query.set(name, value);
   }
   return downloadFile(`/v1/audit/export?${query}`, "audit.ndjson");

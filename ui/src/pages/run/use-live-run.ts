@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { type StreamEvent, Woken, delayOf, readStream } from "@/lib/event-stream";
 import { listen } from "@/lib/live";
 import { ApiProblem } from "@/lib/problem";
+import { createRefresher } from "@/lib/refresher";
 import { onWake } from "@/lib/wake";
 import { type EventPages, type Run, type RunEvent, appendEvent, eventsKey, runQuery } from "./api";
 
@@ -19,13 +20,8 @@ export function useLiveRun(id: string, isOpen: boolean): boolean {
   const [isAway, setIsAway] = useState(false);
   const wasOpen = useRef(false);
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const refresh = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: ["run", id] });
-      }, PAUSE_MS);
-    };
+    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: ["run", id] }), PAUSE_MS);
+    const refresh = refresher.ask;
     const refreshAll = () => {
       refresh();
       void queryClient.invalidateQueries({ queryKey: eventsKey(id) });
@@ -39,7 +35,7 @@ export function useLiveRun(id: string, isOpen: boolean): boolean {
     return () => {
       controller.abort();
       stop();
-      clearTimeout(timer);
+      refresher.stop();
     };
   }, [id, isOpen, queryClient]);
   return isAway && isOpen;

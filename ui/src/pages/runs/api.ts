@@ -1,5 +1,6 @@
 import { type InfiniteData, type QueryClient, infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import { serverNow } from "@/lib/clock";
 import type { LiveEvent } from "@/lib/live";
 import { RUN_STATUSES, isLive } from "@/lib/status";
 import { type RunFilters, toQuery } from "./filters";
@@ -11,26 +12,24 @@ export type RunPages = InfiniteData<Page, string | null>;
 /** The newest rows are read again and again; whoever goes further down comes along faster. */
 const FIRST_PAGE = 100;
 const NEXT_PAGE = 200;
-/** So many pages at most are read anew where the list is polled: nobody who is further down sees the top. */
-const POLLED_PAGES = 3;
-/** Where the stream is away, what is shown is asked for so often. */
-const POLL_MS = 5_000;
 
-/** The runs that the filters let through, the newest first. */
-export function runsQuery(filters: RunFilters, isPolled: boolean) {
+/** The runs that the filters let through, the newest first. What happens to them, `useLiveRuns` brings in. */
+export function runsQuery(filters: RunFilters) {
   return infiniteQueryOptions({
     queryKey: runsKey(filters),
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/runs", {
-          params: { query: { ...toQuery(filters, Date.now()), limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE, cursor: pageParam } },
+          params: { query: { ...toQuery(filters, serverNow()), limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE, cursor: pageParam } },
           signal,
         }),
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
-    refetchInterval: ({ state }) => (isPolled && (state.data?.pages.length ?? 0) <= POLLED_PAGES ? POLL_MS : false),
+    // All pages would be read anew, and rows would move under the eyes of whoever comes back to the window.
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
   });
 }
 

@@ -5,6 +5,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
+import { serverNow } from "@/lib/clock";
 import { describeError } from "@/lib/problem";
 import { type BulkAction, type BulkOutcome, type Meant, applyBulk, countBulk, describeSkipped, toBulkFilter } from "./bulk";
 
@@ -22,7 +23,7 @@ interface BulkDialogProps {
 
 /** Counts first what it would be done to, and says so; then does it. */
 export function BulkDialog({ action, meant, onClose, onDone }: BulkDialogProps) {
-  const [filter] = useState(() => toBulkFilter(meant, Date.now()));
+  const [filter] = useState(() => toBulkFilter(meant, serverNow()));
   const [progress, setProgress] = useState(0);
   const queryClient = useQueryClient();
   const count = useQuery({

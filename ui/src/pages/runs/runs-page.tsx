@@ -4,7 +4,6 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
-import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
@@ -20,8 +19,7 @@ export function RunsPage() {
   const search = useSearch({ from: "/signed-in/runs" });
   // The router hands on what it does not know as well.
   const filters = useMemo(() => readRunFilters(search), [search]);
-  const isPolled = useLive((state) => state.status === "paused");
-  const query = useInfiniteQuery(runsQuery(filters, isPolled));
+  const query = useInfiniteQuery(runsQuery(filters));
   const { news, show } = useLiveRuns(filters);
   const searchField = useRef<HTMLInputElement>(null);
   const [ticked, setTicked] = useState<ReadonlySet<string>>(NONE);
@@ -48,7 +46,7 @@ export function RunsPage() {
       <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
         {news > 0 && (
           <Button kind="primary" className="shadow-floating" onClick={show}>
-            {news === 1 ? "1 new run" : `${news} new runs`}
+            {tellNews(news)}
           </Button>
         )}
       </div>
@@ -60,6 +58,11 @@ export function RunsPage() {
       </div>
     </>
   );
+}
+
+function tellNews(news: number): string {
+  if (!Number.isFinite(news)) return "Something was missed: show the newest";
+  return news === 1 ? "1 new run" : `${news} new runs`;
 }
 
 function NoRuns({ isFiltered }: { isFiltered: boolean }) {

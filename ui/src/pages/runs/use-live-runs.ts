@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type LiveEvent, listen } from "@/lib/live";
+import { type LiveEvent, listen, useLive } from "@/lib/live";
+import { type Refresher, createRefresher } from "@/lib/refresher";
 import { type RunPages, patchRuns, refreshTop, runsKey } from "./api";
 import type { RunFilters } from "./filters";
 
@@ -8,17 +9,21 @@ import type { RunFilters } from "./filters";
 const TOP_PIXELS = 80;
 /** The list is read anew at most so often, however much happens. */
 const PAUSE_MS = 1_000;
+/** Where the stream is away, the top of the list is asked for so often. */
+const POLL_MS = 5_000;
 
 /**
  * Let the list follow what happens, without moving a row under the eyes of a person.
  *
- * At the top, new rows come in by themselves. Further down, rows change in their places, and the number of new ones is told.
+ * At the top, new rows come in by themselves. Further down, rows change in their places, and the number of new ones is told;
+ * where something was missed, that number is infinite.
  */
 export function useLiveRuns(filters: RunFilters) {
   const queryClient = useQueryClient();
   const [news, setNews] = useState(0);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const isPolled = useLive((state) => state.status === "paused");
   const current = useRef(filters);
+  const latest = useRef<Refresher>(undefined);
 
   const show = useCallback(() => {
     setNews(0);
@@ -29,16 +34,16 @@ export function useLiveRuns(filters: RunFilters) {
   useEffect(() => {
     current.current = filters;
     setNews(0);
-    const refreshSoon = () => {
-      timer.current ??= setTimeout(() => {
-        timer.current = undefined;
-        setNews(0);
-        void refreshTop(queryClient, filters);
-      }, PAUSE_MS);
-    };
+    const refresher = createRefresher(async () => {
+      // Whoever has gone further down meanwhile keeps what they look at.
+      if (!isAtTop()) return setNews(Number.POSITIVE_INFINITY);
+      setNews(0);
+      await refreshTop(queryClient, filters);
+    }, PAUSE_MS);
+    latest.current = refresher;
     const take = (events: readonly LiveEvent[]) => {
-      if (window.scrollY < TOP_PIXELS) {
-        refreshSoon();
+      if (isAtTop()) {
+        refresher.ask();
         return;
       }
       const data = queryClient.getQueryData<RunPages>(runsKey(filters));
@@ -47,13 +52,22 @@ export function useLiveRuns(filters: RunFilters) {
       if (patched.data !== data) queryClient.setQueryData(runsKey(filters), patched.data);
       if (patched.strangers > 0) setNews((count) => count + patched.strangers);
     };
-    const stop = listen(take, refreshSoon);
+    const stop = listen(take, refresher.ask);
     return () => {
       stop();
-      clearTimeout(timer.current);
-      timer.current = undefined;
+      refresher.stop();
     };
   }, [filters, queryClient]);
 
+  useEffect(() => {
+    if (!isPolled) return undefined;
+    const poll = setInterval(() => isAtTop() && !document.hidden && latest.current?.ask(), POLL_MS);
+    return () => clearInterval(poll);
+  }, [isPolled]);
+
   return { news, show };
+}
+
+function isAtTop(): boolean {
+  return window.scrollY < TOP_PIXELS;
 }

@@ -6,6 +6,7 @@ import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { listen } from "@/lib/live";
+import { createRefresher } from "@/lib/refresher";
 import { lastRunsQuery } from "./api";
 
 const PAUSE_MS = 1_000;
@@ -67,17 +68,11 @@ export function RunsTab({ workflowId }: { workflowId: string }) {
 function useLiveRuns(workflowId: string): void {
   const queryClient = useQueryClient();
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const refreshSoon = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: ["workflow", workflowId, "runs"] });
-      }, PAUSE_MS);
-    };
-    const stop = listen((events) => events.some((event) => event.workflow_id === workflowId) && refreshSoon(), refreshSoon);
+    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: ["workflow", workflowId, "runs"] }), PAUSE_MS);
+    const stop = listen((events) => events.some((event) => event.workflow_id === workflowId) && refresher.ask(), refresher.ask);
     return () => {
       stop();
-      clearTimeout(timer);
+      refresher.stop();
     };
   }, [queryClient, workflowId]);
 }

@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { WORKFLOWS } from "@/features/workflows/api";
 import { listen } from "@/lib/live";
+import { createRefresher } from "@/lib/refresher";
 
 /** The list is read anew at most so often, however much happens: nobody counts marks that fly by. */
 const PAUSE_MS = 3_000;
@@ -10,17 +11,11 @@ const PAUSE_MS = 3_000;
 export function useLiveMarks(q: string | undefined): void {
   const queryClient = useQueryClient();
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const refreshSoon = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: [...WORKFLOWS, { q }] });
-      }, PAUSE_MS);
-    };
-    const stop = listen(refreshSoon, refreshSoon);
+    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: [...WORKFLOWS, { q }] }), PAUSE_MS);
+    const stop = listen(refresher.ask, refresher.ask);
     return () => {
       stop();
-      clearTimeout(timer);
+      refresher.stop();
     };
   }, [q, queryClient]);
 }
