@@ -89,6 +89,12 @@ test("of two thousand steps, those that can be seen are in the page", async () =
   await page.locator(`[data-step="s${STEPS - 1}"]`).waitFor();
   expect(await page.locator("[data-path]").count()).toBeLessThanOrEqual(100);
   expect(await page.locator("[data-step]").count()).toBeLessThanOrEqual(120);
+  await page.locator("#main").focus();
+  await page.keyboard.press("/");
+  await page.keyboard.type(`s${STEPS - 2}`);
+  await page.waitForFunction(() => document.querySelectorAll("[data-path]").length === 1);
+  await page.locator(`[data-path="s${STEPS - 2}"]`).click();
+  await page.getByRole("heading", { name: `s${STEPS - 2}`, exact: true }).waitFor();
 });
 
 test("an output of five megabytes is looked at and saved without holding the page up", async () => {

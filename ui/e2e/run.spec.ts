@@ -2,14 +2,17 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
 import { signIn } from "./doors.ts";
+import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
+import { expectWaitingAndFailing } from "./states.ts";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
 const LETTERS = 90_000;
 
 let browser: Opened;
 let owner: Owner;
+let each: string;
 let runs: Record<"failed" | "waiting" | "retried" | "loop" | "large", string>;
 beforeAll(async () => {
   owner = await Owner.signIn();
@@ -36,7 +39,7 @@ beforeAll(async () => {
     },
     { id: "rescue", type: "transform", with: { values: { why: "{{ steps.call.error.message }}" } }, after: ["call.error"] },
   ]);
-  const loop = await owner.publish("Each order", [
+  each = await owner.publish("Each order", [
     {
       id: "each",
       type: "foreach",
@@ -51,7 +54,7 @@ beforeAll(async () => {
     failed: await owner.start(failed, { total: 120 }),
     waiting: await owner.start(waiting),
     retried: await owner.start(retried),
-    loop: await owner.start(loop, { items: [1, 2, "three"] }),
+    loop: await owner.start(each, { items: [1, 2, "three"] }),
     large: await owner.start(large, { text: "x".repeat(LETTERS) }),
   };
   browser = await openBrowser();
@@ -67,16 +70,6 @@ async function open(name: keyof typeof runs, workflow: string, status: string): 
   await page.locator("main").getByText(status, { exact: true }).first().waitFor();
 }
 
-async function expectAccessibleInBoth(): Promise<void> {
-  const { page } = browser;
-  // Where something is scrolled halfway below the bar, axe takes what is left of it for its size.
-  await page.evaluate(() => window.scrollTo({ top: 0 }));
-  await expectAccessible(page);
-  await page.emulateMedia({ colorScheme: "dark" });
-  await expectAccessible(page);
-  await page.emulateMedia({ colorScheme: "light" });
-}
-
 test("a failed run shows where and why, and which way it went", async () => {
   const { page } = browser;
   await open("failed", "Declined orders", "Failed");
@@ -89,7 +82,8 @@ test("a failed run shows where and why, and which way it went", async () => {
   await inspector.getByText("The card was declined").first().waitFor();
   expect(new URL(page.url()).searchParams.get("step")).toBe("charge");
   await takeShots(page, "run-failed");
-  await expectAccessibleInBoth();
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
 });
 
 test("text from outside appears as text", async () => {
@@ -108,6 +102,10 @@ test("why a step did not run can be read, and keys lead through steps", async ()
   await page.getByRole("group", { name: /^Graph/ }).focus();
   await page.keyboard.press("ArrowLeft");
   await page.getByRole("heading", { name: "large", exact: true }).waitFor();
+  await page.keyboard.press("g");
+  await page.locator('[data-path="large"]:focus').waitFor();
+  await page.keyboard.press("g");
+  await page.locator("[data-graph] [role=group]:focus").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("heading", { name: "The whole run" }).waitFor();
   expect(new URL(page.url()).search).toBe("");
@@ -116,12 +114,17 @@ test("why a step did not run can be read, and keys lead through steps", async ()
 test("a waiting run says what for, and goes on before one's eyes", async () => {
   const { page } = browser;
   await open("waiting", "Patient orders", "Waiting");
+  await page.locator('[data-path="ask"]').click();
+  await page.getByRole("link", { name: "To the decision" }).click();
+  await page.waitForURL(`**/approvals?run=${runs.waiting}`);
+  await page.getByRole("list", { name: "Open approvals" }).getByText("Refund it?").waitFor();
+  await page.goBack();
   await page.getByText("Events", { exact: true }).click();
   await page.getByRole("list", { name: "Events" }).getByText("run.waiting").waitFor();
   await page.locator('[data-path="booked"]').click();
   await page.getByRole("region", { name: "booked" }).getByText(/signal/).first().waitFor();
   await takeShots(page, "run-waiting");
-  await expectAccessibleInBoth();
+  await expectAccessibleInBothThemes(page);
   await owner.post(`/v1/runs/${runs.waiting}/signal`, { name: "booked", payload: { seat: 7 } });
   await page.getByRole("region", { name: "booked" }).getByText("Succeeded", { exact: true }).waitFor();
   await page.getByRole("list", { name: "Events" }).getByText("step.succeeded").nth(1).waitFor();
@@ -138,7 +141,12 @@ test("every attempt of a retried step is told", async () => {
   await page.getByRole("group", { name: "Attempts" }).getByRole("listitem").nth(2).waitFor();
   await page.locator('[data-from="call"][data-taken="true"]').waitFor({ state: "attached" });
   await takeShots(page, "run-retried");
-  await expectAccessibleInBoth();
+  await expectAccessibleInBothThemes(page);
+  const attempts = page.getByRole("group", { name: "3 attempts", exact: true });
+  await attempts.getByRole("button", { name: "JSON" }).click();
+  await attempts.getByText('"number": 3').waitFor();
+  await attempts.getByRole("button", { name: "Table" }).click();
+  await attempts.getByRole("columnheader", { name: "queued_ms" }).waitFor();
 });
 
 test("where the screen becomes small, the graph is seen from its beginning", async () => {
@@ -158,10 +166,15 @@ test("the items of a loop are read one by one", async () => {
   await open("loop", "Each order", "Succeeded");
   await page.locator('[data-path="each"]').click();
   await page.getByText("each[1]", { exact: true }).click();
-  await page.getByRole("group", { name: "Items" }).getByText("double").nth(1).click();
+  await page.getByRole("group", { name: "Items" }).getByText("double").click();
   await page.getByText('"twice": 4').first().waitFor();
   await takeShots(page, "run-loop");
-  await expectAccessibleInBoth();
+  await expectAccessibleInBothThemes(page);
+  await page.getByLabel("Only the 1 that failed").check();
+  await page.getByText("each[1]", { exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("group", { name: "Items" }).getByText("each[2]", { exact: true }).waitFor();
+  await page.getByLabel("Only the 1 that failed").uncheck();
+  await page.getByText("each[0]", { exact: true }).waitFor();
 });
 
 test("of a large output one sees how it begins, and saves the whole", async () => {
@@ -188,15 +201,27 @@ test("a rerun leads to the new run, which leads back", async () => {
   await page.waitForURL(`**/runs/${runs.loop}`);
 });
 
-test("what fails is told with a way to try again", async () => {
+test("what is on its way, and what does not come, is told", async () => {
   const { page } = browser;
-  await page.route(`**/v1/runs/${runs.failed}`, (route) => route.abort());
   await page.goto(`/runs/${runs.failed}`);
-  await page.getByText("No connection").waitFor();
-  await expectAccessible(page);
-  await page.unroute(`**/v1/runs/${runs.failed}`);
-  await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByRole("heading", { name: "Declined orders" }).waitFor();
+  await expectWaitingAndFailing(page, `**/v1/runs/${runs.failed}`, () => page.getByRole("heading", { name: "Declined orders" }).waitFor());
+});
+
+test("keys lead from a run to the next one of the list that one came from", async () => {
+  const { page } = browser;
+  await page.goto(`/runs?workflow=${each}`);
+  const first = await page.locator('[data-row="0"] a').getAttribute("href");
+  const second = await page.locator('[data-row="1"] a').getAttribute("href");
+  await page.locator('[data-row="0"] a').click();
+  await page.waitForURL(`**${first}`);
+  await page.getByRole("heading", { name: "Each order", exact: true }).waitFor();
+  await page.keyboard.press("j");
+  await page.waitForURL(`**${second}`);
+  await page.getByRole("heading", { name: "Each order", exact: true }).waitFor();
+  await page.keyboard.press("k");
+  await page.waitForURL(`**${first}`);
+  await page.goBack();
+  await page.waitForURL(`**/runs?workflow=${each}`);
 });
 
 test("a viewer sees all and may do nothing", async () => {

@@ -49,6 +49,7 @@ test("two runs are selected and compared, and where they part first is told", as
   await page.waitForURL(/\/runs\/compare\?a=.+&b=.+/);
   await page.getByText("They began with different input.").waitFor();
   await page.getByText("The first step that differs is").getByText("Read the order").waitFor();
+  await page.getByText(/From start to end, (B took .+ (longer|less)|both took as long)\./).waitFor();
   const output = page.getByRole("region", { name: "Read the order" }).getByRole("group", { name: "Output", exact: true });
   await output.getByText('"total": 40').waitFor();
   await output.getByText('"total": 120').waitFor();

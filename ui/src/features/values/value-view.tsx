@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toasts";
 import { classNames } from "@/lib/class-names";
@@ -15,7 +15,7 @@ interface Large {
 /** A browser that breaks a longer text into lines stops for everything else meanwhile. */
 const MOST_LETTERS = 50_000;
 const VIEWS = ["JSON", "Table", "Schema"] as const;
-type View = (typeof VIEWS)[number];
+type View = (typeof VIEWS)[number] | "List";
 
 /** Whether the API gave a part of the value in place of it. */
 export function isLarge(value: unknown): value is Large {
@@ -29,23 +29,27 @@ interface ValueViewProps {
   value: unknown;
   /** The run that the value is of: there the whole of a large one is read. */
   runId?: string;
+  /** What people read first of a value that has a form of its own. */
+  list?: ReactNode;
 }
 
 /** A value as JSON, as a table or by its types. Of a large one, how it begins, and the whole as a file. */
-export function ValueView({ title, value, runId }: ValueViewProps) {
-  const [view, setView] = useState<View>("JSON");
+export function ValueView({ title, value, runId, list }: ValueViewProps) {
+  const [view, setView] = useState<View>(list === undefined ? "JSON" : "List");
   const large = isLarge(value) ? value : undefined;
   const hasParts = large === undefined && typeof value === "object" && value !== null;
   return (
     <div role="group" aria-label={title} className="mt-4 min-w-0">
       <div className="mb-1 flex min-h-8 flex-wrap items-center gap-2">
         <h3 className="grow font-semibold">{title}</h3>
-        {hasParts && <ViewChoice title={title} view={view} onView={setView} />}
+        {hasParts && <ViewChoice title={title} views={list === undefined ? VIEWS : ["List", ...VIEWS]} view={view} onView={setView} />}
         {large === undefined && <Copy title={title} value={value} />}
         {large !== undefined && runId !== undefined && <Download large={large} runId={runId} title={title} />}
       </div>
       {large !== undefined && <p className="mb-1 text-xs text-ink-2">How it begins, of {formatBytes(large.size)}:</p>}
-      {view === "JSON" || !hasParts ? (
+      {view === "List" ? (
+        list
+      ) : view === "JSON" || !hasParts ? (
         <JsonText title={title} value={large === undefined ? value : large.preview} isPreview={large !== undefined} />
       ) : view === "Table" ? (
         <TableText title={title} value={value} />
@@ -126,10 +130,17 @@ function SchemaText({ title, value }: { title: string; value: unknown }) {
   );
 }
 
-function ViewChoice({ title, view, onView }: { title: string; view: View; onView: (view: View) => void }) {
+interface ViewChoiceProps {
+  title: string;
+  views: readonly View[];
+  view: View;
+  onView: (view: View) => void;
+}
+
+function ViewChoice({ title, views, view, onView }: ViewChoiceProps) {
   return (
     <div role="group" aria-label={`How ${title.toLowerCase()} is shown`} className="flex rounded-control border border-line">
-      {VIEWS.map((one) => (
+      {views.map((one) => (
         <button
           key={one}
           type="button"

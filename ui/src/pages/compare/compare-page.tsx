@@ -8,7 +8,8 @@ import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { type Run, runQuery } from "@/features/runs/run";
-import { type ComparedStep, compareSteps, firstDifference, isSame } from "./compare";
+import { formatDuration } from "@/lib/format";
+import { type ComparedStep, compareSteps, firstDifference, isSame, lengthOf } from "./compare";
 import { DataPair } from "./data-pair";
 import { type CompareSearch, readCompareSearch } from "./search";
 import { StepTable } from "./step-table";
@@ -131,10 +132,18 @@ function Verdict({ a, b, first, onSelect }: VerdictProps) {
             The first step that differs is <strong className="font-semibold">{first.title}</strong>: {tellDifference(first)}.
           </>
         )}
+        {tellLength(lengthOf(a), lengthOf(b))}
       </p>
       {first !== undefined && <Button onClick={() => onSelect(first.path)}>Show it</Button>}
     </div>
   );
+}
+
+/** " From start to end, B took 1.2 s longer.": nothing while one of them goes on. */
+function tellLength(a: number | undefined, b: number | undefined): string {
+  if (a === undefined || b === undefined) return "";
+  if (a === b) return " From start to end, both took as long.";
+  return ` From start to end, B took ${formatDuration(Math.abs(b - a))} ${b > a ? "longer" : "less"}.`;
 }
 
 const WORDS = {

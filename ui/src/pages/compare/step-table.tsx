@@ -50,7 +50,7 @@ export function StepTable({ steps, selected, onSelect }: StepTableProps) {
                 </td>
                 <Cell step={step.a} />
                 <Cell step={step.b} />
-                <td className="px-3 py-1 font-mono whitespace-nowrap">{tellDelta(step.delta)}</td>
+                <td className="px-3 py-1 font-mono whitespace-nowrap">{tellDelta(hasRun(step) ? step.delta : undefined)}</td>
               </tr>
             ))}
           </tbody>
@@ -69,10 +69,15 @@ function Cell({ step }: { step: ComparedStep["a"] }) {
       <span className="flex flex-wrap items-center gap-x-2">
         <Lamp tone={tone} />
         {label}
-        {step.time !== null && <span className="font-mono text-xs text-ink-3">{formatDuration(step.time.total_ms)}</span>}
+        {step.time !== null && step.started_at !== null && <span className="font-mono text-xs text-ink-3">{formatDuration(step.time.total_ms)}</span>}
       </span>
     </td>
   );
+}
+
+/** Whether it has begun in one of them at least. */
+function hasRun({ a, b }: ComparedStep): boolean {
+  return a?.started_at != null || b?.started_at != null;
 }
 
 /** "+120 ms": how much longer, or shorter. */

@@ -4,6 +4,7 @@ import { type Schemas, api, unwrap } from "@/lib/api";
 
 export { type Run, type Step, runQuery } from "@/features/runs/run";
 
+export type Item = Schemas["IterationView"];
 export type RunEvent = Schemas["RunEventView"];
 export type EventPages = InfiniteData<Schemas["Page_RunEventView_"], string | null>;
 
@@ -39,17 +40,26 @@ export function eventsQuery(id: string) {
   });
 }
 
-export function itemsQuery(id: string, parent: string) {
+/** Which items of a loop are read. */
+export interface ItemFilter {
+  /** From this one on, counted from 0. */
+  from: number;
+  /** Those alone that failed. */
+  isFailed: boolean;
+}
+
+export function itemsQuery(id: string, parent: string, { from, isFailed }: ItemFilter) {
   return infiniteQueryOptions({
-    queryKey: ["run", id, "items", parent],
+    queryKey: ["run", id, "items", parent, from, isFailed],
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/runs/{run_id}/steps", {
-          params: { path: { run_id: id }, query: { parent, limit: 50, cursor: pageParam } },
+          params: { path: { run_id: id }, query: { parent, limit: 50, cursor: pageParam, status: isFailed ? "failed" : null } },
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
+    // Items are in order: the cursor is the number of the next one.
+    initialPageParam: from === 0 ? null : String(from),
     getNextPageParam: (page) => page.next_cursor,
   });
 }

@@ -23,7 +23,8 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
   const path = { run_id: run.id };
   const settle = () => queryClient.invalidateQueries({ queryKey: ["run", run.id] });
   const cancel = useMutation({
-    mutationFn: () => unwrap(api.POST("/v1/runs/{run_id}/cancel", { params: { path }, body: {} })),
+    // Which attempt of the run was told to stop: a retry of it goes on.
+    mutationFn: (_attempt: number) => unwrap(api.POST("/v1/runs/{run_id}/cancel", { params: { path }, body: {} })),
     onSuccess: () => toast("done", "The run is being cancelled."),
     onError: (error) => toast("failed", `The run was not cancelled. ${describeError(error)}`),
     onSettled: settle,
@@ -39,9 +40,10 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
   const refusal = "Your role may not do this: it takes an operator.";
   const denied = (may: boolean) => (may ? {} : { disabled: true, title: refusal });
   if (isLive(run.status)) {
+    const isAsked = cancel.isPending || (cancel.isSuccess && cancel.variables === run.attempt);
     return (
-      <Button kind="danger" isBusy={cancel.isPending} onClick={() => cancel.mutate()} {...denied(mayControl)}>
-        Cancel
+      <Button kind="danger" isBusy={isAsked} onClick={() => cancel.mutate(run.attempt)} {...denied(mayControl)}>
+        {isAsked ? "Cancelling" : "Cancel"}
       </Button>
     );
   }

@@ -36,7 +36,7 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
     );
   }
   return (
-    <section aria-label="Graph" className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
+    <section aria-label="Graph" data-graph className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
       <Suspense fallback={<LoadingRows />}>
         {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} />}
       </Suspense>
@@ -45,8 +45,9 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
 }
 
 function rightOf(step: Step): string | undefined {
+  if (step.items !== null && step.items.failed > 0) return `${step.items.failed} of ${step.items.total} failed`;
   if (step.items !== null) return `${step.items.done}/${step.items.total}`;
   if (step.status === "retrying" || step.attempts.length > 1) return `×${step.attempts.length}`;
   const isOver = step.started_at !== null && step.finished_at !== null;
-  return isOver && step.time !== null ? formatDuration(step.time.total_ms) : undefined;
+  return isOver && step.status !== "skipped" && step.time !== null ? formatDuration(step.time.total_ms) : undefined;
 }

@@ -1,20 +1,23 @@
-import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
-import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { neighbourOf } from "@/features/runs/neighbours";
 import { ValueView } from "@/features/values/value-view";
+import { useNow } from "@/lib/clock";
 import { useShortcuts } from "@/lib/shortcuts";
 import { isLive } from "@/lib/status";
 import { type Run, runQuery } from "./api";
 import { CopyAsCurl } from "./copy-as-curl";
 import { EventsList } from "./events-list";
 import { RunActions } from "./run-actions";
+import { RunFacts } from "./run-facts";
 import { RunGraph } from "./run-graph";
 import { Failure, StepInspector } from "./step-inspector";
+import { timeOfRun } from "./time";
 import { TimeBar } from "./time-bar";
 import { useLiveRun } from "./use-live-run";
 import { Waterfall } from "./waterfall-view";
@@ -27,7 +30,14 @@ export function RunPage() {
   const query = useQuery(runQuery(runId, isPolled));
   const goesOn = query.data !== undefined && isLive(query.data.status);
   if (goesOn !== isOpen) setIsOpen(goesOn);
-  if (query.isPending) return <LoadingRows />;
+  if (query.isPending) {
+    return (
+      <>
+        <h1 className="sr-only">Run</h1>
+        <LoadingRows />
+      </>
+    );
+  }
   // What was there stays, and is asked for again.
   if (query.data === undefined) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
   return <RunView key={runId} run={query.data} />;
@@ -36,7 +46,13 @@ export function RunPage() {
 function RunView({ run }: { run: Run }) {
   const [selected, select] = useChosenStep();
   const step = run.steps.find((one) => one.path === selected);
-  useShortcuts([{ key: "Escape", label: "Close the step", run: () => select(undefined) }]);
+  const lead = useNeighbours(run.id);
+  useShortcuts([
+    { key: "Escape", label: "Close the step", run: () => select(undefined) },
+    { key: "g", label: "To the graph, and back to the steps", run: changeView },
+    { key: "j", label: "Next run of the list", run: () => lead(1) },
+    { key: "k", label: "Run before in the list", run: () => lead(-1) },
+  ]);
   return (
     <>
       <PageHeader title={run.workflow_name}>
@@ -45,9 +61,9 @@ function RunView({ run }: { run: Run }) {
         <RunActions run={run} fromStep={step?.id} />
       </PageHeader>
       <div className="flex flex-col gap-4 px-4 pb-8 md:px-6">
-        <Facts run={run} />
+        <RunFacts run={run} />
         {run.error !== null && <RunFailure run={run} onSelect={select} />}
-        <TimeBar time={run.time} />
+        <RunTime run={run} />
         <RunGraph run={run} selected={selected} onSelect={select} />
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           {run.steps.length > 0 ? (
@@ -65,6 +81,27 @@ function RunView({ run }: { run: Run }) {
   );
 }
 
+/** Lead to the run beside this one in the list that one came from. */
+function useNeighbours(id: string): (by: 1 | -1) => void {
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  return (by) => {
+    const next = neighbourOf(queryClient, id, by);
+    if (next !== undefined) void navigate({ to: "/runs/$runId", params: { runId: next }, replace: true });
+  };
+}
+
+/** The focus goes to the graph; from there, to the chosen step among the others, or to the first one. */
+function changeView(): void {
+  const graph = document.querySelector<HTMLElement>("[data-graph] [tabindex='0']");
+  const row = document.querySelector<HTMLElement>("[data-path][aria-pressed=true]") ?? document.querySelector<HTMLElement>("[data-path]");
+  (graph !== null && document.activeElement !== graph ? graph : row)?.focus();
+}
+
+function RunTime({ run }: { run: Run }) {
+  return <TimeBar time={timeOfRun(run, useNow())} />;
+}
+
 /** Which step is looked at: part of the address, so that it can be sent to others. */
 function useChosenStep() {
   const { step: chosen } = useSearch({ from: "/signed-in/runs/$runId" });
@@ -76,54 +113,15 @@ function useChosenStep() {
   return [chosen, select] as const;
 }
 
-function Facts({ run }: { run: Run }) {
-  const { type } = (run.trigger ?? {}) as { type?: string };
-  return (
-    <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-ink-2 md:-mt-3">
-      <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} className="text-ink underline">
-        The workflow
-      </Link>
-      <span className="font-mono">v{run.version}</span>
-      {type !== undefined && <span>{type}</span>}
-      <Moment at={run.created_at} />
-      <Duration from={run.started_at} to={run.finished_at} />
-      {run.attempt > 1 && <span>attempt {run.attempt}</span>}
-      {run.is_test && <span>test of a draft</span>}
-      <span className="font-mono text-xs wrap-anywhere">{run.id}</span>
-      {run.parent !== null && <RunLink id={run.parent.run_id}>Started by {run.parent.step} of another run</RunLink>}
-      {run.origin_run_id !== null && (
-        <>
-          <RunLink id={run.origin_run_id}>The run that this repeats</RunLink>
-          <Link to="/runs/compare" search={{ a: run.origin_run_id, b: run.id }} className="text-ink underline">
-            Compare with it
-          </Link>
-        </>
-      )}
-      {run.children.slice(0, 5).map((child) => (
-        <RunLink key={child.run_id} id={child.run_id}>
-          Run of {child.step}
-        </RunLink>
-      ))}
-      {run.concurrency?.slot_at === null && <span>held for a slot of {run.concurrency.key}</span>}
-    </p>
-  );
-}
-
-function RunLink({ id, children }: { id: string; children: React.ReactNode }) {
-  return (
-    <Link to="/runs/$runId" params={{ runId: id }} className="text-ink underline">
-      {children}
-    </Link>
-  );
-}
-
 function RunFailure({ run, onSelect }: { run: Run; onSelect: (path: string) => void }) {
-  const step = run.error?.step;
+  const step = run.steps.find((one) => one.path === run.error?.step);
   return (
     <div className="-mt-3 flex flex-wrap items-end gap-2">
       <Failure code={run.error?.code ?? ""} message={run.error?.message ?? ""} />
-      {step != null && run.steps.some((one) => one.path === step) && (
-        <Button onClick={() => onSelect(step)}>Show {step}</Button>
+      {step !== undefined && (
+        <Button className="max-w-full" onClick={() => onSelect(step.path)}>
+          <span className="truncate">Show {step.name ?? step.id}</span>
+        </Button>
       )}
     </div>
   );

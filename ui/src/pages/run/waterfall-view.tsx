@@ -1,35 +1,17 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, memo, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Lamp } from "@/components/ui/lamp";
-import { classNames } from "@/lib/class-names";
+import { Search } from "@/components/ui/field";
 import { useNow } from "@/lib/clock";
-import { formatDuration } from "@/lib/format";
-import { STATUS_LOOKS, type Tone } from "@/lib/status";
+import { useShortcuts } from "@/lib/shortcuts";
 import type { Run, Step } from "./api";
-import { type Part, lengthOf, partsOf, ticksOf } from "./waterfall";
+import { type StepFilter, filterSteps, isTroubled, lengthOf, middleOf } from "./waterfall";
+import { Row, Scale } from "./waterfall-row";
 
 const ROW_PIXELS = 36;
-const TICKS = 5;
 const ZOOMS = [1, 2, 4, 8, 16, 32];
-
-const SOLID = {
-  succeeded: "bg-succeeded",
-  running: "bg-running",
-  failed: "bg-failed",
-  retrying: "bg-retrying",
-  waiting: "bg-waiting",
-  queued: "bg-queued",
-  cancelled: "bg-cancelled",
-  skipped: "bg-skipped",
-} satisfies Record<Tone, string>;
-
-const OUTLINED = {
-  queued: "h-1 bg-queued",
-  limited: "h-2 border-2 border-queued bg-queued-soft",
-  backing_off: "h-2 border-2 border-dashed border-retrying bg-retrying-soft",
-  waiting: "h-3.5 border-2 border-dotted border-waiting bg-waiting-soft",
-} as const;
+/** Fewer steps are seen at a glance. */
+const FEW = 10;
 
 interface WaterfallProps {
   run: Run;
@@ -41,34 +23,41 @@ interface WaterfallProps {
 export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
   const now = useNow();
   const [zoom, setZoom] = useState(0);
+  const [filter, setFilter] = useState<StepFilter>({ text: "", isTroubled: false });
+  const steps = useMemo(() => filterSteps(run.steps, filter), [run.steps, filter]);
   const scroller = useRef<HTMLDivElement>(null);
   const length = lengthOf(run, now);
   const virtualizer = useVirtualizer({
-    count: run.steps.length,
+    count: steps.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PIXELS,
-    getItemKey: (index) => run.steps[index]?.path ?? index,
+    getItemKey: (index) => steps[index]?.path ?? index,
     overscan: 6,
   });
-  const chosen = run.steps.findIndex((step) => step.path === selected);
+  const chosen = steps.findIndex((step) => step.path === selected);
   useEffect(() => {
     if (chosen >= 0) virtualizer.scrollToIndex(chosen);
   }, [chosen, virtualizer]);
   const move = (event: KeyboardEvent) => {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    const next = run.steps[chosen + by];
+    const next = steps[chosen + by];
     if (by === 0 || next === undefined) return;
     event.preventDefault();
     onSelect(next.path);
     requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-path="${next.path}"]`)?.focus());
   };
   const factor = ZOOMS[zoom] ?? 1;
+  const target = steps[chosen];
+  useAnchor(scroller, factor, target && middleOf(target, run.created_at, length));
   return (
     <section aria-label="Waterfall" className="min-w-0 lg:sticky lg:top-16">
-      <div className="mb-1 flex items-center gap-2">
+      <div className="mb-1 flex flex-wrap items-center gap-2">
         <h2 className="grow text-lg font-semibold">Steps</h2>
-        <Button aria-label="Shorter time" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)}>+</Button>
-        <Button aria-label="Longer time" disabled={zoom === 0} onClick={() => setZoom(zoom - 1)}>−</Button>
+        {run.steps.length > FEW && <Filter steps={run.steps} filter={filter} onFilter={setFilter} />}
+        <span className="flex gap-1">
+          <Button aria-label="Shorter time" title="Shorter time" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)}>+</Button>
+          <Button aria-label="Longer time" title="Longer time" disabled={zoom === 0} onClick={() => setZoom(zoom - 1)}>−</Button>
+        </span>
       </div>
       <div
         ref={scroller}
@@ -79,96 +68,63 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
           <Scale length={length} factor={factor} />
           <ol aria-label="Steps" className="relative" style={{ height: virtualizer.getTotalSize() }}>
             {virtualizer.getVirtualItems().map(({ index, key, start }) => {
-              const step = run.steps[index];
+              const step = steps[index];
               return (
                 step !== undefined && (
                   <li key={key} className="absolute inset-x-0 top-0" style={{ height: ROW_PIXELS, transform: `translateY(${start}px)` }}>
-                    <Row
-                      step={step}
-                      createdAt={run.created_at}
-                      length={length}
-                      isSelected={index === chosen}
-                      onSelect={onSelect}
-                    />
+                    <Row step={step} createdAt={run.created_at} length={length} isSelected={index === chosen} onSelect={onSelect} />
                   </li>
                 )
               );
             })}
           </ol>
+          {steps.length === 0 && <p className="px-3 py-2 text-ink-2">No step matches.</p>}
         </div>
       </div>
     </section>
   );
 }
 
-const NAME = "sticky left-0 z-1 flex h-full w-36 shrink-0 items-center gap-2 border-r border-line bg-inherit px-2 md:w-56";
-
-function Scale({ length, factor }: { length: number; factor: number }) {
-  return (
-    <div aria-hidden="true" className="sticky top-0 z-2 flex h-6 border-b border-line bg-surface font-mono text-xs text-ink-3">
-      <span className={NAME} />
-      <span className="relative mr-3 grow overflow-hidden">
-        {ticksOf(length, TICKS * factor)
-          .filter((at) => at < length * 0.92 || factor > 1)
-          .map((at, index) => (
-            <span
-              key={at}
-              className={classNames("absolute top-1 border-l border-line pl-1 whitespace-nowrap", index % 2 === 1 && "hidden md:inline")}
-              style={{ left: `${(at / length) * 100}%` }}
-            >
-              {at === 0 ? "0" : formatDuration(at)}
-            </span>
-          ))}
-      </span>
-    </div>
-  );
+interface FilterProps {
+  steps: readonly Step[];
+  filter: StepFilter;
+  onFilter: (filter: StepFilter) => void;
 }
 
-interface RowProps {
-  step: Step;
-  createdAt: string;
-  length: number;
-  isSelected: boolean;
-  onSelect: (path: string) => void;
-}
-
-const Row = memo(function Row({ step, createdAt, length, isSelected, onSelect }: RowProps) {
-  const { tone, label } = STATUS_LOOKS[step.status];
-  const parts = partsOf(step, createdAt, length);
-  const took = step.time?.total_ms;
+/** Find a step among many, or those with which something went wrong. */
+function Filter({ steps, filter, onFilter }: FilterProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const troubled = useMemo(() => steps.filter(isTroubled).length, [steps]);
+  useShortcuts([{ key: "/", label: "Find a step", run: () => field.current?.focus() }]);
   return (
-    <button
-      type="button"
-      data-path={step.path}
-      aria-pressed={isSelected}
-      onClick={() => onSelect(step.path)}
-      className={classNames(
-        "flex h-full w-full border-b border-line text-left focus-visible:-outline-offset-2",
-        isSelected ? "bg-sunken" : "bg-surface hover:bg-canvas",
+    <>
+      <Search field={field} label="Find a step" className="w-36" text={filter.text} onText={(text) => onFilter({ ...filter, text })} />
+      {(troubled > 0 || filter.isTroubled) && (
+        <label className="flex items-center gap-2 text-ink-2">
+          <input
+            type="checkbox"
+            className="size-4 accent-ink"
+            checked={filter.isTroubled}
+            onChange={(event) => onFilter({ ...filter, isTroubled: event.target.checked })}
+          />
+          Only the {troubled} with failures
+        </label>
       )}
-    >
-      <span className={NAME}>
-        <Lamp tone={tone} />
-        <span className="truncate">{step.name ?? step.id}</span>
-        <span className="sr-only">, {label}{took === undefined ? "" : `, ${formatDuration(took)}`}</span>
-      </span>
-      <span aria-hidden="true" className="relative mr-3 grow">
-        {parts.map((part) => (
-          <Bar key={`${part.attempt}${part.kind}`} part={part} length={length} />
-        ))}
-        {parts.length === 0 && <span className="absolute inset-y-0 left-2 flex items-center text-xs text-ink-3">{label}</span>}
-      </span>
-    </button>
+    </>
   );
-});
+}
 
-function Bar({ part, length }: { part: Part; length: number }) {
-  const look = part.kind === "running" ? `h-3.5 ${SOLID[part.tone]}` : OUTLINED[part.kind];
-  return (
-    <span
-      title={`${part.attempt > 0 ? `Attempt ${part.attempt}: ` : ""}${part.kind.replace("_", " ")} ${formatDuration(part.to - part.from)}`}
-      className={`absolute top-1/2 min-w-[3px] -translate-y-1/2 rounded-chip ${look}`}
-      style={{ left: `min(${(part.from / length) * 100}%, 100% - 3px)`, width: `${((part.to - part.from) / length) * 100}%` }}
-    />
-  );
+/** Keep what one looks at where it is when the time is drawn longer or shorter: the chosen step, or else the middle. */
+function useAnchor(scroller: RefObject<HTMLDivElement | null>, factor: number, chosen: number | undefined): void {
+  const before = useRef({ factor, chosen });
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    const old = before.current;
+    before.current = { factor, chosen };
+    if (box === null || old.factor === factor) return;
+    const names = box.querySelector<HTMLElement>("[data-names]")?.offsetWidth ?? 0;
+    const seen = box.clientWidth - names;
+    const middle = chosen ?? (box.scrollLeft + seen / 2) / (box.clientWidth * old.factor - names);
+    box.scrollLeft = middle * (box.clientWidth * factor - names) - seen / 2;
+  }, [scroller, factor, chosen]);
 }

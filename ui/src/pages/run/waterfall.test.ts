@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type EventPages, type RunEvent, appendEvent } from "./api";
-import { lengthOf, partsOf, ticksOf } from "./waterfall";
+import { type EventPages, type RunEvent, type Step, appendEvent } from "./api";
+import { filterSteps, lengthOf, middleOf, partsOf, ticksOf, tookOf } from "./waterfall";
 
 const CREATED = "2026-01-01T00:00:00.000Z";
 
@@ -83,6 +83,40 @@ describe("the waterfall", () => {
     expect(ticks[0]).toBe(0);
     expect(ticks.length).toBeLessThanOrEqual(6);
     expect(ticks.at(-1)).toBeLessThanOrEqual(length);
+  });
+});
+
+describe("the list of steps", () => {
+  const time = (total: number) => ({ total_ms: total, queued_ms: 0, limited_ms: 0, running_ms: total, backing_off_ms: 0, waiting_ms: 0, ended_ms: 0 });
+
+  test("says how long a step took, or takes until now, and nothing of one that never began", () => {
+    expect(tookOf({ status: "succeeded", started_at: at(100), time: time(300) }, CREATED, 900)).toBe(300);
+    expect(tookOf({ status: "waiting", started_at: at(100), time: time(0) }, CREATED, 900)).toBe(800);
+    expect(tookOf({ status: "skipped", started_at: null, time: time(0) }, CREATED, 900)).toBeUndefined();
+    expect(tookOf({ status: "running", started_at: at(1000), time: null }, CREATED, 900)).toBe(0);
+  });
+
+  test("knows where the middle of a step lies, whatever the clocks of its workers say", () => {
+    expect(middleOf({ status: "succeeded", started_at: at(100), time: time(200) }, CREATED, 1000)).toBe(0.2);
+    expect(middleOf({ status: "succeeded", started_at: at(2000), time: time(200) }, CREATED, 1000)).toBe(1);
+    expect(middleOf({ status: "pending", started_at: null, time: null }, CREATED, 1000)).toBeUndefined();
+  });
+
+  test("is found through by words, and by what went wrong, be it only for a while", () => {
+    const one = (id: string, more: Partial<Step> = {}) => ({ id, path: id, name: null, type: "http", status: "succeeded", attempts: [], items: null, ...more }) as unknown as Step;
+    const steps = [
+      one("charge", { name: "Charge the card", status: "failed" }),
+      one("call", { attempts: [attempt(1, 0, 10, { status: "failed" }), attempt(2, 20, 30)] as Step["attempts"] }),
+      one("each", { type: "foreach", items: { total: 3, done: 3, failed: 1 } }),
+      one("ship", { type: "transform" }),
+    ];
+    const found = (text: string, isTroubled = false) => filterSteps(steps, { text, isTroubled }).map(({ id }) => id);
+    expect(found("")).toEqual(["charge", "call", "each", "ship"]);
+    expect(found(" CARD ")).toEqual(["charge"]);
+    expect(found("transform")).toEqual(["ship"]);
+    expect(found("nothing")).toEqual([]);
+    expect(found("", true)).toEqual(["charge", "call", "each"]);
+    expect(found("ca", true)).toEqual(["charge", "call"]);
   });
 });
 

@@ -16,6 +16,7 @@ export interface Part {
 
 type StepTimes = Pick<Step, "status" | "attempts" | "started_at" | "finished_at" | "waiting" | "type" | "time">;
 
+const TERMINAL: readonly string[] = ["succeeded", "failed", "skipped", "cancelled"];
 /** Steps that wait by nature: their time is no work. */
 const PATIENT: readonly string[] = ["delay", "wait", "approval", "workflow"];
 
@@ -62,6 +63,39 @@ export function partsOf(step: StepTimes, createdAt: string, end: number): Part[]
   const tone = waits && step.status === "succeeded" ? "waiting" : STATUS_LOOKS[step.status].tone;
   add({ kind: waits ? "waiting" : "running", from, to, tone, attempt: 0 });
   return parts;
+}
+
+/** How long a step has taken, until its end or until now, which is `length` after its run's creation; undefined before it began. */
+export function tookOf(step: Pick<Step, "status" | "started_at" | "time">, createdAt: string, length: number): number | undefined {
+  if (step.started_at === null) return undefined;
+  return TERMINAL.includes(step.status) ? step.time?.total_ms : Math.max(0, length - (Date.parse(step.started_at) - Date.parse(createdAt)));
+}
+
+/** Which steps are listed. */
+export interface StepFilter {
+  text: string;
+  /** Those alone that failed, or had an attempt that did. */
+  isTroubled: boolean;
+}
+
+/** Whether something went wrong with a step, be it only for a while. */
+export function isTroubled(step: Pick<Step, "status" | "attempts" | "items">): boolean {
+  return step.status === "failed" || step.attempts.some((attempt) => attempt.status === "failed") || (step.items?.failed ?? 0) > 0;
+}
+
+/** The steps that a filter lets through; its text may be part of a name, of an id, or of a type. */
+export function filterSteps(steps: readonly Step[], filter: StepFilter): readonly Step[] {
+  const text = filter.text.trim().toLowerCase();
+  if (text === "" && !filter.isTroubled) return steps;
+  const says = (part: string | null) => part !== null && part.toLowerCase().includes(text);
+  return steps.filter((step) => (!filter.isTroubled || isTroubled(step)) && (says(step.name) || says(step.id) || says(step.type)));
+}
+
+/** Where in the time of the run a step lies, from 0 to 1; undefined where it has not begun. */
+export function middleOf(step: Pick<Step, "status" | "started_at" | "time">, createdAt: string, length: number): number | undefined {
+  if (step.started_at === null) return undefined;
+  const from = Date.parse(step.started_at) - Date.parse(createdAt);
+  return Math.min(1, Math.max(0, from + (tookOf(step, createdAt, length) ?? 0) / 2) / length);
 }
 
 function toneOf(status: string, finishedAt: string | null): Tone {
