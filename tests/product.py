@@ -104,6 +104,10 @@ class Product:
         # What runs `./flowforge`: the arguments of `up` follow.
         self.command = [sys.executable, "-m", "cli.main"]
 
+    def configure(self, **settings: str) -> None:
+        """Settings for the next start that name what is known only once the product has its address."""
+        self._settings |= settings
+
     @property
     def run(self) -> dict[str, Any]:
         """What run.json says; empty where it is not there."""

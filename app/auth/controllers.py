@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, delete, get, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
@@ -29,6 +29,7 @@ from app.auth.schemas import (
 from app.auth.service import COOKIE_LEEWAY, IdentityService
 from app.auth.sessions import SessionService
 from app.bodies import NOTHING_SAID, NoFields
+from app.dependencies import begin_account_transaction
 from app.errors import InvalidRequest
 from app.openapi import problems
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page
@@ -206,7 +207,14 @@ class AuthController(Controller):
         """All of your other sign-ins end with it."""
         await sessions.change_password(principal, data, request.client.host if request.client else "unknown")
 
-    @get("/me", operation_id="getMe", summary="Who am I?", guards=[requires(Permission.ACCOUNT_READ)])
+    @get(
+        "/me",
+        operation_id="getMe",
+        summary="Who am I?",
+        guards=[requires(Permission.ACCOUNT_READ)],
+        # Bound to a workspace, nothing may be read of passwords: not even whether there is one.
+        dependencies={"transaction": Provide(begin_account_transaction)},
+    )
     async def get_me(
         self,
         principal: NamedDependency[Principal],

@@ -211,6 +211,7 @@ async def find_me(connection: AsyncConnection, user_id: UUID, workspace_id: UUID
             user_account.c.id.label("user_id"),
             user_account.c.email,
             user_account.c.name,
+            user_account.c.password_hash.is_not(None).label("has_password"),
             workspace.c.id.label("workspace_id"),
             workspace.c.name.label("workspace_name"),
         )

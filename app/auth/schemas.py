@@ -74,9 +74,13 @@ class WorkspaceView(Struct, frozen=True, kw_only=True):
 
 
 class Me(Struct, frozen=True, kw_only=True):
-    """Who the token stands for, where, and what they may do there."""
+    """Who the token stands for, where, and what they may do there.
+
+    `has_password`: without one, the user signs in through a provider alone.
+    """
 
     user: UserView
+    has_password: bool
     workspace: WorkspaceView
     role: Role
     permissions: list[Permission]

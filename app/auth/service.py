@@ -203,6 +203,7 @@ class IdentityService:
         row = await repository.find_me(connection, principal.user_id, principal.workspace_id)
         return Me(
             user=UserView(id=row.user_id, email=row.email, name=row.name),
+            has_password=row.has_password,
             workspace=WorkspaceView(id=row.workspace_id, name=row.workspace_name),
             role=principal.role,
             permissions=sorted(principal.permissions),

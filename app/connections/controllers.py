@@ -22,9 +22,9 @@ from app.connections.schemas import (
     AuthorizationStart,
     ConnectionChange,
     ConnectionDetail,
+    ConnectionSummary,
     ConnectionTest,
     ConnectionTestResult,
-    ConnectionView,
     NewConnection,
 )
 from app.connections.service import ConnectionService
@@ -36,6 +36,7 @@ from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="the ETag that was read")]
 Force = Annotated[bool, QueryParameter(description="also where workflows name the connection")]
+CountUses = Annotated[bool, QueryParameter(description="tell of each how many workflows name it")]
 _NOTHING_ASKED = ConnectionTest()
 
 AnyRequest = Request[Any, Any, Any]
@@ -61,9 +62,12 @@ class ConnectionController(Controller):
         connections: NamedDependency[ConnectionService],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
-    ) -> Page[ConnectionView]:
+        count_uses: CountUses = False,
+    ) -> Page[ConnectionSummary]:
         """Newest first. Secrets are never shown."""
-        return await connections.list_all(transaction, principal, after=decode_cursor(cursor), limit=limit)
+        return await connections.list_all(
+            transaction, principal, after=decode_cursor(cursor), limit=limit, is_use_counted=count_uses
+        )
 
     @post(
         operation_id="createConnection",

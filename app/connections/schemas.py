@@ -95,6 +95,12 @@ class ConnectionView(Struct, frozen=True, kw_only=True):
     authorization: Authorization | None
 
 
+class ConnectionSummary(ConnectionView, frozen=True, kw_only=True):
+    """A connection as the list has it. `used_by_count`: how many workflows name it, null where that was not asked."""
+
+    used_by_count: int | None
+
+
 class ConnectionUse(Struct, frozen=True, kw_only=True):
     """A workflow that names the connection: in its draft, in its published version, or in both."""
 

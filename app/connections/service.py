@@ -18,6 +18,7 @@ from app.connections.schemas import (
     Authorization,
     ConnectionChange,
     ConnectionDetail,
+    ConnectionSummary,
     ConnectionUse,
     ConnectionView,
     NewConnection,
@@ -26,7 +27,7 @@ from app.dependencies import driver_connection
 from app.errors import InvalidRequest, NotFound, PreconditionFailed
 from app.etags import make_etag, matches
 from app.pagination import Page, make_page
-from app.workflows.uses import find_uses
+from app.workflows.uses import count_uses, find_uses
 from engine.core.problems import Problem
 from engine.infra.credentials import (
     SECRET_TYPES,
@@ -81,14 +82,24 @@ class ConnectionService:
         return await self._detail(transaction, row)
 
     async def list_all(
-        self, transaction: AsyncConnection, principal: Principal, *, after: UUID | None, limit: int
-    ) -> Page[ConnectionView]:
-        """A page of connections, the newest first."""
+        self,
+        transaction: AsyncConnection,
+        principal: Principal,
+        *,
+        after: UUID | None,
+        limit: int,
+        is_use_counted: bool,
+    ) -> Page[ConnectionSummary]:
+        """A page of connections, the newest first; where it is asked for, each with how many workflows name it."""
         rows = await repository.list_connections(transaction, principal.workspace_id, after=after, limit=limit + 1)
         grants = await _find_grants(transaction, rows)
-        return make_page(
-            rows, limit, lambda row: ConnectionView(**self._fields(row, grants.get(row.id))), lambda row: row.id
-        )
+        counts = await count_uses(transaction, principal.workspace_id) if is_use_counted and rows else None
+
+        def show(row: repository.AnyRow) -> ConnectionSummary:
+            count = None if counts is None else counts.get(row.name, 0)
+            return ConnectionSummary(**self._fields(row, grants.get(row.id)), used_by_count=count)
+
+        return make_page(rows, limit, show, lambda row: row.id)
 
     async def read(self, transaction: AsyncConnection, principal: Principal, connection_id: UUID) -> ConnectionDetail:
         """One of them, with the workflows that name it; raises NotFound."""

@@ -28,13 +28,17 @@ class InvitationToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class InvitationOffer(Struct, frozen=True, kw_only=True):
-    """What an open invitation offers, and to whom; `has_account`: this email has an account here already."""
+    """What an open invitation offers, and to whom; `has_account`: this email has an account here already.
+
+    `has_password`: and a password to join with; without one, it joins through the provider.
+    """
 
     email: str
     workspace: str
     role: Role
     expires_at: datetime
     has_account: bool
+    has_password: bool
 
 
 async def read_offer(connection: AsyncConnection, token: str) -> InvitationOffer:
@@ -46,6 +50,7 @@ async def read_offer(connection: AsyncConnection, token: str) -> InvitationOffer
             invitation.c.role,
             invitation.c.expires_at,
             user_account.c.id.is_not(None).label("has_account"),
+            user_account.c.password_hash.is_not(None).label("has_password"),
             invitation.c.accepted_at,
             invitation.c.revoked_at,
             (invitation.c.expires_at <= func.now()).label("is_expired"),
@@ -69,6 +74,7 @@ async def read_offer(connection: AsyncConnection, token: str) -> InvitationOffer
         role=Role(row.role),
         expires_at=row.expires_at,
         has_account=row.has_account,
+        has_password=row.has_password,
     )
 
 

@@ -137,7 +137,7 @@ async def list_possible_uses(
 ) -> list[Row[*tuple[Any, ...]]]:
     """The workflows, by id, in whose draft or published version both may stand: only reading them tells.
 
-    Each with `draft` and `published`; of definitions without them, none comes.
+    Each with `draft` and `published`; of definitions without them, none comes. Every name holds the empty one.
     """
     given = {"workspace_id": workspace_id, "key": word.encode(), "name": name.encode(), "escape": b"\\u"}
     return list((await connection.execute(_POSSIBLE_USES, given)).all())

@@ -1,6 +1,8 @@
 """Which workflows name a connection or a variable: those that would fail without it."""
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +15,7 @@ from app.workflows import repository
 from app.workflows.references import list_references
 from engine.core.expressions import ExpressionError, compile_expression, compile_template
 
+_CONNECTION: Final = '"connection"'
 _VARIABLES: Final = "vars"
 # What is an expression as it stands, by the type of its step.
 _BARE: Final = {"if": "condition", "foreach": "items", "switch": "cases"}
@@ -29,7 +32,14 @@ class WorkflowUse(Struct, frozen=True, kw_only=True):
 
 async def find_uses(connection: AsyncConnection, workspace_id: UUID, name: str) -> list[WorkflowUse]:
     """The workflows that name the connection, the oldest first."""
-    return await _find(connection, workspace_id, '"connection"', name, partial(_names_connection, name=name))
+    return await _find(connection, workspace_id, _CONNECTION, name, partial(_names_connection, name=name))
+
+
+async def count_uses(connection: AsyncConnection, workspace_id: UUID) -> Mapping[str, int]:
+    """How many workflows name each connection, in one query for all of them; 0 for names that none has."""
+    rows = await repository.list_possible_uses(connection, workspace_id, _CONNECTION, "")
+    # Definitions may be many and large: what else this process answers must not wait for all of them.
+    return await asyncio.to_thread(_count, [(row.draft, row.published) for row in rows])
 
 
 async def find_variable_uses(connection: AsyncConnection, workspace_id: UUID, name: str) -> list[WorkflowUse]:
@@ -51,6 +61,14 @@ async def _find(
         for row in rows
     ]
     return [use for use in uses if use.in_draft or use.in_published]
+
+
+def _count(definitions: Sequence[tuple[bytes | None, bytes | None]]) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for sides in definitions:
+        documents = [msgspec.json.decode(side) for side in sides if side is not None]
+        counted.update({name for document in documents for name in list_references(document).connections.values()})
+    return counted
 
 
 def _names_connection(document: Any, name: str) -> bool:

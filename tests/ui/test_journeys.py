@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
 from cli.ui_toolchain import UI, Node, run
+from tests.integration.api.identity_provider import CLIENT_SECRET, identity_provider
 from tests.product import Product
 from tests.ui.seeding import seed_many_runs
 
@@ -14,23 +17,43 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.without_faults("a browser d
 SECONDS = 900.0
 # This one begins where nobody has set anything up.
 FIRST_RUN = "setup.spec.ts"
+# At this one people may sign in through a provider, whose name is none of ours.
+SHARED = "shared"
+PROVIDER = {"FLOWFORGE_OIDC_CLIENT_ID": "flowforge", "FLOWFORGE_OIDC_NAME": "Acme <b>"}
 # What is put in place before a journey.
 PREPARED = {"large.spec.ts": seed_many_runs}
 JOURNEYS = sorted(path.name for path in (UI / "e2e").glob("*.spec.ts"))
 
 
+class Journey(NamedTuple):
+    """A running product, and what its journeys are told of it."""
+
+    product: Product
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory, bundle: None) -> Iterator[Callable[[str], Product]]:
+def start(tmp_path_factory: pytest.TempPathFactory, bundle: None) -> Iterator[Callable[[str], Journey]]:
     """A running product by its name, started when it is asked for first."""
-    running: dict[str, Product] = {}
+    running: dict[str, Journey] = {}
     with ExitStack() as stack:
 
-        def find(name: str) -> Product:
+        def find(name: str) -> Journey:
             if name not in running:
                 product = Product(tmp_path_factory.mktemp(name) / "data")
+                environment = {"E2E_URL": product.url}
+                if name == SHARED:
+                    issuer = stack.enter_context(identity_provider(f"{product.url}/v1/auth/oidc/callback"))
+                    environment["E2E_PROVIDER"] = issuer
+                    product.configure(
+                        **PROVIDER,
+                        FLOWFORGE_OIDC_ISSUER=issuer,
+                        FLOWFORGE_OIDC_CLIENT_SECRET=CLIENT_SECRET,
+                        FLOWFORGE_HTTP_ALLOW_PRIVATE=urlsplit(issuer).netloc,
+                    )
                 stack.callback(product.stop)
                 product.start()
-                running[name] = product
+                running[name] = Journey(product, environment)
             return running[name]
 
         yield find
@@ -38,9 +61,9 @@ def start(tmp_path_factory: pytest.TempPathFactory, bundle: None) -> Iterator[Ca
 
 @pytest.mark.parametrize("journey", JOURNEYS)
 def test_a_journey_through_the_web_app(
-    journey: str, start: Callable[[str], Product], node: Node, chromium: str
+    journey: str, start: Callable[[str], Journey], node: Node, chromium: str
 ) -> None:
-    product = start("new" if journey == FIRST_RUN else "shared")
+    product, environment = start("new" if journey == FIRST_RUN else SHARED)
     if prepare := PREPARED.get(journey):
         prepare(product)
     vitest = UI / "node_modules" / "vitest" / "vitest.mjs"
@@ -49,5 +72,5 @@ def test_a_journey_through_the_web_app(
         node,
         seconds=SECONDS,
         what=f"The journey {journey}",
-        extra={"E2E_URL": product.url, "E2E_CHROMIUM": chromium},
+        extra={**environment, "E2E_CHROMIUM": chromium},
     )

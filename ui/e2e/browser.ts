@@ -10,6 +10,9 @@ export const PATIENCE_MS = 60_000;
 /** The product under test. */
 export const URL_OF_PRODUCT = need("E2E_URL");
 
+/** Where people may sign in for it, too: its pages are somebody else's, and none of ours to judge. */
+export const PROVIDER = process.env["E2E_PROVIDER"];
+
 function need(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: ./flowforge test tests/ui runs these tests`);
@@ -27,6 +30,11 @@ const FLAGS = [
   "--no-first-run",
 ];
 
+/** Whether it is a page of the provider's. */
+function isElsewhere(address: string): boolean {
+  return PROVIDER !== undefined && address.startsWith(`${PROVIDER}/`);
+}
+
 /** What a page must never do: it is looked at when the page is left. */
 export class Conduct {
   readonly violations: string[] = [];
@@ -36,10 +44,13 @@ export class Conduct {
   watch(context: BrowserContext): void {
     context.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (!["data:", "blob:", "about:"].includes(protocol) && origin !== URL_OF_PRODUCT) this.strangers.push(request.url());
+      if (["data:", "blob:", "about:"].includes(protocol) || origin === URL_OF_PRODUCT) return;
+      if (request.isNavigationRequest() ? origin === PROVIDER : isElsewhere(request.frame().url())) return;
+      this.strangers.push(request.url());
     });
     context.on("weberror", (error) => this.errors.push(String(error.error())));
     context.on("console", (message) => {
+      if (isElsewhere(message.page()?.url() ?? "")) return;
       if (/Content[- ]Security[- ]Policy/i.test(message.text())) this.violations.push(message.text());
     });
   }

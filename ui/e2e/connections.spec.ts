@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
-import { enter, signIn, signOut } from "./doors.ts";
+import { URL_OF_PRODUCT } from "./browser.ts";
+import { signIn, signOut } from "./doors.ts";
+import { journeyTo } from "./journey.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
-import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 import { expectWaitingAndFailing } from "./states.ts";
 
@@ -11,36 +11,25 @@ const WORKSPACE = "Connections";
 const SECRET = "a-token-that-nobody-reads-again";
 const VIEWER = "connections-viewer@example.com";
 
-let browser: Opened;
-let owner: Owner;
-beforeAll(async () => {
-  owner = await Owner.inWorkspace(WORKSPACE);
-  await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/connections");
-});
-afterAll(() => browser.close());
-
-const dialog = () => browser.page.getByRole("dialog");
-const row = (name: string) => browser.page.getByRole("row").filter({ hasText: name });
+const journey = journeyTo({ workspace: WORKSPACE, path: "/connections", viewer: VIEWER });
+const { dialog, row } = journey;
 
 /** Open the form of a new connection, and wait for it. */
 async function begin(name: string, type: string): Promise<void> {
-  await browser.page.getByRole("button", { name: "New connection" }).click();
+  await journey.page.getByRole("button", { name: "New connection" }).click();
   await dialog().getByLabel("Name", { exact: true }).fill(name);
   await dialog().getByLabel("Type").selectOption({ label: type });
 }
 
 test("that there are none is said, with what they are for", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByText("No connections yet").waitFor();
   await takeShots(page, "connections-empty");
   await expectAccessible(page);
 });
 
 test("what is wrong stands at its field, and nothing is lost", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await begin("shop", "Bearer token");
   await dialog().getByLabel("Token").fill(SECRET);
   await dialog().getByLabel("Allowed hosts").fill("api.shop.example\nhttps://not.a.host/path");
@@ -54,7 +43,7 @@ test("what is wrong stands at its field, and nothing is lost", async () => {
 });
 
 test("a connection is made, and its secret is seen by nobody again", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await dialog().getByLabel("Allowed hosts").fill("api.shop.example, *.shop.example");
   await dialog().getByRole("button", { name: "Save" }).click();
   await page.getByRole("heading", { name: "shop", exact: true }).waitFor();
@@ -72,7 +61,7 @@ test("a connection is made, and its secret is seen by nobody again", async () =>
 });
 
 test("a test tells what came of a real call", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByLabel("Address to call").fill("https://elsewhere.example/");
   await page.getByRole("button", { name: "Test", exact: true }).click();
   await page.getByText("It does not work").waitFor();
@@ -85,7 +74,7 @@ test("a test tells what came of a real call", async () => {
 });
 
 test("a name that is taken is told", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.goto("/connections");
   await begin("shop", "API key in a header");
   await dialog().getByLabel("Header", { exact: true }).fill("X-Api-Key");
@@ -96,7 +85,7 @@ test("a name that is taken is told", async () => {
 });
 
 test("several headers are filled in row by row", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await begin("partner", "Several headers");
   const line = (number: number) => dialog().getByRole("group", { name: `Header ${number}`, exact: true });
   await line(1).getByLabel("Header", { exact: true }).fill("X-One");
@@ -114,10 +103,10 @@ test("several headers are filled in row by row", async () => {
 });
 
 test("where one is used is told in the list, and before it is renamed or deleted", async () => {
-  const { page } = browser;
+  const { page } = journey;
   const name = "<b>Fetch orders</b>";
   const call = { method: "GET", url: "https://api.shop.example/orders", connection: "shop" };
-  await owner.publish(name, [{ id: "orders", type: "http", with: call }]);
+  await journey.owner.publish(name, [{ id: "orders", type: "http", with: call }]);
   await page.goto("/connections");
   await row("shop").getByText("1 workflow").waitFor();
   await row("partner").getByText("Not used").waitFor();
@@ -141,11 +130,11 @@ test("where one is used is told in the list, and before it is renamed or deleted
 });
 
 test("what somebody else has changed meanwhile is not overwritten", async () => {
-  const { page } = browser;
+  const { page } = journey;
   const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
   await page.getByRole("button", { name: "Change" }).click();
   await dialog().getByLabel("Allowed hosts").fill("mine.example");
-  await owner.patch(`/v1/connections/${id}`, { allowed_hosts: ["theirs.example"] });
+  await journey.owner.patch(`/v1/connections/${id}`, { allowed_hosts: ["theirs.example"] });
   await dialog().getByRole("button", { name: "Save" }).click();
   await dialog().getByText(/Somebody has changed it meanwhile/).waitFor();
   await dialog().getByRole("button", { name: "Cancel" }).click();
@@ -154,7 +143,7 @@ test("what somebody else has changed meanwhile is not overwritten", async () => 
 });
 
 test("by keys alone one is deleted, after it was asked for", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByRole("button", { name: "Delete" }).focus();
   await page.keyboard.press("Enter");
   const sure = dialog().getByRole("button", { name: "Delete it all the same" });
@@ -168,7 +157,7 @@ test("by keys alone one is deleted, after it was asked for", async () => {
 });
 
 test("where a sign-in at another system is needed, one is led there and back, and told what came of it", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await begin("drive", "OAuth 2.0 with a sign-in");
   // A page of the product itself stands for the other system: no request leaves the machine.
   await dialog().getByLabel("Sign-in address").fill(`${URL_OF_PRODUCT}/health/live`);
@@ -196,11 +185,11 @@ test("where a sign-in at another system is needed, one is led there and back, an
 });
 
 test("what is on its way, and what does not come, is told", async () => {
-  await expectWaitingAndFailing(browser.page, "**/v1/connections?*", () => row("partner").waitFor(), "forbidden");
+  await expectWaitingAndFailing(journey.page, "**/v1/connections?*", () => row("partner").waitFor(), "forbidden");
 });
 
 test("who may only look sees all but secrets, and why nothing can be changed", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await signOut(page);
   await signIn(page, VIEWER);
   await page.goto("/connections");
@@ -215,10 +204,10 @@ test("who may only look sees all but secrets, and why nothing can be changed", a
 });
 
 test("one that does not exist says so", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.goto("/connections/01a21a4f-3d41-7000-8000-000000000001");
   await page.getByText("Not found").waitFor();
   await expectAccessible(page);
 });
 
-test("every page behaved", () => browser.conduct.check());
+test("every page behaved", () => journey.browser.conduct.check());

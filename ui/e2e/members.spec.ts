@@ -151,7 +151,8 @@ test("a member gets another role after it was asked for", async () => {
   await role.selectOption("admin");
   await dialog().getByRole("button", { name: "Make them admin" }).click();
   await page.getByText(/is admin now\.$/).waitFor();
-  await page.waitForFunction(() => document.querySelector<HTMLSelectElement>("[data-member^=members-newcomer] select")?.value === "admin");
+  // The role of the one who has just joined is read anew after the change.
+  await page.waitForFunction((select) => (select as HTMLSelectElement).value === "admin", await role.elementHandle());
 });
 
 test("an invitation is taken back, and its link says so", async () => {
@@ -175,12 +176,12 @@ test("who has an account joins with its password", async () => {
   await page.getByText("You have an account: give its password.").waitFor();
   expect(await page.getByLabel("Your name").count()).toBe(0);
   await page.getByLabel("Password").fill("not the password");
-  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByRole("button", { name: "Join", exact: true }).click();
   await page.getByText("This is not the password of your account.").waitFor();
   await takeShots(page, "invitation-known");
   await expectAccessible(page);
   await page.getByLabel("Password").fill(OWNER.password);
-  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByRole("button", { name: "Join", exact: true }).click();
   await page.getByRole("button", { name: `Workspace: ${WORKSPACE}` }).waitFor();
   await page.getByRole("button", { name: "Account" }).click();
   await page.getByText(KNOWN).waitFor();

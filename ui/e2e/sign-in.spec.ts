@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
-import { expectAccessibleInBothThemes } from "./looks.ts";
+import { type Opened, openBrowser } from "./browser.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
 let browser: Opened;
-let owner: Owner;
 beforeAll(async () => {
-  owner = await Owner.signIn();
+  await Owner.signIn();
   browser = await openBrowser();
 });
 afterAll(() => browser.close());
@@ -60,42 +57,6 @@ test("an address that is none says so", async () => {
   await page.goto("/no/such/page");
   await page.getByText("There is no such page").waitFor();
   await expectAccessible(page);
-});
-
-test("a provider's sign-in is offered, and what came of it is told in words", async () => {
-  const { page } = browser;
-  const url = `${URL_OF_PRODUCT}/v1/auth/oidc/login`;
-  const items = [{ name: "Acme <b>", url }];
-  await page.route("**/v1/auth/providers", (route) => route.fulfill({ json: { items, next_cursor: null } }));
-  await page.goto("/signin?error=oidc_denied&next=%2Fruns");
-  await page.getByRole("alert").getByText("The sign-in was cancelled or refused at the provider.").waitFor();
-  const way = page.getByRole("link", { name: "Sign in with Acme <b>" });
-  expect(await way.getAttribute("href")).toBe(`${url}?next=%2Fruns`);
-  await takeShots(page, "sign-in-provider");
-  await expectAccessibleInBothThemes(page);
-  await page.goto("/signin?error=never_heard_of");
-  await page.getByRole("alert").getByText("The sign-in by the provider did not work.").waitFor();
-  const made = await owner.post<{ url: string }>("/v1/invitations", { email: "provided@example.com", role: "viewer" });
-  await page.goto(made.url);
-  const join = page.getByRole("button", { name: "Join with Acme <b>" });
-  await join.waitFor();
-  await takeShots(page, "invitation-provider");
-  await expectAccessible(page);
-  // No provider is set up in truth: the API says so, and the page tells.
-  await join.click();
-  await page.getByRole("alert").filter({ hasText: /\w/ }).waitFor();
-  await page.unroute("**/v1/auth/providers");
-});
-
-test("a session that a provider's sign-in has left is taken up", async () => {
-  const { page } = browser;
-  await signIn(page);
-  // As after it: the cookie is there, and nothing in the browser's store says so.
-  await page.evaluate(() => localStorage.clear());
-  await page.goto("/signin?signed_in=oidc&next=%2Fruns");
-  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
-  await page.goto("/signin?error=oidc_identity_taken");
-  await page.getByText("This sign-in at the provider belongs to another account.").waitFor();
 });
 
 test("every page behaved", () => browser.conduct.check());

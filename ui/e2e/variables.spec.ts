@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn, signOut } from "./doors.ts";
+import { signIn, signOut } from "./doors.ts";
+import { journeyTo } from "./journey.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
-import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 import { expectWaitingAndFailing } from "./states.ts";
 
@@ -11,34 +10,23 @@ const WORKSPACE = "Variables";
 const HOSTILE = `<img src=x onerror="document.title='taken'">`;
 const VIEWER = "variables-viewer@example.com";
 
-let browser: Opened;
-let owner: Owner;
-beforeAll(async () => {
-  owner = await Owner.inWorkspace(WORKSPACE);
-  await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/variables");
-});
-afterAll(() => browser.close());
-
-const dialog = () => browser.page.getByRole("dialog");
-const row = (name: string) => browser.page.getByRole("row").filter({ hasText: name });
+const journey = journeyTo({ workspace: WORKSPACE, path: "/variables", viewer: VIEWER });
+const { dialog, row } = journey;
 
 async function choose(name: string, item: string): Promise<void> {
-  await browser.page.getByRole("button", { name: `Actions for ${name}` }).click();
-  await browser.page.getByRole("menuitem", { name: item }).click();
+  await journey.page.getByRole("button", { name: `Actions for ${name}` }).click();
+  await journey.page.getByRole("menuitem", { name: item }).click();
 }
 
 test("that there are none is said, with what they are for", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByText("No variables yet").waitFor();
   await takeShots(page, "variables-empty");
   await expectAccessible(page);
 });
 
 test("a variable is made of text, which stays text", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByRole("button", { name: "New variable" }).click();
   await dialog().getByLabel("Name", { exact: true }).fill("GREETING");
   await dialog().getByLabel("Value").fill(HOSTILE);
@@ -52,7 +40,7 @@ test("a variable is made of text, which stays text", async () => {
 });
 
 test("what is no JSON is told at its field, and what is becomes the value", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByRole("button", { name: "New variable" }).click();
   await dialog().getByLabel("Name", { exact: true }).fill("LIMITS");
   await dialog().getByLabel("Kind").selectOption("json");
@@ -63,12 +51,12 @@ test("what is no JSON is told at its field, and what is becomes the value", asyn
   await dialog().getByLabel("Value").fill('{"per_day": 7}');
   await dialog().getByRole("button", { name: "Save" }).click();
   await row("LIMITS").getByText("object").waitFor();
-  const { value } = await owner.get<{ value: unknown }>("/v1/vars/LIMITS");
+  const { value } = await journey.owner.get<{ value: unknown }>("/v1/vars/LIMITS");
   expect(value).toEqual({ per_day: 7 });
 });
 
 test("a new one takes no name that is there, and one that is there is changed by keys alone", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await page.getByRole("button", { name: "New variable" }).click();
   await dialog().getByLabel("Name", { exact: true }).fill("LIMITS");
   await dialog().getByRole("button", { name: "Save" }).click();
@@ -90,7 +78,7 @@ test("a new one takes no name that is there, and one that is there is changed by
 });
 
 test("a search is part of the address, and finds names and values", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await takeShots(page, "variables");
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
@@ -109,8 +97,8 @@ test("a search is part of the address, and finds names and values", async () => 
 });
 
 test("one is deleted after it was asked for, with the workflows that read it", async () => {
-  const { page } = browser;
-  await owner.publish("Greets", [{ id: "greet", type: "transform", with: { values: { text: "{{ vars.GREETING }}" } } }]);
+  const { page } = journey;
+  await journey.owner.publish("Greets", [{ id: "greet", type: "transform", with: { values: { text: "{{ vars.GREETING }}" } } }]);
   await choose("GREETING", "Delete");
   await dialog().getByText(/fail from now on/).waitFor();
   await dialog().getByRole("group", { name: "Workflows that read it" }).getByText("Greets").waitFor();
@@ -124,11 +112,11 @@ test("one is deleted after it was asked for, with the workflows that read it", a
 });
 
 test("what is on its way, and what does not come, is told", async () => {
-  await expectWaitingAndFailing(browser.page, "**/v1/vars", () => row("LIMITS").waitFor(), "forbidden");
+  await expectWaitingAndFailing(journey.page, "**/v1/vars", () => row("LIMITS").waitFor(), "forbidden");
 });
 
 test("who may only look sees all, and why nothing can be changed", async () => {
-  const { page } = browser;
+  const { page } = journey;
   await signOut(page);
   await signIn(page, VIEWER);
   await page.goto("/variables");
@@ -143,4 +131,4 @@ test("who may only look sees all, and why nothing can be changed", async () => {
   await expectAccessible(page);
 });
 
-test("every page behaved", () => browser.conduct.check());
+test("every page behaved", () => journey.browser.conduct.check());

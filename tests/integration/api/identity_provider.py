@@ -23,11 +23,11 @@ PEOPLE = {
 
 
 @contextmanager
-def identity_provider() -> Iterator[str]:
-    """The issuer of a running provider."""
+def identity_provider(redirect_uri: str = REDIRECT_URI) -> Iterator[str]:
+    """The issuer of a running provider, which leads browsers back to `redirect_uri` alone."""
     node = ensure_node()
     ensure_packages(node, FOLDER)
-    settings = json.dumps({"redirect_uri": REDIRECT_URI, "people": PEOPLE})
+    settings = json.dumps({"redirect_uri": redirect_uri, "people": PEOPLE})
     process = subprocess.Popen(
         [node.program, FOLDER / "provider.mjs"],
         cwd=FOLDER,

@@ -169,6 +169,27 @@ async def test_a_connection_that_workflows_name_goes_by_force_alone(owner: Calle
     assert (await owner.client.get(path)).status_code == 404
 
 
+async def test_the_list_counts_the_workflows_that_name_each_where_it_is_asked_to(api: Api, owner: Caller) -> None:
+    stranger = await api.sign_in(Role.OWNER)
+    for caller in (owner, stranger):
+        await make(caller)
+    await make(owner, name="other")
+    for number, name in enumerate(("shop", "shop", "other", "{{ vars.shop }}", "elsewhere")):
+        body = {"name": f"Orders {number}", "definition": definition(name)}
+        made = (await owner.client.post("/v1/workflows", json=body)).json()
+        if number == 0:
+            # In the draft and in the published version of one: it is one workflow.
+            assert (await owner.client.post(f"/v1/workflows/{made['id']}/publish")).status_code == 201
+
+    async def counts(caller: Caller, **query: str) -> dict[str, int | None]:
+        items = (await caller.client.get("/v1/connections", params=query)).json()["items"]
+        return {item["name"]: item["used_by_count"] for item in items}
+
+    assert await counts(owner, count_uses="true") == {"shop": 2, "other": 1}
+    assert await counts(stranger, count_uses="true") == {"shop": 0}
+    assert await counts(owner) == {"shop": None, "other": None}
+
+
 async def test_a_name_that_is_written_with_escapes_is_found(owner: Caller) -> None:
     path = f"/v1/connections/{(await make(owner))['id']}"
     raw = b'{"schema":1,"steps":[{"id":"a","type":"http","with":{"url":"https://a.example","method":"GET",'

@@ -122,9 +122,11 @@ async def test_who_holds_a_link_reads_what_it_offers(api: Api, owner: Caller) ->
         "role": "editor",
         "expires_at": made["expires_at"],
         "has_account": False,
+        "has_password": False,
     }
     other = await api.sign_in(Role.OWNER)
-    assert (await look(api, (await invite(owner, email=other.email))["token"])).json()["has_account"] is True
+    known = (await look(api, (await invite(owner, email=other.email))["token"])).json()
+    assert (known["has_account"], known["has_password"]) == (True, True)
     # Looking uses nothing up.
     assert (await accept(api, made)).status_code == 200
 

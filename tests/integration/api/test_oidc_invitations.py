@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
+from app.auth.permissions import Role
 from engine.infra.settings import Settings
 from tests.integration.api.callers import PASSWORD, Api, Caller, running
 from tests.integration.api.false_provider import CLIENT_ID, CLIENT_SECRET, FalseProvider
@@ -58,6 +59,9 @@ async def test_somebody_new_joins_without_a_password_and_signs_in_from_then_on(
     assert await accept(api, provider, token, browser) == Landing(None, True, "/runs")
     me = await browser.read_me()
     assert (me["role"], me["workspace"]["id"]) == ("editor", str(owner.workspace_id))  # type: ignore[index]
+    assert me["has_password"] is False
+    again = await api.client().post("/v1/invitations/read", json={"token": await invite(await api.sign_in(Role.OWNER))})
+    assert (again.json()["has_account"], again.json()["has_password"]) == (True, False)
     assert FLOW_COOKIE not in browser.client.cookies
     assert (await provider.sign_in(api)).is_signed_in
     (entry, *_) = (await owner.client.get("/v1/audit", params={"action": "member.joined"})).json()["items"]

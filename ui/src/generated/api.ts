@@ -1317,18 +1317,20 @@ export interface paths {
         };
         /**
          * Read a variable
-         * @description With the workflows that read it.
+         * @description With the workflows that read it; the ETag stands for its value.
          */
         get: operations["getVariable"];
         /**
          * Set a variable
          * @description Runs that start from now on see it; those under way keep what they started with. 201 where it is new.
+         *
+         *     With `If-Match`, 412 where it is stale, or there is no such variable.
          */
         put: operations["putVariable"];
         post?: never;
         /**
          * Delete a variable
-         * @description Runs that read it from now on fail, with the names that exist.
+         * @description Runs that read it from now on fail, with the names that exist. With `If-Match`, 412 where it is stale.
          */
         delete: operations["deleteVariable"];
         options?: never;
@@ -1929,6 +1931,27 @@ export interface components {
             used_by: components["schemas"]["ConnectionUse"][];
         };
         /**
+         * ConnectionSummary
+         * @description A connection as the list has it. `used_by_count`: how many workflows name it, null where that was not asked.
+         */
+        ConnectionSummary: {
+            allowed_hosts: string[];
+            authorization: components["schemas"]["Authorization"] | null;
+            created_at: string;
+            /** Format: uuid */
+            created_by: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            revision: number;
+            /** @enum {unknown} */
+            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
+            updated_at: string;
+            /** Format: uuid */
+            updated_by: string;
+            used_by_count: number | null;
+        };
+        /**
          * ConnectionTest
          * @description What to call with the connection, by GET.
          *
@@ -1961,28 +1984,6 @@ export interface components {
             /** Format: uuid */
             workflow_id: string;
             workflow_name: string;
-        };
-        /**
-         * ConnectionView
-         * @description A connection without its secret; the ETag stands for the `revision`.
-         *
-         *         `authorization`: of a connection that somebody signs in for, null for every other.
-         */
-        ConnectionView: {
-            allowed_hosts: string[];
-            authorization: components["schemas"]["Authorization"] | null;
-            created_at: string;
-            /** Format: uuid */
-            created_by: string;
-            /** Format: uuid */
-            id: string;
-            name: string;
-            revision: number;
-            /** @enum {unknown} */
-            type: "api_key" | "basic" | "bearer" | "custom_headers" | "oauth2_authorization_code" | "oauth2_client_credentials";
-            updated_at: string;
-            /** Format: uuid */
-            updated_by: string;
         };
         /**
          * Context
@@ -2229,11 +2230,14 @@ export interface components {
         /**
          * InvitationOffer
          * @description What an open invitation offers, and to whom; `has_account`: this email has an account here already.
+         *
+         *         `has_password`: and a password to join with; without one, it joins through the provider.
          */
         InvitationOffer: {
             email: string;
             expires_at: string;
             has_account: boolean;
+            has_password: boolean;
             role: components["schemas"]["Role"];
             workspace: string;
         };
@@ -2372,8 +2376,11 @@ export interface components {
         /**
          * Me
          * @description Who the token stands for, where, and what they may do there.
+         *
+         *         `has_password`: without one, the user signs in through a provider alone.
          */
         Me: {
+            has_password: boolean;
             permissions: components["schemas"]["Permission"][];
             role: components["schemas"]["Role"];
             user: components["schemas"]["UserView"];
@@ -2533,11 +2540,11 @@ export interface components {
             next_cursor: string | null;
         };
         /**
-         * Page[ConnectionView]
+         * Page[ConnectionSummary]
          * @description One page of a list. `next_cursor` is null on the last one.
          */
-        Page_ConnectionView_: {
-            items: components["schemas"]["ConnectionView"][];
+        Page_ConnectionSummary_: {
+            items: components["schemas"]["ConnectionSummary"][];
             next_cursor: string | null;
         };
         /**
@@ -5504,6 +5511,8 @@ export interface operations {
     listConnections: {
         parameters: {
             query?: {
+                /** @description tell of each how many workflows name it */
+                count_uses?: boolean;
                 /** @description next_cursor of the page before */
                 cursor?: string | null;
                 /** @description how many items a page holds at most */
@@ -5521,7 +5530,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_ConnectionView_"];
+                    "application/json": components["schemas"]["Page_ConnectionSummary_"];
                 };
             };
             /** @description Bad Request */
@@ -9248,7 +9257,10 @@ export interface operations {
     putVariable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the ETag that was read */
+                "If-Match"?: string | null;
+            };
             path: {
                 /** @description the variable's name, as in `vars.NAME` */
                 name: string;
@@ -9315,6 +9327,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -9349,7 +9370,10 @@ export interface operations {
     deleteVariable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the ETag that was read */
+                "If-Match"?: string | null;
+            };
             path: {
                 /** @description the variable's name, as in `vars.NAME` */
                 name: string;
@@ -9394,6 +9418,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

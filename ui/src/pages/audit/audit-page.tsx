@@ -2,8 +2,9 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 import { Button } from "@/components/ui/button";
+import { Loaded, ShowMore } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { EmptyState } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
 import { usePermission } from "@/lib/me";
 import { membersQuery } from "@/lib/people";
@@ -24,7 +25,6 @@ export function AuditPage() {
   const mayRead = usePermission("audit:read");
   const searchField = useRef<HTMLInputElement>(null);
   useShortcuts([{ key: "/", label: "Search the audit log", run: () => searchField.current?.focus() }]);
-  const entries = query.data?.pages.flatMap((page) => page.items);
   return (
     <>
       <PageHeader title="Audit log">
@@ -37,17 +37,13 @@ export function AuditPage() {
       </PageHeader>
       {mayRead && <FilterBar filters={filters} members={members} searchField={searchField} />}
       <div className="pb-8 md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {query.isPending && <LoadingRows rows={10} />}
-        {entries !== undefined && entries.length > 0 && <EntryList entries={entries} />}
-        {entries?.length === 0 && <NothingFound />}
-        {query.hasNextPage && (
-          <div className="flex justify-center py-4">
-            <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              Show more
-            </Button>
-          </div>
-        )}
+        <Loaded query={query} rows={10}>
+          {({ pages }) => {
+            const entries = pages.flatMap((page) => page.items);
+            return entries.length > 0 ? <EntryList entries={entries} /> : <NothingFound />;
+          }}
+        </Loaded>
+        <ShowMore query={query} />
       </div>
     </>
   );

@@ -4,15 +4,24 @@ import { CodeField } from "@/components/ui/code-field";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
+import { ShowMore, Stale } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
 import { Plate } from "@/components/ui/plate";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { type Column, Table } from "@/components/ui/table";
 import { toast } from "@/components/ui/toasts";
 import { Track } from "@/components/ui/track";
+import { WhyNot } from "@/components/ui/why-not";
 import { ApiProblem, Unreachable } from "@/lib/problem";
 import { STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status";
 import { THEMES, setTheme } from "@/lib/theme";
 
+const ASKED = { data: [], isPending: false, isFetching: false, refetch: () => undefined };
+const COLUMNS: readonly Column<string>[] = [
+  { title: "Name", cell: (name) => name },
+  { title: "Changed", from: "md", look: "text-ink-2", cell: () => "just now" },
+  { title: "Actions", isForActions: true, width: "w-12", cell: (name) => <IconButton label={`Actions for ${name}`} icon="more" /> },
+];
 const refused = (status: number, detail: string) => new ApiProblem({ detail }, new Response(null, { status }));
 
 /** Every part of the design system in all its states. */
@@ -96,6 +105,16 @@ export function CataloguePage() {
         <ErrorState error={refused(404, "There is nothing here that you can see.")} />
         <div className="w-80">
           <LoadingRows />
+        </div>
+        <WhyNot>It takes an editor to change variables.</WhyNot>
+        <div className="w-full">
+          <Stale query={{ ...ASKED, error: new Unreachable(undefined) }} />
+        </div>
+      </Part>
+      <Part title="Table">
+        <div className="w-full">
+          <Table label="Things" columns={COLUMNS} rows={["One", "Another"]} keyOf={(name) => name} />
+          <ShowMore query={{ hasNextPage: true, isFetchingNextPage: false, fetchNextPage: () => undefined }} />
         </div>
       </Part>
     </main>

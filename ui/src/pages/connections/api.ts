@@ -1,19 +1,18 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 
-export type Connection = Schemas["ConnectionView"];
+export type Connection = Schemas["ConnectionSummary"];
 export type ConnectionDetail = Schemas["ConnectionDetail"];
 export type Use = Schemas["ConnectionUse"];
 export type TestResult = Schemas["ConnectionTestResult"];
 
 export const CONNECTIONS = ["connections"] as const;
-/** Where each is used is asked for by itself: no more of them at a time than a browser does in passing. */
-const PAGE = 25;
+const PAGE = 50;
 
 export const connectionsQuery = infiniteQueryOptions({
   queryKey: [...CONNECTIONS, "list"],
   queryFn: ({ pageParam, signal }) =>
-    unwrap(api.GET("/v1/connections", { params: { query: { limit: PAGE, cursor: pageParam } }, signal })),
+    unwrap(api.GET("/v1/connections", { params: { query: { limit: PAGE, cursor: pageParam, count_uses: true } }, signal })),
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
 });
@@ -41,7 +40,7 @@ export function create(draft: Draft): Promise<ConnectionDetail> {
 }
 
 /** Change one as it was read. Raises ApiProblem 412 where somebody has changed it since, 409 where another name would break workflows. */
-export function change({ id, revision }: Connection, draft: Draft, isForced: boolean): Promise<ConnectionDetail> {
+export function change({ id, revision }: ConnectionDetail, draft: Draft, isForced: boolean): Promise<ConnectionDetail> {
   return unwrap(
     api.PATCH("/v1/connections/{connection_id}", {
       params: { path: { connection_id: id }, query: { force: isForced }, header: { "If-Match": `"${revision}"` } },
@@ -51,7 +50,7 @@ export function change({ id, revision }: Connection, draft: Draft, isForced: boo
 }
 
 /** Delete one with its secret; `isForced`: also where workflows name it. */
-export function remove({ id }: Connection, isForced: boolean) {
+export function remove({ id }: ConnectionDetail, isForced: boolean) {
   return unwrap(
     api.DELETE("/v1/connections/{connection_id}", { params: { path: { connection_id: id }, query: { force: isForced } } }),
   );

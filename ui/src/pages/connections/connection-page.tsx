@@ -2,10 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
+import { Loaded } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
-import { ErrorState, LoadingRows } from "@/components/ui/states";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
 import { type ConnectionDetail, connectionQuery } from "./api";
@@ -20,10 +20,11 @@ import { UseList } from "./used-by";
 export function ConnectionPage() {
   const { connectionId } = useParams({ from: "/signed-in/connections/$connectionId" });
   const query = useQuery(connectionQuery(connectionId));
-  if (query.isPending) return <LoadingRows />;
-  // What was there stays, and is asked for again.
-  if (query.data === undefined) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
-  return <ConnectionView key={connectionId} connection={query.data} />;
+  return (
+    <Loaded isPage query={query}>
+      {(connection) => <ConnectionView key={connectionId} connection={connection} />}
+    </Loaded>
+  );
 }
 
 function ConnectionView({ connection }: { connection: ConnectionDetail }) {
@@ -34,23 +35,19 @@ function ConnectionView({ connection }: { connection: ConnectionDetail }) {
   return (
     <>
       <PageHeader title={connection.name}>
-        {mayWrite ? (
-          <>
-            <Button icon="edit" onClick={() => setDialog("change")}>
-              Change
-            </Button>
-            <Button kind="danger" icon="trash" onClick={() => setDialog("delete")}>
-              Delete
-            </Button>
-          </>
-        ) : (
-          <WhyNot>It takes an admin to change, test and delete it.</WhyNot>
-        )}
+        <Allowed to="connections:write" why="It takes an admin to change, test and delete it.">
+          <Button icon="edit" onClick={() => setDialog("change")}>
+            Change
+          </Button>
+          <Button kind="danger" icon="trash" onClick={() => setDialog("delete")}>
+            Delete
+          </Button>
+        </Allowed>
       </PageHeader>
       <div className="grid items-start gap-4 px-4 md:px-6 lg:grid-cols-2">
         <div className="flex min-w-0 flex-col gap-4">
           <Facts connection={connection} />
-          <SignInPanel connection={connection} mayWrite={mayWrite} />
+          <SignInPanel connection={connection} />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           {mayWrite && <TestPanel connection={connection} />}

@@ -2,11 +2,12 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
+import { Loaded, ShowMore } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
-import { WhyNot } from "@/components/ui/why-not";
-import { usePermission } from "@/lib/me";
+import { EmptyState } from "@/components/ui/states";
+import { type Column, Table } from "@/components/ui/table";
+import { Allowed } from "@/features/permissions/allowed";
 import { usePeople } from "@/lib/people";
 import { type Connection, connectionsQuery } from "./api";
 import { ConnectionDialog } from "./connection-dialog";
@@ -19,37 +20,26 @@ import { UseCount } from "./used-by";
 export function ConnectionsPage() {
   const outcome = readOutcome({ ...useSearch({ from: "/signed-in/connections" }) });
   const query = useInfiniteQuery(connectionsQuery);
-  const mayWrite = usePermission("connections:write");
   const [isMaking, setIsMaking] = useState(false);
   const navigate = useNavigate();
-  const connections = query.data?.pages.flatMap((page) => page.items);
-  const make = (
-    <Button kind="primary" icon="plus" onClick={() => setIsMaking(true)}>
-      New connection
-    </Button>
-  );
   return (
     <>
       <PageHeader title="Connections">
-        {query.data !== undefined && (mayWrite ? make : <WhyNot>It takes an admin to make and change connections.</WhyNot>)}
+        <Allowed to="connections:write" why="It takes an admin to make and change connections.">
+          <Button kind="primary" icon="plus" onClick={() => setIsMaking(true)}>
+            New connection
+          </Button>
+        </Allowed>
       </PageHeader>
       <OutcomeStrip outcome={outcome} />
       <div className="px-4 md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {query.isPending && <LoadingRows />}
-        {connections !== undefined && connections.length > 0 && <ConnectionTable connections={connections} />}
-        {connections?.length === 0 && (
-          <EmptyState icon="plug" title="No connections yet">
-            A connection keeps the credentials for another system. Steps use it by its name, and nobody reads its secret again.
-          </EmptyState>
-        )}
-        {query.hasNextPage && (
-          <div className="flex justify-center py-4">
-            <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              Show more
-            </Button>
-          </div>
-        )}
+        <Loaded query={query}>
+          {({ pages }) => {
+            const connections = pages.flatMap((page) => page.items);
+            return connections.length > 0 ? <ConnectionTable connections={connections} /> : <NoConnections />;
+          }}
+        </Loaded>
+        <ShowMore query={query} />
       </div>
       {isMaking && (
         <ConnectionDialog
@@ -61,51 +51,43 @@ export function ConnectionsPage() {
   );
 }
 
+function NoConnections() {
+  return (
+    <EmptyState icon="plug" title="No connections yet">
+      A connection keeps the credentials for another system. Steps use it by its name, and nobody reads its secret again.
+    </EmptyState>
+  );
+}
+
 function ConnectionTable({ connections }: { connections: readonly Connection[] }) {
   const nameOf = usePeople();
-  return (
-    <div className="rounded-control border border-line bg-surface">
-      <table className="w-full text-left">
-        <thead className="text-xs text-ink-3">
-          <tr>
-            <th className="px-3 py-2 font-normal">Name</th>
-            <th className="px-3 py-2 font-normal">State</th>
-            <th className="hidden px-3 py-2 font-normal md:table-cell">Allowed hosts</th>
-            <th className="px-3 py-2 font-normal">Used by</th>
-            <th className="hidden px-3 py-2 font-normal lg:table-cell">Changed</th>
-          </tr>
-        </thead>
-        <tbody>
-          {connections.map((connection) => (
-            <tr key={connection.id} className="border-t border-line hover:bg-canvas">
-              <td className="px-3 py-2">
-                <Link
-                  to="/connections/$connectionId"
-                  params={{ connectionId: connection.id }}
-                  className="font-mono font-semibold wrap-anywhere hover:underline"
-                >
-                  {connection.name}
-                </Link>
-                <p className="text-xs text-ink-3">{formOf(connection.type).label}</p>
-              </td>
-              <td className="px-3 py-2">
-                <State connection={connection} />
-              </td>
-              <td className="hidden px-3 py-2 md:table-cell">
-                <Hosts hosts={connection.allowed_hosts} />
-              </td>
-              <td className="px-3 py-2">
-                <UseCount id={connection.id} />
-              </td>
-              <td className="hidden px-3 py-2 text-ink-2 lg:table-cell">
-                <Moment at={connection.updated_at} isRelative /> by {nameOf(connection.updated_by)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const columns: Column<Connection>[] = [
+    {
+      title: "Name",
+      cell: ({ id, name, type }) => (
+        <>
+          <Link to="/connections/$connectionId" params={{ connectionId: id }} className="font-mono font-semibold wrap-anywhere hover:underline">
+            {name}
+          </Link>
+          <p className="text-xs text-ink-3">{formOf(type).label}</p>
+        </>
+      ),
+    },
+    { title: "State", cell: (connection) => <State connection={connection} /> },
+    { title: "Allowed hosts", from: "md", cell: ({ allowed_hosts: hosts }) => <Hosts hosts={hosts} /> },
+    { title: "Used by", cell: ({ used_by_count: count }) => <UseCount count={count} /> },
+    {
+      title: "Changed",
+      from: "lg",
+      look: "text-ink-2 wrap-anywhere",
+      cell: ({ updated_at: at, updated_by: by }) => (
+        <>
+          <Moment at={at} isRelative /> by {nameOf(by)}
+        </>
+      ),
+    },
+  ];
+  return <Table label="Connections" columns={columns} rows={connections} keyOf={({ id }) => id} />;
 }
 
 /** Colour belongs to runs: here words do. */

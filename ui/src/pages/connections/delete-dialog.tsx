@@ -4,11 +4,11 @@ import { FormError } from "@/components/ui/door";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
 import { describeError } from "@/lib/problem";
-import { CONNECTIONS, type Connection, connectionQuery, remove } from "./api";
+import { CONNECTIONS, type ConnectionDetail, connectionQuery, remove } from "./api";
 import { UseList } from "./used-by";
 
 interface DialogProps {
-  connection: Connection;
+  connection: ConnectionDetail;
   onClose: () => void;
   onDeleted: () => void;
 }

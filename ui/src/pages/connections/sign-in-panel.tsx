@@ -4,16 +4,16 @@ import { Button } from "@/components/ui/button";
 import { FormError } from "@/components/ui/door";
 import { Icon } from "@/components/ui/icon";
 import { Moment } from "@/components/ui/moment";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import { usePeople } from "@/lib/people";
 import { describeError } from "@/lib/problem";
-import type { Connection } from "./api";
+import type { ConnectionDetail } from "./api";
 import { type Authorization, beginSignIn, failureOf, reasonOf } from "./authorization";
 import type { Outcome } from "./outcome";
 import { Redirect } from "./secret-fields";
 
 /** Whether somebody has signed in at the other system, and the way to do it. */
-export function SignInPanel({ connection, mayWrite }: { connection: Connection; mayWrite: boolean }) {
+export function SignInPanel({ connection }: { connection: ConnectionDetail }) {
   const { authorization } = connection;
   const begin = useMutation({
     mutationFn: () => beginSignIn(connection.id),
@@ -30,15 +30,13 @@ export function SignInPanel({ connection, mayWrite }: { connection: Connection; 
       {authorization.message !== null && <p className="text-failed wrap-anywhere">{authorization.message}</p>}
       <Redirect address={authorization.redirect_uri} />
       <FormError>{begin.isError ? describeError(begin.error) : undefined}</FormError>
-      {mayWrite ? (
+      <Allowed to="connections:write" why="It takes an admin to sign in.">
         <div>
           <Button kind={isNeeded ? "primary" : "secondary"} icon="link" isBusy={begin.isPending || begin.isSuccess} onClick={() => begin.mutate()}>
             {isNeeded ? "Sign in" : "Sign in again"}
           </Button>
         </div>
-      ) : (
-        <WhyNot>It takes an admin to sign in.</WhyNot>
-      )}
+      </Allowed>
     </section>
   );
 }

@@ -1,6 +1,6 @@
 import type { Schemas } from "@/lib/api";
 
-export type ConnectionType = Schemas["ConnectionView"]["type"];
+export type ConnectionType = Schemas["ConnectionDetail"]["type"];
 
 export interface SecretField {
   name: string;

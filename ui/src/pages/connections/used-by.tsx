@@ -1,5 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
-import { type Use, connectionQuery } from "./api";
+import type { Use } from "./api";
 
 /** The workflows that name a connection, each with where. */
 export function UseList({ uses }: { uses: readonly Use[] }) {
@@ -21,11 +20,7 @@ function placeOf({ in_draft: inDraft, in_published: inPublished }: Use): string 
 }
 
 /** How many workflows name a connection, in a line of the list. */
-export function UseCount({ id }: { id: string }) {
-  const { data, isError } = useQuery({ ...connectionQuery(id), staleTime: 30_000 });
-  if (isError) return <span className="text-ink-3">unknown</span>;
-  if (data === undefined) return <span className="text-ink-3">…</span>;
-  const { length } = data.used_by;
-  if (length === 0) return <span className="text-ink-3">Not used</span>;
-  return <span title={data.used_by.map((use) => use.workflow_name).join(", ")}>{length === 1 ? "1 workflow" : `${length} workflows`}</span>;
+export function UseCount({ count }: { count: number | null }) {
+  if (count === null || count === 0) return <span className="text-ink-3">{count === null ? "unknown" : "Not used"}</span>;
+  return <span>{count === 1 ? "1 workflow" : `${count} workflows`}</span>;
 }

@@ -4,8 +4,9 @@ import { useMemo } from "react";
 import { buttonClass } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Lamp } from "@/components/ui/lamp";
+import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { EmptyState } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
 import { type Stats, statsQuery } from "./api";
 import { DurationChart, ThroughputChart } from "./charts";
@@ -41,9 +42,9 @@ export function DashboardPage() {
         </Select>
       </PageHeader>
       <div className="px-4 pb-8 md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {query.isPending && <LoadingRows rows={10} />}
-        {query.data !== undefined && <View stats={query.data} window={window} isOld={query.isPlaceholderData} />}
+        <Loaded query={query} rows={10}>
+          {(stats) => <View stats={stats} window={window} isOld={query.isPlaceholderData} />}
+        </Loaded>
       </div>
     </>
   );

@@ -67,30 +67,34 @@ function Acceptance({ token, offer }: { token: string; offer: Offer }) {
   const { at, rest } = sortFaults(joining.error, ["/name", "/password"]);
   return (
     <Door title={`Join ${offer.workspace}`} lead={`You are invited as ${offer.role}.`}>
-      <form onSubmit={submit} className="mt-4 flex flex-col gap-4">
-        {isNew && <Field label="Your name" name="name" autoComplete="name" required maxLength={200} autoFocus error={at.get("/name")} />}
-        {/* Password managers keep what is typed under the name that they find. */}
-        <Field label="Email" type="email" autoComplete="username" readOnly value={offer.email} />
-        <Field
-          label="Password"
-          name="password"
-          type="password"
-          required
-          autoFocus={!isNew}
-          {...(isNew
-            ? { autoComplete: "new-password", minLength: 12, maxLength: 128, hint: "At least 12 characters, of any kind." }
-            : { autoComplete: "current-password", hint: "You have an account: give its password." })}
-          error={at.get("/password")}
-        />
-        <FormError>{explain(joining.error) ?? rest}</FormError>
-        <Button type="submit" kind="primary" isBusy={joining.isPending}>
-          {joining.isPending ? "Joining" : isNew ? "Make my account" : "Join"}
-        </Button>
-        <p className="text-xs text-ink-3">
-          The link is good for one use. It expires <Moment at={offer.expires_at} isRelative />.
-        </p>
-      </form>
-      <ProviderWays token={token} email={offer.email} />
+      {offer.has_account && !offer.has_password ? (
+        <p className="mt-4 text-ink-2">Your account has no password: join through the provider.</p>
+      ) : (
+        <form onSubmit={submit} className="mt-4 flex flex-col gap-4">
+          {isNew && <Field label="Your name" name="name" autoComplete="name" required maxLength={200} autoFocus error={at.get("/name")} />}
+          {/* Password managers keep what is typed under the name that they find. */}
+          <Field label="Email" type="email" autoComplete="username" readOnly value={offer.email} />
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            required
+            autoFocus={!isNew}
+            {...(isNew
+              ? { autoComplete: "new-password", minLength: 12, maxLength: 128, hint: "At least 12 characters, of any kind." }
+              : { autoComplete: "current-password", hint: "You have an account: give its password." })}
+            error={at.get("/password")}
+          />
+          <FormError>{explain(joining.error) ?? rest}</FormError>
+          <Button type="submit" kind="primary" isBusy={joining.isPending}>
+            {joining.isPending ? "Joining" : isNew ? "Make my account" : "Join"}
+          </Button>
+        </form>
+      )}
+      <ProviderWays token={token} email={offer.email} isOnlyWay={offer.has_account && !offer.has_password} />
+      <p className="mt-4 text-xs text-ink-3">
+        The link is good for one use. It expires <Moment at={offer.expires_at} isRelative />.
+      </p>
     </Door>
   );
 }

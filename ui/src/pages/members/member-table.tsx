@@ -3,6 +3,7 @@ import { useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
+import { type Column, Table } from "@/components/ui/table";
 import { meQuery, usePermission } from "@/lib/me";
 import type { Member } from "@/lib/people";
 import { RemoveDialog, RoleDialog } from "./member-dialogs";
@@ -18,58 +19,52 @@ export function MemberTable({ members }: { members: readonly Member[] }) {
   const [open, setOpen] = useState<Open>();
   const owners = members.filter((member) => member.role === "owner").length;
   const close = () => setOpen(undefined);
+  const isLastOwner = (member: Member) => member.role === "owner" && owners === 1;
+  const columns: Column<Member>[] = [
+    {
+      title: "Name",
+      cell: ({ id, name, email }) => (
+        <>
+          <p className="font-semibold wrap-anywhere">
+            {name}
+            {id === me?.user.id && <span className="ml-2 font-normal text-ink-3">You</span>}
+          </p>
+          <p className="text-xs text-ink-3 wrap-anywhere">{email}</p>
+        </>
+      ),
+    },
+    {
+      title: "Role",
+      cell: (member) => (
+        <RoleCell
+          member={member}
+          isFixed={!mayGive || isLastOwner(member)}
+          mayGive={mayGive}
+          onRole={(role) => setOpen({ kind: "role", member, role })}
+        />
+      ),
+    },
+    { title: "Since", from: "md", look: "text-ink-2", cell: ({ joined_at: at }) => <Moment at={at} isRelative /> },
+    {
+      title: "Actions",
+      isForActions: true,
+      width: "w-12",
+      cell: (member) => {
+        const isSelf = member.id === me?.user.id;
+        const why = whyNotRemove(
+          { role: member.role, isSelf, isLastOwner: isLastOwner(member) },
+          { role: me?.role ?? "viewer", mayRemove },
+        );
+        return <RemoveButton member={member} isSelf={isSelf} why={why} onRemove={() => setOpen({ kind: "remove", member })} />;
+      },
+    },
+  ];
   return (
-    <div className="rounded-control border border-line bg-surface">
-      <table className="w-full text-left">
-        <thead className="text-xs text-ink-3">
-          <tr>
-            <th className="px-3 py-2 font-normal">Name</th>
-            <th className="px-3 py-2 font-normal">Role</th>
-            <th className="hidden px-3 py-2 font-normal md:table-cell">Since</th>
-            <th className="w-12 px-2 py-2">
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {members.map((member) => (
-            <tr key={member.id} className="border-t border-line hover:bg-canvas" data-member={member.email}>
-              <td className="px-3 py-2">
-                <p className="font-semibold wrap-anywhere">
-                  {member.name}
-                  {member.id === me?.user.id && <span className="ml-2 font-normal text-ink-3">You</span>}
-                </p>
-                <p className="text-xs text-ink-3 wrap-anywhere">{member.email}</p>
-              </td>
-              <td className="px-3 py-2">
-                <RoleCell
-                  member={member}
-                  isFixed={!mayGive || (member.role === "owner" && owners === 1)}
-                  mayGive={mayGive}
-                  onRole={(role) => setOpen({ kind: "role", member, role })}
-                />
-              </td>
-              <td className="hidden px-3 py-2 text-ink-2 md:table-cell">
-                <Moment at={member.joined_at} isRelative />
-              </td>
-              <td className="px-2 py-1 text-right">
-                <RemoveButton
-                  member={member}
-                  isSelf={member.id === me?.user.id}
-                  why={whyNotRemove(
-                    { role: member.role, isSelf: member.id === me?.user.id, isLastOwner: member.role === "owner" && owners === 1 },
-                    { role: me?.role ?? "viewer", mayRemove },
-                  )}
-                  onRemove={() => setOpen({ kind: "remove", member })}
-                />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <>
+      <Table label="Members" columns={columns} rows={members} keyOf={({ id }) => id} />
       {open?.kind === "role" && <RoleDialog member={open.member} role={open.role} isSelf={open.member.id === me?.user.id} onClose={close} />}
       {open?.kind === "remove" && <RemoveDialog member={open.member} isSelf={open.member.id === me?.user.id} onClose={close} />}
-    </div>
+    </>
   );
 }
 

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Icon } from "@/components/ui/icon";
 import { Lamp } from "@/components/ui/lamp";
+import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
-import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { findFaults } from "./advice";
 import { type Operations, limitsQuery, operationsQuery, readinessQuery } from "./api";
 import { Backlog, Dependencies, Limits, Processes } from "./parts";
@@ -16,15 +16,15 @@ export function OperationsPage() {
     <>
       <PageHeader title="Operations" />
       <div className="flex flex-col gap-3 px-4 pb-8 md:px-6">
-        {operations.isError && <ErrorState error={operations.error} onRetry={() => void operations.refetch()} />}
-        {operations.isPending && <LoadingRows rows={8} />}
-        {operations.data !== undefined && (
-          <>
-            <Faults operations={operations.data} />
-            <Backlog operations={operations.data} />
-            <Processes processes={operations.data.processes} />
-          </>
-        )}
+        <Loaded query={operations} rows={8}>
+          {(found) => (
+            <>
+              <Faults operations={found} />
+              <Backlog operations={found} />
+              <Processes processes={found.processes} />
+            </>
+          )}
+        </Loaded>
         <div className="grid items-start gap-3 lg:grid-cols-2">
           {readiness.data !== undefined && <Dependencies readiness={readiness.data} />}
           {limits.data !== undefined && <Limits limits={limits.data} />}

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
+import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
-import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { meQuery } from "@/lib/me";
-import { PasswordForm } from "./password-form";
+import { Account } from "./account";
+import { ProviderLinks } from "./provider-links";
 import { SignIns } from "./sign-ins";
 import { WorkspaceForm } from "./workspace-form";
 
@@ -13,15 +14,16 @@ export function SettingsPage() {
     <>
       <PageHeader title="Settings" />
       <div className="flex max-w-4xl flex-col gap-3 px-4 pb-8 md:px-6">
-        {me.isError && <ErrorState error={me.error} onRetry={() => void me.refetch()} />}
-        {me.isPending && <LoadingRows />}
-        {me.data !== undefined && (
-          <>
-            <WorkspaceForm workspace={me.data.workspace} />
-            <PasswordForm user={me.data.user} />
-            <SignIns />
-          </>
-        )}
+        <Loaded query={me}>
+          {({ workspace, user, has_password: hasPassword }) => (
+            <>
+              <WorkspaceForm workspace={workspace} />
+              <Account user={user} hasPassword={hasPassword} />
+              <ProviderLinks hasPassword={hasPassword} />
+              <SignIns />
+            </>
+          )}
+        </Loaded>
       </div>
     </>
   );

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
+import { Loaded } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
-import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
 import { SIGN_INS, type SignIn, endOtherSignIns, endSignIn, signInsQuery, workspacesQuery } from "./api";
 import { Section } from "./section";
@@ -15,31 +15,32 @@ export function SignIns() {
   const [isAsking, setIsAsking] = useState(false);
   const action = useAction(SIGN_INS);
   const nameOf = (id: string) => workspaces?.find((workspace) => workspace.id === id)?.name ?? "a workspace that you have left";
-  const items = query.data?.items ?? [];
+  const end = ({ id }: SignIn) =>
+    action.mutate({
+      failure: "The sign-in goes on.",
+      work: async () => {
+        await endSignIn(id);
+        return "It is signed out, everywhere within 5 seconds.";
+      },
+    });
   return (
     <Section title="Sign-ins" lead="Each browser and each workspace is one of its own.">
-      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-      {query.isPending && <LoadingRows rows={3} />}
-      <ul aria-label="Sign-ins">
-        {items.map((signIn) => (
-          <Row
-            key={signIn.id}
-            signIn={signIn}
-            where={workspaces === undefined ? "…" : nameOf(signIn.workspace_id)}
-            isBusy={action.isPending}
-            onEnd={() =>
-              action.mutate({
-                failure: "The sign-in goes on.",
-                work: async () => {
-                  await endSignIn(signIn.id);
-                  return "It is signed out, everywhere within 5 seconds.";
-                },
-              })
-            }
-          />
-        ))}
-      </ul>
-      {items.length > 1 && (
+      <Loaded query={query} rows={3}>
+        {({ items }) => (
+          <ul aria-label="Sign-ins">
+            {items.map((signIn) => (
+              <Row
+                key={signIn.id}
+                signIn={signIn}
+                where={workspaces === undefined ? "…" : nameOf(signIn.workspace_id)}
+                isBusy={action.isPending}
+                onEnd={() => end(signIn)}
+              />
+            ))}
+          </ul>
+        )}
+      </Loaded>
+      {query.data !== undefined && query.data.items.length > 1 && (
         <Button className="mt-3" isBusy={action.isPending} onClick={() => setIsAsking(true)}>
           Sign out everywhere else
         </Button>

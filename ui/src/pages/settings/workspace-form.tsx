@@ -4,7 +4,7 @@ import { Button } from "@/components/ui/button";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
 import { toast } from "@/components/ui/toasts";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import type { Schemas } from "@/lib/api";
 import { sortFaults } from "@/lib/faults";
 import { meQuery, usePermission } from "@/lib/me";
@@ -41,13 +41,11 @@ export function WorkspaceForm({ workspace }: { workspace: Schemas["WorkspaceView
           error={faults.at.get("/name")}
         />
         <FormError>{faults.rest}</FormError>
-        {mayRename ? (
+        <Allowed to="workspace:write" why="It takes an owner to rename the workspace.">
           <Button type="submit" className="self-start" isBusy={rename.isPending}>
             Rename
           </Button>
-        ) : (
-          <WhyNot>It takes an owner to rename the workspace.</WhyNot>
-        )}
+        </Allowed>
       </form>
     </Section>
   );

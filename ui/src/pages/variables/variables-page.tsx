@@ -4,12 +4,14 @@ import { useMemo, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
 import { Search } from "@/components/ui/field";
+import { Loaded } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { EmptyState } from "@/components/ui/states";
+import { type Column, Table } from "@/components/ui/table";
 import { useAction } from "@/components/ui/use-action";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
 import { readSearchText } from "@/lib/search-text";
@@ -26,12 +28,10 @@ export function VariablesPage() {
   const q = readSearchText(useSearch({ from: "/signed-in/variables" }).q) ?? "";
   const navigate = useNavigate({ from: "/variables" });
   const query = useQuery(variablesQuery);
-  const mayWrite = usePermission("variables:write");
   const [open, setOpen] = useState<Open>();
   const field = useRef<HTMLInputElement>(null);
   useShortcuts([{ key: "/", label: "Search variables", run: () => field.current?.focus() }]);
   const all = query.data?.items;
-  const found = useMemo(() => (all === undefined ? undefined : find(all, q)), [all, q]);
   const taken = useMemo(() => new Set(all?.map(({ name }) => name)), [all]);
   const close = () => setOpen(undefined);
   const seek = (text: string) => void navigate({ search: text.trim() === "" ? {} : { q: text }, replace: true });
@@ -41,27 +41,22 @@ export function VariablesPage() {
         {all !== undefined && all.length > 0 && (
           <Search field={field} label="Search name or value" className="w-56" text={q} onText={seek} />
         )}
-        {all !== undefined &&
-          (mayWrite ? (
-            <Button kind="primary" icon="plus" onClick={() => setOpen({ kind: "new" })}>
-              New variable
-            </Button>
-          ) : (
-            <WhyNot>It takes an editor to change variables.</WhyNot>
-          ))}
+        <Allowed to="variables:write" why="It takes an editor to change variables.">
+          {/* Only then it is known which names are taken. */}
+          <Button kind="primary" icon="plus" disabled={all === undefined} onClick={() => setOpen({ kind: "new" })}>
+            New variable
+          </Button>
+        </Allowed>
       </PageHeader>
       <div className="px-4 md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {query.isPending && <LoadingRows />}
-        {found !== undefined && found.length > 0 && <VariableTable variables={found} mayWrite={mayWrite} onOpen={setOpen} />}
-        {all?.length === 0 && (
-          <EmptyState icon="braces" title="No variables yet">
-            Steps read a variable as vars.NAME: addresses, limits, whatever several workflows share. Everybody in the workspace sees them.
-          </EmptyState>
-        )}
-        {all !== undefined && all.length > 0 && found?.length === 0 && (
-          <EmptyState icon="search" title={`No variable holds “${q}”`} action={<Button onClick={() => seek("")}>Show all</Button>} />
-        )}
+        <Loaded query={query}>
+          {({ items }) => {
+            if (items.length === 0) return <NoVariables />;
+            const found = find(items, q);
+            if (found.length > 0) return <VariableTable variables={found} onOpen={setOpen} />;
+            return <EmptyState icon="search" title={`No variable holds “${q}”`} action={<Button onClick={() => seek("")}>Show all</Button>} />;
+          }}
+        </Loaded>
       </div>
       {open?.kind === "new" && <VariableDialog taken={taken} onClose={close} />}
       {open?.kind === "change" && <VariableDialog variable={open.variable} taken={taken} onClose={close} />}
@@ -70,54 +65,53 @@ export function VariablesPage() {
   );
 }
 
-interface TableProps {
-  variables: readonly Variable[];
-  mayWrite: boolean;
-  onOpen: (open: Open) => void;
-}
-
-function VariableTable({ variables, mayWrite, onOpen }: TableProps) {
-  const nameOf = usePeople();
+function NoVariables() {
   return (
-    <div className="rounded-control border border-line bg-surface">
-      <table className="w-full table-fixed text-left">
-        <thead className="text-xs text-ink-3">
-          <tr>
-            <th className="px-3 py-2 font-normal md:w-64">Name</th>
-            <th className="hidden px-3 py-2 font-normal sm:table-cell">Value</th>
-            <th className="hidden w-56 px-3 py-2 font-normal lg:table-cell">Changed</th>
-            <th className="w-14 px-2 py-2">
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {variables.map((variable) => (
-            <tr key={variable.name} className="border-t border-line hover:bg-canvas">
-              <td className="px-3 py-2">
-                <p className="font-mono font-semibold wrap-anywhere">{variable.name}</p>
-                <p className="text-xs text-ink-3">{nounOf(variable.value)}</p>
-                <p className="truncate font-mono text-xs text-ink-2 sm:hidden">{previewOf(variable.value)}</p>
-              </td>
-              <td className="hidden px-3 py-2 sm:table-cell">
-                <p className="truncate font-mono text-xs text-ink-2">{previewOf(variable.value)}</p>
-              </td>
-              <td className="hidden px-3 py-2 text-ink-2 wrap-anywhere lg:table-cell">
-                <Moment at={variable.updated_at} isRelative /> by {nameOf(variable.updated_by)}
-              </td>
-              <td className="px-2 py-1 text-right">
-                <RowMenu variable={variable} mayWrite={mayWrite} onOpen={onOpen} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <EmptyState icon="braces" title="No variables yet">
+      Steps read a variable as vars.NAME: addresses, limits, whatever several workflows share. Everybody in the workspace sees them.
+    </EmptyState>
   );
 }
 
-function RowMenu({ variable, mayWrite, onOpen }: { variable: Variable; mayWrite: boolean; onOpen: (open: Open) => void }) {
+interface TableProps {
+  variables: readonly Variable[];
+  onOpen: (open: Open) => void;
+}
+
+function VariableTable({ variables, onOpen }: TableProps) {
+  const nameOf = usePeople();
+  const columns: Column<Variable>[] = [
+    {
+      title: "Name",
+      width: "md:w-64",
+      cell: ({ name, value }) => (
+        <>
+          <p className="font-mono font-semibold wrap-anywhere">{name}</p>
+          <p className="text-xs text-ink-3">{nounOf(value)}</p>
+          <p className="truncate font-mono text-xs text-ink-2 sm:hidden">{previewOf(value)}</p>
+        </>
+      ),
+    },
+    { title: "Value", from: "sm", cell: ({ value }) => <p className="truncate font-mono text-xs text-ink-2">{previewOf(value)}</p> },
+    {
+      title: "Changed",
+      from: "lg",
+      width: "w-56",
+      look: "text-ink-2 wrap-anywhere",
+      cell: ({ updated_at: at, updated_by: by }) => (
+        <>
+          <Moment at={at} isRelative /> by {nameOf(by)}
+        </>
+      ),
+    },
+    { title: "Actions", isForActions: true, width: "w-14", cell: (variable) => <RowMenu variable={variable} onOpen={onOpen} /> },
+  ];
+  return <Table label="Variables" isFixed columns={columns} rows={variables} keyOf={({ name }) => name} />;
+}
+
+function RowMenu({ variable, onOpen }: { variable: Variable; onOpen: (open: Open) => void }) {
   const { mutate } = useAction();
+  const mayWrite = usePermission("variables:write");
   const expression = `{{ vars.${variable.name} }}`;
   const copy = () =>
     mutate({

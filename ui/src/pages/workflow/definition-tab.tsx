@@ -7,7 +7,7 @@ import { Confirm } from "@/components/ui/confirm";
 import { Select } from "@/components/ui/field";
 import { LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import { WORKFLOWS } from "@/features/workflows/api";
 import { usePermission } from "@/lib/me";
 import { ApiProblem, describeError } from "@/lib/problem";
@@ -121,7 +121,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
           </>
         )}
       </div>
-      {!mayWrite && <WhyNot>It takes an editor to change workflows.</WhyNot>}
+      <Allowed to="workflows:write" why="It takes an editor to change workflows." />
       <CodeField
         label="Definition"
         text={text}

@@ -4,9 +4,11 @@ import { useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Search } from "@/components/ui/field";
+import { Loaded, ShowMore } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { EmptyState } from "@/components/ui/states";
+import { type Column, Table } from "@/components/ui/table";
 import { type Workflow, workflowsQuery } from "@/features/workflows/api";
 import { WorkflowState } from "@/features/workflows/state";
 import { WorkflowMenu } from "@/features/workflows/workflow-menu";
@@ -28,7 +30,6 @@ export function WorkflowsPage() {
   useLiveMarks(q);
   const search = useRef<HTMLInputElement>(null);
   useShortcuts([{ key: "/", label: "Search workflows", run: () => search.current?.focus() }]);
-  const found = query.data?.pages.flatMap((page) => page.items);
   return (
     <>
       <PageHeader title="Workflows">
@@ -43,17 +44,14 @@ export function WorkflowsPage() {
         <NewButton />
       </PageHeader>
       <div className="px-4 md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {query.isPending && <LoadingRows />}
-        {found !== undefined && found.length > 0 && <WorkflowTable workflows={found} />}
-        {found?.length === 0 && (q === undefined ? <NoWorkflows /> : <NothingFound q={q} />)}
-        {query.hasNextPage && (
-          <div className="flex justify-center py-4">
-            <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              Show more
-            </Button>
-          </div>
-        )}
+        <Loaded query={query}>
+          {({ pages }) => {
+            const found = pages.flatMap((page) => page.items);
+            if (found.length > 0) return <WorkflowTable workflows={found} />;
+            return q === undefined ? <NoWorkflows /> : <NothingFound q={q} />;
+          }}
+        </Loaded>
+        <ShowMore query={query} />
       </div>
     </>
   );
@@ -63,61 +61,33 @@ function readSearch(text: string): { q?: string } {
   return text.trim() === "" ? {} : { q: text };
 }
 
-const HEAD = "px-3 py-2 font-normal";
-
-function WorkflowTable({ workflows }: { workflows: readonly Workflow[] }) {
-  return (
-    <div className="rounded-control border border-line bg-surface">
-      <table className="w-full text-left">
-        <thead className="text-xs text-ink-3">
-          <tr>
-            <th className={HEAD}>Name</th>
-            <th className={HEAD}>State</th>
-            <th className={`hidden md:table-cell ${HEAD}`}>Starts by</th>
-            <th className={`hidden sm:table-cell ${HEAD}`}>Last runs</th>
-            <th className={`hidden lg:table-cell ${HEAD}`}>Next run</th>
-            <th className={`hidden md:table-cell ${HEAD}`}>Changed</th>
-            <th className="w-12 px-2 py-2">
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {workflows.map((workflow) => (
-            <WorkflowRow key={workflow.id} workflow={workflow} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function WorkflowRow({ workflow }: { workflow: Workflow }) {
-  const { id, name, description, trigger_types: kinds, next_fire_at: next } = workflow;
-  return (
-    <tr className="border-t border-line hover:bg-canvas">
-      <td className="px-3 py-2">
+const COLUMNS: readonly Column<Workflow>[] = [
+  {
+    title: "Name",
+    cell: ({ id, name, description }) => (
+      <>
         <Link to="/workflows/$workflowId" params={{ workflowId: id }} className="font-semibold wrap-anywhere hover:underline">
           {name}
         </Link>
         {description !== "" && <p className="line-clamp-2 text-xs text-ink-3 wrap-anywhere">{description}</p>}
-      </td>
-      <td className="px-3 py-2 whitespace-nowrap">
-        <WorkflowState workflow={workflow} />
-      </td>
-      <td className="hidden px-3 py-2 text-ink-2 md:table-cell">{kinds.length === 0 ? "–" : kinds.join(", ")}</td>
-      <td className="hidden px-3 py-2 sm:table-cell">
-        <RunMarks runs={workflow.recent_runs} />
-      </td>
-      <td className="hidden px-3 py-2 text-ink-2 lg:table-cell">{next === null ? "–" : <Moment at={next} isRelative />}</td>
-      <td className="hidden px-3 py-2 text-ink-2 md:table-cell">
-        <Moment at={workflow.updated_at} isRelative />
-      </td>
-      <td className="px-2 py-1 text-right">
-        <WorkflowMenu workflow={workflow} />
-      </td>
-    </tr>
-  );
+      </>
+    ),
+  },
+  { title: "State", look: "whitespace-nowrap", cell: (workflow) => <WorkflowState workflow={workflow} /> },
+  { title: "Starts by", from: "md", look: "text-ink-2", cell: ({ trigger_types: kinds }) => (kinds.length === 0 ? "–" : kinds.join(", ")) },
+  { title: "Last runs", from: "sm", cell: ({ recent_runs: runs }) => <RunMarks runs={runs} /> },
+  {
+    title: "Next run",
+    from: "lg",
+    look: "text-ink-2",
+    cell: ({ next_fire_at: next }) => (next === null ? "–" : <Moment at={next} isRelative />),
+  },
+  { title: "Changed", from: "md", look: "text-ink-2", cell: ({ updated_at: at }) => <Moment at={at} isRelative /> },
+  { title: "Actions", isForActions: true, width: "w-12", cell: (workflow) => <WorkflowMenu workflow={workflow} /> },
+];
+
+function WorkflowTable({ workflows }: { workflows: readonly Workflow[] }) {
+  return <Table label="Workflows" columns={COLUMNS} rows={workflows} keyOf={({ id }) => id} />;
 }
 
 /** A new workflow begins with a template; where there are none yet, the page itself shows them. */

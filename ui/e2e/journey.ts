@@ -1,0 +1,41 @@
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
+import { type Opened, openBrowser } from "./browser.ts";
+import { enter, signIn } from "./doors.ts";
+import { Owner } from "./product.ts";
+
+/** The owner in a browser, on a page of a workspace in which nothing else happens. */
+export class Journey {
+  browser!: Opened;
+  owner!: Owner;
+
+  get page(): Page {
+    return this.browser.page;
+  }
+
+  readonly dialog = (): Locator => this.page.getByRole("dialog");
+
+  /** The row of a table in which this stands. */
+  readonly row = (text: string): Locator => this.page.getByRole("row").filter({ hasText: text });
+}
+
+interface Place {
+  workspace: string;
+  path: string;
+  /** Somebody else who is in it, and may only look. */
+  viewer?: string;
+}
+
+/** Have the browser opened before the tests of a file, and closed after them. */
+export function journeyTo({ workspace, path, viewer }: Place): Journey {
+  const journey = new Journey();
+  beforeAll(async () => {
+    journey.owner = await Owner.inWorkspace(workspace);
+    if (viewer !== undefined) await journey.owner.invite(viewer, "viewer");
+    journey.browser = await openBrowser();
+    await signIn(journey.page);
+    await enter(journey.page, workspace, path);
+  });
+  afterAll(() => journey.browser.close());
+  return journey;
+}

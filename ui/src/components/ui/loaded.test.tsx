@@ -1,0 +1,33 @@
+import { cleanup, render, screen } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import { Loaded } from "./loaded";
+
+afterEach(cleanup);
+
+const ASKED = { data: undefined as string | undefined, error: null as unknown, isPending: false, isFetching: false };
+
+function show(asked: Partial<typeof ASKED>, refetch = vi.fn()) {
+  render(<Loaded query={{ ...ASKED, ...asked, refetch }}>{(text) => <p>{text}</p>}</Loaded>);
+  return refetch;
+}
+
+it("what came is shown, and nothing else", () => {
+  show({ data: "all of it" });
+  expect(screen.getByText("all of it")).toBeTruthy();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+it("what was there stays where asking again fails, and is said to be old", () => {
+  const refetch = show({ data: "of before", error: new Error("It is away.") });
+  expect(screen.getByText("of before")).toBeTruthy();
+  expect(screen.getByRole("alert").textContent).toContain("It is away.");
+  screen.getByRole("button", { name: "Try again" }).click();
+  expect(refetch).toHaveBeenCalledOnce();
+});
+
+it("why nothing came is told in its place", () => {
+  const refetch = show({ error: new Error("It is away.") });
+  expect(screen.getByRole("alert").textContent).toContain("It is away.");
+  screen.getByRole("button", { name: "Try again" }).click();
+  expect(refetch).toHaveBeenCalledOnce();
+});

@@ -1,0 +1,71 @@
+import type { ReactNode } from "react";
+import { describeError } from "@/lib/problem";
+import { Button } from "./button";
+import { Icon } from "./icon";
+import { ErrorState, LoadingRows } from "./states";
+
+/** As much of a query as this has to know. */
+interface Asked<Data> {
+  data: Data | undefined;
+  error: unknown;
+  isPending: boolean;
+  isFetching: boolean;
+  refetch: () => unknown;
+}
+
+interface LoadedProps<Data> {
+  query: Asked<Data>;
+  rows?: number;
+  /** Where it stands for the whole page. */
+  isPage?: boolean;
+  children: (data: Data) => ReactNode;
+}
+
+/**
+ * What was asked for, or that it is on its way, or why it does not come.
+ *
+ * What was there stays where asking again fails: a line above it says that it is old.
+ */
+export function Loaded<Data>({ query, rows = 6, isPage = false, children }: LoadedProps<Data>) {
+  const { data, error } = query;
+  if (query.isPending) return <LoadingRows rows={rows} />;
+  if (data === undefined) return <ErrorState isPage={isPage} error={error} onRetry={() => query.refetch()} />;
+  return (
+    <>
+      <Stale query={query} />
+      {children(data)}
+    </>
+  );
+}
+
+/** Says of what is shown that it could not be read anew; nothing where it could. */
+export function Stale({ query: { error, isFetching, refetch } }: { query: Asked<unknown> }) {
+  if (error === null) return null;
+  return (
+    <div role="alert" className="mb-3 flex items-center gap-2 rounded-control border border-line-strong bg-surface py-1 pr-1 pl-3">
+      <Icon name="warning" />
+      <p className="min-w-0 grow wrap-anywhere">This may be old: it could not be read anew. {describeError(error)}</p>
+      <Button kind="quiet" isBusy={isFetching} onClick={() => refetch()}>
+        Try again
+      </Button>
+    </div>
+  );
+}
+
+interface MoreProps {
+  query: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
+  /** More of what, where the page has several lists. */
+  of?: string;
+}
+
+/** The way to the next page of a list; nothing after the last one. */
+export function ShowMore({ query: { hasNextPage, isFetchingNextPage, fetchNextPage }, of }: MoreProps) {
+  if (!hasNextPage) return null;
+  return (
+    <div className="flex justify-center py-4">
+      <Button isBusy={isFetchingNextPage} onClick={() => fetchNextPage()}>
+        Show more{of !== undefined && ` ${of}`}
+      </Button>
+    </div>
+  );
+}
