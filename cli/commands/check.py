@@ -1,20 +1,17 @@
 """`check`: what is quick to know."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import click
 
-from cli.security.steps import SECURITY
-from cli.steps import LINT, run_pytest, run_steps
+from cli.security.steps import check_sources
+from cli.steps import run_pytest
 
 
 @click.command()
 def command() -> int:
     """Lint, types, import contracts, security rules, unit and architecture tests: no server and no network needed."""
-    with ThreadPoolExecutor(1) as beside:
-        security = beside.submit(run_steps, SECURITY)
-        failed = run_steps(LINT) + security.result()
+    failed = check_sources()
     started = time.monotonic()
     tests = run_pytest(["tests/unit", "tests/architecture", "-q"])
     if tests != 0:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from cli.report import progress
-from cli.steps import LINT, pytest_beside, run_pytest, run_steps
+from cli.security.steps import check_sources
+from cli.steps import pytest_beside, run_pytest
 from cli.throwaway import throwaway_servers
 
 # A bound for what hangs, well above what it takes on two cores. The long profiles have more.
@@ -29,12 +30,13 @@ NEED_BROWSER = "FLOWFORGE_TEST_NEED_BROWSER"
 def command(full: bool, faults: str, need_browser: bool, arguments: tuple[str, ...]) -> int:
     """Run the whole suite on a PostgreSQL and a Redis of its own.
 
-    ARGUMENTS go to pytest, as in `./flowforge test tests/unit -k retry`; lint and types are then left out.
+    ARGUMENTS go to pytest, as in `./flowforge test tests/unit -k retry`; lint, types and security
+    rules are then left out.
 
     With --faults, that share of all statements of the API, the relay and the workers under test fails, by a plan that
     the seed gives. With --full, the integration tests are run once more in this way.
     """
-    failed = [] if arguments else run_steps(LINT)
+    failed = [] if arguments else check_sources()
     if failed:
         progress(f"failed before the tests: {', '.join(failed)}")
     budget = f"--session-timeout={FULL_BUDGET_SECONDS if full else BUDGET_SECONDS}"

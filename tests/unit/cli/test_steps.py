@@ -2,11 +2,15 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from cli.steps import Step, environment, pytest_beside, run_steps
+from cli.commands import test
+from cli.security import steps
+from cli.security.steps import SECURITY
+from cli.steps import LINT, Step, environment, pytest_beside, run_steps
 from tests.product import PATIENCE_SECONDS
 
 
@@ -21,8 +25,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_every_step_runs_and_failures_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    steps = [Step(name="one", program="bad"), Step(name="two", program="good"), Step(name="three", program="bad")]
-    assert run_steps(steps) == ["one", "three"]
+    given = [Step(name="one", program="bad"), Step(name="two", program="good"), Step(name="three", program="bad")]
+    assert run_steps(given) == ["one", "three"]
     output = capsys.readouterr().out
     assert output.count("output of bad") == 2
     assert "output of good" not in output
@@ -48,3 +52,17 @@ def test_a_pytest_beside_ends_with_what_it_is_beside(tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as output, pytest_beside(arguments, {}, output) as process:
         pass
     assert process.returncode != 0
+
+
+@pytest.mark.parametrize("fault", [None, *(step.name for step in (*LINT, *SECURITY))])
+def test_lint_types_and_every_security_rule_hold_before_the_tests(
+    monkeypatch: pytest.MonkeyPatch, fault: str | None
+) -> None:
+    def run_some(some: Sequence[Step]) -> list[str]:
+        return [step.name for step in some if step.name == fault]
+
+    monkeypatch.setattr(steps, "run_steps", run_some)
+    monkeypatch.setattr(test, "_run_side_by_side", lambda *_more: 0)
+    command = test.command.callback
+    assert command is not None
+    assert command(full=False, faults="", need_browser=True, arguments=()) == (0 if fault is None else 1)
