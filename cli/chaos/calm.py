@@ -19,6 +19,7 @@ from cli.chaos.queries import (
     read_ends,
     read_events,
     read_living_pids,
+    read_ports_in_use,
     read_remainder,
     read_runs,
     read_workers,
@@ -59,6 +60,7 @@ async def ask_every_role(cluster: Cluster, load: Load) -> Tail:
         accepted={name: sum(start.is_smooth for start in starts) for name, starts in sent.items()},
     )
     tail.idle_workers = await _wait_for_workers(cluster, load, [one for starts in sent.values() for one in starts])
+    tail.silent_relays = await _wait_for_relays(cluster)
     await load.settle(CALM_SECONDS)
     return tail
 
@@ -77,6 +79,21 @@ async def _wait_for_workers(cluster: Cluster, load: Load, starts: list[Delivery]
             # One by one: what comes together is often taken by one worker together.
             starts.append(load.send(WEBHOOK))
             await asyncio.sleep(TAIL_GAP_SECONDS)
+
+
+async def _wait_for_relays(cluster: Cluster) -> list[str]:
+    """The names of the relays that from now on ask PostgreSQL nothing."""
+    since, silent = time.time(), {relay.name: relay for relay in cluster.of("relay")}
+    async with _connected(cluster) as connection:
+
+        async def do_all_ask() -> bool:
+            ports = await read_ports_in_use(connection, since)
+            for name in [name for name, relay in silent.items() if relay.postgres.ports.keys() & ports]:
+                del silent[name]
+            return not silent
+
+        await wait_until(do_all_ask, seconds=CALM_SECONDS)
+    return sorted(silent)
 
 
 async def gather_facts(cluster: Cluster, load: Load, watcher: Watcher, tail: Tail, complaints: list[str]) -> Facts:

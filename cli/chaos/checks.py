@@ -181,6 +181,8 @@ def _all_goes_on(facts: Facts) -> Iterator[str]:
             yield f"after the calm, {name} accepted {tail.accepted.get(name, 0)} of {sent}"
     if tail.idle_workers:
         yield f"after the calm, no work was done by {', '.join(tail.idle_workers)}"
+    if tail.silent_relays:
+        yield f"after the calm, nothing was asked by {', '.join(tail.silent_relays)}"
 
 
 def _api_agrees(facts: Facts) -> Iterator[str]:

@@ -25,6 +25,16 @@ from cli.steps import ROOT, environment
 from engine.infra.settings import Settings
 
 APIS, RELAYS, WORKERS = 2, 2, 3
+
+
+class _Check(msgspec.Struct):
+    status: str
+
+
+class _Readiness(msgspec.Struct):
+    checks: dict[str, _Check]
+
+
 READY_SECONDS = 60.0
 # Longer waits than this leave the memory of a worker: pauses of chaos runs are of both kinds.
 SUSPEND_SECONDS = 1.0
@@ -172,10 +182,27 @@ class Cluster:
         """Whether both APIs say that they can serve requests."""
         return all(await asyncio.gather(*(_is_ready(process.url) for process in self.apis)))
 
+    async def does_readiness_name(self, dependency: str) -> bool:
+        """Whether an API says that it cannot serve requests, for this dependency's sake."""
+        answers = await asyncio.gather(*(_read_checks(process.url) for process in self.apis))
+        return any(checks.get(dependency, "ok") != "ok" for checks in answers)
+
     async def _set_up(self) -> None:
         account = {"email": "chaos@example.com", "password": secrets.token_hex(12), "name": "Chaos"}
         tokens = await self.call("POST", "/v1/setup", {**account, "workspace": "Chaos"})
         self.token = tokens["access_token"]
+
+
+async def _read_checks(url: str) -> dict[str, str]:
+    """What readiness says of each dependency; nothing where it says nothing."""
+    with contextlib.suppress(OSError, aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(f"{url}/health/ready") as response,
+        ):
+            checks = msgspec.json.decode(await response.read(), type=_Readiness).checks
+            return {name: check.status for name, check in checks.items()}
+    return {}
 
 
 async def _is_ready(url: str) -> bool:

@@ -66,6 +66,8 @@ class Tail(Struct, kw_only=True):
     sent: dict[str, int] = {}
     accepted: dict[str, int] = {}
     idle_workers: list[str] = []
+    # Of two relays one leads and the other stands by: both ask PostgreSQL again and again.
+    silent_relays: list[str] = []
 
 
 class Facts(Struct, kw_only=True):

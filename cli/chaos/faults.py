@@ -1,6 +1,7 @@
 """What a fault is, what it acts on, and how long it takes until the work goes on."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,14 +12,21 @@ from msgspec import Struct
 
 from cli.chaos.cluster import Cluster
 from cli.chaos.processes import Process
+from cli.chaos.queries import read_ports_in_use
+from cli.chaos.waiting import wait_until
+from engine.infra.database import DATABASE_ERRORS
+from engine.store.outbox import RELAY_LOCK
 
 # How recovery from a fault is measured:
 # - hand_over: until nothing that the victim owned is left with it or lies idle;
 # - first_commit: until the first transition that was committed afterwards;
 # - late_start: the longest time that a run accepted meanwhile had to wait for its start;
-# - late_answer: the longest time that a start sent meanwhile took until it was accepted.
-Measure = Literal["hand_over", "first_commit", "late_start", "late_answer"]
+# - late_answer: the longest time that a start sent meanwhile took until it was accepted;
+# - come_back: until the victim has had a statement answered again.
+Measure = Literal["hand_over", "first_commit", "late_start", "late_answer", "come_back"]
 HAND_OVER_SECONDS = 40.0
+# What does not happen within so long is told, and the fault is over.
+PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.03
 
 _VICTIMS = """
@@ -26,16 +34,20 @@ SELECT worker.id, worker.pid, array_agg(run.id) FILTER (WHERE run.id IS NOT NULL
 FROM worker LEFT JOIN run ON run.owner = worker.id
 WHERE worker.alive GROUP BY worker.id ORDER BY count(run.id) DESC, worker.id
 """
+# What the victims took between the look at them and the fault is theirs as well.
 _NOT_IN_HAND = """
-SELECT EXISTS (
+SELECT EXISTS (SELECT FROM run WHERE owner = ANY ($2)) OR EXISTS (
     SELECT FROM run WHERE id = ANY ($1) AND finished_at IS NULL
-        AND (owner = ANY ($2) OR (owner IS NULL AND (wake_at IS NULL OR wake_at <= now())))
+        AND owner IS NULL AND (wake_at IS NULL OR wake_at <= now())
 )
 """
+# Other duties of relays are led by locks of their own.
 _LEADER = """
 SELECT activity.client_port FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
-WHERE held.locktype = 'advisory' AND held.granted AND activity.application_name = 'flowforge-relay'
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+    AND (held.classid::bigint << 32 | held.objid::bigint) = $1
 """
+_IS_FENCED = "SELECT NOT alive FROM worker WHERE id = $1"
 
 
 class Owner(Struct, frozen=True):
@@ -115,11 +127,34 @@ class Scene:
     async def leading_relay(self) -> Process:
         """The relay that publishes; waits for one."""
         while True:
-            port = await (await self.database()).fetchval(_LEADER)
+            port = await (await self.database()).fetchval(_LEADER, RELAY_LOCK)
             for relay in self.cluster.of("relay"):
                 if port in relay.postgres.ports:
                     return relay
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def is_fenced(self, owner: Owner) -> bool:
+        """Whether this incarnation of a worker was declared dead."""
+        with contextlib.suppress(*DATABASE_ERRORS):
+            return bool(await (await self.database()).fetchval(_IS_FENCED, owner.worker_id))
+        return False
+
+    async def wait_for_fence(self, owner: Owner) -> str:
+        """Wait until it was; the complaint where it never is."""
+        if await wait_until(lambda: self.is_fenced(owner), seconds=PATIENCE_SECONDS):
+            return ""
+        return f"{owner.process.name} was not declared dead within {PATIENCE_SECONDS:.0f} s"
+
+    async def come_back(self, process: Process, since: float) -> float:
+        """Seconds since a moment of the machine's clock until a statement of this process's was answered again."""
+
+        async def is_back() -> bool:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                return bool(process.postgres.ports.keys() & await read_ports_in_use(await self.database(), since))
+            return False
+
+        await wait_until(is_back, seconds=PATIENCE_SECONDS)
+        return time.time() - since
 
     async def hand_over(self, owners: Sequence[Owner], began: float) -> float | None:
         """Seconds since `began` (monotonic) until every run of these owners is in other hands, has ended, or rests.

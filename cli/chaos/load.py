@@ -144,7 +144,7 @@ class Load:
             self.answers[str(response.status)] += 1
             return str(msgspec.json.decode(answer)["run_id"])
         text = answer.decode(errors="replace")[:300]
-        code = _find_code(answer)
+        code = find_code(answer)
         self.answers[f"{response.status} {code}"] += 1
         delivery.put_off += code == "busy"
         # A start needs PostgreSQL alone.
@@ -155,7 +155,7 @@ class Load:
         return None
 
 
-def _find_code(answer: bytes) -> str:
+def find_code(answer: bytes) -> str:
     """The code of a problem document; `none` where it is no such document."""
     try:
         return str(msgspec.json.decode(answer)["code"])

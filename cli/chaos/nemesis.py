@@ -39,8 +39,12 @@ class Nemesis:
     def __init__(self, cluster: Cluster, faults: Sequence[Fault], *, seed: int, is_long: bool) -> None:
         self._cluster = cluster
         self._faults = list(faults)
-        self._random = random.Random(seed)  # noqa: S311 - one seed, one run: chance that nobody has to guess
-        self._scene = Scene(cluster, self._random, is_long=is_long)
+        # One for each purpose: how often faults or kills draw depends on the moment, and must not change the order.
+        self._order, self._chance, self._kills = (
+            random.Random(f"{seed} {purpose}")  # noqa: S311 - one seed, one order: nobody has to guess it
+            for purpose in ("order", "chance", "kills")
+        )
+        self._scene = Scene(cluster, self._chance, is_long=is_long)
         self._began = 0.0
         self.kills: list[Kill] = []
         self.shots: list[Shot] = []
@@ -53,10 +57,10 @@ class Nemesis:
         is_first = True
         try:
             while is_first or time.monotonic() < deadline:
-                for fault in self._random.sample(self._faults, k=len(self._faults)):
+                for fault in self._order.sample(self._faults, k=len(self._faults)):
                     if not is_first and time.monotonic() > deadline:
                         return
-                    await asyncio.sleep(self._random.uniform(*CALM_SECONDS))
+                    await asyncio.sleep(self._order.uniform(*CALM_SECONDS))
                     await self._do(fault)
                 is_first = False
         finally:
@@ -66,7 +70,7 @@ class Nemesis:
         """Kill any process every so often, whatever else is being done, until cancelled."""
         while True:
             await asyncio.sleep(seconds)
-            victim = self._random.choice([process for process in self._cluster.processes if process.pid])
+            victim = self._kills.choice([process for process in self._cluster.processes if process.pid])
             victim.kill()
             self.kills.append(Kill(role=victim.role, at=time.time()))
 

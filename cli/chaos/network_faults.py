@@ -44,6 +44,7 @@ async def _heal_after(scene: Scene, owner: Owner, shot: Shot) -> Shot:
     began = time.monotonic()
     try:
         shot.seconds = await scene.hand_over([owner], began)
+        shot.complaint = await scene.wait_for_fence(owner)
         await asyncio.sleep(began + PARTITION_SECONDS - time.monotonic())
     finally:
         await owner.process.postgres.restore()
@@ -90,7 +91,7 @@ async def _refuse_connections(scene: Scene) -> Shot:
     await process.postgres.restore()
     await process.redis.restore()
     shot.counts_from = time.time()
-    await asyncio.sleep(0.5)
+    shot.seconds = await scene.come_back(process, shot.counts_from)
     return shot
 
 
@@ -111,7 +112,7 @@ FAULTS = (
         name="refuse_connections",
         number="F13",
         text="a process is cut off from both servers, which refuse it",
-        measure="first_commit",
+        measure="come_back",
         goal=2,
         inject=_refuse_connections,
     ),

@@ -1,17 +1,20 @@
 """Faults of processes: they die, freeze, are told to stop, block, or live in another time."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.chaos.faults import Fault, Scene, Shot, begin
+from cli.chaos.faults import PATIENCE_SECONDS, Fault, Scene, Shot, begin
 from cli.chaos.processes import BLOCK_SECONDS, Process
 from cli.chaos.waiting import wait_until
 
 # Past the lease of a worker (5 s), so that others take over while it stands still.
 FREEZE_SECONDS = 6.5
+# So long a relay that was frozen works beside its successor before the next fault.
+BESIDE_SECONDS = 1.5
 SKEW_SECONDS = 3.0
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
 
@@ -45,6 +48,7 @@ async def _freeze_worker(scene: Scene) -> Shot:
     owner.process.send(signal.SIGSTOP)
     try:
         shot.seconds = await scene.hand_over([owner], began)
+        shot.complaint = await scene.wait_for_fence(owner)
         await asyncio.sleep(began + FREEZE_SECONDS - time.monotonic())
     finally:
         owner.process.send(signal.SIGCONT)
@@ -72,6 +76,8 @@ async def _block_worker(scene: Scene) -> Shot:
     owner.process.send(signal.SIGUSR1)
     shot.seconds = await scene.hand_over([owner], began)
     await asyncio.sleep(began + BLOCK_SECONDS - time.monotonic())
+    # Where it went on in time, nothing was put to the test.
+    shot.has_fired = await scene.is_fenced(owner)
     await scene.wait_for_worker(owner.process)
     return shot
 
@@ -86,14 +92,24 @@ async def _kill_relay(scene: Scene) -> Shot:
 
 
 async def _freeze_relay(scene: Scene) -> Shot:
+    """PostgreSQL ends the session of a relay that says nothing for ten seconds: only then another one can lead."""
     relay = await scene.leading_relay()
+    pid = relay.pid
     shot = begin("freeze_relay", relay.name)
     relay.send(signal.SIGSTOP)
+
+    async def has_successor() -> bool:
+        return relay.pid != pid or await scene.leading_relay() is not relay
+
     try:
-        await asyncio.sleep(FREEZE_SECONDS)
+        if not await wait_until(has_successor, seconds=PATIENCE_SECONDS):
+            shot.complaint = f"nobody took over from {relay.name} within {PATIENCE_SECONDS:.0f} s"
+        shot.note = f"another one led after {time.time() - shot.at:.1f} s"
     finally:
         relay.send(signal.SIGCONT)
-    await scene.leading_relay()
+    # Somebody else may have killed it meanwhile.
+    shot.has_fired = relay.pid == pid
+    await asyncio.sleep(BESIDE_SECONDS)
     return shot
 
 
@@ -138,7 +154,7 @@ async def _skew(scene: Scene, name: str, process: Process, offsets: Sequence[str
         complaint = _complain_of(process, await process.end(30))
         await _wait_for(scene, process)
         shot = begin(name, process.name)
-        shot.complaint = complaint
+        shot.complaint, shot.has_fired = complaint, _is_skewed(process.pid)
         for offset in offsets:
             clock.write_text(f"{offset}\n")
             await asyncio.sleep(SKEW_SECONDS)
@@ -164,6 +180,13 @@ def _complain_of(process: Process, code: int) -> str:
 def _find_library() -> Path | None:
     root = Path("/")
     return next((path for pattern in _LIBRARIES for path in root.glob(pattern[1:])), None)
+
+
+def _is_skewed(pid: int) -> bool:
+    """Whether the process lives by the other clock: it has the library loaded."""
+    with contextlib.suppress(OSError):
+        return "libfaketime" in (Path("/proc") / str(pid) / "maps").read_text()
+    return False
 
 
 def _needs_library() -> str | None:

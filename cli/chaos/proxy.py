@@ -149,7 +149,8 @@ class FaultyProxy:
     async def _pump(self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         is_answer = writer is connection.writers[0]
         gate = self._answers if is_answer else self._requests
-        with contextlib.suppress(OSError):
+        # RuntimeError: uvloop's word for a connection that was cut from the other side just now.
+        with contextlib.suppress(OSError, RuntimeError):
             while data := await reader.read(65536):
                 if self._latency_seconds:
                     await asyncio.sleep(self._latency_seconds)

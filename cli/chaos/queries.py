@@ -41,6 +41,11 @@ SELECT DISTINCT worker.pid FROM journal JOIN worker ON worker.id = journal.worke
 WHERE journal.run_id = ANY ($1::uuid[])
 """
 _LIVING = "SELECT pid FROM worker WHERE alive"
+# In use since a moment: a statement that began later has been answered.
+_PORTS_IN_USE = """
+SELECT client_port FROM pg_stat_activity
+WHERE state LIKE 'idle%' AND query_start > to_timestamp($1) AND client_port IS NOT NULL
+"""
 
 
 async def read_events(connection: asyncpg.Connection) -> list[Event]:
@@ -76,6 +81,11 @@ async def count_connections(connection: asyncpg.Connection) -> int:
 async def read_living_pids(connection: asyncpg.Connection) -> set[int]:
     """The processes of all living incarnations."""
     return {row["pid"] for row in await connection.fetch(_LIVING)}
+
+
+async def read_ports_in_use(connection: asyncpg.Connection, since: float) -> set[int]:
+    """The client ports of sessions of which a statement that began after this moment has been answered."""
+    return {row["client_port"] for row in await connection.fetch(_PORTS_IN_USE, since)}
 
 
 async def read_working_pids(connection: asyncpg.Connection, run_ids: Sequence[str]) -> set[int]:

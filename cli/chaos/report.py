@@ -17,6 +17,7 @@ _MEASURES = {
     "first_commit": "until the next commit",
     "late_start": "longest wait for a start",
     "late_answer": "longest wait for an answer",
+    "come_back": "until it works with PostgreSQL again",
 }
 # Who has to live for it: where one of them is killed meanwhile, recovery counts from that kill.
 _RELIES_ON: dict[Measure, tuple[str, ...]] = {
@@ -24,6 +25,7 @@ _RELIES_ON: dict[Measure, tuple[str, ...]] = {
     "first_commit": ("worker",),
     "late_start": ("relay", "worker"),
     "late_answer": ("api",),
+    "come_back": ("api", "relay", "worker"),
 }
 
 
@@ -57,6 +59,8 @@ class Report(Struct, kw_only=True):
     obstacles: dict[str, str]
     queue: dict[str, int]
     answers: dict[str, int]
+    # Of reads by their status, `none` where there was no answer.
+    reads: dict[str, int]
     unknown_outcomes: int
     accepted_within_ms: dict[str, float]
     transitions: int
@@ -124,12 +128,14 @@ def write_text(report: Report) -> str:
     lines += [f"{name:<27} not done: {why}" for name, why in report.obstacles.items()]
     queue = ", ".join(f"{name} {count}" for name, count in report.queue.items())
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(report.answers.items()))
+    reads = ", ".join(f"{status}: {count}" for status, count in sorted(report.reads.items()))
     accepted = ", ".join(f"{name} {value:.0f}" for name, value in report.accepted_within_ms.items())
     logged = ", ".join(f"{name} {count}" for name, count in sorted(report.logged.items()))
     lines += [
         "",
         f"starts:    {queue}",
         f"answers:   {answers}; outcome unknown {report.unknown_outcomes}; accepted within ms: {accepted}",
+        f"reads:     {reads}",
         f"effects:   {report.effects}, in {report.transitions} transitions",
         f"           {report.retried_effects} further attempts, {report.repeated_effects} repeats of an attempt",
         f"fenced:    {report.fenced_workers} workers, {report.fenced_writes} writes",
@@ -146,7 +152,8 @@ def write_text(report: Report) -> str:
         if verdict.count > len(verdict.complaints):
             lines.append(f"       and {verdict.count - len(verdict.complaints)} more")
     lines += [f"FAILED: {failure}" for failure in report.failures]
-    lines += ["", "passed" if report.has_passed else "NOT PASSED"]
+    without = f", but for {', '.join(report.obstacles)}, which cannot be done here" if report.obstacles else ""
+    lines += ["", f"passed{without}" if report.has_passed else "NOT PASSED"]
     return "\n".join(lines)
 
 
@@ -163,7 +170,7 @@ def _write_recovery(recovery: Recovery) -> str:
 
 def _sample(fault: Fault, shot: Shot, facts: Facts, deaths: Sequence[float]) -> float | None:
     match fault.measure:
-        case "hand_over":
+        case "hand_over" | "come_back":
             return None if shot.seconds is None else _since(shot.counts_from, shot.counts_from + shot.seconds, deaths)
         case "first_commit":
             later = (

@@ -21,6 +21,7 @@ from cli.chaos.load import Load
 from cli.chaos.machine import count_others, read_usage
 from cli.chaos.machine_faults import prepare_disk
 from cli.chaos.nemesis import Nemesis, choose_faults
+from cli.chaos.reading import Readers
 from cli.chaos.report import Report, count_effects, measure, quantile
 from cli.chaos.watching import Watcher, count_loud_lines
 from cli.report import progress
@@ -70,19 +71,20 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
     has_small_disks = any(fault.name == "fill_disk" for fault in faults)
     async with Cluster(options.seed, keep=options.keep, has_small_disks=has_small_disks) as cluster:
         load = Load(cluster, rate=options.rate, seed=options.seed)
-        watcher = Watcher(cluster)
+        watcher, readers = Watcher(cluster), Readers(cluster, load, seed=options.seed)
         nemesis = Nemesis(cluster, faults, seed=options.seed, is_long=options.seconds >= LONG_SECONDS)
         watching = asyncio.create_task(watcher.run())
         try:
             await load.open()
             began, before = time.monotonic(), read_usage()
-            await _break(load, nemesis, options)
+            await _break(load, readers, nemesis, options)
             seconds, others_share = time.monotonic() - began, count_others(before, read_usage())
             progress("no more faults: waiting until all that was accepted has ended")
             rest_seconds = await come_to_rest(cluster, load)
             tail = await ask_every_role(cluster, load)
             await come_to_rest(cluster, load)
-            complaints = [*cluster.keeper.complaints, *nemesis.complaints, *load.complaints]
+            told = (cluster.keeper, nemesis, load, readers)
+            complaints = [complaint for one in told for complaint in one.complaints]
             facts = await gather_facts(cluster, load, watcher, tail, complaints)
         except Exception:
             cluster.is_broken = True
@@ -94,7 +96,7 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
         report = await _report(options, cluster, facts)
         report.seconds, report.rest_seconds, report.obstacles = seconds, rest_seconds, obstacles
         report.recoveries = [measure(fault, nemesis.shots, facts, nemesis.kills) for fault in faults]
-        report.answers = dict(load.answers)
+        report.answers, report.reads = dict(load.answers), dict(readers.answers)
         report.unknown_outcomes, report.fenced_writes = load.unknown, watcher.fenced_writes
         report.kills, report.others_share = len(nemesis.kills), others_share
         report.do_goals_count = judge_goals(options.strict, seconds, others_share)
@@ -103,15 +105,15 @@ async def _run(options: Options) -> tuple[Report, Path | None]:
     return report, cluster.folder if cluster.folder.exists() else None
 
 
-async def _break(load: Load, nemesis: Nemesis, options: Options) -> None:
-    """Load all the time, faults after a warm-up."""
-    tasks = [asyncio.create_task(load.run())]
+async def _break(load: Load, readers: Readers, nemesis: Nemesis, options: Options) -> None:
+    """Load and readers all the time, faults after a warm-up."""
+    tasks = [asyncio.create_task(load.run()), asyncio.create_task(readers.run())]
     try:
         await asyncio.sleep(WARM_UP_SECONDS)
         tasks.append(asyncio.create_task(nemesis.run(options.seconds)))
         if options.kill_every is not None:
             tasks.append(asyncio.create_task(nemesis.kill_every(options.kill_every)))
-        # Load and kills go on for ever: when one of them is over first, it has failed.
+        # Load, readers and kills go on for ever: when one of them is over first, it has failed.
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -140,6 +142,7 @@ async def _report(options: Options, cluster: Cluster, facts: Facts) -> Report:
         obstacles={},
         queue=count_queue(facts),
         answers={},
+        reads={},
         unknown_outcomes=0,
         accepted_within_ms={
             name: quantile(latencies, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0)) if latencies
@@ -173,6 +176,8 @@ def find_failures(report: Report) -> list[str]:
         failures += [f"{one.name} missed its goal of {one.goal:g} s: p95 is {one.p95:.2f} s" for one in missed]
     if not report.queue["acked"]:
         failures.append("nothing was accepted")
+    if not report.reads.get("200"):
+        failures.append("nothing was read")
     if report.seconds >= LONG_SECONDS and not report.fenced_writes:
         failures.append("no fenced write was seen")
     if report.seconds >= LONG_SECONDS and not report.repeated_effects:

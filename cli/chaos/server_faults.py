@@ -4,19 +4,25 @@ import asyncio
 import signal
 import time
 
-from cli.chaos.faults import Fault, Scene, Shot, begin
+from redis.exceptions import OutOfMemoryError
+
+from cli.chaos.faults import PATIENCE_SECONDS, Fault, Scene, Shot, begin
+from cli.chaos.waiting import wait_until
 
 OUTAGE_SECONDS, LONG_OUTAGE_SECONDS = 4.0, 60.0
 STALL_SECONDS = 2.5
 
 _OURS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'flowforge-%'"
 _TERMINATE = "SELECT count(*) FROM unnest($1::int[]) AS pid WHERE pg_terminate_backend(pid)"
+_TIMED_OUT = b"canceling statement due to statement timeout"
 
 
 async def _flush_redis(scene: Scene) -> Shot:
     shot = begin("flush_redis", "redis")
     async with scene.cluster.servers.redis() as redis:
+        keys = await redis.dbsize()
         await redis.flushall()
+    shot.note, shot.has_fired = f"{keys} keys", keys > 0
     await asyncio.sleep(1.5)
     return shot
 
@@ -32,7 +38,9 @@ async def _crash_redis(scene: Scene) -> Shot:
 async def _stop_redis(scene: Scene) -> Shot:
     shot = begin("stop_redis", "redis")
     await scene.cluster.servers.kill_redis()
-    await asyncio.sleep(LONG_OUTAGE_SECONDS if scene.is_long else OUTAGE_SECONDS)
+    if not await wait_until(lambda: scene.cluster.does_readiness_name("redis"), seconds=PATIENCE_SECONDS):
+        shot.complaint = f"readiness did not name Redis within {PATIENCE_SECONDS:.0f} s"
+    await asyncio.sleep(shot.at + (LONG_OUTAGE_SECONDS if scene.is_long else OUTAGE_SECONDS) - time.time())
     await scene.cluster.servers.start_redis()
     shot.note = f"down for {time.time() - shot.at:.0f} s"
     await asyncio.sleep(1.5)
@@ -53,7 +61,11 @@ async def _fill_redis(scene: Scene) -> Shot:
         # Full at once: every command that could need memory is refused.
         await redis.config_set("maxmemory", "1")
         try:
-            await asyncio.sleep(STALL_SECONDS)
+            try:
+                await redis.set("chaos", "full")
+                shot.has_fired = False
+            except OutOfMemoryError:
+                await asyncio.sleep(STALL_SECONDS)
         finally:
             await redis.config_set("maxmemory", "0")
     await asyncio.sleep(1.0)
@@ -88,7 +100,7 @@ async def _drop_connections(scene: Scene) -> Shot:
         dropped += await connection.fetchval(_TERMINATE, chosen)
         shot.counts_from = time.time()
         await asyncio.sleep(0.4)
-    shot.note = f"{dropped} sessions ended"
+    shot.note, shot.has_fired = f"{dropped} sessions ended", dropped > 0
     return shot
 
 
@@ -107,7 +119,8 @@ async def _lock_tables(scene: Scene) -> Shot:
 async def _time_out_statements(scene: Scene) -> Shot:
     """Give every session a statement timeout of 40 ms, and let writers run into it by a lock."""
     shot = begin("time_out_statements", "postgres")
-    connection = await scene.database()
+    connection, log = await scene.database(), scene.cluster.servers.postgres.log
+    before = log.read_bytes().count(_TIMED_OUT)
     pids = [row["pid"] for row in await connection.fetch(_OURS)]
     try:
         await connection.execute("ALTER ROLE CURRENT_USER SET statement_timeout = '40ms'")
@@ -122,6 +135,8 @@ async def _time_out_statements(scene: Scene) -> Shot:
         pids = [row["pid"] for row in await connection.fetch(_OURS)]
         await connection.fetchval(_TERMINATE, pids)
     shot.counts_from = time.time()
+    count = log.read_bytes().count(_TIMED_OUT) - before
+    shot.note, shot.has_fired = f"{count} statements timed out", count > 0
     await asyncio.sleep(0.5)
     return shot
 

@@ -70,12 +70,14 @@ def test_nothing_is_lost_while_processes_die_and_servers_crash(folder: Path) -> 
     )
     assert code == 0, output
     assert "--seed 4" in output
+    assert "Traceback" not in output
     assert {recovery["name"]: recovery["fired"] for recovery in report["recoveries"]} == dict.fromkeys(SHORT, 1)
     assert {verdict["number"] for verdict in report["verdicts"]} == {f"I{number}" for number in range(1, 12)}
     assert [verdict for verdict in report["verdicts"] if verdict["count"]] == []
     # It was no idle product that was broken.
     assert report["queue"]["acked"] > 100
     assert report["unknown_outcomes"] > 0
+    assert report["reads"]["200"] > 0
     assert report["fenced_workers"] > 0
     assert report["repeated_effects"] > 0
     assert processes_of(folder) == []

@@ -163,6 +163,10 @@ def leave_worker_idle(facts: Facts) -> None:
     facts.tail = Tail(sent={"api-1": 5}, accepted={"api-1": 5}, idle_workers=["worker-2"])
 
 
+def leave_relay_silent(facts: Facts) -> None:
+    facts.tail = Tail(sent={"api-1": 5}, accepted={"api-1": 5}, silent_relays=["relay-1"])
+
+
 def refuse_last_request(facts: Facts) -> None:
     facts.tail = Tail(sent={"api-1": 5}, accepted={"api-1": 4})
 
@@ -251,6 +255,7 @@ def test_a_faultless_run_breaks_nothing() -> None:
         ("I7", change_end),
         ("I8", leave_outbox),
         ("I8", leave_worker_idle),
+        ("I8", leave_relay_silent),
         ("I8", refuse_last_request),
         ("I9", let_api_differ),
         ("I9", miss_effect),

@@ -83,6 +83,7 @@ def make_report(**changes: Any) -> Report:
         obstacles={},
         queue={"acked": 1},
         answers={},
+        reads={"200": 1},
         unknown_outcomes=0,
         accepted_within_ms={},
         transitions=1,
