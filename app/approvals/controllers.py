@@ -50,11 +50,17 @@ class ApprovalController(Controller):
         cursor: FromQuery[Cursor] = None,
     ) -> Page[ApprovalView]:
         """Approvals of the workspace, the newest first."""
-        pool: asyncpg.Pool = state.pool
+        isolation: Isolation = state.isolation
         before = decode_cursor(cursor)
-        rows = await list_approvals(
-            pool, principal.workspace_id, status=status, run_id=run_id, before=before, limit=limit + 1
-        )
+        async with isolation.begin(principal.workspace_id) as transaction:
+            rows = await list_approvals(
+                await driver_connection(transaction),
+                principal.workspace_id,
+                status=status,
+                run_id=run_id,
+                before=before,
+                limit=limit + 1,
+            )
         return make_page(rows, limit, _describe, lambda row: row.id)
 
     @get(
@@ -68,7 +74,9 @@ class ApprovalController(Controller):
         self, state: State, approval_id: FromPath[UUID], principal: NamedDependency[Principal]
     ) -> ApprovalView:
         """One approval."""
-        return _describe(await _find(state.pool, approval_id, principal))
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
+            return _describe(await _find(await driver_connection(transaction), approval_id, principal))
 
     @post(
         "/{approval_id:uuid}",
@@ -122,8 +130,8 @@ async def _decide(
     return _describe(found)
 
 
-async def _find(reader: asyncpg.Connection | asyncpg.Pool, approval_id: UUID, principal: Principal) -> ApprovalRecord:
-    found = await find_approval(reader, approval_id, principal.workspace_id)
+async def _find(connection: asyncpg.Connection, approval_id: UUID, principal: Principal) -> ApprovalRecord:
+    found = await find_approval(connection, approval_id, principal.workspace_id)
     if found is None:
         raise NotFound
     return found

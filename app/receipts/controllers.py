@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, decode_cursor, make_page, read_moment
@@ -70,7 +71,9 @@ class ReceiptController(Controller):
     )
     async def get_event(self, state: State, event_id: FromPath[UUID], principal: NamedDependency[Principal]) -> Receipt:
         """The receipt of an accepted event, or of a rejected one that was kept as a sample."""
-        row = await find_receipt(state.pool, event_id, principal.workspace_id)
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
+            row = await find_receipt(await driver_connection(transaction), event_id, principal.workspace_id)
         if row is None:
             raise NotFound
         return Receipt(**row)

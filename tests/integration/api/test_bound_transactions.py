@@ -1,6 +1,7 @@
 """Bound transactions as the API opens them: over a pool, through errors, and where the database has no role for it."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
@@ -23,7 +24,9 @@ from cli.migrations import migrate
 from engine.infra.database import create_engine
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
+from engine.store import approvals, receipts
 from engine.store.isolation import NAME_OF_ROLE
+from tests.integration.api.belongings import furnish
 from tests.integration.api.callers import Api, running
 
 _STATE = text("SELECT current_user, current_setting('flowforge.workspace', true), pg_backend_pid()")
@@ -102,6 +105,27 @@ async def test_a_query_that_forgets_its_workspace_finds_nothing_of_others(
         change = await stranger.client.patch(path, json={"name": "mine"}, headers={"if-match": etag})
         assert change.status_code == status
         assert (await theirs.client.get(path)).json()["name"] == ("w" if mode == "required" else "mine")
+
+
+@pytest.mark.parametrize("mode", ["required", "off"])
+async def test_an_approval_or_receipt_is_kept_from_others_where_its_query_forgets_the_workspace(
+    settings: Settings, clean_database: str, clean_redis: str, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    async with running(msgspec.structs.replace(settings, row_security=mode)) as api:
+        home, stranger = await furnish(api), await api.sign_in(Role.OWNER)
+        for module, name, number in ((approvals, "_ONE", 2), (approvals, "_LIST", 1), (receipts, "_ONE", 2)):
+            forgetful = re.sub(
+                r"(approval\.)?workspace_id = \$\d", f"${number}::uuid IS NOT NULL", getattr(module, name)
+            )
+            monkeypatch.setattr(module, name, forgetful)
+        one, receipt = f"/v1/approvals/{home.ids['approval_id']}", f"/v1/events/{home.ids['event_id']}"
+        is_seen = mode == "off"
+        for path in (one, receipt):
+            assert (await stranger.client.get(path)).status_code == (200 if is_seen else 404)
+            assert (await home.owner.client.get(path)).status_code == 200
+        for caller, sees in ((stranger, is_seen), (home.owner, True)):
+            listed = (await caller.client.get("/v1/approvals")).json()["items"]
+            assert [item["id"] for item in listed] == ([home.ids["approval_id"]] if sees else [])
 
 
 async def test_a_write_into_another_workspace_is_answered_with_404(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
