@@ -39,12 +39,15 @@ class Hints:
 class Hub:
     """Hands what is published on a topic to everybody who listens to it.
 
-    A topic is a run's channel, or the key of a workspace's stream, which is published on one channel for all.
+    A topic is a run's channel, or the key of a workspace's stream, which is published on one channel for all. While
+    nobody follows a stream that channel is not listened to: each run would wake every process twice.
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._subscriber = Subscriber(redis, [CHANGES_CHANNEL])
+        self._subscriber = Subscriber(redis)
+        # By topic, and by what is subscribed to for them.
         self._listeners: dict[str, set[Hints]] = {}
+        self._topics: dict[str, set[str]] = {}
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -62,18 +65,26 @@ class Hub:
     async def listen(self, topic: str, *, is_channel: bool) -> AsyncGenerator[Hints, None]:
         """Hear of a topic; `is_channel`: it is a channel of its own."""
         hints = Hints()
-        listeners = self._listeners.setdefault(topic, set())
-        listeners.add(hints)
-        if is_channel and len(listeners) == 1:
-            await self._subscriber.subscribe(topic)
+        self._listeners.setdefault(topic, set()).add(hints)
+        channel = topic if is_channel else CHANGES_CHANNEL
+        is_first = channel not in self._topics
+        self._topics.setdefault(channel, set()).add(topic)
         try:
+            if is_first:
+                await self._subscriber.subscribe(channel)
             yield hints
         finally:
-            listeners.discard(hints)
-            if not listeners:
-                self._listeners.pop(topic, None)
-                if is_channel:
-                    await self._subscriber.unsubscribe(topic)
+            await self._leave(topic, channel, hints)
+
+    async def _leave(self, topic: str, channel: str, hints: Hints) -> None:
+        listeners, topics = self._listeners[topic], self._topics[channel]
+        listeners.discard(hints)
+        if not listeners:
+            del self._listeners[topic]
+            topics.discard(topic)
+            if not topics:
+                del self._topics[channel]
+                await self._subscriber.unsubscribe(channel)
 
     def _tell(self, topic: str, payload: bytes) -> None:
         for hints in self._listeners.get(topic, ()):

@@ -16,6 +16,7 @@ import structlog
 from app.errors import ApiError, Busy, DatabaseUnavailable
 from app.outages import as_outage
 from engine.infra import metrics
+from engine.infra.bell import OutboxBell
 from engine.infra.clock import DatabaseClock
 from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.fair_queue import FairQueue
@@ -55,13 +56,15 @@ class Lane:
         name: str,
         *,
         tell: Callable[[list[Accepted]], None],
+        bell: OutboxBell,
         refuse: Refuse | None = None,
     ) -> None:
-        """`name` is the connection's; `tell` is called with what each commit made."""
+        """`name` is the connection's; `tell` is called with what each commit made, `bell` rung for runs."""
         self._settings = settings
         self._clock = clock
         self._name = name
         self._tell = tell
+        self._bell = bell
         self._refuse = refuse
         self.queue: FairQueue[Waiting] = FairQueue()
         self._places = Shares(MAX_WAITING)
@@ -176,7 +179,7 @@ class Lane:
                 found = await find_accepted(connection, [start.run_id for start in starts]) if in_doubt else set()
                 if found:
                     return await self._complete(connection, starts, found)
-                return await accept_starts(connection, starts)
+                return await self._accept(connection, starts)
             except asyncpg.UniqueViolationError:
                 if not in_doubt:
                     raise
@@ -188,12 +191,20 @@ class Lane:
                 in_doubt = True
                 await asyncio.sleep(0.1)
 
+    async def _accept(self, connection: asyncpg.Connection, starts: list[Start]) -> list[Accepted]:
+        rings = self._bell.may_ring_within()
+        outcomes = await accept_starts(connection, starts, rings=rings)
+        if not rings and any(outcome.outcome == "started" for outcome in outcomes):
+            self._bell.ring()
+        return outcomes
+
     async def _complete(self, connection: asyncpg.Connection, starts: list[Start], found: set[UUID]) -> list[Accepted]:
         """The first try committed: its new runs exist, and the others were repeats, which can be asked again."""
         rest = [start for start in starts if start.run_id not in found]
         again = {
             start.run_id: outcome for start, outcome in zip(rest, await accept_starts(connection, rest), strict=True)
         }
+        self._bell.ring()
         return [again.get(start.run_id) or Accepted(run_id=start.run_id) for start in starts]
 
     async def _connected(self) -> asyncpg.Connection:

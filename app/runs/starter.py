@@ -21,12 +21,11 @@ class RunStarter:
 
     def __init__(self, settings: Settings, bell: OutboxBell, held_bell: OutboxBell | None = None) -> None:
         """`held_bell` is rung once events were held back."""
-        self._bell = bell
         self._held_bell = held_bell
         self.clock = DatabaseClock()
         self.bound = HeldBound(settings.held_events_per_trigger)
-        self.starts = Lane(settings, self.clock, "api-ingest", tell=self._tell)
-        self.held = Lane(settings, self.clock, "api-held", tell=self._tell, refuse=self.bound.refuse)
+        self.starts = Lane(settings, self.clock, "api-ingest", tell=self._tell, bell=bell)
+        self.held = Lane(settings, self.clock, "api-held", tell=self._tell, bell=bell, refuse=self.bound.refuse)
 
     async def accept(self, start: Start | Kept) -> Accepted:
         """Make a start, or an event without a run, durable.
@@ -47,8 +46,5 @@ class RunStarter:
 
     def _tell(self, outcomes: list[Accepted]) -> None:
         metrics.INGEST_WAITING.set(len(self.starts.queue) + len(self.held.queue))
-        made = {outcome.outcome for outcome in outcomes}
-        if "started" in made:
-            self._bell.ring()
-        if "pending" in made and self._held_bell is not None:
+        if self._held_bell is not None and any(outcome.outcome == "pending" for outcome in outcomes):
             self._held_bell.ring()

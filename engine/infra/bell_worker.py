@@ -34,6 +34,8 @@ JOB_SECONDS = 10
 # Longer than any job may run, so that no second worker takes a job that is still going on.
 LEASE_MS = 15_000
 _HEALTH_SECONDS = 5
+# What is done is taken out of the queue with the next claim, or after so long: until its lease ends nobody else minds.
+TIDY_SECONDS = 0.2
 
 # Finishes only what still has the lease it was claimed with: a job rung again meanwhile has another score and stays.
 _CLAIM = """
@@ -118,6 +120,9 @@ class ClaimingWorker(Worker):
         self._claim = self.pool.register_script(_CLAIM)
         self._finished: list[_Claimed] = []
         self._wake = asyncio.Event()
+        self._tidying: asyncio.TimerHandle | None = None
+        # Whether jobs were left in the queue for want of a free slot.
+        self._is_full = False
         self._outcomes = {
             (function, outcome): BELLS.labels(function, outcome)
             for function in (ACTIVATE, SWEEP)
@@ -167,6 +172,9 @@ class ClaimingWorker(Worker):
     async def _turn(self) -> float:
         """Finish what is done, start what is due; the seconds after which to look again if nobody wakes us."""
         finished, self._finished = self._finished, []
+        if self._tidying is not None:
+            self._tidying.cancel()
+            self._tidying = None
         free = self.max_jobs - len(self.tasks) if self.allow_pick_jobs else 0
         arguments: list[Any] = [free, LEASE_MS, job_key_prefix, in_progress_key_prefix]
         for job in finished:
@@ -180,7 +188,8 @@ class ClaimingWorker(Worker):
         for job in claimed:
             self._start(_Claimed(*job))
         await self.record_health()
-        if free <= len(claimed) or next_in_ms < 0:
+        self._is_full = free <= len(claimed)
+        if self._is_full or next_in_ms < 0:
             return POLL_SECONDS
         return min(POLL_SECONDS, float(next_in_ms) / 1000)
 
@@ -195,7 +204,10 @@ class ClaimingWorker(Worker):
         # An interrupted job is not finished: its lease ends and somebody else gets it.
         if not self.tasks.pop(name).cancelled():
             self._finished.append(job)
-        self._wake.set()
+        if self._is_full or not self.allow_pick_jobs:
+            self._wake.set()
+        elif self._tidying is None:
+            self._tidying = self.loop.call_later(TIDY_SECONDS, self._wake.set)
 
     async def _run(self, job: _Claimed) -> None:
         try:

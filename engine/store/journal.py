@@ -62,6 +62,7 @@ SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS e
 
 _COMMIT = _WRITE + _COUNT
 _COMMIT_WITH_EXTRAS = f"{_WRITE}{EXTRA_PARTS}{_COUNT}, {CONTESTED} AS contested"
+_RING = ", pg_notify('flowforge_outbox', '')"
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM journal WHERE run_id = $1 AND seq = $2 AND worker_id = $3)"
 
@@ -129,14 +130,20 @@ class OwnedByOther(Exception):
     """What the batch builds on is not so any more, and nothing of it was written: somebody else owns a run of it."""
 
 
-async def commit_batch(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+async def commit_batch(
+    connection: asyncpg.Connection, worker_id: int, batch: Batch, *, rings: bool = False
+) -> Committed:
     """Write the batch in one statement, all or nothing, and only while the worker is alive.
+
+    `rings`: it rings the outbox's bell.
 
     Raises OwnedByOther where it changes a run of another worker's, or has an event (run, seq) that there is already.
     """
     statement, columns = _COMMIT, _columns(batch)
     if batch.extras is not None:
         statement, columns = _COMMIT_WITH_EXTRAS, [*columns, *extra_columns(batch.extras)]
+    if rings:
+        statement += _RING
     try:
         row = await connection.fetchrow(statement, worker_id, *columns)
     except asyncpg.DivisionByZeroError as error:

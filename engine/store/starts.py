@@ -11,7 +11,7 @@ from msgspec import Struct
 # Callers work from cached versions and triggers, so that what they saw is checked here: a start that is not current
 # inserts nothing. Nor does one whose dedup key is taken; of two in one batch under one key the first wins. Everybody
 # takes keys in their order, so that no two wait for each other.
-_ACCEPT = """
+_STATEMENT = """
 WITH start AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
                          $8::timestamptz[], $9::bytea[], $10::bytea[], $11::text[], $12::uuid[], $13::uuid[],
@@ -53,8 +53,12 @@ WITH start AS MATERIALIZED (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
     SELECT 'dispatch', workspace_id, run_id, traceparent, message FROM accepted
 )
-SELECT current.run_id, accepted.run_id IS NOT NULL AS is_made FROM current LEFT JOIN accepted USING (run_id)
+SELECT current.run_id, accepted.run_id IS NOT NULL AS is_made{ring} FROM current LEFT JOIN accepted USING (run_id)
 """
+_ACCEPT = _STATEMENT.replace("{ring}", "")
+_ACCEPT_AND_RING = _STATEMENT.replace(
+    "{ring}", ", CASE WHEN accepted.run_id IS NOT NULL THEN pg_notify('flowforge_outbox', '') END"
+)
 
 # A batch whose answer was lost is written again: its receipts may be there already, and are counted once.
 _DUPLICATES = """
@@ -140,10 +144,16 @@ class Accepted(Struct, frozen=True, kw_only=True):
 STALE = Accepted(run_id=None, outcome="stale")
 
 
-async def accept_starts(connection: asyncpg.Connection, starts: Sequence[Start]) -> list[Accepted]:
-    """Make the runs durable in one commit; the outcomes in the order of `starts`."""
+async def accept_starts(
+    connection: asyncpg.Connection, starts: Sequence[Start], *, rings: bool = False
+) -> list[Accepted]:
+    """Make the runs durable in one commit; the outcomes in the order of `starts`.
+
+    `rings`: the commit itself rings the outbox's bell.
+    """
     columns = [[getattr(start, field) for start in starts] for field in _COLUMNS]
-    is_made = {row["run_id"]: row["is_made"] for row in await connection.fetch(_ACCEPT, *columns)}
+    statement = _ACCEPT_AND_RING if rings else _ACCEPT
+    is_made = {row["run_id"]: row["is_made"] for row in await connection.fetch(statement, *columns)}
     repeats = [start for start in starts if is_made.get(start.run_id) is False]
     outcomes = await find_first(connection, [_as_repeat(start) for start in repeats]) if repeats else {}
     # A key that was taken a moment ago may have expired since: then the start is no repeat after all.

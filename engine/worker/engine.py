@@ -110,6 +110,7 @@ class Engine:
             partial(connect_for_journal, self._settings),
             on_commit=self._on_commit,
             on_contested=self._cancel_approvals,
+            bell=self._bell,
         )
         self._recovery = recovery = Recovery(worker_id=worker_id, ttl_seconds=self._settings.worker_ttl_seconds)
         self._loader = RunLoader(self._settings)
@@ -342,8 +343,6 @@ class Engine:
                     # Else it was claimed anew before this commit, whose answer was lost, was known to be one.
                     self._owned.discard(entry.run_id)
                 self._slots.note_commit(entry)
-        if any(entry.messages for entry in entries):
-            self._bell.ring()
         self._live.publish(entries)
         self._claimer.note_commit()
 

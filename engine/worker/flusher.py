@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from engine.infra import metrics
+from engine.infra.bell import OutboxBell
 from engine.infra.database import DATABASE_ERRORS, is_transient
 from engine.infra.fair_queue import FairQueue
 from engine.store.extras import Extras, merge_extras
@@ -70,7 +71,8 @@ class Entry(Struct, kw_only=True, eq=False):
 class Flusher:
     """Commits entries, those of a workspace in the order of their submission. `on_commit` hears of every batch.
 
-    `on_contested` hears of approvals that were to be cancelled while somebody was deciding them.
+    `on_contested` hears of approvals that were to be cancelled while somebody was deciding them, and `bell` is rung for
+    messages.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Flusher:
         *,
         on_commit: Callable[[Sequence[Entry]], None],
         on_contested: Callable[[Sequence[UUID]], None],
+        bell: OutboxBell,
     ) -> None:
         self._worker_id = worker_id
         self._connect = connect
         self._on_commit = on_commit
         self._on_contested = on_contested
+        self._bell = bell
         self._connection: asyncpg.Connection | None = None
         self._queue: FairQueue[Entry] = FairQueue()
         self._workspace: int | None = None
@@ -184,10 +188,12 @@ class Flusher:
             try:
                 connection = await self._connected()
                 if in_doubt and await is_committed(connection, self._worker_id, batch):
+                    self._bell.ring()
                     return
                 if lost is not None:
                     raise RunLost(str(lost)) from lost
-                committed = await commit_batch(connection, self._worker_id, batch)
+                rings = bool(batch.messages) and not in_doubt and self._bell.may_ring_within()
+                committed = await commit_batch(connection, self._worker_id, batch, rings=rings)
             except OwnedByOther as error:
                 # The first try may have committed after it was looked up: look again.
                 lost = error
@@ -202,6 +208,8 @@ class Flusher:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             self._check(committed, batch)
+            if batch.messages and not rings:
+                self._bell.ring()
             if committed.contested:
                 self._on_contested(committed.contested)
             return

@@ -82,6 +82,19 @@ async def test_the_bell_rings_again_after_its_connection_was_killed(
     await ears.wait()
 
 
+async def test_a_transaction_rings_itself_where_nothing_has_rung_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = OutboxBell(Settings())
+    now = 1000.0
+    monkeypatch.setattr("engine.infra.bell.monotonic", lambda: now)
+    assert bell.may_ring_within()
+    assert not bell.may_ring_within(), "many together have one NOTIFY, outside"
+    now += 1
+    bell.ring()
+    assert not bell.may_ring_within()
+    now += 1
+    assert bell.may_ring_within()
+
+
 async def test_ringing_without_a_database_neither_blocks_nor_raises() -> None:
     bell = OutboxBell(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     task = asyncio.create_task(bell.run())

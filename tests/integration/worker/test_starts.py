@@ -5,9 +5,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
+import msgspec
+
+from engine.infra.bell import CHANNEL
 from engine.infra.ids import new_id
+from engine.store.journal import Batch, JournalRow, OutboxMessage, commit_batch
 from engine.store.starts import Accepted, Start, accept_starts
 from tests.integration.worker.conftest import Workshop
+from tests.product import PATIENCE_SECONDS
 
 STEP = {"id": "a", "type": "transform", "with": {"values": {}}}
 
@@ -30,9 +36,9 @@ def make_start(workshop: Workshop, workflow: UUID, key: str) -> Start:
     )
 
 
-async def accept(workshop: Workshop, starts: Sequence[Start]) -> list[Accepted]:
+async def accept(workshop: Workshop, starts: Sequence[Start], *, rings: bool = False) -> list[Accepted]:
     async with workshop.pool.acquire() as connection:
-        return await accept_starts(connection, starts)
+        return await accept_starts(connection, starts, rings=rings)
 
 
 async def test_of_starts_with_one_key_in_a_batch_the_first_is_made(workshop: Workshop) -> None:
@@ -56,3 +62,28 @@ async def test_batches_of_the_same_keys_in_any_order_do_not_wait_for_each_other_
         assert [outcome.run_id for outcome in first] == [outcome.run_id for outcome in reversed(second)]
     count = await workshop.pool.fetchval("SELECT count(*) FROM run WHERE workflow_id = $1", workflow)
     assert count == 1000
+
+
+async def test_a_commit_that_rings_is_heard_and_one_of_nothing_is_not(workshop: Workshop) -> None:
+    workflow = await workshop.publish([STEP])
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    ears = await asyncpg.connect(workshop.settings.database_url)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await ears.add_listener(CHANNEL, lambda *call: heard.put_nowait(call))
+            stale = msgspec.structs.replace(make_start(workshop, workflow, "stale"), version=2)
+            assert [outcome.outcome for outcome in await accept(workshop, [stale], rings=True)] == ["stale"]
+            starts = [make_start(workshop, workflow, f"key {number}") for number in range(3)]
+            await accept(workshop, starts, rings=True)
+            await heard.get()
+            row = JournalRow(run_id=starts[0].run_id, seq=2, kind="run.started", at=datetime.now(UTC), payload=b"{}")
+            told = OutboxMessage(
+                kind="event", workspace_id=workshop.workspace_id, run_id=starts[0].run_id, payload=b"{}"
+            )
+            batch = Batch(rows=[row], changes=[], messages=[told], inbox_ids=[])
+            worker_id = await ears.fetchval("INSERT INTO worker (name, host, pid) VALUES ('w', 'h', 1) RETURNING id")
+            assert heard.empty(), "one a commit, and none of what made no run"
+            assert (await commit_batch(ears, worker_id, batch, rings=True)).events == 1
+            await heard.get()
+    finally:
+        await ears.close()

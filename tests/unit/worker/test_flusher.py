@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from engine.infra.bell import OutboxBell
 from engine.infra.ids import new_id
+from engine.infra.settings import Settings
 from engine.store.journal import JournalRow, OwnedByOther
 from engine.worker import flusher as flusher_module
 from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher, RunLost
@@ -20,7 +22,7 @@ async def never_connect() -> Any:
 @pytest.fixture
 def flusher() -> Flusher:
     """One that nobody runs."""
-    return Flusher(1, never_connect, on_commit=lambda _: None, on_contested=lambda _: None)
+    return Flusher(1, never_connect, on_commit=lambda _: None, on_contested=lambda _: None, bell=OutboxBell(Settings()))
 
 
 def submit(flusher: Flusher, workspace: int, count: int, *, rows: int = 1) -> list[Entry]:
@@ -72,7 +74,7 @@ class Journal:
         for name in self.answers:
             monkeypatch.setattr(flusher_module, name, partial(self._answer, name))
 
-    async def _answer(self, name: str, *_: Any) -> Any:
+    async def _answer(self, name: str, *_: Any, **__: Any) -> Any:
         answer = self.answers[name].pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -97,7 +99,7 @@ async def test_a_look_after_a_commit_in_doubt_may_fail_too_and_is_repeated(
 ) -> None:
     lost, owned = TimeoutError("lost"), OwnedByOther("written by somebody")
     journal = Journal(monkeypatch, commits=[lost, owned], looks=[False, lost, is_written])
-    flusher = Flusher(1, connect, on_commit=lambda _: None, on_contested=lambda _: None)
+    flusher = Flusher(1, connect, on_commit=lambda _: None, on_contested=lambda _: None, bell=OutboxBell(Settings()))
     life = asyncio.create_task(flusher.run())
     (entry,) = submit(flusher, 1, 1)
     async with asyncio.timeout(60):
