@@ -58,7 +58,9 @@ class ReceiptController(Controller):
             until=None if until is None else read_moment(until, "until"),
         )
         before = decode_cursor(cursor)
-        async with state.pool.acquire() as connection:
+        isolation: Isolation = state.isolation
+        async with isolation.begin(principal.workspace_id) as transaction:
+            connection = await driver_connection(transaction)
             rows = await list_receipts(connection, principal.workspace_id, chosen, before=before, limit=limit + 1)
         return make_page(rows, limit, lambda row: Receipt(**row), lambda row: row["id"])
 

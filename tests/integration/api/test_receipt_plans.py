@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from engine.infra.ids import floor_id, new_id
+from engine.store.isolation import BIND
 from engine.store.receipts import ReceiptFilter, choose, list_receipts, reading_along_indexes
 
 NOW = datetime.now(UTC)
@@ -76,13 +77,15 @@ class Archive:
         await self.connection.execute(_FILL, floor, workspace_id or self.workspace_id, trigger_id, outcome, count)
 
     async def read_page(self, chosen: ReceiptFilter) -> tuple[list[dict[str, Any]], int, str]:
-        """A page, the pages of the disk that were looked at for it, and the plan."""
+        """A page, the pages of the disk that were looked at for it, and the plan: bound, as callers are."""
         statement, values = choose(self.workspace_id, chosen, None, LIMIT)
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
-        async with reading_along_indexes(self.connection):
-            plan = await self.connection.fetchval(explain, *values)
+        async with self.connection.transaction():
+            assert await self.connection.fetch(BIND.replace(":workspace", "$1"), str(self.workspace_id))
+            async with reading_along_indexes(self.connection):
+                plan = await self.connection.fetchval(explain, *values)
+            found = await list_receipts(self.connection, self.workspace_id, chosen, before=None, limit=LIMIT)
         (top,) = json.loads(plan)
-        found = await list_receipts(self.connection, self.workspace_id, chosen, before=None, limit=LIMIT)
         return found, top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"], plan
 
 
