@@ -66,6 +66,7 @@ async def take_hook(ingest: Ingest, token: str, scope: HTTPScope, receive: Recei
         headers=_read_headers(scope),
         query=_read_query(scope) if scope["query_string"] else {},
         body=body,
+        most_bytes=limit,
         address=address,
         hang_up=partial(_hang_up, receive),
     )

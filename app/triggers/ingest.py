@@ -40,7 +40,7 @@ from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.keeping import Hold, Kept
 from engine.store.origins import WebhookOrigin, find_webhook
 from engine.store.starts import Accepted, Start
-from engine.triggers.bodies import may_be_json, says_json
+from engine.triggers.bodies import TooLongUnpacked, may_be_json, says_json, unpack
 from engine.triggers.flow import FlowKeyError, make_hold
 from engine.triggers.signatures import challenge, is_authentic
 from engine.triggers.webhook import (
@@ -64,16 +64,20 @@ _log = structlog.get_logger()
 
 
 # What is noted as rejected. That the server is busy, or its database away, is nobody's fault who sends it again.
-_REJECTIONS = (NotFound, InvalidSignature, InvalidRequest, MalformedBody, TooManyRequests)
+_REJECTIONS = (NotFound, InvalidSignature, InvalidRequest, MalformedBody, PayloadTooLarge, TooManyRequests)
 
 
 class InboundRequest(Struct, frozen=True, kw_only=True):
-    """A request to a hook's address. Header names are lower case; `hang_up` returns once its caller is gone."""
+    """A request to a hook's address. Header names are lower case; `hang_up` returns once its caller is gone.
+
+    `most_bytes`: of its body, once that is unpacked.
+    """
 
     method: str
     headers: Mapping[str, str]
     query: Mapping[str, Any]
     body: bytes
+    most_bytes: int
     address: str
     hang_up: Callable[[], Awaitable[Any]]
 
@@ -185,9 +189,10 @@ class Ingest:
         self._rejections.note(None if known is None else known.origin, reason)
 
     async def _accept(self, live: _Live, token: str, request: InboundRequest, headers: dict[str, str]) -> Taken:
-        is_text = _is_text(request)
+        unpacked = _unpack(request) if "content-encoding" in request.headers else request
+        is_text = _is_text(unpacked)
         for _ in range(3):
-            start = _make_start(live, request, self._starter.clock.now(), is_text=is_text)
+            start = _make_start(live, unpacked, self._starter.clock.now(), is_text=is_text)
             with self._expect(live, start) as answer:
                 accepted = await self._starter.accept(start)
                 if accepted.outcome != "stale":
@@ -273,6 +278,15 @@ def _unknown() -> NotFound:
 def _refused(live: _Live) -> InvalidSignature:
     asked = None if isinstance(live.config.auth, str) else challenge(live.config.auth)
     return InvalidSignature(headers={"www-authenticate": asked} if asked else None)
+
+
+def _unpack(request: InboundRequest) -> InboundRequest:
+    """The request with its body as it was before it was packed; raises PayloadTooLarge."""
+    try:
+        body = unpack(request.headers["content-encoding"], request.body, request.most_bytes)
+    except TooLongUnpacked:
+        raise PayloadTooLarge(f"The body of a hook has at most {request.most_bytes:,} bytes once unpacked.") from None
+    return msgspec.structs.replace(request, body=body)
 
 
 def _is_text(request: InboundRequest) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from multipart import (  # type: ignore[import-untyped]  # it says nothing of it
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MOST_FIELDS = 10_000
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 # As deep as JSON may be everywhere. What is recoded here was not looked at before.
 MOST_LEVELS = 64
 _MARK = "\ufeff"
@@ -45,6 +47,33 @@ class Body(NamedTuple):
 
     value: Any
     is_json: bool = False
+
+
+class TooLongUnpacked(Exception):
+    """What was packed is longer than a body may be."""
+
+
+def unpack(encoding: str, body: bytes, most: int) -> bytes:
+    """The body as it was before its Content-Encoding; as it is where that is neither gzip nor deflate, or not true.
+
+    Raises TooLongUnpacked where it is longer than `most` bytes, without making more of them.
+    """
+    if encoding.strip().lower() not in PACKED:
+        return body
+    unpacked, rest = b"", body
+    try:
+        while rest:
+            # Of either kind, as its first bytes say; several may follow each other.
+            stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            unpacked += stream.decompress(rest, most + 1 - len(unpacked))
+            if len(unpacked) > most:
+                raise TooLongUnpacked
+            if not stream.eof:
+                return body
+            rest = stream.unused_data
+    except zlib.error:
+        return body
+    return unpacked
 
 
 def may_be_json(content_type: str) -> bool:

@@ -1,5 +1,9 @@
 """What a run sees of a request's headers, and what a sender is told who asks before it delivers."""
 
+import gzip
+import hashlib
+import hmac
+
 import httpx
 
 from tests.integration.api.callers import Api, Caller
@@ -35,3 +39,20 @@ async def test_a_sender_who_asks_is_told_the_methods_of_any_address(
         assert (answer.status_code, answer.content) == (204, b"")
         assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST", "PUT"}
     assert (await owner.client.get("/v1/events")).json()["items"] == []
+
+
+async def test_a_packed_body_is_verified_as_it_came_and_seen_unpacked(api: Api, owner: Caller) -> None:
+    secret = "a-secret-of-some-length"
+    hook = await open_hook(api, owner, {"auth": {"type": "github", "secret": secret}})
+
+    async def post(body: bytes) -> httpx.Response:
+        signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"content-encoding": "gzip", "x-hub-signature-256": signature}
+        return await api.client().post(hook.path, content=body, headers=headers)
+
+    taken = await post(gzip.compress(b'{"id": 7}'))
+    run = (await owner.client.get(f"/v1/runs/{taken.json()['run_id']}")).raise_for_status().json()
+    assert run["trigger"]["body"] == {"id": 7}
+    # A bomb: it is refused and noted like any other body that is too large.
+    refused = await post(gzip.compress(bytes(2_000_000)))
+    assert (refused.status_code, refused.json()["code"]) == (413, "payload_too_large")

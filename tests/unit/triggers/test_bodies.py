@@ -1,11 +1,14 @@
 """What bodies of every kind become."""
 
 import base64
+import gzip
+import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
 
-from engine.triggers.bodies import MOST_FIELDS, MOST_LEVELS, Body, read_body
+from engine.triggers.bodies import MOST_FIELDS, MOST_LEVELS, Body, TooLongUnpacked, read_body, unpack
 
 BOUNDARY = "----b0undary"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -120,3 +123,38 @@ def test_a_form_that_is_none_is_kept_as_text(content_type: str, body: bytes) -> 
 def test_no_prefix_of_a_multipart_form_is_an_error(size: int) -> None:
     body = multipart(part('name="a"', b"1"), part('name="f"; filename="x"', b"\xff", "Content-Type: a/b"))
     assert isinstance(read_body(TYPE, body[:size]).value, str | dict | None)
+
+
+JSON = b'{"n": 1}'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        pytest.param("gzip", gzip.compress(JSON), id="gzip"),
+        pytest.param(" X-GZIP", gzip.compress(JSON), id="gzip by another name"),
+        pytest.param("deflate", zlib.compress(JSON), id="deflate"),
+        pytest.param("gzip", gzip.compress(JSON[:3]) + gzip.compress(JSON[3:]), id="in two parts"),
+        pytest.param("gzip", JSON, id="not packed, though it says so"),
+        pytest.param("br", JSON, id="an encoding that is not known"),
+        pytest.param("", JSON, id="none"),
+    ],
+)
+def test_a_packed_body_is_unpacked(encoding: str, packed: bytes) -> None:
+    assert unpack(encoding, packed, 100) == JSON
+
+
+@pytest.mark.parametrize("spoilt", [gzip.compress(JSON)[:-9], gzip.compress(JSON) + b"x", b"\x1f\x8b"])
+def test_a_body_that_is_packed_wrongly_stays_as_it_is(spoilt: bytes) -> None:
+    assert unpack("gzip", spoilt, 100) == spoilt
+
+
+def test_no_more_is_unpacked_than_a_body_may_have() -> None:
+    assert len(unpack("gzip", gzip.compress(bytes(1000)), 1000)) == 1000
+    for bomb in (gzip.compress(bytes(1001)), gzip.compress(bytes(50_000_000)), gzip.compress(bytes(600)) * 2):
+        tracemalloc.start()
+        with pytest.raises(TooLongUnpacked):
+            unpack("gzip", bomb, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1_000_000
