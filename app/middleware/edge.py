@@ -83,7 +83,8 @@ class _Answer:
 
     def __init__(self, scope: HTTPScope, send: Send, request_id: str, *, is_https: bool) -> None:
         self._send = send
-        self._added = _API if scope["path"].startswith(_API_PATHS) else _PAGES
+        path = scope["path"]
+        self._added = _API if path.startswith(_API_PATHS) or path == "/v1" else _PAGES
         if is_https or scope["scheme"] == "https":
             self._added = self._added + _TLS_ALONE
         self._request_id = request_id

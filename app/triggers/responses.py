@@ -17,6 +17,8 @@ _OURS: Final = frozenset(
     | {"trailer", "transfer-encoding", "upgrade", "set-cookie", "clear-site-data", "content-security-policy"}
     | {"cross-origin-opener-policy", "cross-origin-resource-policy", "referrer-policy", "service-worker-allowed"}
     | {"strict-transport-security", "x-content-type-options", "x-frame-options", "x-request-id"}
+    # Browsers remember these for all that they ask of the origin from then on, and tell others of it.
+    | {"accept-ch", "alt-svc", "expect-ct", "nel", "public-key-pins", "report-to", "reporting-endpoints", "set-cookie2"}
     | {EVENT_HEADER, RUN_HEADER}
 )
 # A page that a workflow answers with is shown as a stranger's: it runs no scripts and sees nothing of ours.

@@ -21,7 +21,7 @@ MAX_HEADERS: Final = 20
 # Where a password is shorter, the user name is the key: some targets take it so.
 SHORTEST_PASSWORD: Final = 8
 _WILDCARD: Final = "*."
-_PORT = re.compile(r"^(?P<host>.+?)(?::(?P<port>\d{1,5}))?$")
+_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^][/@?#:%\\]+)(?::(?P<port>[0-9]{1,5}))?")
 _LAST_PORT: Final = 65_535
 # What a sign-in says of itself at the authorize URL.
 AUTHORIZE_PARAMETERS: Final = frozenset(
@@ -240,7 +240,7 @@ def _authorize_url_faults(pointer: str, url: str) -> list[Fault]:
 
 def normalise_allowed_host(text: str) -> str:
     """A host as connections keep it: `api.example.com`, `*.example.com`, either with `:port`; raises ValueError."""
-    found = _PORT.fullmatch(text.strip()) if "/" not in text and "@" not in text else None
+    found = _PORT.fullmatch(text.strip())
     if found is None:
         raise ValueError("a host is written like api.example.com, *.example.com or api.example.com:8443")
     host, port = found["host"], found["port"]
@@ -255,6 +255,8 @@ def normalise_allowed_host(text: str) -> str:
     except InvalidUrlError as error:
         raise ValueError(error.message) from None
     name = raw.rstrip(".").lower()
+    if not name:
+        raise ValueError("there is no name in it")
     name = f"[{name}]" if ":" in name else name
     return prefix + name + ("" if port is None else f":{int(port)}")
 

@@ -249,7 +249,13 @@ def _headers(answer: httpx.Response) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v1/workflows", 401), ("GET", "/v1/setup", 200), ("GET", "/v1/nothing", 404), ("PUT", "/v1/setup", 405)],
+    [
+        ("GET", "/v1/workflows", 401),
+        ("GET", "/v1/setup", 200),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1", 404),
+        ("PUT", "/v1/setup", 405),
+    ],
 )
 async def test_every_answer_carries_the_security_headers(
     anonymous: httpx.AsyncClient, method: str, path: str, status: int

@@ -93,6 +93,14 @@ def test_hosts_are_kept_in_one_spelling(written: str, kept: str) -> None:
         "a b",
         "a.example:0",
         "a:70000",
+        "a.example?x",
+        "a.example#x",
+        "a.example\\x",
+        "%61.example",
+        "a.example:\u0663",
+        "...",
+        "*...",
+        "a.example\0",
     ],
 )
 def test_what_is_no_host_is_refused(written: str) -> None:
