@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectAccessible } from "./axe.ts";
 import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
 import { signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
