@@ -21,6 +21,7 @@ from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository
 from app.auth.authenticator import Authenticator
+from app.auth.common_passwords import refuse_common
 from app.auth.confirmation import confirm
 from app.auth.passwords import Passwords
 from app.auth.permissions import Permission, Role
@@ -82,6 +83,7 @@ class IdentityService:
         expected = self._settings.setup_token
         if expected and not hmac.compare_digest((request.setup_token or "").encode(), expected.encode()):
             raise InvalidSetupToken
+        refuse_common(request.password, request.email, "/password")
         password_hash = await self._passwords.hash(request.password)
         user_id, workspace_id = new_id(), new_id()
         async with self._database.begin() as connection:

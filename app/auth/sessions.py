@@ -11,6 +11,7 @@ from app.audit.refusals import Refusals
 from app.audit.trail import enter
 from app.auth import repository
 from app.auth.authenticator import Authenticator
+from app.auth.common_passwords import refuse_common
 from app.auth.passwords import Passwords
 from app.auth.principal import Principal
 from app.auth.schemas import PasswordChange, SessionView, Tokens
@@ -75,11 +76,15 @@ class SessionService:
         self._authenticator.forget_user(principal.user_id)
 
     async def change_password(self, principal: Principal, change: PasswordChange, address: str) -> None:
-        """Another password, and sign-out everywhere else. Raises NoSession, InvalidCredentials, TooManyRequests."""
+        """Another password, and sign-out everywhere else.
+
+        Raises NoSession, InvalidRequest (of a common one), InvalidCredentials, TooManyRequests.
+        """
         current = require_session(principal)
         async with self._database.begin() as connection:
             me = await repository.find_me(connection, principal.user_id, principal.workspace_id)
             password_hash = await repository.find_password_hash(connection, principal.user_id)
+        refuse_common(change.new_password, me.email, "/new_password")
         note = partial(
             self._refusals.note_wrong_password, principal.workspace_id, principal.user_id, Action.PASSWORD_REFUSED
         )

@@ -18,6 +18,7 @@ from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
 from app.auth.authenticator import Authenticator
+from app.auth.common_passwords import refuse_common
 from app.auth.confirmation import confirm
 from app.auth.passwords import Passwords
 from app.auth.permissions import Permission, Role, is_above
@@ -215,7 +216,7 @@ class InvitationService:
             raise InvitationGone
         newcomer = None
         if invited.user_id is None:
-            newcomer = await self._read_newcomer(acceptance)
+            newcomer = await self._read_newcomer(acceptance, invited.email)
         else:
             workspace_id, user_id = invited.workspace_id, invited.user_id
             note = partial(self._refusals.note_wrong_password, workspace_id, user_id, Action.INVITATION_REFUSED)
@@ -228,11 +229,12 @@ class InvitationService:
         _log.info("invitation accepted", user_id=str(user_id), workspace_id=str(workspace_id))
         return await self._identity.begin(user_id, workspace_id)
 
-    async def _read_newcomer(self, acceptance: Acceptance) -> tuple[str, str]:
+    async def _read_newcomer(self, acceptance: Acceptance, email: str) -> tuple[str, str]:
         """The name, and the hash of the password."""
         given = {name: value for name, value in msgspec.structs.asdict(acceptance).items() if value is not None}
         given.pop("token")
         newcomer: Newcomer = decode_body(msgspec.json.encode(given), Newcomer)
+        refuse_common(newcomer.password, email, "/password")
         return newcomer.name, await self._passwords.hash(newcomer.password)
 
     async def _join(self, token_hash: bytes, user_id: UUID, email: str, newcomer: tuple[str, str] | None) -> UUID:
