@@ -131,11 +131,11 @@ async def test_bodies_that_are_too_large_count_against_their_address(limited: Ap
 async def test_every_answer_to_a_call_that_was_counted_tells_how_its_limit_stands(
     api: Api, owner: Caller, config: dict[str, Any], status: int
 ) -> None:
-    hook = await open_hook(api, owner, {"rate_limit": {"per_minute": 7}, **config})
+    hook = await open_hook(api, owner, {"rate_limit": {"per_minute": 700}, **config})
     answer = await hook.post({"id": "seven"})
     assert answer.status_code == status, answer.text
-    assert answer.headers["ratelimit-policy"] == '"trigger";q=7;w=60'
-    assert answer.headers["ratelimit"].startswith('"trigger";r=6;t=')
+    assert answer.headers["ratelimit-policy"] == '"trigger";q=700;w=60'
+    assert answer.headers["ratelimit"].startswith('"trigger";r=69')
 
 
 async def test_a_trigger_that_holds_as_much_as_it_may_tells_how_its_limit_stands(
