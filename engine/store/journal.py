@@ -15,7 +15,8 @@ from engine.store.extras import CONTESTED, EXTRA_PARTS, Extras, extra_columns
 # A run without an owner is taken back: the claim waits for no disk, and a crash or a failover before this first commit
 # after it may have lost it. One that somebody else owns by now is lost, and with it whatever is to be written.
 # A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost. So is one that
-# is held for want of a slot and was granted one meanwhile.
+# is held for want of a slot and was granted one meanwhile. One that has come to wait was brought on: deaths of workers
+# before that are not held against it.
 _WRITE = """
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
@@ -36,6 +37,7 @@ WITH me AS MATERIALIZED (
                 SELECT FROM inbox WHERE inbox.run_id = change.run_id AND inbox.id <> ALL ($20::bigint[]))
             THEN now() ELSE change.wake_at END,
         owner = CASE WHEN change.is_released THEN NULL ELSE me.id END,
+        crashes = CASE change.status WHEN 'waiting' THEN 0 ELSE run.crashes END,
         error_code = change.error_code,
         error_message = change.error_message
     FROM unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::bool[],

@@ -35,13 +35,24 @@ WHERE id = $1 AND alive AND heartbeat_at < now() - make_interval(secs => $2)
 RETURNING id
 """
 
-# A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. A run
-# that this worker has brought on is not what it died of, as far as anybody can tell: the count of deaths begins anew
-# with this one. There are only so many events in a run that tell so; they are looked for among its last ones.
-_FREE = """
-WITH freed AS (
+# Nothing of it is committed since it was claimed, or its time to go on has come: its worker may have died of it.
+_IS_BEGINNING = """
+(run.status = 'queued' OR run.wake_at <= now()
+    OR (run.status = 'waiting' AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
+"""
+
+# A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. Where a
+# run is lost as it begins, and was so before, it is the only one of its kind (see `engine.worker.probation`), and what
+# its worker died of: nothing is held against the others. Nor is a run that this worker has brought on what it died of,
+# as far as anybody can tell: the count of deaths begins anew with this one. There are only so many events in a run that
+# tell so; they are looked for among its last ones.
+_FREE = f"""
+WITH guilty AS MATERIALIZED (
+    SELECT FROM run WHERE owner = $1 AND crashes > 0 AND {_IS_BEGINNING} LIMIT 1
+), freed AS (
     UPDATE run SET owner = NULL, crashes = CASE
-        WHEN status <> 'running' THEN crashes
+        WHEN {_IS_BEGINNING} THEN crashes + (crashes > 0 OR NOT EXISTS (SELECT FROM guilty))::int
+        WHEN status <> 'running' OR EXISTS (SELECT FROM guilty) THEN crashes
         WHEN EXISTS (
             SELECT FROM (SELECT worker_id, kind FROM journal WHERE run_id = run.id ORDER BY seq DESC LIMIT 50) AS last
             WHERE last.worker_id = $1
@@ -54,7 +65,7 @@ WITH freed AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
 )
 SELECT count(*) FROM freed
-"""
+"""  # noqa: S608 - put together of constants of this module
 
 # Owners one by one, each with a look into the index of runs that have one: there are as many as workers.
 _FIND_STRANDED = """

@@ -16,10 +16,15 @@ run.owner IS NULL AND (
     OR (run.wake_at IS NOT NULL AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
 """
 
+# It was lost with a worker before anything of it was committed, as it began or as it was to go on after a wait.
+_WAS_LOST = "(run.crashes > 0 AND (run.status = 'queued' OR run.wake_at IS NOT NULL))"
+
 # The ids are looked up first: asked for together with the rest, the planner reads every suspended run.
 # One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
 # A row that was changed after the snapshot is locked as it is now, while the journal is read as it was then: such a run
-# is left to the next claim.
+# is left to the next claim. Of those that were lost as they began one is taken at most, and none where $4 says so.
+# From the claim until something of it is committed, a run is queued or due: should it kill its worker before, that is
+# how it is known.
 _CLAIM = f"""
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
@@ -30,21 +35,24 @@ WITH me AS MATERIALIZED (
 ), seen AS MATERIALIZED (
     SELECT id, xmin AS row_version FROM run WHERE id = ANY ($2::uuid[])
 ), picked AS (
-    SELECT run.id FROM named AS run JOIN seen USING (id, row_version) WHERE {_RUNNABLE} LIMIT $3
+    SELECT run.id FROM named AS run JOIN seen USING (id, row_version)
+    WHERE {_RUNNABLE} AND (NOT {_WAS_LOST} OR ($4 AND run.id = (
+        SELECT run.id FROM named AS run WHERE {_WAS_LOST} AND {_RUNNABLE} ORDER BY run.id LIMIT 1)))
+    LIMIT $3
 ), claimed AS (
     UPDATE run SET
         owner = $1,
-        -- Its wait is over: should it kill its worker now, that counts.
-        status = CASE WHEN run.status = 'waiting' AND run.wake_at <= now() THEN 'running' ELSE run.status END
+        status = CASE WHEN run.status = 'waiting' AND run.wake_at <= now() THEN 'running' ELSE run.status END,
+        wake_at = CASE WHEN run.wake_at > now() THEN now() ELSE run.wake_at END
     FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
               run.trigger_type, run.parent_run_id, run.parent_step, run.depth, run.is_test, run.concurrency_key,
-              run.slot_at
+              run.slot_at, {_WAS_LOST} AS is_on_probation
 )
 SELECT claimed.*, journal.seq, journal.payload
 FROM claimed JOIN journal ON journal.run_id = claimed.id
 ORDER BY claimed.id, journal.seq
-"""  # noqa: S608 - both parts are constants of this module
+"""  # noqa: S608 - put together of constants of this module
 
 # One look into an index for each workspace, from $1 on and for at most $2 of them, and the first few runs of each:
 # however many one of them has, those of the others are found. $4: workspaces that may take nothing more.
@@ -112,7 +120,10 @@ class RunOfWorkspace(NamedTuple):
 
 
 class ClaimedRun(Struct, frozen=True, kw_only=True):
-    """A run that this worker owns from now on, with its journal so far: (seq, payload) in order."""
+    """A run that this worker owns from now on, with its journal so far: (seq, payload) in order.
+
+    `is_on_probation`: it was lost with a worker before, in the moment in which it is now.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -128,14 +139,18 @@ class ClaimedRun(Struct, frozen=True, kw_only=True):
     is_test: bool
     concurrency_key: str | None
     slot_at: datetime | None
+    is_on_probation: bool
     journal: list[tuple[int, bytes]]
 
 
 async def claim_runs(
-    connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID], limit: int
+    connection: asyncpg.Connection, worker_id: int, run_ids: Sequence[UUID], limit: int, *, on_probation: bool = True
 ) -> list[ClaimedRun]:
-    """Take up to `limit` of these runs that are runnable and unowned; none for a worker declared dead."""
-    rows = await connection.fetch(_CLAIM, worker_id, list(run_ids), limit)
+    """Take up to `limit` of these runs that are runnable and unowned; none for a worker declared dead.
+
+    `on_probation`: also one of those that were lost with their workers as they began.
+    """
+    rows = await connection.fetch(_CLAIM, worker_id, list(run_ids), limit, on_probation)
     claimed: dict[UUID, ClaimedRun] = {}
     for row in rows:
         *fields, seq, payload = row

@@ -31,6 +31,7 @@ from engine.store.runs import (
     find_workspaces,
     reading_in_order,
 )
+from engine.worker.probation import Probation
 
 # While one batch is claimed and loaded, the next one waits: so it is a small one.
 BATCH = 100
@@ -78,6 +79,7 @@ class Claimer:
         self._sweep_seconds = sweep_seconds
         self._announced: dict[UUID, None] = {}
         self._lined_up: FairQueue[UUID] = FairQueue()
+        self._probation = Probation()
         self._wake = asyncio.Event()
         self._must_sweep = True
         self._must_look_after = True
@@ -97,8 +99,10 @@ class Claimer:
         else:
             self._has_left = True
 
-    def note_commit(self) -> None:
-        """Something was committed: runs that waited for that may be claimed now."""
+    def note_durable(self, run_ids: Iterable[UUID]) -> None:
+        """Something of these runs was committed: runs that waited for that may be claimed now."""
+        if waiting := self._probation.end(run_ids):
+            self.announce(waiting)
         if self._lined_up or self._announced:
             self._wake.set()
 
@@ -252,7 +256,9 @@ class Claimer:
                 self._places.give_back(workspace)
 
     async def _claim(self, connection: asyncpg.Connection, run_ids: list[UUID]) -> None:
-        claimed = await claim_runs(connection, self._worker_id, run_ids, len(run_ids))
+        is_open = self._probation.is_open
+        claimed = await claim_runs(connection, self._worker_id, run_ids, len(run_ids), on_probation=is_open)
+        self._probation.note_claim(run_ids, claimed)
         metrics.RUNS_CLAIMED.inc(len(claimed))
         if claimed:
             await self._take(connection, claimed)

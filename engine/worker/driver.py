@@ -71,7 +71,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._last_commit: asyncio.Future[None] | None = None
         self._timer_due_at = queued.at
-        self._must_note_progress = run.crashes > 0
+        self._is_awoken = state.status is RunStatus.WAITING
 
     @property
     def is_idle(self) -> bool:
@@ -236,13 +236,14 @@ class Driver:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RefusedResult(_unstorable(error)) from error
         self.seq += len(events)
-        if self._must_note_progress:
-            self._must_note_progress = False
-            entry.change = entry.change or RunChange(run_id=self.run.id, status=self.state.status)
         if self.state.is_over:
             self.close()
         else:
             wake_at = self.state.next_due()
+            if self._is_awoken:
+                # Since its claim its row is that of a run which goes on, and it may only wait again.
+                self._is_awoken = False
+                entry.change = entry.change or RunChange(run_id=self.run.id, status=self.state.status, wake_at=wake_at)
             if self._suspend(entry, events[-1], wake_at):
                 self.close()
             else:

@@ -249,6 +249,7 @@ class Engine:
         try:
             pool = await self._loader.connected()
             await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at)
+            self._claimer.note_durable([driver.run.id])
         except DATABASE_ERRORS as error:
             if not is_transient(error):
                 raise
@@ -344,7 +345,7 @@ class Engine:
                     self._owned.discard(entry.run_id)
                 self._slots.note_commit(entry)
         self._live.publish(entries)
-        self._claimer.note_commit()
+        self._claimer.note_durable(entry.run_id for entry in entries)
 
     def _cancel_approvals(self, approval_ids: Sequence[UUID]) -> None:
         task = asyncio.get_running_loop().create_task(self._errands.cancel_approvals(approval_ids))

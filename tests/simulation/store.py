@@ -183,6 +183,8 @@ class Store:
             run.owner = worker_id
             if run.status == "waiting" and run.wake_at is not None and run.wake_at <= self.now:
                 run.status = "running"
+            if run.wake_at is not None:
+                run.wake_at = min(run.wake_at, self.now)
         return claimed
 
     def find_runnable(self) -> list[str]:

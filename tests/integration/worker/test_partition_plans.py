@@ -138,7 +138,7 @@ async def test_no_plan_of_a_worker_leaves_partitions_out_at_run_time(years: Year
     # PostgreSQL 18.6 crashed at times with those that do.
     for statement, arguments, settings in (
         (journal._COMMIT, (1, *journal._columns(make_batch(years))), BY_KEYS_ALONE),
-        (runs._CLAIM, (1, years.newest, len(years.newest)), BY_KEY),
+        (runs._CLAIM, (1, years.newest, len(years.newest), True), BY_KEY),
     ):
         plan = await years.explain(statement, *arguments, **settings)
         assert not [part for part in parts(plan) if part.get("Subplans Removed")]
@@ -176,7 +176,7 @@ def make_batch(years: Years) -> journal.Batch:
 
 
 async def test_a_claim_finds_its_runs_by_their_keys(years: Years) -> None:
-    plan = await years.explain(runs._CLAIM, 1, years.newest, len(years.newest))
+    plan = await years.explain(runs._CLAIM, 1, years.newest, len(years.newest), True)
     found = scans(plan)
     assert len({scan["Relation Name"] for scan in found if scan["Actual Rows"]}) == 1
     assert all("Index Cond" in scan or "Recheck Cond" in scan for scan in found), plan
