@@ -111,6 +111,29 @@ test("one is deleted after it was asked for, with the workflows that read it", a
   await row("GREETING").waitFor({ state: "detached" });
 });
 
+test("what somebody else has changed meanwhile is neither overwritten nor deleted", async () => {
+  const { page } = journey;
+  await journey.owner.put("/v1/vars/SHARED", { value: "first" });
+  await page.reload();
+  await choose("SHARED", "Change");
+  await dialog().getByLabel("Value").fill("mine");
+  await journey.owner.put("/v1/vars/SHARED", { value: "theirs" });
+  await dialog().getByRole("button", { name: "Save" }).click();
+  await dialog().getByText(/Somebody has changed or deleted it meanwhile/).waitFor();
+  await expectAccessible(page);
+  await dialog().getByRole("button", { name: "Cancel" }).click();
+  await choose("SHARED", "Delete");
+  // What is deleted is shown as it is now, whatever the list says.
+  await dialog().getByText("theirs").waitFor();
+  await journey.owner.put("/v1/vars/SHARED", { value: "theirs again" });
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await dialog().getByText(/this is what it is now/).waitFor();
+  await dialog().getByText("theirs again").waitFor();
+  await expectAccessible(page);
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await page.getByText("SHARED was deleted.").waitFor();
+});
+
 test("what is on its way, and what does not come, is told", async () => {
   await expectWaitingAndFailing(journey.page, "**/v1/vars", () => row("LIMITS").waitFor(), "forbidden");
 });

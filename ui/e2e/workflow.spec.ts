@@ -191,6 +191,22 @@ test("the workflow is run with the input that is typed", async () => {
   await page.getByRole("group", { name: "Input", exact: true }).getByText('"total": 77').waitFor();
 });
 
+test("names of any length and script keep their place", async () => {
+  const { page } = browser;
+  const [long, arabic] = ["Rechtsschutzversicherung".repeat(8), "تقرير أسبوعي عن الطلبات الكبيرة"];
+  const steps = [{ id: "a", name: `${arabic} ${arabic}`, type: "transform", with: { values: {} } }];
+  const id = await owner.publish(long, steps, { description: arabic });
+  await page.goto(`/workflows/${id}`);
+  // Cut where the words end, which is at the left.
+  const name = page.locator('[data-step="a"]').getByText(arabic);
+  expect(await name.evaluate((element) => getComputedStyle(element).direction)).toBe("rtl");
+  await takeShots(page, "workflow-names");
+  await expectReflow(page);
+  await page.goto("/workflows");
+  await page.getByRole("link", { name: long }).waitFor();
+  await expectReflow(page);
+});
+
 test("the page says that it is loading, and what has failed", async () => {
   const { page } = browser;
   await open("graph");

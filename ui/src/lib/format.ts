@@ -30,6 +30,9 @@ export function formatMoment(at: string, now: number): string {
   return date.toDateString() === new Date(now).toDateString() ? clock.format(date) : dayAndClock.format(date);
 }
 
+/** The time zone in which times are told: that of this machine. */
+export const LOCAL_ZONE = full.resolvedOptions().timeZone;
+
 /** The whole date and time, for a tooltip. */
 export function formatFull(at: string): string {
   return full.format(new Date(at));

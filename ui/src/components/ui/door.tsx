@@ -24,7 +24,8 @@ export function Door({ title, lead, children }: { title: string; lead?: string; 
 /** What is wrong with the whole form; it is read out when it comes. */
 export function FormError({ children }: { children: ReactNode }) {
   return (
-    <div role="alert">
+    // Beside the others while there is nothing in it, so that it takes no place between them.
+    <div role="alert" className="empty:absolute">
       {children !== undefined && children !== "" && (
         <p className="rounded-control bg-failed-soft px-3 py-2 text-failed wrap-anywhere">{children}</p>
       )}

@@ -41,7 +41,7 @@ interface SelectProps extends ComponentProps<"select"> {
 
 /** The browser's own select: it works with every keyboard, reader and phone. Its label is read out alone. */
 export function Select({ label, className, ...rest }: SelectProps) {
-  return <select aria-label={label} {...rest} className={classNames(CONTROL, "max-w-full pr-1", className)} />;
+  return <select aria-label={label} {...rest} className={classNames(CONTROL, "max-w-[min(100%,14rem)] pr-1 text-ellipsis", className)} />;
 }
 
 interface SearchProps {

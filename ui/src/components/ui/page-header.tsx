@@ -7,7 +7,10 @@ export function PageHeader({ title, children }: { title: string; children?: Reac
   }, [title]);
   return (
     <div className="flex min-h-16 flex-wrap items-center justify-between gap-3 px-4 py-3 md:px-6">
-      <h1 className="text-xl font-semibold">{title}</h1>
+      {/* A name may be long, without a space, and written from the right. */}
+      <h1 dir="auto" className="min-w-0 flex-1 basis-48 text-left text-xl font-semibold wrap-anywhere">
+        {title}
+      </h1>
       {children !== undefined && <div className="flex flex-wrap items-center gap-2">{children}</div>}
     </div>
   );

@@ -39,7 +39,10 @@ export function Plate({ kind, title, summary, tone, right, isSelected, isDisable
         <Icon name={icon} />
       </span>
       <span className="flex min-w-0 grow flex-col justify-center px-2">
-        <span className="truncate font-semibold">{title}</span>
+        {/* Cut at the end of the words, also where that is at the left. */}
+        <span dir="auto" className="truncate text-left font-semibold">
+          {title}
+        </span>
         <span className="truncate font-mono text-xs text-ink-3">{summary}</span>
       </span>
       <span className="flex shrink-0 items-center gap-1.5 pr-3 font-mono text-xs text-ink-2">

@@ -33,7 +33,7 @@ export function Table<Row>({ label, columns, rows, keyOf, isFixed = false }: Tab
         <thead className="text-xs text-ink-3">
           <tr>
             {columns.map(({ title, from, width, isForActions }) => (
-              <th key={title} scope="col" className={classNames(isForActions === true ? "px-2" : "px-3", "py-2 font-normal", width, from && FROM[from])}>
+              <th key={title} scope="col" className={classNames(isForActions === true ? "px-2" : "px-3", "py-2 font-normal lg:whitespace-nowrap", width, from && FROM[from])}>
                 {isForActions === true ? <span className="sr-only">{title}</span> : title}
               </th>
             ))}

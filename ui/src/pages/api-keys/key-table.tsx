@@ -18,7 +18,9 @@ export function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
       look: "align-top",
       cell: ({ name, prefix, role, expires_at: end }) => (
         <>
-          <p className="font-semibold wrap-anywhere">{name}</p>
+          <p dir="auto" className="text-left font-semibold wrap-anywhere">
+            {name}
+          </p>
           <p className="font-mono text-xs text-ink-3">{prefix}…</p>
           <p className="text-xs text-ink-2 sm:hidden">
             {role}, ends <Ends expiresAt={end} />
@@ -33,7 +35,7 @@ export function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
       look: "align-top text-ink-2",
       cell: ({ created_at: at, created_by: by }) => (
         <>
-          <Moment at={at} isRelative /> <span className="wrap-anywhere">by {person(by)}</span>
+          <Moment at={at} isRelative /> <span className="wrap-anywhere">by <bdi>{person(by)}</bdi></span>
         </>
       ),
     },

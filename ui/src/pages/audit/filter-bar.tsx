@@ -41,7 +41,7 @@ export function FilterBar({ filters, members, searchField }: FilterBarProps) {
           </option>
         ))}
       </Select>
-      <Select label="By" value={user ?? ANY} className="max-w-48" onChange={(event) => change({ user: event.target.value })}>
+      <Select label="By" value={user ?? ANY} onChange={(event) => change({ user: event.target.value })}>
         <option value={ANY}>Anybody</option>
         {user !== undefined && !isKnownUser && <option value={user}>{nameOf(members, user)}</option>}
         {members?.map(({ id, name }) => (

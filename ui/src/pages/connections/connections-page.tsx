@@ -82,7 +82,7 @@ function ConnectionTable({ connections }: { connections: readonly Connection[] }
       look: "text-ink-2 wrap-anywhere",
       cell: ({ updated_at: at, updated_by: by }) => (
         <>
-          <Moment at={at} isRelative /> by {nameOf(by)}
+          <Moment at={at} isRelative /> by <bdi>{nameOf(by)}</bdi>
         </>
       ),
     },

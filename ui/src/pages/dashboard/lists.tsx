@@ -29,7 +29,7 @@ export function FailingWorkflows({ workflows, window }: { workflows: Stats["fail
             <div className="flex flex-wrap items-baseline justify-between gap-x-3">
               <span className="min-w-0 font-semibold wrap-anywhere">
                 <FailedLink window={window} workflow={workflow_id}>
-                  {name}
+                  <bdi>{name}</bdi>
                 </FailedLink>
               </span>
               <span className="text-ink-2">
@@ -47,7 +47,7 @@ export function FailingWorkflows({ workflows, window }: { workflows: Stats["fail
                 </>
               )}
               {": "}
-              <span className="line-clamp-2 wrap-anywhere">{error_message ?? error_code ?? "no reason is known"}</span>
+              <span dir="auto" className="line-clamp-2 text-left wrap-anywhere">{error_message ?? error_code ?? "no reason is known"}</span>
             </p>
           </li>
         ))}
@@ -67,7 +67,7 @@ export function RunningNow({ runs }: { runs: Stats["running"] }) {
           {runs.map(({ id, workflow_name, status, trigger_type, started_at, created_at }) => (
             <li key={id} className="flex h-9 items-center gap-3 border-t border-line first-of-type:border-t-0">
               <StatusBadge status={status} />
-              <Link to="/runs/$runId" params={{ runId: id }} className="min-w-0 grow truncate font-semibold hover:underline">
+              <Link to="/runs/$runId" params={{ runId: id }} dir="auto" className="min-w-0 grow truncate text-left font-semibold hover:underline">
                 {workflow_name}
               </Link>
               <span className="hidden text-xs text-ink-3 sm:inline">{trigger_type}</span>

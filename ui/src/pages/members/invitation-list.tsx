@@ -42,7 +42,7 @@ function Row({ invitation, onRevoke }: { invitation: Invitation; onRevoke: () =>
     <li className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-2">
       <span className="min-w-40 flex-1 font-semibold wrap-anywhere">{invitation.email}</span>
       <span>{invitation.role}</span>
-      <span className="text-ink-3 wrap-anywhere">by {nameOf(invitation.invited_by)}</span>
+      <span className="text-ink-3 wrap-anywhere">by <bdi>{nameOf(invitation.invited_by)}</bdi></span>
       <span className="text-ink-3">
         Expires <Moment at={invitation.expires_at} isRelative />
       </span>

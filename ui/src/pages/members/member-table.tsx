@@ -26,7 +26,7 @@ export function MemberTable({ members }: { members: readonly Member[] }) {
       cell: ({ id, name, email }) => (
         <>
           <p className="font-semibold wrap-anywhere">
-            {name}
+            <bdi>{name}</bdi>
             {id === me?.user.id && <span className="ml-2 font-normal text-ink-3">You</span>}
           </p>
           <p className="text-xs text-ink-3 wrap-anywhere">{email}</p>

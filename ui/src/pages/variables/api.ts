@@ -2,6 +2,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 
 export type Variable = Schemas["VariableView"];
+export type VariableDetail = Schemas["VariableDetail"];
 
 export const VARIABLES = ["variables"] as const;
 
@@ -11,12 +12,29 @@ export const variablesQuery = queryOptions({
   queryFn: ({ signal }) => unwrap(api.GET("/v1/vars", { signal })),
 });
 
-/** Give a variable a value; it is made where there is none of this name. */
-export function put(name: string, value: unknown): Promise<Variable> {
-  return unwrap(api.PUT("/v1/vars/{name}", { params: { path: { name } }, body: { value } }));
+/** One of them as it is now, with the workflows that read it, and what stands for how it is. */
+export function variableQuery(name: string) {
+  return queryOptions({
+    queryKey: [...VARIABLES, "one", name],
+    queryFn: async ({ signal }) => {
+      const call = await api.GET("/v1/vars/{name}", { params: { path: { name } }, signal });
+      const variable = await unwrap(Promise.resolve(call));
+      return { variable, etag: call.response.headers.get("etag") };
+    },
+    // Whoever changes or deletes it sees what they change, and not what it was.
+    staleTime: 0,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  });
 }
 
-/** Delete one. */
-export function remove(name: string) {
-  return unwrap(api.DELETE("/v1/vars/{name}", { params: { path: { name } } }));
+/** Make a variable, or give one that is there another value. Raises ApiProblem 412 where it is not as `etag` says any more. */
+export function put(name: string, value: unknown, etag: string | null): Promise<Variable> {
+  return unwrap(api.PUT("/v1/vars/{name}", { params: { path: { name }, header: { "If-Match": etag } }, body: { value } }));
+}
+
+/** Delete one. Raises ApiProblem 412 where it is not as `etag` says any more. */
+export function remove(name: string, etag: string | null) {
+  return unwrap(api.DELETE("/v1/vars/{name}", { params: { path: { name }, header: { "If-Match": etag } } }));
 }

@@ -2,7 +2,6 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
-import { Confirm } from "@/components/ui/confirm";
 import { Search } from "@/components/ui/field";
 import { Loaded } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
@@ -16,10 +15,10 @@ import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
 import { readSearchText } from "@/lib/search-text";
 import { useShortcuts } from "@/lib/shortcuts";
-import { VARIABLES, type Variable, remove, variablesQuery } from "./api";
-import { UsedBy } from "./used-by";
+import { type Variable, variablesQuery } from "./api";
+import { DeleteVariable } from "./delete-dialog";
 import { search as find, nounOf, previewOf } from "./values";
-import { VariableDialog } from "./variable-dialog";
+import { ChangeVariable, NewVariable } from "./variable-dialog";
 
 type Open = { kind: "new" } | { kind: "change" | "delete"; variable: Variable };
 
@@ -58,9 +57,9 @@ export function VariablesPage() {
           }}
         </Loaded>
       </div>
-      {open?.kind === "new" && <VariableDialog taken={taken} onClose={close} />}
-      {open?.kind === "change" && <VariableDialog variable={open.variable} taken={taken} onClose={close} />}
-      {open?.kind === "delete" && <DeleteDialog variable={open.variable} onClose={close} />}
+      {open?.kind === "new" && <NewVariable taken={taken} onClose={close} />}
+      {open?.kind === "change" && <ChangeVariable name={open.variable.name} onClose={close} />}
+      {open?.kind === "delete" && <DeleteVariable name={open.variable.name} onClose={close} />}
     </>
   );
 }
@@ -100,7 +99,7 @@ function VariableTable({ variables, onOpen }: TableProps) {
       look: "text-ink-2 wrap-anywhere",
       cell: ({ updated_at: at, updated_by: by }) => (
         <>
-          <Moment at={at} isRelative /> by {nameOf(by)}
+          <Moment at={at} isRelative /> by <bdi>{nameOf(by)}</bdi>
         </>
       ),
     },
@@ -134,29 +133,5 @@ function RowMenu({ variable, onOpen }: { variable: Variable; onOpen: (open: Open
         Delete
       </MenuItem>
     </Menu>
-  );
-}
-
-function DeleteDialog({ variable: { name, value }, onClose }: { variable: Variable; onClose: () => void }) {
-  const { mutate, isPending } = useAction(VARIABLES);
-  const confirm = () =>
-    mutate(
-      {
-        failure: `${name} was not deleted.`,
-        work: async () => {
-          await remove(name);
-          return `${name} was deleted.`;
-        },
-      },
-      { onSettled: onClose },
-    );
-  return (
-    <Confirm isOpen onClose={onClose} title={`Delete ${name}?`} verb="Delete" isBusy={isPending} onConfirm={confirm}>
-      <div className="flex flex-col gap-3">
-        <p>Steps that read vars.{name} fail from now on, in runs that start after this. Those under way keep the value.</p>
-        <UsedBy name={name} />
-        <p className="truncate font-mono text-xs text-ink-2">{previewOf(value)}</p>
-      </div>
-    </Confirm>
   );
 }

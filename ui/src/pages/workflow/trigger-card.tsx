@@ -7,6 +7,7 @@ import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
+import { LOCAL_ZONE } from "@/lib/format";
 import { usePermission } from "@/lib/me";
 import { ReceivedList } from "./received-list";
 import { changeTrigger, deleteTrigger, rotateTrigger } from "./trigger-api";
@@ -56,7 +57,7 @@ function FireTimes({ schedule }: { schedule: NonNullable<Trigger["schedule"]> })
         <p className="text-ink-2">It is due no more.</p>
       ) : (
         <>
-          <h3 className="text-xs text-ink-3">Next times</h3>
+          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {LOCAL_ZONE}</h3>
           <ol aria-label="Next times" className="flex flex-wrap gap-x-4 font-mono text-xs text-ink-2">
             {times.map((at) => (
               <li key={at}>

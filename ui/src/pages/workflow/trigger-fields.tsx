@@ -3,6 +3,7 @@ import { Field } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
 import { SelectField } from "@/components/ui/select-field";
 import { workflowNamesQuery } from "@/features/workflows/api";
+import { LOCAL_ZONE } from "@/lib/format";
 import { describeError } from "@/lib/problem";
 import { useSettled } from "@/lib/use-settled";
 import { previewQuery } from "./trigger-api";
@@ -120,7 +121,7 @@ function Preview({ form }: { form: TriggerForm }) {
         <p className="text-ink-2 wrap-anywhere">{describeError(query.error)}</p>
       ) : (
         <>
-          <h3 className="text-xs text-ink-3">Next times</h3>
+          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {LOCAL_ZONE}</h3>
           <ol aria-label="Next times" className="font-mono text-xs text-ink-2">
             {query.data?.next_fire_times.map((at) => (
               <li key={at}>

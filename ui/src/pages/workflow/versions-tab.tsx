@@ -75,7 +75,7 @@ function VersionRow({ draft: { detail }, version: { version, published_by, creat
       <span className="w-20 font-mono font-semibold">v{version}</span>
       <span className="min-w-48 flex-1 text-ink-2">
         {isLive && <strong className="font-semibold text-ink">Live. </strong>}
-        Published by {people(published_by)}, <Moment at={created_at} />
+        Published by <bdi>{people(published_by)}</bdi>, <Moment at={created_at} />
       </span>
       <span className="flex flex-wrap gap-2">
         <Button kind="quiet" aria-label={`Compare version ${version} with the draft`} onClick={onCompare}>

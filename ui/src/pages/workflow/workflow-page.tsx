@@ -93,10 +93,10 @@ function Facts({ draft: { detail } }: { draft: Draft }) {
   const faults = detail.problems.length;
   return (
     <div className="px-4 pb-3 text-ink-2 md:-mt-3 md:px-6">
-      {detail.description !== "" && <p className="max-w-3xl wrap-anywhere">{detail.description}</p>}
+      {detail.description !== "" && <p dir="auto" className="max-w-3xl text-left wrap-anywhere">{detail.description}</p>}
       <p className="flex flex-wrap gap-x-4">
         <span>
-          Draft changed by {people(detail.updated_by)}, <Moment at={detail.updated_at} isRelative />
+          Draft changed by <bdi>{people(detail.updated_by)}</bdi>, <Moment at={detail.updated_at} isRelative />
         </span>
         {faults > 0 && (
           <Link to="/workflows/$workflowId" params={{ workflowId: detail.id }} search={{ tab: "definition" }} className="text-ink underline">

@@ -67,9 +67,9 @@ const COLUMNS: readonly Column<Workflow>[] = [
     cell: ({ id, name, description }) => (
       <>
         <Link to="/workflows/$workflowId" params={{ workflowId: id }} className="font-semibold wrap-anywhere hover:underline">
-          {name}
+          <bdi>{name}</bdi>
         </Link>
-        {description !== "" && <p className="line-clamp-2 text-xs text-ink-3 wrap-anywhere">{description}</p>}
+        {description !== "" && <p dir="auto" className="line-clamp-2 text-left text-xs text-ink-3 wrap-anywhere">{description}</p>}
       </>
     ),
   },
