@@ -256,9 +256,9 @@ async def test_a_run_whose_end_killed_a_worker_as_well_is_ended_without_being_re
 async def test_an_end_whose_answer_is_lost_is_written_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = 0
 
-    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal lost
-        committed = await commit_batch(connection, worker_id, batch)
+        committed = await commit_batch(connection, worker_id, batch, **how)
         if not lost and any(row.kind == "run.failed" for row in batch.rows):
             lost += 1
             raise ConnectionResetError("the answer is lost")

@@ -123,9 +123,9 @@ async def test_a_run_that_is_claimed_anew_before_its_end_is_known_to_be_durable_
     engine, _ = await workshop.engine()
     is_lost = False
 
-    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal is_lost
-        committed = await commit_batch(connection, worker_id, batch)
+        committed = await commit_batch(connection, worker_id, batch, **how)
         if is_lost or not any(change.finished_at for change in batch.changes):
             return committed
         is_lost, target.status = True, 200

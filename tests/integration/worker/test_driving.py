@@ -177,11 +177,11 @@ async def test_a_refused_result_waits_for_what_its_run_has_under_way(
 
     held_back: list[Batch] = []
 
-    async def held(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def held(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         if any(row.kind == "step.succeeded" for row in batch.rows) and not gate.is_set():
             held_back.append(batch)
             await gate.wait()
-        return await commit_batch(connection, worker_id, batch)
+        return await commit_batch(connection, worker_id, batch, **how)
 
     monkeypatch.setattr(HttpStep, "run", run)
     monkeypatch.setattr(flusher_module, "commit_batch", held)

@@ -1,6 +1,7 @@
 """A crash or a failover of the database takes a claim back that was on no disk yet: no run has two owners for long."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -42,14 +43,14 @@ async def test_a_claim_that_was_lost_is_taken_again_with_the_first_commit(
 ) -> None:
     commits = 0
 
-    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal commits
         commits += 1
         if commits == 1:
             # It claims nothing meanwhile: with its commit alone it gets the run back.
             engine.is_draining = True
             await lose_claims(workshop.pool, batch)
-        committed = await commit_batch(connection, worker_id, batch)
+        committed = await commit_batch(connection, worker_id, batch, **how)
         engine.is_draining = False
         return committed
 
@@ -79,17 +80,17 @@ async def test_who_has_lost_a_run_to_another_worker_writes_nothing_of_it(
         lost.set()
         raise ConnectionResetError("the primary is gone")
 
-    async def commit(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def commit(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         if worker_id == second._lease.worker_id:
             if not has_written or written.is_set():
                 await refused.wait()
-            committed = await commit_batch(connection, worker_id, batch)
+            committed = await commit_batch(connection, worker_id, batch, **how)
             written.set()
             return committed
         if not lost.is_set():
             await pass_on(worker_id)
         with pytest.raises(OwnedByOther) as refusal:
-            await commit_batch(connection, worker_id, batch)
+            await commit_batch(connection, worker_id, batch, **how)
         refused.set()
         raise refusal.value
 
@@ -112,7 +113,7 @@ async def test_a_run_that_is_claimed_anew_by_its_driver_goes_on_with_it(
 ) -> None:
     commits = 0
 
-    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal commits
         commits += 1
         if commits == 1:
@@ -120,7 +121,7 @@ async def test_a_run_that_is_claimed_anew_by_its_driver_goes_on_with_it(
         if commits == 2:
             # Its own sweep has found it meanwhile.
             await wait_for_owner(workshop, run_id, worker_id)
-        return await commit_batch(connection, worker_id, batch)
+        return await commit_batch(connection, worker_id, batch, **how)
 
     monkeypatch.setattr(flusher_module, "commit_batch", lossy)
     workflow = await workshop.publish([call("a", target), call("b", target, "a")])

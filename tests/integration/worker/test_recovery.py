@@ -68,10 +68,10 @@ async def test_a_commit_whose_answer_is_lost_is_written_once(
 ) -> None:
     calls = 0
 
-    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def lossy(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal calls
         calls += 1
-        committed = await commit_batch(connection, worker_id, batch)
+        committed = await commit_batch(connection, worker_id, batch, **how)
         if calls % every == 0:
             raise ConnectionResetError("the answer is lost")
         return committed
@@ -91,12 +91,12 @@ async def test_a_commit_that_failed_is_repeated(
 ) -> None:
     calls = 0
 
-    async def failing(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> Committed:
+    async def failing(connection: asyncpg.Connection, worker_id: int, batch: Batch, **how: Any) -> Committed:
         nonlocal calls
         calls += 1
         if calls % 2:
             raise asyncpg.AdminShutdownError("terminating connection")
-        return await commit_batch(connection, worker_id, batch)
+        return await commit_batch(connection, worker_id, batch, **how)
 
     monkeypatch.setattr(flusher_module, "commit_batch", failing)
     workflow = await workshop.publish([call("a", target), call("b", target, "a")])
