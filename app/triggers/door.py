@@ -19,7 +19,8 @@ from app.triggers.responses import make_response
 
 PREFIX: Final = "/v1/hooks/"
 _TEMPLATE: Final = PREFIX + "{token}"
-_METHODS: Final = frozenset({"POST", "PUT", "GET", "OPTIONS"})
+_ASKING: Final = {"HEAD": HTTP_200_OK, "OPTIONS": HTTP_204_NO_CONTENT}
+_METHODS: Final = frozenset({"POST", "PUT", "GET", *_ASKING})
 
 
 def is_call_of_hook(scope: HTTPScope) -> bool:
@@ -30,9 +31,8 @@ def is_call_of_hook(scope: HTTPScope) -> bool:
 
 async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Send) -> None:
     """Serve a request for which `is_call_of_hook` holds."""
-    if scope["method"] == "OPTIONS":
-        # Some senders ask before they deliver. It is the same for each address, also for one that is none.
-        await _tell_methods(send)
+    if scope["method"] in _ASKING:
+        await _tell_methods(send, _ASKING[scope["method"]])
         return
     more: Any = scope
     token = scope["path"][len(PREFIX) :]
@@ -102,9 +102,10 @@ async def _answer(taken: Taken, send: Send) -> None:
     await send(end)
 
 
-async def _tell_methods(send: Send) -> None:
+async def _tell_methods(send: Send, status: int) -> None:
+    """Answer a sender who asks before it delivers: the same for every address, also for one that is none."""
     headers = [(b"allow", ", ".join(sorted(_METHODS)).encode())]
-    start: Any = {"type": "http.response.start", "status": HTTP_204_NO_CONTENT, "headers": headers}
+    start: Any = {"type": "http.response.start", "status": status, "headers": headers}
     end: Any = {"type": "http.response.body", "body": b"", "more_body": False}
     await send(start)
     await send(end)

@@ -35,9 +35,10 @@ async def test_a_sender_who_asks_is_told_the_methods_of_any_address(
 ) -> None:
     hook = await open_hook(api, owner, {"auth": {"type": "bearer", "secret": "a-secret-of-some-length"}})
     for path in (hook.path + "?page=2", "/v1/hooks/unknown"):
-        answer = await anonymous.options(path)
-        assert (answer.status_code, answer.content) == (204, b"")
-        assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST", "PUT"}
+        for method, status in (("OPTIONS", 204), ("HEAD", 200)):
+            answer = await anonymous.request(method, path)
+            assert (answer.status_code, answer.content) == (status, b"")
+            assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
     assert (await owner.client.get("/v1/events")).json()["items"] == []
 
 
