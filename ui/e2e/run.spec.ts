@@ -11,7 +11,6 @@ const LETTERS = 90_000;
 
 let browser: Opened;
 let owner: Owner;
-let each: string;
 let runs: Record<"failed" | "waiting" | "retried" | "loop" | "large", string>;
 beforeAll(async () => {
   owner = await Owner.signIn();
@@ -38,7 +37,7 @@ beforeAll(async () => {
     },
     { id: "rescue", type: "transform", with: { values: { why: "{{ steps.call.error.message }}" } }, after: ["call.error"] },
   ]);
-  each = await owner.publish("Each order", [
+  const loop = await owner.publish("Each order", [
     {
       id: "each",
       type: "foreach",
@@ -53,7 +52,7 @@ beforeAll(async () => {
     failed: await owner.start(failed, { total: 120 }),
     waiting: await owner.start(waiting),
     retried: await owner.start(retried),
-    loop: await owner.start(each, { items: [1, 2, "three"] }),
+    loop: await owner.start(loop, { items: [1, 2, "three"] }),
     large: await owner.start(large, { text: "x".repeat(LETTERS) }),
   };
   browser = await openBrowser();
@@ -206,21 +205,20 @@ test("what is on its way, and what does not come, is told", async () => {
   await expectWaitingAndFailing(page, `**/v1/runs/${runs.failed}`, () => page.getByRole("heading", { name: "Declined orders" }).waitFor());
 });
 
-test("keys lead from a run to the next one of the list that one came from", async () => {
+test("what was read stays where it cannot be read anew, and that is said", async () => {
   const { page } = browser;
-  await page.goto(`/runs?workflow=${each}`);
-  const first = await page.locator('[data-row="0"] a').getAttribute("href");
-  const second = await page.locator('[data-row="1"] a').getAttribute("href");
-  await page.locator('[data-row="0"] a').click();
-  await page.waitForURL(`**${first}`);
-  await page.getByRole("heading", { name: "Each order", exact: true }).waitFor();
-  await page.keyboard.press("j");
-  await page.waitForURL(`**${second}`);
-  await page.getByRole("heading", { name: "Each order", exact: true }).waitFor();
-  await page.keyboard.press("k");
-  await page.waitForURL(`**${first}`);
-  await page.goBack();
-  await page.waitForURL(`**/runs?workflow=${each}`);
+  await page.goto(`/runs/${runs.failed}`);
+  await page.locator('[data-path="charge"]').waitFor();
+  const busy = { status: 500, code: "internal_error", title: "Internal Server Error", detail: "Something broke." };
+  await page.route(`**/v1/runs/${runs.failed}`, (route) => route.fulfill({ status: 500, json: busy }));
+  // To be told of the run is reason enough to read it anew.
+  await owner.post(`/v1/runs/${runs.failed}/retry`);
+  await page.getByText("This may be old: it could not be read anew. Something broke.").waitFor();
+  expect(await page.locator('[data-path="charge"]').count()).toBe(1);
+  await page.unroute(`**/v1/runs/${runs.failed}`);
+  // Another change may bring it before anybody presses.
+  await page.getByRole("button", { name: "Try again" }).or(page.getByText("attempt 2")).first().click();
+  await page.getByText("attempt 2").waitFor();
 });
 
 test("a viewer sees all and may do nothing", async () => {
@@ -230,6 +228,7 @@ test("a viewer sees all and may do nothing", async () => {
     await signIn(other.page, "run-viewer@example.com");
     await other.page.goto(`${URL_OF_PRODUCT}/runs/${runs.failed}`);
     await other.page.locator('[data-path="charge"]').waitFor();
+    await other.page.getByText("It takes an operator to cancel, retry or rerun.").waitFor();
     expect(await other.page.getByRole("button", { name: "Retry" }).isDisabled()).toBe(true);
     expect(await other.page.getByRole("button", { name: "Rerun", exact: true }).isDisabled()).toBe(true);
     other.conduct.check();

@@ -11,7 +11,7 @@ const MANY = 60;
 const IDLE = "Nothing runs here";
 const VIEWER = "runs-viewer@example.com";
 /** More than the connections that a browser has to one server. */
-const TABS = 8;
+const TABS = 7;
 
 let browser: Opened;
 let owner: Owner;
@@ -104,6 +104,23 @@ test("keys lead from run to run, and into one", async () => {
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
   await page.goBack();
   await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+});
+
+test("keys lead from a run to the next one of the list that one came from", async () => {
+  const { page } = browser;
+  await page.goto(`/runs?workflow=${steady}`);
+  await page.locator('[data-row="1"]').waitFor();
+  const [first, second] = await page.locator("[data-row] a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  await page.locator('[data-row="0"] a').click();
+  await page.waitForURL(`**${first}`);
+  await page.getByRole("heading", { name: "Steady", exact: true }).waitFor();
+  await page.keyboard.press("j");
+  await page.waitForURL(`**${second}`);
+  await page.getByRole("heading", { name: "Steady", exact: true }).waitFor();
+  await page.keyboard.press("k");
+  await page.waitForURL(`**${first}`);
+  await page.goBack();
+  await page.waitForURL(`**/runs?workflow=${steady}`);
 });
 
 test("a run that does not exist says so", async () => {

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { WhyNot } from "@/components/ui/why-not";
@@ -59,7 +60,8 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
         </h2>
         {!mayDecide && open !== undefined && open.length > 0 && <WhyNot>It takes an operator to decide.</WhyNot>}
       </div>
-      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isError && open === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {open !== undefined && !isPaused && <Stale query={query} />}
       {query.isPending && <LoadingRows rows={4} />}
       {open?.length === 0 && (
         <EmptyState icon="approvals" title="Nobody is waiting for a decision">

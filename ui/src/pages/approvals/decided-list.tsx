@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Icon, type IconName } from "@/components/ui/icon";
+import { Stale } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
@@ -45,7 +46,8 @@ export function DecidedList({ filters }: { filters: ApprovalFilters }) {
           ))}
         </Select>
       </div>
-      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isError && decided === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {decided !== undefined && !isPaused && <Stale query={query} />}
       {query.isPending && <LoadingRows />}
       {decided?.length === 0 && !query.hasNextPage && <p className="text-ink-2">None yet.</p>}
       {decided !== undefined && decided.length > 0 && (

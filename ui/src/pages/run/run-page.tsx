@@ -3,8 +3,10 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
+import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { Allowed } from "@/features/permissions/allowed";
 import { neighbourOf } from "@/features/runs/neighbours";
 import { ValueView } from "@/features/values/value-view";
 import { useNow } from "@/lib/clock";
@@ -40,7 +42,16 @@ export function RunPage() {
   }
   // What was there stays, and is asked for again.
   if (query.data === undefined) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
-  return <RunView key={runId} run={query.data} />;
+  return (
+    <>
+      {!isPolled && (
+        <div className="px-4 pt-3 empty:hidden md:px-6">
+          <Stale query={query} />
+        </div>
+      )}
+      <RunView key={runId} run={query.data} />
+    </>
+  );
 }
 
 function RunView({ run }: { run: Run }) {
@@ -57,6 +68,8 @@ function RunView({ run }: { run: Run }) {
     <>
       <PageHeader title={run.workflow_name}>
         <StatusBadge status={run.status} />
+        {/* A button that is switched off tells why to a pointer alone. */}
+        <Allowed to="runs:control" why="It takes an operator to cancel, retry or rerun." />
         <CopyAsCurl run={run} />
         <RunActions run={run} fromStep={step?.id} />
       </PageHeader>

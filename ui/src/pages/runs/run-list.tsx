@@ -84,7 +84,7 @@ export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps)
                 className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${NARROW} ${GRID} md:items-center`}
                 style={{ height: size, transform: `translateY(${start - offset}px)` }}
               >
-                <RunCells run={run} isTicked={ticked.has(run.id)} onTick={onTick} />
+                <RunCells run={run} isWide={isWide} isTicked={ticked.has(run.id)} onTick={onTick} />
               </div>
             )
           );
@@ -96,11 +96,14 @@ export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps)
 
 interface RunCellsProps {
   run: Run;
+  /** Else what went wrong stands in a line of its own, as far as it fits. */
+  isWide: boolean;
   isTicked: boolean;
   onTick: (id: string) => void;
 }
 
-function RunCells({ run, isTicked, onTick }: RunCellsProps) {
+function RunCells({ run, isWide, isTicked, onTick }: RunCellsProps) {
+  const wrong = run.error !== null && <span className="truncate text-ink-2">{run.error.message}</span>;
   return (
     <>
       <span role="cell" className="flex items-center max-md:row-span-3">
@@ -121,13 +124,14 @@ function RunCells({ run, isTicked, onTick }: RunCellsProps) {
         </Link>
         <span className="font-mono text-xs text-ink-3">v{run.version}</span>
         {run.is_test && <span className="rounded-chip border border-line-strong px-1 text-xs text-ink-2">test</span>}
-        {run.error !== null && <span className="hidden truncate text-ink-2 md:inline">{run.error.message}</span>}
+        {isWide && wrong}
       </span>
       <span role="cell" className="text-ink-2 max-md:order-2">
         {run.trigger_type}
       </span>
-      <span role="cell" className="text-ink-2 max-md:order-1 max-md:col-span-2">
+      <span role="cell" className="flex min-w-0 gap-2 text-ink-2 max-md:order-1 max-md:col-span-2">
         <Moment at={run.created_at} />
+        {!isWide && wrong}
       </span>
       <span role="cell" className="max-md:order-3">
         <Duration from={run.started_at} to={run.finished_at} />

@@ -2,8 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
@@ -19,6 +21,8 @@ export function RunsPage() {
   const search = useSearch({ from: "/signed-in/runs" });
   // The router hands on what it does not know as well.
   const filters = useMemo(() => readRunFilters(search), [search]);
+  // Where the whole connection is away, the strip at the top says so.
+  const isPaused = useLive((state) => state.status === "paused");
   const query = useInfiniteQuery(runsQuery(filters));
   const { news, show } = useLiveRuns(filters);
   const searchField = useRef<HTMLInputElement>(null);
@@ -51,7 +55,8 @@ export function RunsPage() {
         )}
       </div>
       <div className="md:px-6">
-        {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+        {query.isError && runs === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+        {runs !== undefined && !isPaused && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
         {runs !== undefined && runs.length > 0 && <RunList runs={runs} ticked={ticked} onTick={tick} hasMore={query.hasNextPage} onMore={more} />}
         {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
