@@ -7,6 +7,8 @@ export interface Content {
   orders: string;
   report: string;
   connection: string;
+  /** The token of one that nobody has accepted yet. */
+  invitation: string;
 }
 
 const ORDER = [
@@ -52,6 +54,6 @@ export async function furnish(): Promise<Content> {
   await owner.put("/v1/vars/region", { value: { name: "eu", max_orders: 100 } });
   await owner.put("/v1/vars/greeting", { value: "Hello" });
   await owner.invite("grace@example.com", "editor");
-  await owner.post("/v1/invitations", { email: "ada@example.com", role: "operator" });
-  return { failedRun, fineRun, orders, report: mail, connection: connection.id };
+  const invited = await owner.post<{ url: string }>("/v1/invitations", { email: "ada@example.com", role: "operator" });
+  return { failedRun, fineRun, orders, report: mail, connection: connection.id, invitation: new URL(invited.url).hash.slice(1) };
 }

@@ -1,16 +1,40 @@
 import type { Page } from "playwright-core";
 import type { Content } from "./content.ts";
 
-interface Picture {
+/** Before anybody has set the product up, without a session, and with one: in this order. */
+export const STAGES = ["new", "outside", "inside"] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface Picture {
   /** The name of its files: `<name>-light.webp` and `<name>-dark.webp`. */
   name: string;
   path: (content: Content) => string;
+  /** Left out: with a session. */
+  stage?: Stage;
   /** Waits until the page shows what the picture is to show, and opens what it is to show open. */
   settle: (page: Page) => Promise<unknown>;
 }
 
 /** Every page that has a picture. A new page is one more line. */
 export const PICTURES: readonly Picture[] = [
+  {
+    name: "setup",
+    path: () => "/setup",
+    stage: "new",
+    settle: (page) => page.getByRole("heading", { name: "Set up FlowForge" }).waitFor(),
+  },
+  {
+    name: "sign-in",
+    path: () => "/signin",
+    stage: "outside",
+    settle: (page) => page.getByRole("heading", { name: "Sign in" }).waitFor(),
+  },
+  {
+    name: "invitation",
+    path: ({ invitation }) => `/invitation#${invitation}`,
+    stage: "outside",
+    settle: (page) => page.getByRole("heading", { name: "Join Main" }).waitFor(),
+  },
   { name: "dashboard", path: () => "/", settle: (page) => page.getByRole("region", { name: "Accounted events" }).waitFor() },
   { name: "workflows", path: () => "/workflows", settle: (page) => page.getByText("Order fulfilment").first().waitFor() },
   { name: "workflow", path: ({ orders }) => `/workflows/${orders}`, settle: (page) => page.locator('[data-step="charge"]').waitFor() },
