@@ -160,7 +160,7 @@ class Driver:
             else:
                 self._schedule(self.state.next_due())
                 if inbox_ids:
-                    await self.host.drop_messages(inbox_ids)
+                    await self._drop(inbox_ids)
             if self.state.is_over or self.is_abandoned:
                 # Abandoned meanwhile, it would begin what whoever has the run now begins as well.
                 self.attempts.stop_all()
@@ -174,6 +174,18 @@ class Driver:
             await asyncio.sleep(0)
             observation, inbox_ids = TimePassed(at=self.host.clock.now()), ()
         return None
+
+    async def _drop(self, inbox_ids: Sequence[int]) -> None:
+        """Throw away messages that have no effect, once what made them so is durable.
+
+        Undone by the death of this worker, it may come out otherwise, and the messages are wanted.
+        """
+        commit = self._last_commit
+        if commit is not None:
+            await asyncio.wait([commit])
+            if commit.cancelled() or commit.exception() is not None:
+                return
+        await self.host.drop_messages(inbox_ids)
 
     async def work(self, start: StartAttempt) -> None:
         """Make an attempt, and then whatever follows from it in a line; side branches get tasks of their own."""

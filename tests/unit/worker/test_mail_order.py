@@ -10,14 +10,14 @@ import pytest
 
 from engine.core.decisions import StartChild
 from engine.core.events import RunEvent, RunQueued, RunStarted, decode_event, encode_event
-from engine.core.observations import CancelRequested, ChildEnded, ChildStarted, SignalReceived
+from engine.core.observations import ApprovalDecided, CancelRequested, ChildEnded, ChildStarted, SignalReceived
 from engine.core.replay import replay
 from engine.core.statuses import RunStatus
 from engine.infra.ids import new_id
 from engine.steps.compilation import compile_definition
 from engine.store.runs import ClaimedRun
 from engine.worker.driver import Driver
-from engine.worker.flusher import Entry
+from engine.worker.flusher import Entry, WorkerFenced
 from engine.worker.host import Host, Message, Work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,4 +158,28 @@ async def test_the_end_of_a_child_waits_until_its_start_is_known(host: SlowHost)
     await host.commit_until_done(taken)
     assert driver.state.status is RunStatus.SUCCEEDED
     assert driver.state.scope["steps"]["child"]["output"] == {"n": 1}
+    assert host.dropped == []
+
+
+@pytest.mark.parametrize("is_durable", [True, False], ids=["is durable", "is not to be"])
+async def test_a_message_without_effect_is_thrown_away_only_if_what_was_decided_before_it(
+    host: SlowHost, is_durable: bool
+) -> None:
+    driver = make_driver(host, is_started=True)
+    await host.commit_until_done(asyncio.create_task(driver.begin({})))
+    decided = ApprovalDecided(at=NOW, step="nobody", decision="approved", comment=None, by=None, decided_at=NOW)
+    taken = asyncio.create_task(driver.take([*signals(1), Message(inbox_id=9, observation=decided)]))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert host.dropped == []
+    if is_durable:
+        await host.commit_until_done(taken)
+        assert host.dropped == [9]
+        return
+    # Whoever has the run next decides anew, and may want it.
+    host.commits[-1].set_exception(WorkerFenced())
+    with pytest.raises(WorkerFenced):
+        await taken
+    for _ in range(10):
+        await asyncio.sleep(0)
     assert host.dropped == []
