@@ -111,11 +111,16 @@ FROM unnest($5::uuid[]) AS holder (id)
 
 _WAITED_FOR = """
 SELECT DISTINCT workflow_id, concurrency_key FROM run
-WHERE concurrency_key IS NOT NULL AND slot_at IS NULL AND finished_at IS NULL LIMIT $1
+WHERE concurrency_key IS NOT NULL AND slot_at IS NULL AND finished_at IS NULL
+  AND (workflow_id, concurrency_key) > ($1, $2)
+ORDER BY workflow_id, concurrency_key LIMIT $3
 """
 
 SlotKey = tuple[UUID, str]
 """A workflow and the value of its concurrency key."""
+
+# Before all others.
+NO_KEY: SlotKey = (UUID(int=0), "")
 
 
 class SlotRequest(Struct, frozen=True, kw_only=True):
@@ -232,9 +237,9 @@ async def grant_slots(connection: asyncpg.Connection, keys: Sequence[SlotKey]) -
             return granted
 
 
-async def find_waited_for(connection: asyncpg.Connection) -> list[SlotKey]:
-    """Keys that runs wait for slots of: the net below every grant that was not made."""
-    return [(row[0], row[1]) for row in await connection.fetch(_WAITED_FOR, KEYS_AT_ONCE)]
+async def find_waited_for(connection: asyncpg.Connection, after: SlotKey, limit: int) -> list[SlotKey]:
+    """The first keys behind `after` that runs wait for slots of: the net below every grant that was not made."""
+    return [(row[0], row[1]) for row in await connection.fetch(_WAITED_FOR, *after, limit)]
 
 
 async def _lock(connection: asyncpg.Connection, keys: Sequence[SlotKey] | dict[SlotKey, int]) -> None:

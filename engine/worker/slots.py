@@ -16,7 +16,7 @@ from engine.core.observations import FullSlots
 from engine.core.statuses import RunStatus
 from engine.infra.database import DATABASE_ERRORS
 from engine.store.runs import ClaimedRun
-from engine.store.slots import SlotKey, SlotRequest, find_waited_for, grant_slots, take_slots
+from engine.store.slots import KEYS_AT_ONCE, NO_KEY, SlotKey, SlotRequest, find_waited_for, grant_slots, take_slots
 from engine.worker.driver import Driver
 from engine.worker.flusher import Entry
 from engine.worker.loading import BrokenRun
@@ -35,6 +35,7 @@ class SlotKeeper:
         self._ring = ring
         self._keys: dict[UUID, SlotKey] = {}
         self._left: dict[SlotKey, None] = {}
+        self._looked_up_to = NO_KEY
         self._wake = asyncio.Event()
 
     def find_request(self, driver: Driver, variables: dict[str, Any]) -> SlotRequest | None:
@@ -98,8 +99,10 @@ class SlotKeeper:
             self._wake.set()
 
     async def grant_forgotten(self, connection: asyncpg.Connection) -> None:
-        """Grant what nobody did: whoever should have, died."""
-        keys = await find_waited_for(connection)
+        """Grant what nobody did: whoever should have, died. Some keys at a time, and all of them in turn."""
+        keys = await find_waited_for(connection, self._looked_up_to, KEYS_AT_ONCE)
+        # All that some wait for for long would keep the net from those behind them.
+        self._looked_up_to = keys[-1] if len(keys) == KEYS_AT_ONCE else NO_KEY
         if keys and await grant_slots(connection, keys):
             self._ring()
 

@@ -1,5 +1,6 @@
 """Runs that are lost with their worker before anything of them is committed: one of them may be what it died of."""
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from engine.store.leases import declare_dead
 from engine.store.runs import claim_runs
 from engine.worker import probation as probation_module
 from tests.integration.worker.conftest import Workshop
+from tests.product import PATIENCE_SECONDS
 
 STEP = {"id": "a", "type": "if", "with": {"condition": "true"}}
 
@@ -93,3 +95,34 @@ async def test_runs_that_were_lost_as_they_began_begin_one_by_one_without_delay(
         await workshop.wait(run_id, "succeeded")
     assert metrics.RUNS_CLAIMED._value.get() == claimed + 30
     assert await workshop.pool.fetchval("SELECT count(*) FROM run WHERE crashes = 2") == 30
+
+
+async def test_a_run_that_only_waits_on_after_it_was_resumed_is_not_lost_with_its_next_worker(
+    workshop: Workshop,
+) -> None:
+    steps = [
+        {"id": "go", "type": "wait", "with": {"signal": "go"}},
+        {"id": "pause", "type": "delay", "with": {"seconds": 3600}},
+    ]
+    in_memory = {"suspend_after_seconds": 7200.0}
+    (run_id,) = await workshop.start(await workshop.publish(steps))
+
+    async def signal(name: str) -> None:
+        await put_message(workshop.pool, run_id, workshop.workspace_id, "signal", {"name": name})
+
+    async def until_written(kind: str) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while kind not in await workshop.types(run_id):
+                await asyncio.sleep(0.01)
+
+    _, life = await workshop.engine(**in_memory)
+    await until_written("run.waiting")
+    for name in ("other", "go"):
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+        await workshop.pool.execute("UPDATE run SET crashes = 1 WHERE id = $1", run_id)
+        await signal(name)
+        _, life = await workshop.engine(**in_memory)
+        await until_written("run.signalled" if name == "other" else "step.succeeded")
+        row = await workshop.row(run_id)
+        assert (row["status"], row["wake_at"] is None, row["crashes"]) == ("waiting", False, 0)

@@ -1,15 +1,18 @@
 """`settings.concurrency` over a real database: slots are taken, waited for, passed on, and never given twice."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from engine.core.events import RunHeld
 from engine.store.inbox import put_message
 from engine.store.slots import grant_slots
 from engine.worker import slots as slots_module
+from engine.worker.slots import SlotKeeper
 from tests.integration.worker.conftest import Target, Workshop
 from tests.integration.worker.test_driving import call
 
@@ -186,3 +189,26 @@ async def test_keys_may_be_any_value_and_a_bad_one_ends_its_run(
     (run_id,) = await start(workshop, workflow, customer)
     row = await workshop.wait(run_id, "succeeded" if code is None else "failed")
     assert row["error_code"] == code
+
+
+async def test_keys_whose_slots_are_taken_for_long_do_not_keep_the_reconciliation_from_those_behind_them(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow = await workshop.publish([{"id": "t", "type": "transform", "with": {"values": {}}}])
+    taken, forgotten = await workshop.start(workflow, 4), await workshop.start(workflow, 3)
+    claim = "UPDATE run SET concurrency_key = $2, concurrency_limit = 1, slot_at = $3 WHERE id = $1"
+    for number, run_id in enumerate(taken):
+        await workshop.pool.execute(claim, run_id, f"a{number // 2}", datetime.now(UTC) if number % 2 else None)
+    for number, run_id in enumerate(forgotten):
+        await workshop.pool.execute(claim, run_id, f"b{number}", None)
+    monkeypatch.setattr(slots_module, "KEYS_AT_ONCE", 2)
+
+    async def connect() -> asyncpg.Pool:
+        return workshop.pool
+
+    keeper = SlotKeeper(connect, ring=lambda: None)
+    async with workshop.pool.acquire() as connection:
+        for _ in range(3):
+            await keeper.grant_forgotten(connection)
+    held = "SELECT id FROM run WHERE slot_at IS NULL"
+    assert {row["id"] for row in await workshop.pool.fetch(held)} == {taken[0], taken[2]}
