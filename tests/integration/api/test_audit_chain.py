@@ -144,6 +144,7 @@ async def test_others_can_compute_the_chain_from_an_export(owner: Caller, monkey
         (await owner.client.post("/v1/api-keys", json={"name": f"Schlüssel {number} ☂", "role": "viewer"}))
     answer = await owner.client.get(f"{PATH}/export")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit.ndjson"'
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) >= 6
