@@ -16,8 +16,9 @@ run.owner IS NULL AND (
     OR (run.wake_at IS NOT NULL AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
 """
 
-# It was lost with a worker before anything of it was committed, as it began or as it was to go on after a wait.
-_WAS_LOST = "(run.crashes > 0 AND (run.status = 'queued' OR run.wake_at IS NOT NULL))"
+# It was lost with two workers before anything of it was committed, as it began or as it was to go on after a wait. Once
+# is nothing: a worker that is killed in the middle of a flood loses hundreds of runs that have just begun.
+_WAS_LOST = "(run.crashes > 1 AND (run.status = 'queued' OR run.wake_at IS NOT NULL))"
 
 # The ids are looked up first: asked for together with the rest, the planner reads every suspended run.
 # One snapshot sees the run unowned and its whole journal: whoever wrote last gave the run up in or after that commit.
@@ -90,7 +91,7 @@ _FIND_DUE_BY_WORKSPACE = _BY_WORKSPACE.format(
     open="owner IS NULL AND wake_at IS NOT NULL", moment="wake_at", until="now()"
 )
 
-NO_SORTING = "SET LOCAL enable_sort = off"
+NO_SORTING = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
 
 _FIND_DUE = """
 SELECT workspace_id, id FROM run WHERE owner IS NULL AND wake_at <= now() ORDER BY wake_at LIMIT $1
@@ -122,7 +123,7 @@ class RunOfWorkspace(NamedTuple):
 class ClaimedRun(Struct, frozen=True, kw_only=True):
     """A run that this worker owns from now on, with its journal so far: (seq, payload) in order.
 
-    `is_on_probation`: it was lost with a worker before, in the moment in which it is now.
+    `is_on_probation`: it was lost with two workers before, in the moment in which it is now.
     """
 
     id: UUID

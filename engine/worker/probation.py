@@ -1,7 +1,7 @@
-"""Probation: of the runs that were lost with a worker as they began, one begins at a time, so that others do not pay.
+"""Probation: of the runs that were lost twice as they began, one begins at a time, so that others do not pay.
 
 A claim takes many runs at once. Where one of them kills the worker before anything of it is committed, all are lost
-together, and nobody can tell which one it was. From then on at most one of them is claimed until something of it is
+together, and nobody can tell which one it was. Lost with the next worker as well, they may be that one: from then on at most one of them is claimed until something of it is
 durable: whoever dies meanwhile died of that one.
 """
 
