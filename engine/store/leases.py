@@ -43,9 +43,9 @@ _IS_BEGINNING = """
 
 # A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. Where a
 # run is lost as it begins, and was so twice before, it is the only one of its kind (see `engine.worker.probation`), and
-# what its worker died of: nothing is held against the others. Nor is a run that this worker has brought on what it died of,
-# as far as anybody can tell: the count of deaths begins anew with this one. Its events are the journal's last ones, and
-# are read back to one that tells so, or to somebody else's.
+# what its worker died of: nothing is held against the others. Nor is a run that this worker has brought on what it died
+# of, as far as anybody can tell: the count of deaths begins anew with this one. Its events are the journal's last ones,
+# and are read back to one that tells so, or to somebody else's.
 _FREE = f"""
 WITH guilty AS MATERIALIZED (
     SELECT FROM run WHERE owner = $1 AND crashes > 1 AND {_IS_BEGINNING} LIMIT 1

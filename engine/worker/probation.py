@@ -1,8 +1,8 @@
 """Probation: of the runs that were lost twice as they began, one begins at a time, so that others do not pay.
 
 A claim takes many runs at once. Where one of them kills the worker before anything of it is committed, all are lost
-together, and nobody can tell which one it was. Lost with the next worker as well, they may be that one: from then on at most one of them is claimed until something of it is
-durable: whoever dies meanwhile died of that one.
+together, and nobody can tell which one it was. Lost with the next worker as well, each may be that one: from then on at
+most one of them is claimed until something of it is durable, and whoever dies meanwhile died of that one.
 """
 
 import time
