@@ -6,7 +6,7 @@ import pytest
 from aiohttp import DefaultResolver
 
 from engine.infra.http_client import HttpClient
-from engine.infra.http_errors import EgressBlockedError
+from engine.infra.http_errors import ConnectionFailedError, EgressBlockedError
 from engine.infra.settings import Settings
 from tests.integration.http.targets import answer_ok, redirecting, serve
 
@@ -40,6 +40,20 @@ async def test_refusal_reads_the_same_whether_something_listens_or_not() -> None
             messages.add(raised.value.message.replace(str(port), "PORT"))
     assert len(messages) == 1
     assert "FLOWFORGE_HTTP_ALLOW_PRIVATE" in messages.pop()
+
+
+async def test_a_proxy_that_the_environment_names_is_asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(answer_ok) as target, serve(answer_ok) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+            monkeypatch.setenv(name.lower(), proxy.url)
+        async with serve(answer_ok) as gone:
+            nobody = f"https://127.0.0.1:{gone.port}/"
+        async with HttpClient(Settings(http_allow_private="127.0.0.1")) as client:
+            await client.request("GET", target.url, timeout=30)
+            with pytest.raises(ConnectionFailedError):
+                await client.request("GET", nobody, timeout=30)
+    assert (target.connections, proxy.connections) == (1, 0)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
