@@ -45,7 +45,7 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
 }
 
 function rightOf(step: Step): string | undefined {
-  if (step.items !== null && step.items.failed > 0) return `${step.items.failed} of ${step.items.total} failed`;
+  if (step.items !== null && step.items.failed > 0) return `${step.items.failed} failed`;
   if (step.items !== null) return `${step.items.done}/${step.items.total}`;
   if (step.status === "retrying" || step.attempts.length > 1) return `×${step.attempts.length}`;
   const isOver = step.started_at !== null && step.finished_at !== null;

@@ -7,6 +7,8 @@ import type { Step } from "./api";
 import { type Part, partsOf, ticksOf, tookOf } from "./waterfall";
 
 const TICKS = 5;
+/** More of them are not drawn, however long the time is drawn. */
+const MOST_TICKS = 400;
 
 const SOLID = {
   succeeded: "bg-succeeded",
@@ -34,7 +36,7 @@ export function Scale({ length, factor }: { length: number; factor: number }) {
     <div aria-hidden="true" className="sticky top-0 z-2 flex h-6 border-b border-line bg-surface font-mono text-xs text-ink-3">
       <span className={NAME} data-names />
       <span className="relative mr-3 grow overflow-hidden">
-        {ticksOf(length, TICKS * factor)
+        {ticksOf(length, Math.min(MOST_TICKS, TICKS * factor))
           .filter((at) => at < length * 0.92 || factor > 1)
           .map((at, index) => (
             <span

@@ -9,7 +9,7 @@ import { type StepFilter, filterSteps, isTroubled, lengthOf, middleOf } from "./
 import { Row, Scale } from "./waterfall-row";
 
 const ROW_PIXELS = 36;
-const ZOOMS = [1, 2, 4, 8, 16, 32];
+const ZOOMS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** Fewer steps are seen at a glance. */
 const FEW = 10;
 

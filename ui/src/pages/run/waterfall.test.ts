@@ -41,7 +41,7 @@ describe("the waterfall", () => {
   });
 
   test("between two attempts lies the pause, and what failed looks like it", () => {
-    const attempts = [attempt(1, 0, 100, { status: "failed" }), attempt(2, 600, 700, { queued_ms: 50 })];
+    const attempts = [attempt(1, 0, 100, { status: "failed", reason: "status" }), attempt(2, 600, 700, { queued_ms: 50 })];
     const parts = partsOf(step({ attempts }), CREATED, 1000);
     expect(told(parts)).toEqual([
       ["running", 0, 100],
@@ -56,6 +56,16 @@ describe("the waterfall", () => {
     const time = { total_ms: 700, queued_ms: 0, limited_ms: 0, running_ms: 200, backing_off_ms: 0, waiting_ms: 0, ended_ms: 500 };
     const parts = partsOf(step({ time, attempts: [attempt(1, 0, 100), attempt(2, 600, 700)] }), CREATED, 1000);
     expect(told(parts).map(([kind]) => kind)).toEqual(["running", "running"]);
+  });
+
+  test("of two rounds with pauses of their own, what lies between them is none", () => {
+    const failed = (number: number, from: number, reason: string) => attempt(number, from, from + 10, { status: "failed", reason });
+    const attempts = [failed(1, 0, "status"), failed(2, 20, "attempts_exhausted"), failed(3, 800, "timeout"), failed(4, 820, "attempts_exhausted")];
+    const time = { total_ms: 830, queued_ms: 0, limited_ms: 0, running_ms: 40, backing_off_ms: 20, waiting_ms: 0, ended_ms: 770 };
+    expect(told(partsOf(step({ status: "failed", time, attempts }), CREATED, 1000)).filter(([kind]) => kind === "backing_off")).toEqual([
+      ["backing_off", 10, 20],
+      ["backing_off", 810, 820],
+    ]);
   });
 
   test("what has not ended goes on until now", () => {
@@ -91,15 +101,19 @@ describe("the list of steps", () => {
 
   test("says how long a step took, or takes until now, and nothing of one that never began", () => {
     expect(tookOf({ status: "succeeded", started_at: at(100), time: time(300) }, CREATED, 900)).toBe(300);
+    expect(tookOf({ status: "failed", started_at: at(100), time: { ...time(300), ended_ms: 200 } }, CREATED, 900)).toBe(100);
     expect(tookOf({ status: "waiting", started_at: at(100), time: time(0) }, CREATED, 900)).toBe(800);
     expect(tookOf({ status: "skipped", started_at: null, time: time(0) }, CREATED, 900)).toBeUndefined();
     expect(tookOf({ status: "running", started_at: at(1000), time: null }, CREATED, 900)).toBe(0);
   });
 
   test("knows where the middle of a step lies, whatever the clocks of its workers say", () => {
-    expect(middleOf({ status: "succeeded", started_at: at(100), time: time(200) }, CREATED, 1000)).toBe(0.2);
-    expect(middleOf({ status: "succeeded", started_at: at(2000), time: time(200) }, CREATED, 1000)).toBe(1);
-    expect(middleOf({ status: "pending", started_at: null, time: null }, CREATED, 1000)).toBeUndefined();
+    const attempts: Step["attempts"] = [];
+    expect(middleOf({ status: "succeeded", started_at: at(100), time: time(200), attempts }, CREATED, 1000)).toBe(0.2);
+    expect(middleOf({ status: "succeeded", started_at: at(2000), time: time(200), attempts }, CREATED, 1000)).toBe(1);
+    expect(middleOf({ status: "pending", started_at: null, time: null, attempts }, CREATED, 1000)).toBeUndefined();
+    const tries = [attempt(1, 100, 200), attempt(2, 900, 950)];
+    expect(middleOf({ status: "succeeded", started_at: at(100), time: time(850), attempts: tries }, CREATED, 1000)).toBe(0.9);
   });
 
   test("is found through by words, and by what went wrong, be it only for a while", () => {

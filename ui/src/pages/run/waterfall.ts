@@ -17,6 +17,8 @@ export interface Part {
 type StepTimes = Pick<Step, "status" | "attempts" | "started_at" | "finished_at" | "waiting" | "type" | "time">;
 
 const TERMINAL: readonly string[] = ["succeeded", "failed", "skipped", "cancelled"];
+/** The reasons for which an attempt that failed is followed by another one. */
+const RETRIED: readonly string[] = ["timeout", "connection", "status", "error"];
 /** Steps that wait by nature: their time is no work. */
 const PATIENT: readonly string[] = ["delay", "wait", "approval", "workflow"];
 
@@ -36,19 +38,21 @@ export function partsOf(step: StepTimes, createdAt: string, end: number): Part[]
     if (to > from || part.kind === "running") parts.push({ ...part, from, to: Math.max(from, to) });
   };
   let before: number | undefined;
-  const hasPauses = step.time === null || step.time.backing_off_ms > 0;
+  // What lies behind the last attempt of a round is no pause: the run had ended, until somebody retried it.
+  let isPause = false;
   for (const attempt of step.attempts) {
     if (attempt.started_at === null) continue;
     const start = Date.parse(attempt.started_at) - zero;
     const queued = Math.max(before ?? 0, start - attempt.queued_ms);
     const limited = Math.max(queued, start - attempt.limited_ms);
     const number = attempt.number;
-    if (before !== undefined && hasPauses) add({ kind: "backing_off", from: before, to: queued, tone: "retrying", attempt: number });
+    if (before !== undefined && isPause) add({ kind: "backing_off", from: before, to: queued, tone: "retrying", attempt: number });
     add({ kind: "queued", from: queued, to: limited, tone: "queued", attempt: number });
     add({ kind: "limited", from: limited, to: start, tone: "queued", attempt: number });
     const stop = attempt.finished_at === null ? end : Date.parse(attempt.finished_at) - zero;
     add({ kind: "running", from: start, to: stop, tone: toneOf(attempt.status, attempt.finished_at), attempt: number });
     before = stop;
+    isPause = RETRIED.includes(attempt.reason);
   }
   if (step.attempts.length > 0) {
     if (step.status === "retrying" && before !== undefined) {
@@ -68,7 +72,9 @@ export function partsOf(step: StepTimes, createdAt: string, end: number): Part[]
 /** How long a step has taken, until its end or until now, which is `length` after its run's creation; undefined before it began. */
 export function tookOf(step: Pick<Step, "status" | "started_at" | "time">, createdAt: string, length: number): number | undefined {
   if (step.started_at === null) return undefined;
-  return TERMINAL.includes(step.status) ? step.time?.total_ms : Math.max(0, length - (Date.parse(step.started_at) - Date.parse(createdAt)));
+  // From its end until a retry it did nothing.
+  if (TERMINAL.includes(step.status)) return step.time === null ? undefined : step.time.total_ms - step.time.ended_ms;
+  return Math.max(0, length - (Date.parse(step.started_at) - Date.parse(createdAt)));
 }
 
 /** Which steps are listed. */
@@ -91,11 +97,13 @@ export function filterSteps(steps: readonly Step[], filter: StepFilter): readonl
   return steps.filter((step) => (!filter.isTroubled || isTroubled(step)) && (says(step.name) || says(step.id) || says(step.type)));
 }
 
-/** Where in the time of the run a step lies, from 0 to 1; undefined where it has not begun. */
-export function middleOf(step: Pick<Step, "status" | "started_at" | "time">, createdAt: string, length: number): number | undefined {
+/** Where in the time of the run a step lies, from 0 to 1: its last attempt, where it made several; undefined before it began. */
+export function middleOf(step: Pick<Step, "status" | "started_at" | "time" | "attempts">, createdAt: string, length: number): number | undefined {
   if (step.started_at === null) return undefined;
-  const from = Date.parse(step.started_at) - Date.parse(createdAt);
-  return Math.min(1, Math.max(0, from + (tookOf(step, createdAt, length) ?? 0) / 2) / length);
+  const last = step.attempts.length > 1 ? step.attempts.at(-1)?.started_at : undefined;
+  const from = Date.parse(last ?? step.started_at) - Date.parse(createdAt);
+  const half = last == null ? (tookOf(step, createdAt, length) ?? 0) / 2 : 0;
+  return Math.min(1, Math.max(0, from + half) / length);
 }
 
 function toneOf(status: string, finishedAt: string | null): Tone {
