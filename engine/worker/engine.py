@@ -157,10 +157,7 @@ class Engine:
             _log.warning("worker_fenced", runs=len(self._drivers))
             raise WorkerFenced from None
         finally:
-            self._abandon_all()
-            self._lease.close()
-            await self._credentials.close()
-            await self._loader.close()
+            await self._close()
 
     async def activate(self, run_ids: list[UUID], _traceparent: str | None = None) -> None:
         """Runs that may be runnable, by the doorbell."""
@@ -326,6 +323,12 @@ class Engine:
         self._admission.places.take(driver.workspace)
         metrics.RUNS_ACTIVE.set(len(self._drivers))
         self.spawn(driver, partial(driver.begin, variables, full=full, messages=messages))
+
+    async def _close(self) -> None:
+        self._abandon_all()
+        self._lease.close()
+        await self._credentials.close()
+        await self._loader.close()
 
     def _abandon_all(self) -> None:
         self._admission.abandon()
