@@ -41,3 +41,10 @@ def test_the_larger_lock_satisfies_the_smaller(smaller: str, larger: str) -> Non
     assert {
         name: (version, have.get(name)) for name, version in pins(smaller).items() if have.get(name) != version
     } == {}
+
+
+@pytest.mark.parametrize("folder", ["ui", "tests/resources/oidc-provider"])
+def test_no_package_of_npm_runs_anything_as_it_is_installed(folder: str) -> None:
+    assert "ignore-scripts=true" in (ROOT / folder / ".npmrc").read_text().splitlines()
+    # So that nothing is missing for it.
+    assert "hasInstallScript" not in (ROOT / folder / "package-lock.json").read_text()
