@@ -198,7 +198,8 @@ function TrackLine({ source, sourceX, sourceY, targetX, targetY, data }: EdgePro
     <g data-taken={taken} data-from={source} className="fill-none">
       <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY })} className={look} />
       {data?.port !== undefined && (
-        <text x={targetX - 8} y={targetY - 7} textAnchor="end" className="fill-ink-2 font-mono text-xs">
+        // Cut out of the tracks that it stands on.
+        <text x={targetX - 8} y={targetY - 7} textAnchor="end" className="fill-ink-2 stroke-canvas stroke-4 font-mono text-xs [paint-order:stroke]">
           {data.port}
         </text>
       )}
