@@ -8,6 +8,7 @@ from typing import Final
 from cli.demo.place import find_place
 from cli.servers.ports import find_free_port
 from cli.ui_browser import ensure_chromium
+from cli.ui_bundle import ensure_bundle
 from cli.ui_toolchain import UI, UiError, ensure_node, ensure_packages, run
 
 FOLDER: Final = UI.parent / "docs" / "screenshots"
@@ -21,6 +22,8 @@ def take_pictures(folder: Path) -> None:
     """Write the pictures into a folder, over those that are there; raises UiError and ClientError."""
     node = ensure_node()
     ensure_packages(node)
+    # What they show is the app as its sources are.
+    ensure_bundle()
     chromium, why = ensure_chromium()
     if chromium is None:
         raise UiError(f"There is no browser to take pictures with: {why}.")

@@ -47,7 +47,10 @@ export const PICTURES: readonly Picture[] = [
   {
     name: "run",
     path: ({ failedRun }) => `/runs/${failedRun}?step=charge`,
-    settle: (page) => page.getByRole("region", { name: "Charge the card" }).getByText("declined").first().waitFor(),
+    settle: async (page) => {
+      await page.locator('[data-step="charge"]').waitFor();
+      await page.getByRole("region", { name: "Charge the card" }).getByText("declined").first().waitFor();
+    },
   },
   {
     name: "compare",
