@@ -73,6 +73,8 @@ from engine.store.sealed import TRIGGER_PURPOSE
 # A definition of 1 MiB, and what stands around it in the body.
 MAX_BODY_BYTES = 1_048_576 + 65_536
 _REDIS_SECONDS = 2.0
+# A statement that takes longer has no answer to come: callers are told to come again.
+ANSWER_SECONDS = 30.0
 _POOL_CLOSE_SECONDS = 5.0
 # What a token endpoint has given is to be kept through a failover of the database.
 _TOKEN_PATIENCE_SECONDS = 30.0
@@ -138,7 +140,7 @@ async def _open_resources(app: Litestar) -> AsyncGenerator[None, None]:
     """Connections and services, as attributes of `app.state`: `database` (SQLAlchemy), `pool` (asyncpg), `redis`."""
     state, settings = app.state, app.state.settings
     async with AsyncExitStack() as stack:
-        state.database = create_engine(settings, name="api")
+        state.database = create_engine(settings, name="api", answer_seconds=ANSWER_SECONDS)
         stack.push_async_callback(state.database.dispose)
         state.isolation = Isolation(state.database, settings.row_security)
         state.pool = await create_pool(settings, name="api", size=settings.database_pool)

@@ -102,8 +102,8 @@ def _encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
-    """SQLAlchemy's engine over asyncpg, for CRUD and Alembic."""
+def create_engine(settings: Settings, *, name: str, answer_seconds: float | None = None) -> AsyncEngine:
+    """SQLAlchemy's engine over asyncpg, for CRUD and Alembic. A statement has so long to be answered, if so long."""
     options = _seam_options(settings, name)
     if options:
         options["async_creator_fn"] = options.pop("connect")
@@ -120,6 +120,7 @@ def create_engine(settings: Settings, *, name: str) -> AsyncEngine:
         connect_args={
             "server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"},
             "timeout": 5,
+            "command_timeout": answer_seconds,
             **options,
         },
     )
