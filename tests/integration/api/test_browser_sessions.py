@@ -151,7 +151,9 @@ async def test_signing_out_takes_the_cookie_back(api: Api, owner: Caller) -> Non
 
 @pytest.fixture
 async def behind_https(settings: Settings, clean_database: str, clean_redis: str) -> AsyncIterator[Api]:
-    async with running(msgspec.structs.replace(settings, public_url="https://flows.example")) as api:
+    async with running(
+        msgspec.structs.replace(settings, public_url="https://flows.example", test_database_faults="")
+    ) as api:
         yield api
 
 

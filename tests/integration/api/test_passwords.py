@@ -24,6 +24,7 @@ async def log_in(api: Api, caller: Caller, password: str) -> int:
     return (await api.client().post("/v1/auth/login", json=body)).status_code
 
 
+@pytest.mark.without_faults("an invitation is accepted once, whether or not its caller hears of that")
 async def test_a_password_that_is_tried_first_is_taken_nowhere(api: Api) -> None:
     person = {"email": "olga@example.com", "password": COMMON, "name": "Olga", "workspace": "Main"}
     assert faults(await api.client().post("/v1/setup", json=person)) == [("/password", "too_common")]
@@ -48,6 +49,7 @@ def test_the_list_holds_three_thousand_of_any_case() -> None:
     assert {len(digest) for digest in known} == {DIGEST_BYTES}
 
 
+@pytest.mark.without_faults("a change that is not heard of has changed the current password")
 @pytest.mark.parametrize(
     "password",
     ["            ", "пароль с пробелами", "🔑" * 12, "tab\tnew\nline\x00null", "'; DROP TABLE x", "x" * 64, "ü" * 128],
@@ -66,6 +68,7 @@ async def test_characters_of_any_kind_make_a_password(api: Api, owner: Caller, p
     assert await log_in(api, owner, password) == 200
 
 
+@pytest.mark.without_faults("a change that is not heard of has changed the current password")
 async def test_a_password_is_compared_whole_and_as_it_came(api: Api, owner: Caller) -> None:
     password = "Caf\u00e9 " + "x" * 123
     assert (await change(owner, password)).status_code == 204

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from tests.integration.api.callers import Api, Caller
@@ -20,6 +21,7 @@ async def refresh(api: Api, token: str) -> tuple[int, str]:
     return answer.status_code, answer.json().get("refresh_token", "")
 
 
+@pytest.mark.without_faults("a refresh that is not heard of and comes again ends its session")
 async def test_a_session_that_nobody_uses_ends_after_seven_days(api: Api, owner: Caller) -> None:
     await let_pass(api, "refresh_token", timedelta(days=7) - timedelta(hours=1))
     status, successor = await refresh(api, owner.tokens["refresh_token"])
@@ -28,6 +30,7 @@ async def test_a_session_that_nobody_uses_ends_after_seven_days(api: Api, owner:
     assert (await refresh(api, successor))[0] == 401
 
 
+@pytest.mark.without_faults("a refresh that is not heard of and comes again ends its session")
 async def test_a_session_ends_after_thirty_days_however_often_it_is_used(api: Api, owner: Caller) -> None:
     await let_pass(api, "user_session", timedelta(days=30) - timedelta(hours=1))
     status, successor = await refresh(api, owner.tokens["refresh_token"])
