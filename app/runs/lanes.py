@@ -30,6 +30,8 @@ MAX_WAITING = 2000
 MAX_WAIT_SECONDS = 1.0
 # How long a start may wait for a database that went away, before its caller is told to come back.
 OUTAGE_SECONDS = 3.0
+# A commit that takes longer has no answer to come; whether it was made, the same start tells when it comes again.
+ANSWER_SECONDS = 30.0
 SYNCHRONISE_SECONDS = 10.0
 
 # Tells of a batch, in its order, what is refused before it is written.
@@ -209,7 +211,7 @@ class Lane:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._settings, name=self._name)
+            self._connection = await connect(self._settings, name=self._name, answer_seconds=ANSWER_SECONDS)
             self._clock.synchronise(await read_clock(self._connection))
         return self._connection
 

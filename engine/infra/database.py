@@ -72,13 +72,19 @@ def _seam_options(settings: Settings, name: str) -> dict[str, Any]:
     return {} if seam is None else {"connection_class": seam.connection_class, "connect": seam.connect}
 
 
-async def connect(settings: Settings, *, name: str, **server_settings: str) -> asyncpg.Connection:
-    """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity."""
+async def connect(
+    settings: Settings, *, name: str, answer_seconds: float | None = None, **server_settings: str
+) -> asyncpg.Connection:
+    """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity.
+
+    A statement has so long to be answered, if so long.
+    """
     options = _seam_options(settings, name)
     make = options.pop("connect", asyncpg.connect)
     connection: asyncpg.Connection = await make(
         _dsn(settings),
         timeout=5,
+        command_timeout=answer_seconds,
         server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
         **options,
     )
