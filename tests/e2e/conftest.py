@@ -1,9 +1,10 @@
 """A running product, a target for its steps, and a signed-in client."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 
+import asyncpg
 import httpx
 import pytest
 
@@ -11,6 +12,30 @@ from tests.e2e.client import Client, Deliver, Published
 from tests.e2e.database import Database
 from tests.e2e.target import Target, TargetServer
 from tests.product import Product
+
+TOLD_CHARACTERS = 30_000
+_UNFINISHED = """
+SELECT run.id, run.status, run.owner, run.crashes, run.created_at, run.started_at, run.wake_at, now() AS now,
+       (SELECT string_agg(kind, ' ' ORDER BY seq) FROM journal WHERE run_id = run.id) AS events
+FROM run WHERE finished_at IS NULL ORDER BY id DESC LIMIT 20
+"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a test that fails, tell what its product said, and which runs it has under way."""
+    report = yield
+    product = getattr(item, "funcargs", {}).get("product")
+    if call.when == "call" and report.failed and isinstance(product, Product):
+        report.sections.append(("what the product said last", product.output[-TOLD_CHARACTERS:]))
+        try:
+            rows = Database(lambda: product.run["postgres"]["url"]).fetch(_UNFINISHED)
+        except (OSError, KeyError, asyncpg.PostgresError) as error:
+            rows = [{"error": repr(error)}]
+        report.sections.append(("runs under way", "\n".join(str(row) for row in rows)))
+    return report
 
 
 @pytest.fixture(scope="session")
