@@ -18,7 +18,7 @@ from app.outages import as_outage
 from engine.infra import metrics
 from engine.infra.bell import OutboxBell
 from engine.infra.clock import DatabaseClock
-from engine.infra.database import DATABASE_ERRORS, connect
+from engine.infra.database import DATABASE_ERRORS, connect_within
 from engine.infra.fair_queue import FairQueue
 from engine.infra.settings import Settings
 from engine.infra.shares import Shares
@@ -211,7 +211,7 @@ class Lane:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._settings, name=self._name, answer_seconds=ANSWER_SECONDS)
+            self._connection = await connect_within(self._settings, ANSWER_SECONDS, name=self._name)
             self._clock.synchronise(await read_clock(self._connection))
         return self._connection
 

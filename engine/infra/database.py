@@ -72,13 +72,19 @@ def _seam_options(settings: Settings, name: str) -> dict[str, Any]:
     return {} if seam is None else {"connection_class": seam.connection_class, "connect": seam.connect}
 
 
-async def connect(
-    settings: Settings, *, name: str, answer_seconds: float | None = None, **server_settings: str
-) -> asyncpg.Connection:
-    """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity.
+async def connect(settings: Settings, *, name: str, **server_settings: str) -> asyncpg.Connection:
+    """One connection outside any pool, for LISTEN, session locks and the flusher. `name` shows in pg_stat_activity."""
+    return await _connect(settings, name, None, server_settings)
 
-    A statement has so long to be answered, if so long.
-    """
+
+async def connect_within(settings: Settings, seconds: float, *, name: str) -> asyncpg.Connection:
+    """Likewise one, on which each statement has so many seconds to be answered."""
+    return await _connect(settings, name, seconds, {})
+
+
+async def _connect(
+    settings: Settings, name: str, answer_seconds: float | None, server_settings: dict[str, str]
+) -> asyncpg.Connection:
     options = _seam_options(settings, name)
     make = options.pop("connect", asyncpg.connect)
     connection: asyncpg.Connection = await make(
