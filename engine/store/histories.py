@@ -67,10 +67,12 @@ WITH told AS MATERIALIZED (
 )
 """  # noqa: S608 - the parts are constants of this module
 # Of all iterations alike one row is given.
-_OUTCOMES = f"{_ENDS} SELECT loop, outcome, count(*) AS iterations FROM iterations GROUP BY loop, outcome"  # noqa: S608
+_OUTCOMES = f"""{_ENDS}
+SELECT loop, outcome, count(*) AS iterations FROM iterations GROUP BY loop, outcome
+"""  # noqa: S608 - put together of constants of this module
 _FAILURES = f"""{_ENDS}
 SELECT item::int AS item, outcome FROM iterations WHERE outcome LIKE '%=failed%' AND item::int >= $3 ORDER BY 1
-"""  # noqa: S608
+"""  # noqa: S608 - put together of constants of this module
 
 # The times stand behind the output, at the end of a long event; before the beginning of an output that lies apart.
 _TIMINGS = f"""

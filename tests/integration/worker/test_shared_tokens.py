@@ -66,7 +66,7 @@ class Process:
             heard.put_nowait(counts)
             return counts
 
-        self.store.refuse = refuse_and_tell  # type: ignore[method-assign]
+        self.store.refuse = refuse_and_tell  # type: ignore[method-assign]  # it still refuses
         return heard
 
 
