@@ -132,6 +132,8 @@ class TriggerService:
         values = {"enabled": is_on, "config": msgspec.json.encode(config)}
         changed = await repository.update_trigger(connection, principal.workspace_id, row.id, **values)
         await unattended.settle(connection, changed, config, is_new=is_new or config != before)
+        if row.type == "event":
+            await look_again(await driver_connection(connection), row.id)
         await _enter(connection, principal, Action.TRIGGER_CHANGED, row, changed)
         return (await self._show_all(connection, [changed]))[0]
 

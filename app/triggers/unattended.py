@@ -29,6 +29,20 @@ MAX_LISTENERS: Final = 50
 
 UnattendedConfig = ScheduleConfig | EventConfig
 
+# Fields of other triggers, and why there are none of them here.
+_ON_TIME: Final = "a schedule starts one run for each due time; this is for triggers that something else sets off"
+_ELSEWHERE: Final[dict[type, dict[str, str]]] = {
+    ScheduleConfig: dict.fromkeys(
+        ("throttle", "debounce", "batch", "rate_limit", "filter", "dedup_key", "respond", "auth"), _ON_TIME
+    ),
+    EventConfig: {
+        "rate_limit": "nobody calls an event trigger: throttle holds its events back",
+        "dedup_key": "an event trigger hears each event once",
+        "respond": "nobody waits for the answer to an event",
+        "auth": "events come from the product itself",
+    },
+}
+
 
 async def read_config(
     connection: AsyncConnection, principal: Principal, kind: str, raw: msgspec.Raw, *, is_on: bool
@@ -129,5 +143,11 @@ def _decode(raw: msgspec.Raw, target: Any) -> Any:
     try:
         return decode_body(bytes(raw), target)
     except InvalidRequest as error:
-        problems = [Problem("/config" + fault.pointer, fault.code, fault.message) for fault in error.errors]
+        elsewhere = {f"/{name}": why for name, why in _ELSEWHERE[target].items()}
+        problems = [
+            Problem("/config" + fault.pointer, fault.code, elsewhere.get(fault.pointer, fault.message))
+            if fault.code == "unknown_field"
+            else Problem("/config" + fault.pointer, fault.code, fault.message)
+            for fault in error.errors
+        ]
         raise InvalidRequest(errors=problems) from None

@@ -18,12 +18,15 @@ from msgspec import Struct
 from engine.infra.ids import new_id
 from engine.infra.metrics import EVENT_TRIGGERS, RUNS_CREATED
 from engine.relay.listener import ANSWER_SECONDS
-from engine.store.keeping import Kept, keep_events
+from engine.store.held import ring_releaser
+from engine.store.held_pieces import look_again
+from engine.store.keeping import Hold, Kept, keep_events
 from engine.store.listeners import CauseRow, add_following, count_following, find_causes, list_listeners
 from engine.store.outbox import OutboxRow
 from engine.store.starts import Accepted, Start, accept_starts
 from engine.store.trigger_origins import TriggerOrigin, find_live_origins
 from engine.triggers.event import (
+    FILTER_FUEL,
     MOST_FOLLOWING,
     Cause,
     EventConfig,
@@ -33,6 +36,8 @@ from engine.triggers.event import (
     is_wanted,
 )
 from engine.triggers.faults import OWN_FAULTS, is_own_fault
+from engine.triggers.flow import FlowKeyError, find_rule, make_hold
+from engine.triggers.held_room import HeldRoom
 from engine.triggers.starting import make_start
 
 # A trigger or a version may be changed between being looked up and being started.
@@ -54,6 +59,7 @@ class _Head(Struct):
 
 class _Trigger(Struct):
     chain: tuple[str, ...] = ()
+    depth: int | None = None
     root: str | None = None
 
 
@@ -64,6 +70,7 @@ class _Beginning(Struct):
 class _Listener(Struct, frozen=True):
     trigger_id: UUID
     config: EventConfig
+    updated_at: datetime
 
 
 class Hit(Struct, frozen=True):
@@ -85,15 +92,18 @@ def count_fitting(rows: Sequence[OutboxRow], hits: Sequence[Hit]) -> int:
 
 
 class EventMatcher:
-    """Starts what listens to the events of a batch."""
+    """Starts what listens to the events of a batch, or holds them back."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_held: int = 0) -> None:
+        """`most_held` events of one trigger may be held back; 0: any number."""
+        self._room = HeldRoom(most_held)
         self._revision: int | None = None
         self._listeners: dict[UUID, dict[str, list[_Listener]]] = {}
 
     def forget(self) -> None:
         """Read anew who listens, with the next batch: the database may be another one."""
         self._revision = None
+        self._room.forget()
 
     async def find(self, connection: asyncpg.Connection, rows: Sequence[OutboxRow]) -> list[Hit]:
         """Who hears the events of the rows, in their order; within the transaction that took them."""
@@ -102,7 +112,10 @@ class EventMatcher:
         return self._find_hits(rows) if self._listeners else []
 
     async def start(self, connection: asyncpg.Connection, hits: Sequence[Hit]) -> int:
-        """Start the runs of those that hear something, within the same transaction; how many."""
+        """Start the runs of those that hear something, within the same transaction; how many.
+
+        What is held back is not among them: whoever releases it is told with the commit.
+        """
         made = await self._attempt(connection, hits)
         if made is not None:
             return made
@@ -123,7 +136,7 @@ class EventMatcher:
                 _log.error("event_trigger_unreadable", trigger_id=str(row.trigger_id), error=str(error))
                 continue
             heard = self._listeners.setdefault(row.workspace_id, {})
-            heard.setdefault(config.event, []).append(_Listener(row.trigger_id, config))
+            heard.setdefault(config.event, []).append(_Listener(row.trigger_id, config, row.updated_at))
         self._revision = revision
 
     def _find_hits(self, rows: Sequence[OutboxRow]) -> list[Hit]:
@@ -148,7 +161,7 @@ class EventMatcher:
         """Start them, or leave no trace; None where one of them cannot be started for what it holds."""
         await connection.execute("SAVEPOINT events")
         try:
-            made = await _start_all(connection, hits)
+            made = await _start_all(connection, hits, self._room)
         except OWN_FAULTS as error:
             if connection.is_closed() or not is_own_fault(error):
                 raise
@@ -183,23 +196,23 @@ class _Lines:
             self._taken[cause.root] += 1
 
 
-async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit]) -> int:
-    """Start what the hits are to start, and keep receipts of what is cut off; how many runs were started."""
+async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit], room: HeldRoom) -> int:
+    """Start what the hits are to start, keep what waits and receipts of what is cut off; how many runs were started."""
     rows = await find_causes(connection, list({hit.row.run_id for hit in hits}))
     causes = {run_id: _describe_cause(row) for run_id, row in rows.items() if not row.is_test}
     made = 0
     for _ in range(TRIES):
         origins = await find_live_origins(connection, list({hit.listener.trigger_id for hit in hits}))
         lines = await _Lines.read(connection, causes.values())
+        await room.look(connection, Counter(hit.listener.trigger_id for hit in hits if find_rule(hit.listener.config)))
         starts: list[tuple[Hit, Start]] = []
         kept: list[tuple[Hit, Kept]] = []
         for hit in hits:
             origin, cause = origins.get(hit.listener.trigger_id), causes.get(hit.row.run_id)
             if origin is None or cause is None:
                 continue
-            match _decide(hit, origin, cause, lines, rows[hit.row.run_id].now):
+            match _decide(hit, origin, cause, (lines, room), rows[hit.row.run_id].now):
                 case Start() as start:
-                    lines.take(cause)
                     starts.append((hit, start))
                 case Kept() as event:
                     kept.append((hit, event))
@@ -207,12 +220,13 @@ async def _start_all(connection: asyncpg.Connection, hits: Sequence[Hit]) -> int
             *(await accept_starts(connection, [start for _, start in starts]) if starts else ()),
             *(await keep_events(connection, [event for _, event in kept]) if kept else ()),
         ]
-        fresh = _count(outcomes)
+        fresh, has_led = _count(outcomes), {"started", "pending"}
         asked = [hit for hit, _ in [*starts, *kept]]
         results = list(zip(asked, outcomes, strict=True))
-        following = Counter(causes[hit.row.run_id].root for hit, outcome in results if outcome.outcome == "started")
-        if following.pop(None, 0) < fresh:
-            await add_following(connection, {root: runs for root, runs in following.items() if root is not None})
+        following = Counter(causes[hit.row.run_id].root for hit, outcome in results if outcome.outcome in has_led)
+        if counted := {root: runs for root, runs in following.items() if root is not None}:
+            await add_following(connection, counted)
+        await _tell_releaser(connection, results, origins)
         made += fresh
         hits = [hit for hit, outcome in results if outcome.outcome == "stale"]
         if not hits:
@@ -229,21 +243,46 @@ def _count(outcomes: Sequence[Accepted]) -> int:
     return fresh
 
 
-def _decide(hit: Hit, origin: TriggerOrigin, cause: Cause, lines: _Lines, now: datetime) -> Start | Kept | None:
-    """The run that a hit starts, or the receipt of why it does not; None where the filter is false."""
+async def _tell_releaser(
+    connection: asyncpg.Connection, results: Sequence[tuple[Hit, Accepted]], origins: Mapping[UUID, TriggerOrigin]
+) -> None:
+    """Have what is held back released in time."""
+    held = {hit.listener for hit, outcome in results if outcome.outcome == "pending"}
+    for listener in held:
+        if origins[listener.trigger_id].updated_at != listener.updated_at:
+            # By a rule that has been changed since, and whose groups may have been looked at already.
+            await look_again(connection, listener.trigger_id)
+    if held:
+        await ring_releaser(connection)
+
+
+def _decide(
+    hit: Hit, origin: TriggerOrigin, cause: Cause, bounds: tuple[_Lines, HeldRoom], now: datetime
+) -> Start | Kept | None:
+    """The run that a hit starts, what it is held back as, or why it does not; None where the filter is false."""
+    lines, room = bounds
     event: dict[str, Any] = msgspec.json.decode(hit.row.payload)
     trigger = describe_event(event, cause, origin.trigger_id, now)
     key = str(event["id"])
     try:
         if not is_wanted(hit.listener.config, trigger):
             return None
-    except FilterFailed as failure:
-        _log.debug("event_filter_failed", trigger_id=str(origin.trigger_id), error=str(failure))
-        return _keep(origin, key, "filter_failed", now)
-    cut_off = find_cut_off(origin.trigger_id, cause.chain) or (None if lines.may_go_on(cause) else "event_storm")
+        hold = make_hold(hit.listener.config, trigger, FILTER_FUEL)
+    except (FilterFailed, FlowKeyError) as failure:
+        failed = "filter_failed" if isinstance(failure, FilterFailed) else "key_failed"
+        shown = msgspec.json.encode({"trigger": trigger, "message": str(failure)})
+        return _keep(origin, key, now, reason=failed, trigger=shown)
+    cut_off: str | None = find_cut_off(origin.trigger_id, cause.chain, cause.level)
+    if cut_off is None and not lines.may_go_on(cause):
+        cut_off = "event_storm"
+    if cut_off is None and hold is not None and not room.take(origin.trigger_id):
+        cut_off = "too_many_held"
     if cut_off is not None:
         _log.debug("event_cut_off", trigger_id=str(origin.trigger_id), reason=cut_off)
-        return _keep(origin, key, cut_off, now)
+        return _keep(origin, key, now, reason=cut_off)
+    lines.take(cause)
+    if hold is not None:
+        return _keep(origin, key, now, hold=hold, trigger=msgspec.json.encode(trigger))
     return make_start(origin, trigger_type="event", trigger=trigger, key=key, at=now)
 
 
@@ -253,10 +292,24 @@ def _describe_cause(row: CauseRow) -> Cause:
         return Cause(run_id=row.id, chain=(), details=_describe_run(row))
     trigger = _decode_beginning(row.beginning).trigger
     root = None if row.is_rerun else trigger.root
-    return Cause(run_id=row.id, chain=trigger.chain, details=_describe_run(row), root=root or f"run:{row.first_run_id}")
+    return Cause(
+        run_id=row.id,
+        chain=trigger.chain,
+        details=_describe_run(row),
+        root=root or f"run:{row.first_run_id}",
+        depth=trigger.depth,
+    )
 
 
-def _keep(origin: TriggerOrigin, key: str, reason: str, at: datetime) -> Kept:
+def _keep(
+    origin: TriggerOrigin,
+    key: str,
+    at: datetime,
+    *,
+    reason: str | None = None,
+    hold: Hold | None = None,
+    trigger: bytes = b"",
+) -> Kept:
     return Kept(
         event_id=new_id(at),
         workspace_id=origin.workspace_id,
@@ -264,8 +317,10 @@ def _keep(origin: TriggerOrigin, key: str, reason: str, at: datetime) -> Kept:
         trigger_id=origin.trigger_id,
         trigger_updated_at=origin.updated_at,
         at=at,
+        hold=hold,
         reason=reason,
         dedup_key=key,
+        trigger=trigger,
     )
 
 

@@ -57,7 +57,7 @@ class Relay(Leader[Session]):
     def __init__(self, settings: Settings, redis: Redis) -> None:
         super().__init__(settings)
         self._publisher = Publisher(redis)
-        self._events = EventMatcher()
+        self._events = EventMatcher(settings.held_events_per_trigger)
         self._measured_at = -math.inf
         # What the gauges say: rows that wait, and the age of the oldest in seconds.
         self._told = 0, 0.0

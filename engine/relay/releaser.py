@@ -119,7 +119,6 @@ async def _release_groups(connection: asyncpg.Connection) -> int:
             raise
         runs = await _release_each(connection, groups)
     if runs:
-        metrics.RUNS_CREATED.labels("webhook").inc(runs)
         await held.ring_outbox(connection)
     return len(groups)
 
@@ -160,6 +159,7 @@ async def _release(connection: asyncpg.Connection, groups: list[HeldGroup], only
         await held.pause_groups(connection, [group for group in groups if not group.is_live and not group.is_gone])
     for release in releases:
         if release.starts:
+            metrics.RUNS_CREATED.labels(release.starts[0].trigger_type).inc(len(release.starts))
             metrics.HELD_RELEASED.labels(release.group.kind).inc(len(release.starts))
             metrics.HELD_LATE_SECONDS.observe((release.group.now - release.group.due_at).total_seconds())
     return len(starts)

@@ -293,6 +293,11 @@ async def put_off(connection: asyncpg.Connection, group: tuple[UUID, str, str], 
     )
 
 
+async def ring_releaser(connection: asyncpg.Connection) -> None:
+    """Have the releaser look at what was held back, once the transaction has committed."""
+    await connection.execute("NOTIFY flowforge_held")
+
+
 async def ring_outbox(connection: asyncpg.Connection) -> None:
     """Have the relay look at the outbox; after the commit, not in it."""
     await connection.execute("NOTIFY flowforge_outbox")

@@ -48,7 +48,7 @@ async def look_again_at_workflow(connection: asyncpg.Connection, workflow_id: UU
     """Have what is held of a workflow's triggers looked at soon: the workflow was switched or deleted."""
     await connection.execute(
         "INSERT INTO held_review (trigger_id) "
-        "SELECT id FROM workflow_trigger WHERE workflow_id = $1 AND type = 'webhook' ORDER BY id",
+        "SELECT id FROM workflow_trigger WHERE workflow_id = $1 AND type <> 'schedule' ORDER BY id",
         workflow_id,
     )
 

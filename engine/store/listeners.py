@@ -11,7 +11,7 @@ from msgspec import Struct
 # One snapshot for both: who is missing here has changed the revision since.
 _LISTENERS = """
 SELECT coalesce((SELECT revision FROM listener_revision), 0) AS revision, origin.id AS trigger_id, origin.workspace_id,
-       origin.config
+       origin.config, origin.updated_at
 FROM (SELECT 1) AS one LEFT JOIN (
     workflow_trigger AS origin JOIN workflow ON workflow.id = origin.workflow_id AND workflow.deleted_at IS NULL
 ) ON origin.type = 'event' AND origin.enabled
@@ -54,11 +54,12 @@ ON CONFLICT (root) DO UPDATE SET runs = event_line.runs + excluded.runs
 
 
 class ListenerRow(Struct, frozen=True, kw_only=True):
-    """An event trigger that is switched on."""
+    """An event trigger that is switched on, as it was at `updated_at`."""
 
     trigger_id: UUID
     workspace_id: UUID
     config: bytes
+    updated_at: datetime
 
 
 class CauseRow(Struct, frozen=True, kw_only=True):
@@ -89,7 +90,12 @@ async def list_listeners(connection: asyncpg.Connection, timeout: float) -> tupl
     """All event triggers that are switched on, and the revision of which they are."""
     rows = await connection.fetch(_LISTENERS, timeout=timeout)
     listeners = [
-        ListenerRow(trigger_id=row["trigger_id"], workspace_id=row["workspace_id"], config=row["config"])
+        ListenerRow(
+            trigger_id=row["trigger_id"],
+            workspace_id=row["workspace_id"],
+            config=row["config"],
+            updated_at=row["updated_at"],
+        )
         for row in rows
         if row["trigger_id"] is not None
     ]

@@ -12,7 +12,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from engine.core.expressions import Expression, ExpressionError, Fuel, compile_expression
 from engine.core.problems import Problem
 from engine.store.keeping import Hold, HoldKind
-from engine.triggers.limits import LimitedConfig
 
 LONGEST_KEY = 512
 # For each expression of a hook: it is evaluated within the request, in the process that takes everybody's.
@@ -47,8 +46,8 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: KeySource | UnsetType = UNSET
 
 
-class FlowConfig(LimitedConfig, frozen=True, kw_only=True):
-    """The part of a trigger's configuration that is about limits and holding events back."""
+class FlowConfig(Struct, frozen=True, kw_only=True):
+    """The part of a trigger's configuration that is about holding events back."""
 
     throttle: Throttle | UnsetType = UNSET
     debounce: Debounce | UnsetType = UNSET
@@ -76,6 +75,14 @@ class Group(Struct, kw_only=True):
         return timedelta(seconds=self.period_seconds)
 
 
+class _Line(Struct):
+    chain: tuple[str, ...] = ()
+    depth: int = 0
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
 def find_flow_problems(config: FlowConfig, *, is_answered_later: bool) -> list[Problem]:
     """What cannot be saved; `is_answered_later`: callers wait for what the run answers."""
     kinds = [kind for kind in ("throttle", "debounce", "batch") if getattr(config, kind) is not UNSET]
@@ -101,13 +108,13 @@ def find_rule(config: FlowConfig) -> Throttle | Debounce | Batch | None:
     return next((rule for rule in rules if not isinstance(rule, UnsetType)), None)
 
 
-def make_hold(config: FlowConfig, trigger: Mapping[str, Any]) -> Hold | None:
+def make_hold(config: FlowConfig, trigger: Mapping[str, Any], fuel: int = HOOK_FUEL) -> Hold | None:
     """How an event is held back, None where it starts its run at once; raises FlowKeyError where the key fails."""
     rule = find_rule(config)
     if rule is None:
         return None
     kind, size, period = read_rule(rule)
-    key = "" if isinstance(rule.key, UnsetType) else _make_key(f"{kind}.key", rule.key, trigger)
+    key = "" if isinstance(rule.key, UnsetType) else _make_key(f"{kind}.key", rule.key, trigger, fuel)
     return Hold(kind=kind, key=key, size=size, period_seconds=period)
 
 
@@ -157,15 +164,22 @@ def next_look(group: Group, now: datetime) -> datetime | None:
 
 
 def join_events(documents: Sequence[bytes]) -> dict[str, Any]:
-    """What the run of a batch sees as `trigger`: `events` in the order in which they came."""
+    """What the run of a batch sees as `trigger`: `events` in the order in which they came.
+
+    Event triggers that led to any of them have led to all: what this run does must not go round by one of them.
+    """
     last = msgspec.json.decode(documents[-1], type=dict[str, msgspec.Raw])
-    joined: dict[str, Any] = {name: last[name] for name in ("type", "received_at") if name in last}
+    joined: dict[str, Any] = {name: last[name] for name in ("type", "received_at", "root") if name in last}
+    if "chain" in last:
+        lines = [_decode_line(document) for document in documents]
+        joined["depth"] = max(line.depth for line in lines)
+        joined["chain"] = list(dict.fromkeys(one for line in lines for one in line.chain))
     return {**joined, "events": [msgspec.Raw(document) for document in documents]}
 
 
-def _make_key(what: str, source: str, trigger: Mapping[str, Any]) -> str:
+def _make_key(what: str, source: str, trigger: Mapping[str, Any], fuel: int) -> str:
     try:
-        value = _compile(source).evaluate({"trigger": trigger}, fuel=Fuel(HOOK_FUEL))
+        value = _compile(source).evaluate({"trigger": trigger}, fuel=Fuel(fuel))
     except ExpressionError as error:
         raise FlowKeyError(f"{what}: {error.message}") from error
     if value is None:

@@ -13,7 +13,8 @@ from engine.core.control import name_type
 from engine.core.expressions import Expression, ExpressionError, Fuel, compile_expression
 from engine.core.problems import Problem
 from engine.triggers.bodies import read_body
-from engine.triggers.flow import HOOK_FUEL, FlowConfig, find_flow_problems
+from engine.triggers.flow import HOOK_FUEL, find_flow_problems
+from engine.triggers.limits import LimitedConfig
 from engine.triggers.signatures import (
     InvalidSecret,
     SlackAuth,
@@ -37,7 +38,7 @@ SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x
 Source = Annotated[str, Meta(max_length=10_000)]
 
 
-class WebhookConfig(FlowConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class WebhookConfig(LimitedConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a webhook trigger takes requests. Secrets are kept apart from it."""
 
     auth: Literal["none"] | WebhookAuth = "none"

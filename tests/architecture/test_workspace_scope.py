@@ -50,7 +50,6 @@ EXEMPT = {
     },
     "the ids come from a row that was found within the workspace": {
         "engine/store/control.py:retry_runs",
-        "engine/store/held.py:count_held",
         "engine/store/held_pieces.py:look_again_at_workflow",
         "engine/store/reads.py:find_approvals",
         "engine/store/reads.py:list_holders",

@@ -165,6 +165,14 @@ def test_a_test_of_a_draft_is_nothing_to_care_for(client: Client) -> None:
         ({"event": "run.failed", "filter": "steps.a.output"}, "/config/filter", "unknown_name"),
         ({"event": "run.failed", "filter": "trigger."}, "/config/filter", "expression_syntax"),
         ({"event": "run.failed", "workflow": "x"}, "/config/workflow", "unknown_field"),
+        ({"event": "run.failed", "rate_limit": {"per_minute": 1}}, "/config/rate_limit", "unknown_field"),
+        ({"event": "run.failed", "throttle": {"limit": 0, "per": 1}}, "/config/throttle/limit", "range"),
+        (
+            {"event": "run.failed", "throttle": {"limit": 1, "per": 1}, "batch": {"size": 2, "period": 1}},
+            "/config/batch",
+            "exclusive",
+        ),
+        ({"event": "run.failed", "debounce": {"period": 1, "key": "run.id"}}, "/config/debounce/key", "unknown_name"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -175,6 +183,37 @@ def test_an_event_trigger_that_cannot_be_is_refused_with_its_place(
     answer = client.http.post(f"/v1/workflows/{workflow_id}/triggers", json={"type": "event", "config": config})
     problem = assert_problem(answer, 400, "invalid_request")
     assert (pointer, code) in [(fault["pointer"], fault["code"]) for fault in problem["errors"]]
+
+
+def fail_orders(client: Client, workflow_id: str, *orders: int) -> list[str]:
+    """Runs that have failed."""
+    return [client.finish(workflow_id, {"input": {"order": order}})["id"] for order in orders]
+
+
+def test_many_failures_start_one_run_where_the_trigger_batches_them(client: Client) -> None:
+    summary = transform("sum", failed="{{ trigger.events.map(one, one.event.run_id) }}")
+    orders, rescue = publish(client, FAILING), publish(client, define(summary), "Rescue")
+    trigger_id = listen(client, rescue, workflow_id=orders, batch={"size": 3, "period": 3600})
+    failed = fail_orders(client, orders, 1, 2, 3)
+    (run,) = wait_for_runs(client, rescue, 1)
+    assert set(client.wait_for_end(run["id"])["steps"][0]["output"]["failed"]) == set(failed)
+    assert {(one["outcome"], one["run_id"]) for one in receipts_of(client, trigger_id)} == {("started", run["id"])}
+
+
+def test_events_that_wait_follow_what_becomes_of_their_trigger_and_workflow(client: Client) -> None:
+    orders, rescue = publish(client, FAILING), publish(client, FINE, "Rescue")
+    waiting = {"workflow_id": orders, "debounce": {"period": 3600}}
+    lifted, left = listen(client, rescue, **waiting), listen(client, rescue, **waiting)
+    fail_orders(client, orders, 1)
+    for trigger_id in (lifted, left):
+        receipt = wait_for_receipt(client, trigger_id, "pending")
+        assert (receipt["run_id"], receipt["due_at"] is None) == (None, False)
+    config = {"event": "run.failed", "workflow_id": orders}
+    changed = client.http.patch(f"/v1/triggers/{lifted}", json={"config": config})
+    assert changed.status_code == 200, changed.text
+    assert wait_for_receipt(client, lifted, "started")["run_id"] == wait_for_runs(client, rescue, 1)[0]["id"]
+    assert client.http.delete(f"/v1/workflows/{rescue}").status_code == 204
+    assert wait_for_receipt(client, left, "filtered")["reason"] == "workflow_deleted"
 
 
 def test_nobody_listens_to_the_workflows_of_others(client: Client, stranger: Client) -> None:

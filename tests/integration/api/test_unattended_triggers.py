@@ -121,3 +121,29 @@ async def test_a_schedule_keeps_its_place_when_it_is_saved_as_it_is(owner: Calle
     assert answer.json()["schedule"] == made["schedule"]
     first = datetime.fromisoformat(made["schedule"]["next_fire_times"][0])
     assert first.microsecond == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "field", "why"),
+    [
+        (
+            "schedule",
+            {"every_seconds": 60, "throttle": {"limit": 1, "per": 60}},
+            "throttle",
+            "one run for each due time",
+        ),
+        ("schedule", {"cron": "* * * * *", "debounce": {"period": 60}}, "debounce", "one run for each due time"),
+        ("event", {"event": "run.failed", "rate_limit": {"per_minute": 1}}, "rate_limit", "throttle"),
+        ("event", {"event": "run.failed", "dedup_key": "trigger.event.id"}, "dedup_key", "once"),
+    ],
+    ids=["a throttled schedule", "a debounced schedule", "a limited listener", "a named event"],
+)
+async def test_what_belongs_to_other_triggers_is_refused_with_the_reason(
+    owner: Caller, kind: str, config: dict[str, Any], field: str, why: str
+) -> None:
+    path = f"/v1/workflows/{await create(owner)}/triggers"
+    answer = await owner.client.post(path, json={"type": kind, "config": config})
+    assert answer.status_code == 400, answer.text
+    (fault,) = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (f"/config/{field}", "unknown_field")
+    assert why in fault["message"]

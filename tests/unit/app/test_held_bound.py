@@ -22,7 +22,7 @@ class Database:
         self.held: dict[UUID, int] = {TRIGGER: 0, OTHER: 0}
         self.counts = 0
         self.clock = 0.0
-        monkeypatch.setattr("app.runs.held_bound.count_held", self._count)
+        monkeypatch.setattr("engine.triggers.held_room.count_held", self._count)
 
     async def _count(self, _: Any, trigger_ids: Sequence[UUID], most: int) -> dict[UUID, int]:
         self.counts += 1

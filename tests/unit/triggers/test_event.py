@@ -73,6 +73,14 @@ def test_triggers_lead_to_each_other_only_so_deep() -> None:
     assert find_cut_off(uuid4(), chain) == "too_deep"
 
 
+def test_a_run_of_several_events_is_as_deep_as_its_deepest_and_not_as_long_as_its_chain() -> None:
+    chain = tuple(str(uuid4()) for _ in range(MAX_DEPTH + 3))
+    assert find_cut_off(uuid4(), chain, MAX_DEPTH - 1) is None
+    assert find_cut_off(uuid4(), chain, MAX_DEPTH) == "too_deep"
+    cause = Cause(run_id=new_id(), chain=chain, details={}, depth=2)
+    assert describe_event({"type": "run.failed"}, cause, new_id(), AT)["depth"] == 3
+
+
 @pytest.mark.parametrize(
     ("source", "code"),
     [
