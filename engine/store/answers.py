@@ -6,15 +6,14 @@ from uuid import UUID
 
 import asyncpg
 
+from engine.store.histories import STEP_PATH
+
 _PAGE = 1000
 
-# The path of a step stands near the beginning of its event; high bytes come out escaped, and so are no error.
-_PATH = """split_part(split_part(encode(substr(payload, 1, 1000), 'escape'), '"step":"', 2), '"', 1)"""
-
 _CANDIDATES = f"""
-SELECT seq, {_PATH} AS path FROM journal
+SELECT seq, {STEP_PATH} AS path FROM journal
 WHERE run_id = $1 AND seq > $2 AND kind = 'step.succeeded' ORDER BY seq LIMIT {_PAGE}
-"""  # noqa: S608 - the path is a constant of this module
+"""  # noqa: S608 - the path is a constant of another module
 
 _ENDED = "SELECT seq FROM journal WHERE run_id = $1 AND kind = ANY ($2) ORDER BY seq LIMIT 1"
 

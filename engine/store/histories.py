@@ -20,13 +20,13 @@ from engine.core.accounting import Timing
 MOST_TIMED = 20_000
 
 # High bytes and backslashes come out escaped, so that a character which is cut in two is no error.
-_PATH = """split_part(split_part(encode(substr(payload, 1, 1000), 'escape'), '"step":"', 2), '"', 1)"""
+STEP_PATH = """split_part(split_part(encode(substr(payload, 1, 1000), 'escape'), '"step":"', 2), '"', 1)"""
 
 # Signals are told by the steps that took them; what they carried may be large.
 _TOP_LEVEL = f"""
 SELECT seq, payload, (SELECT max(seq) FROM journal WHERE run_id = $1) AS last_seq
 FROM journal
-WHERE run_id = $1 AND kind <> 'run.signalled' AND (kind NOT LIKE 'step.%' OR strpos({_PATH}, '[') = 0)
+WHERE run_id = $1 AND kind <> 'run.signalled' AND (kind NOT LIKE 'step.%' OR strpos({STEP_PATH}, '[') = 0)
 ORDER BY seq
 """  # noqa: S608 - the path is a constant of this module
 
@@ -36,7 +36,7 @@ SELECT seq, payload, item FROM (
     SELECT seq, payload, path,
         CASE WHEN starts_with(path, $2 || '[') THEN split_part(substr(path, length($2) + 2), ']', 1)::int END AS item,
         substr(path, length($2) + 2) AS rest
-    FROM (SELECT seq, payload, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS told
+    FROM (SELECT seq, payload, {STEP_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS told
 ) AS placed
 WHERE path = $2 OR (item = ANY ($3::int[]) AND strpos(rest, '[') = 0)
 ORDER BY seq
@@ -51,7 +51,7 @@ _KINDS = (
 _ENDS = f"""
 WITH told AS MATERIALIZED (
     SELECT seq, kind, path, strpos(reverse(path), '[') AS back
-    FROM (SELECT seq, kind, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS event
+    FROM (SELECT seq, kind, {STEP_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS event
 ), latest AS (
     SELECT left(path, -back) AS loop, right(path, back - 1) AS place,
         max(seq::bigint * 16 + array_position({_KINDS}, kind)) AS latest
@@ -79,7 +79,9 @@ _TIMINGS = f"""
 SELECT kind, at, path,
     CASE WHEN octet_length(payload) <= 1300 THEN payload
         ELSE substr(payload, 1, 1000) || substr(payload, octet_length(payload) - 299) END AS times
-FROM (SELECT seq, kind, at, payload, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%') AS event
+FROM (
+    SELECT seq, kind, at, payload, {STEP_PATH} AS path FROM journal WHERE run_id = $1 AND kind LIKE 'step.%'
+) AS event
 WHERE strpos(path, '[') > 0
 ORDER BY seq LIMIT $2
 """  # noqa: S608 - the path is a constant of this module
@@ -94,7 +96,7 @@ _HAS_ITEMS = re.compile(rb'"items":\d')
 # An event that names a child names it at its end, after texts in which quotes are escaped.
 _CHILDREN = f"""
 SELECT seq, payload FROM (
-    SELECT seq, payload, {_PATH} AS path FROM journal WHERE run_id = $1 AND kind = 'step.waiting'
+    SELECT seq, payload, {STEP_PATH} AS path FROM journal WHERE run_id = $1 AND kind = 'step.waiting'
 ) AS event
 WHERE strpos(path, '[') > 0 AND position(convert_to('"reason":"child"', 'UTF8') IN payload) > 0
 ORDER BY seq LIMIT $2

@@ -7,6 +7,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from engine.store.histories import STEP_PATH
+
 _PUT = """
 WITH target AS (
     SELECT id, workspace_id, status FROM run WHERE id = $1 AND workspace_id = $2
@@ -37,23 +39,44 @@ WHERE run.owner = $1 ORDER BY inbox.id LIMIT 1000
 
 _READ_OF = "SELECT id, run_id, kind, payload FROM inbox WHERE run_id = ANY ($1) ORDER BY id LIMIT 10000"
 
-# A run whose parent ended in the very moment in which it was started is seen by nobody else.
-_CANCEL_ORPHANS = """
-WITH orphan AS (
-    SELECT child.id, child.workspace_id FROM run AS child JOIN run AS parent ON parent.id = child.parent_run_id
-    WHERE child.parent_run_id IS NOT NULL AND child.finished_at IS NULL AND parent.finished_at IS NOT NULL
+# A run whose step ended in the very moment in which it was started is seen by nobody else, should the worker die before
+# it is. So are those of a parent that has ended, or has begun another round since, in which runs are started under keys
+# of its own; and in a parent that goes on, those of a step that was cancelled in this round: only in an iteration can a
+# step be so, and for those alone the parent's journal is read. What a parent knows of is told with its step's end.
+_CANCEL_ORPHANS = f"""
+WITH child AS MATERIALIZED (
+    SELECT child.id, child.workspace_id, child.parent_run_id, child.parent_step, parent.attempt AS round,
+        parent.finished_at IS NULL AS has_parent
+    FROM run AS child JOIN run AS parent ON parent.id = child.parent_run_id
+    WHERE child.parent_run_id IS NOT NULL AND child.finished_at IS NULL
       -- One that was retried goes on for itself.
       AND child.attempt = 1
+      AND (parent.finished_at IS NOT NULL OR parent.attempt > 1 OR strpos(child.parent_step, '[') > 0)
       AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run_id = child.id AND inbox.kind = 'cancel')
+), looping AS MATERIALIZED (
+    SELECT DISTINCT parent_run_id AS id FROM child WHERE has_parent AND strpos(parent_step, '[') > 0
+), cancelled AS MATERIALIZED (
+    SELECT looping.id, event.path FROM looping CROSS JOIN LATERAL (
+        SELECT {STEP_PATH} AS path FROM journal
+        WHERE run_id = looping.id AND kind = 'step.cancelled' AND seq > coalesce(
+            (SELECT max(seq) FROM journal WHERE run_id = looping.id AND kind = 'run.retried'), 0)
+    ) AS event
+), orphan AS (
+    SELECT id, workspace_id FROM child
+    WHERE NOT has_parent
+       OR (round > 1 AND NOT EXISTS (
+            SELECT FROM dedup_key
+            WHERE scope = parent_run_id AND key = parent_step || '#' || round AND dedup_key.run_id = child.id))
+       OR (parent_run_id, parent_step) IN (SELECT cancelled.id, cancelled.path FROM cancelled)
     LIMIT 1000
 ), put AS (
     INSERT INTO inbox (run_id, kind, payload)
-    SELECT id, 'cancel', convert_to('{"by":null,"reason":"parent_ended"}', 'UTF8') FROM orphan
+    SELECT id, 'cancel', convert_to('{{"by":null,"reason":"parent_ended"}}', 'UTF8') FROM orphan
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'inbox', workspace_id, id, '' FROM orphan
 )
 SELECT count(*) FROM orphan
-"""
+"""  # noqa: S608 - the path is a constant of another module
 
 _CHILD_END = """
 SELECT run.status, last.payload
@@ -97,7 +120,7 @@ async def read_end(connection: asyncpg.Connection | asyncpg.Pool, run_id: UUID) 
 
 
 async def cancel_orphans(connection: asyncpg.Connection) -> int:
-    """Cancel unfinished runs whose parents have ended; how many."""
+    """Cancel unfinished runs that no step of their parents waits for any more; how many."""
     return int(await connection.fetchval(_CANCEL_ORPHANS))
 
 

@@ -172,6 +172,14 @@ async def find_accepted(connection: asyncpg.Connection, run_ids: Sequence[UUID])
     return {row["id"] for row in await connection.fetch("SELECT id FROM run WHERE id = ANY ($1)", list(run_ids))}
 
 
+async def find_by_key(connection: asyncpg.Connection | asyncpg.Pool, scope: UUID, key: str) -> UUID | None:
+    """The run that was started under a key of this scope; None where none was, or the key has gone."""
+    run_id: UUID | None = await connection.fetchval(
+        "SELECT run_id FROM dedup_key WHERE scope = $1 AND key = $2", scope, key
+    )
+    return run_id
+
+
 async def read_clock(connection: asyncpg.Connection) -> datetime:
     """The database's time."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")

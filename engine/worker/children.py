@@ -18,7 +18,7 @@ from engine.infra.ids import new_id
 from engine.store.inbox import put_message, read_end
 from engine.store.origins import VersionOrigin, find_version
 from engine.store.runs import ClaimedRun
-from engine.store.starts import Start, accept_starts
+from engine.store.starts import Start, accept_starts, find_by_key
 from engine.worker.extras import describe_child_end
 
 MAX_DEPTH = 8
@@ -61,9 +61,12 @@ class ChildStarter:
         for _ in range(TRIES):
             origin = await find_version(pool, workflow_id, parent.workspace_id, None)
             if origin is None:
-                return _refuse(start, now, "unknown_workflow", f"there is no workflow {workflow_id}")
+                refused = _refuse(start, now, "unknown_workflow", f"there is no workflow {workflow_id}")
+                return await self._find_started(pool, parent, start) or refused
             if origin.version_id is None or origin.version is None:
-                return _refuse(start, now, "not_published", f"the workflow '{origin.workflow_name}' is not published")
+                message = f"the workflow '{origin.workflow_name}' is not published"
+                refused = _refuse(start, now, "not_published", message)
+                return await self._find_started(pool, parent, start) or refused
             async with pool.acquire() as connection:
                 child = _make_start(parent, start, origin, origin.version_id, origin.version, now, traceparent)
                 (accepted,) = await accept_starts(connection, [child])
@@ -72,6 +75,14 @@ class ChildStarter:
                     await _repeat_end(pool, parent, start.step, accepted.run_id)
                 return ChildStarted(at=self._clock.now(), step=start.step, run_id=str(accepted.run_id))
         return _refuse(start, now, "workflow_changed", "the workflow was published again and again meanwhile")
+
+    async def _find_started(self, pool: asyncpg.Pool, parent: ClaimedRun, start: StartChild) -> ChildStarted | None:
+        """The child that an earlier try has started, before its workflow went away: then it is not refused."""
+        run_id = await find_by_key(pool, parent.id, _make_key(parent, start))
+        if run_id is None:
+            return None
+        await _repeat_end(pool, parent, start.step, run_id)
+        return ChildStarted(at=self._clock.now(), step=start.step, run_id=str(run_id))
 
 
 async def _repeat_end(pool: asyncpg.Pool, parent: ClaimedRun, step: str, run_id: UUID) -> None:
@@ -95,6 +106,11 @@ def _read_id(text: str) -> UUID | None:
 
 def _refuse(start: StartChild, at: datetime, code: str, message: str) -> ChildRefused:
     return ChildRefused(at=at, step=start.step, error=ErrorInfo(code=code, message=message))
+
+
+def _make_key(parent: ClaimedRun, start: StartChild) -> str:
+    """A retried parent starts a run of its own for each round; `engine.store.inbox` tells them apart by this."""
+    return f"{start.step}#{parent.attempt}"
 
 
 def _make_start(
@@ -140,8 +156,7 @@ def _make_start(
         message=announce_queued(at=at, run_id=run_id, workspace_id=parent.workspace_id, workflow_id=origin.workflow_id),
         traceparent=traceparent,
         scope=parent.id,
-        # A retried parent starts a run of its own for each round.
-        key=f"{start.step}#{parent.attempt}",
+        key=_make_key(parent, start),
         parent_run_id=parent.id,
         parent_step=start.step,
         depth=depth,
