@@ -1,7 +1,6 @@
 """What a trigger received last, for whoever builds its workflow: payloads without secrets, and the next one."""
 
 import asyncio
-import re
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +11,7 @@ import msgspec
 from app.auth.principal import Principal
 from app.errors import NotFound
 from app.runs.hub import Hub
+from app.triggers.masking import mask, mask_text, take_beginning
 from app.triggers.schemas import ReceivedView
 from engine.store.trigger_payloads import ReceivedEvent, has_trigger, list_received, list_received_ids
 
@@ -19,15 +19,9 @@ KEPT: Final = 20
 # How often is looked for the next event, should Redis keep silent; and how soon after a change of any run.
 LOOK_SECONDS: Final = 1.0
 REST_SECONDS: Final = 0.05
-MASK: Final = "***"
 # A body that is larger than this is shown by its beginning.
 LARGEST_SHOWN: Final = 262_144
 _PREVIEW: Final = 2000
-_SECRET_NAME = re.compile(
-    r"authorization|passw(or)?d|passphrase|passcode|pwd|secret|token|cookie|credential|signature|bearer|jwt"
-    r"|(api|private|access|auth|session|signing)[_-]?key|session[_-]?id",
-    re.IGNORECASE,
-)
 
 
 class _Queued(msgspec.Struct):
@@ -96,25 +90,18 @@ def _show(event: ReceivedEvent) -> ReceivedView:
         id=event.id,
         outcome=event.outcome,
         reason=event.reason,
-        message=message,
+        message=None if message is None else mask_text(message),
         run_id=event.run_id,
         received_at=event.received_at,
-        trigger=None if trigger is None else {name: _redact(value) for name, value in trigger.items()},
+        trigger=None if trigger is None else {name: show_payload(value) for name, value in trigger.items()},
     )
 
 
-def _redact(raw: msgspec.Raw) -> Any:
-    text = bytes(raw)
-    if len(text) > LARGEST_SHOWN:
-        return {"preview": text[:_PREVIEW].decode(errors="replace"), "size": len(text)}
-    return redact(msgspec.json.decode(text))
-
-
-def redact(value: Any) -> Any:
-    """The value with what stands under the name of a secret masked."""
-    if isinstance(value, dict):
-        return {
-            name: MASK if _SECRET_NAME.search(name) and not isinstance(inner, bool | None) else redact(inner)
-            for name, inner in value.items()
-        }
-    return [redact(inner) for inner in value] if isinstance(value, list) else value
+def show_payload(raw: msgspec.Raw) -> Any:
+    """A part of a payload without secrets; of one that is large, the size and the beginning."""
+    value = msgspec.json.decode(raw)
+    if len(bytes(raw)) <= LARGEST_SHOWN:
+        return mask(value)
+    # Twice as much as is shown: what is masked may be shorter than it was.
+    beginning = msgspec.json.encode(mask(take_beginning(value, 2 * _PREVIEW)))
+    return {"preview": beginning.decode()[:_PREVIEW], "size": len(bytes(raw))}

@@ -160,6 +160,35 @@ def test_secrets_are_masked_in_what_is_shown(client: Client, publish_workflow: P
     assert "authorization" not in trigger["headers"]
 
 
+FORM = {"content_type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "headers"),
+    [
+        pytest.param("", "{}", {"x_token": "s3cr3t-value", "x_upstream": "Bearer s3cr3t-value"}, id="headers"),
+        pytest.param(
+            "", "{}", {"authorization": "Basic czNjcjN0LXZhbHVl", "cookie": "id=s3cr3t-value"}, id="credentials"
+        ),
+        pytest.param("?api_key=s3cr3t-value&next=https%3A%2F%2Fann%3As3cr3t-value%40x", "{}", {}, id="a query"),
+        pytest.param("", "user=ann&password=s3cr3t-value", FORM, id="a form"),
+        pytest.param("", 'payload={"token":"s3cr3t-value"}', FORM, id="JSON in a form"),
+        pytest.param("", '{"token":"s3cr3t-value"}', FORM, id="JSON that says it is a form"),
+        pytest.param("", "user: ann\npassword: s3cr3t-value", {"content_type": "text/plain"}, id="a text"),
+        pytest.param("", json.dumps({"id": "eyJhbGciOiJub25lIn0.eyJzM2NyM3QtdmFsdWU"}), {}, id="a web token"),
+    ],
+)
+def test_no_secret_is_shown_wherever_it_came(
+    client: Client, publish_workflow: Publish, deliver: Deliver, query: str, body: str, headers: dict[str, str]
+) -> None:
+    published = publish_workflow(define(transform("nothing")))
+    assert deliver(published.hook + query, body, **headers).status_code == 202
+    answer = client.http.get(f"/v1/triggers/{published.trigger_id}/events")
+    assert len(answer.json()["items"]) == 1
+    for secret in ("s3cr3t", "czNjcjN0", "zM2NyM3Q"):
+        assert secret not in answer.text
+
+
 @pytest.mark.parametrize("action", ["opened", "closed"])
 def test_a_builder_waits_for_the_next_event(
     client: Client, filtering: Published, deliver: Deliver, database: Database, action: str
