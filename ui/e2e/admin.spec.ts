@@ -55,8 +55,28 @@ test("an owner renames the workspace, and everybody sees it", async () => {
   await expectReflow(page);
 });
 
+test("whoever looks only makes a workspace of their own, and goes back", async () => {
+  const { page } = viewer;
+  await page.goto("/settings");
+  await page.getByRole("button", { name: "Workspace: Main" }).click();
+  await page.getByRole("menuitem", { name: "New workspace…" }).click();
+  const dialog = page.getByRole("dialog", { name: "New workspace" });
+  const name = dialog.getByLabel("Name");
+  await expectAccessible(page);
+  await name.fill("  ");
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  await dialog.locator("[aria-invalid=true]").waitFor();
+  await name.fill(HOSTILE);
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  await page.getByRole("button", { name: `Workspace: ${HOSTILE}` }).click();
+  await page.getByRole("menuitemradio", { name: "Main", exact: true }).click();
+  await page.getByRole("button", { name: "Workspace: Main" }).waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+});
+
 test("a password is changed by who knows it, and what is wrong stands at its field", async () => {
   const { page } = viewer;
+  await page.goto("/settings");
   const [current, renewed] = [page.getByLabel("Current password"), page.getByLabel("New password")];
   await current.fill("not the password");
   await renewed.fill(RENEWED);

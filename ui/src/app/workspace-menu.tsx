@@ -1,22 +1,23 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { Icon } from "@/components/ui/icon";
-import { Menu, MenuChoice, MenuLabel } from "@/components/ui/menu";
+import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
 import { meQuery } from "@/lib/me";
 import { describeError } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
+import { workspacesQuery } from "@/lib/workspaces";
+import { NewWorkspace } from "./new-workspace";
 
-/** The workspace that everything on the page belongs to, and the way to another. */
+/** The workspace that everything on the page belongs to, the way to another, and to one of one's own. */
 export function WorkspaceMenu() {
   const me = useQuery(meQuery).data;
-  const workspaces = useQuery({
-    queryKey: ["workspaces"],
-    queryFn: ({ signal }) => unwrap(api.GET("/v1/workspaces", { signal })),
-  });
+  const workspaces = useQuery(workspacesQuery);
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const [isMaking, setIsMaking] = useState(false);
   const change = async (id: string) => {
     if (id === me?.workspace.id) return;
     try {
@@ -30,28 +31,35 @@ export function WorkspaceMenu() {
     await queryClient.resetQueries();
   };
   return (
-    <Menu
-      align="start"
-      trigger={
-        <button
-          type="button"
-          className="flex h-8 min-w-0 items-center gap-2 rounded-control px-2 font-semibold hover:bg-sunken"
-        >
-          <Icon name="workspace" />
-          <span className="truncate">
-            <span className="sr-only">Workspace: </span>
-            {me?.workspace.name ?? "…"}
-          </span>
-          <Icon name="down" size={12} />
-        </button>
-      }
-    >
-      <MenuLabel>Your workspaces</MenuLabel>
-      <MenuChoice
-        value={me?.workspace.id ?? ""}
-        options={(workspaces.data?.items ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-        onChoose={(id) => void change(id)}
-      />
-    </Menu>
+    <>
+      <Menu
+        align="start"
+        trigger={
+          <button
+            type="button"
+            className="flex h-8 min-w-0 items-center gap-2 rounded-control px-2 font-semibold hover:bg-sunken"
+          >
+            <Icon name="workspace" />
+            <span className="truncate">
+              <span className="sr-only">Workspace: </span>
+              {me?.workspace.name ?? "…"}
+            </span>
+            <Icon name="down" size={12} />
+          </button>
+        }
+      >
+        <MenuLabel>Your workspaces</MenuLabel>
+        <MenuChoice
+          value={me?.workspace.id ?? ""}
+          options={(workspaces.data?.items ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+          onChoose={(id) => void change(id)}
+        />
+        <MenuLine />
+        <MenuItem icon="plus" onSelect={() => setIsMaking(true)}>
+          New workspace…
+        </MenuItem>
+      </Menu>
+      {isMaking && <NewWorkspace onClose={() => setIsMaking(false)} onMade={change} />}
+    </>
   );
 }

@@ -6,18 +6,11 @@ export type Identity = Schemas["IdentityView"];
 
 export const SIGN_INS = ["sign-ins"] as const;
 export const IDENTITIES = ["identities"] as const;
-export const WORKSPACES = ["workspaces"] as const;
 
 /** Where the one who is signed in is signed in, the newest first. */
 export const signInsQuery = queryOptions({
   queryKey: SIGN_INS,
   queryFn: ({ signal }) => unwrap(api.GET("/v1/auth/sessions", { signal })),
-});
-
-/** The workspaces that the sign-ins are in. */
-export const workspacesQuery = queryOptions({
-  queryKey: WORKSPACES,
-  queryFn: ({ signal }) => unwrap(api.GET("/v1/workspaces", { signal })),
 });
 
 /** End one of one's own sign-ins; within five seconds it is refused everywhere. */

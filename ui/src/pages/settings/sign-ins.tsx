@@ -5,7 +5,8 @@ import { Confirm } from "@/components/ui/confirm";
 import { Loaded } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
-import { SIGN_INS, type SignIn, endOtherSignIns, endSignIn, signInsQuery, workspacesQuery } from "./api";
+import { workspacesQuery } from "@/lib/workspaces";
+import { SIGN_INS, type SignIn, endOtherSignIns, endSignIn, signInsQuery } from "./api";
 import { Section } from "./section";
 
 /** Where one is signed in, and the way out of there. */

@@ -8,7 +8,8 @@ import { Allowed } from "@/features/permissions/allowed";
 import type { Schemas } from "@/lib/api";
 import { sortFaults } from "@/lib/faults";
 import { meQuery, usePermission } from "@/lib/me";
-import { WORKSPACES, renameWorkspace } from "./api";
+import { workspacesQuery } from "@/lib/workspaces";
+import { renameWorkspace } from "./api";
 import { Section } from "./section";
 
 /** The workspace's name; owners change it. */
@@ -19,7 +20,7 @@ export function WorkspaceForm({ workspace }: { workspace: Schemas["WorkspaceView
     mutationFn: (name: string) => renameWorkspace(workspace.id, name),
     onSuccess: ({ name }) => toast("done", `The workspace is called ${name}.`),
     onSettled: () =>
-      Promise.all([meQuery.queryKey, WORKSPACES].map((queryKey) => queryClient.invalidateQueries({ queryKey }))),
+      Promise.all([meQuery.queryKey, workspacesQuery.queryKey].map((queryKey) => queryClient.invalidateQueries({ queryKey }))),
   });
   const faults = sortFaults(rename.error, ["/name"]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
