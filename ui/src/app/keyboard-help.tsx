@@ -6,7 +6,7 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
   const shortcuts = useActiveShortcuts();
   const [isOn, setIsOn] = useShortcutSwitch();
   return (
-    <Dialog isOpen={isOpen} onClose={onClose} title="Keyboard shortcuts">
+    <Dialog isOpen={isOpen} onClose={onClose} title="Keyboard shortcuts" isToRead>
       <dl className="flex flex-col">
         {shortcuts.map(({ key, label }) => (
           <div key={key} className="flex items-center justify-between gap-4 border-b border-line py-2">

@@ -1,19 +1,22 @@
 import { Dialog as Radix } from "radix-ui";
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
 import { classNames } from "@/lib/class-names";
 import { IconButton } from "./button";
+import { focusFirst } from "./first-focus";
 
 interface DialogProps {
   isOpen: boolean;
   onClose: () => void;
   title: string;
   children: ReactNode;
-  /** Buttons, the one that acts last. */
+  /** Buttons, the one that acts last: where there is nothing to fill in, the first of them has the focus. */
   actions?: ReactNode;
   /** For what has columns or long lines. */
   isWide?: boolean;
   /** Only a button closes it: a slip of the pointer or of the Escape key would lose what it shows. */
   isFirm?: boolean;
+  /** It is to be read from its beginning, whatever can be pressed further down. */
+  isToRead?: boolean;
   /** The id of what has the focus after it, where what opened it has gone meanwhile. */
   returnTo?: string;
 }
@@ -24,16 +27,24 @@ interface DialogProps {
  * Radix's own overlay would keep the page from scrolling by a style element, which the page's policy refuses: the scrim is
  * ours, and styles.css does the rest.
  */
-export function Dialog({ isOpen, onClose, title, children, actions, isWide = false, isFirm = false, returnTo = "main" }: DialogProps) {
+export function Dialog({ isOpen, onClose, title, children, actions, isWide = false, isFirm = false, isToRead = false, returnTo = "main" }: DialogProps) {
   const opener = useRef<Element>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const feet = useRef<HTMLDivElement>(null);
+  // Before anything in it takes the focus: Radix's portal is filled only after the effects of this.
+  useLayoutEffect(() => {
+    if (isOpen) opener.current = document.activeElement;
+  }, [isOpen]);
   return (
     <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <div data-modal className="fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
           aria-describedby={undefined}
-          onOpenAutoFocus={() => {
-            opener.current = document.activeElement;
+          onOpenAutoFocus={(event) => {
+            // Radix takes the first thing that can have it: the button that closes the dialog.
+            event.preventDefault();
+            focusFirst({ body: isToRead ? null : body.current, actions: isFirm ? null : feet.current, dialog: event.currentTarget });
           }}
           onCloseAutoFocus={(event) => {
             // Radix gives the focus to a trigger of its own alone, and there is none.
@@ -52,8 +63,14 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
               <IconButton label="Close" icon="close" />
             </Radix.Close>
           </div>
-          <div className="overflow-y-auto p-4">{children}</div>
-          {actions !== undefined && <div className="flex justify-end gap-2 border-t border-line p-3">{actions}</div>}
+          <div ref={body} className="overflow-y-auto p-4">
+            {children}
+          </div>
+          {actions !== undefined && (
+            <div ref={feet} className="flex justify-end gap-2 border-t border-line p-3">
+              {actions}
+            </div>
+          )}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -54,7 +54,7 @@ function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <Field label="Name" name="name" maxLength={200} required autoFocus hint="What will use it" error={faults.at.get("/name")} />
+      <Field label="Name" name="name" maxLength={200} required hint="What will use it" error={faults.at.get("/name")} />
       <SelectField label="Role" name="role" defaultValue={roles.includes("operator") ? "operator" : "viewer"}>
         {roles.map((role) => (
           <option key={role} value={role}>

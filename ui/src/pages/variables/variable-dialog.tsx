@@ -114,7 +114,6 @@ function VariableForm({ id, save, variable, taken }: FormProps) {
           label="Name"
           name="name"
           required
-          autoFocus
           pattern={NAME}
           maxLength={63}
           autoComplete="off"
@@ -132,6 +131,7 @@ function VariableForm({ id, save, variable, taken }: FormProps) {
         name="value"
         isCode
         rows={8}
+        // Of one that is there, it is the value that people come to change.
         autoFocus={variable !== undefined}
         spellCheck={false}
         defaultValue={variable === undefined ? "" : textOf(variable.value)}

@@ -148,7 +148,13 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
       <Confirm isOpen={asked === "secret"} onClose={close} title="Rotate the secret?" verb="Rotate" onConfirm={() => rotate("secret")}>
         A new secret is made and shown once. The old one stays good for 24 hours more.
       </Confirm>
-      <Dialog isOpen={secret !== undefined} onClose={() => setSecret(undefined)} title="The new secret" actions={<Button onClick={() => setSecret(undefined)}>I have stored it</Button>}>
+      <Dialog
+        isOpen={secret !== undefined}
+        isFirm
+        onClose={() => setSecret(undefined)}
+        title="The new secret"
+        actions={<Button onClick={() => setSecret(undefined)}>I have stored it</Button>}
+      >
         <p className="mb-2">It is shown this once.</p>
         <div className="flex flex-wrap items-center gap-2">
           <code className="min-w-48 flex-1 rounded-control bg-sunken px-2 py-1.5 font-mono text-xs wrap-anywhere">{secret}</code>

@@ -1,0 +1,88 @@
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { type ReactNode, useState } from "react";
+import { afterEach, expect, it } from "vitest";
+import { Button } from "./button";
+import { Confirm } from "./confirm";
+import { Dialog } from "./dialog";
+
+afterEach(cleanup);
+
+const ACTIONS = (
+  <>
+    <Button>Cancel</Button>
+    <Button kind="primary">Do it</Button>
+  </>
+);
+
+function show(children: ReactNode, more: { actions?: ReactNode; isFirm?: boolean; isToRead?: boolean } = {}): void {
+  render(
+    <Dialog isOpen onClose={() => undefined} title="A dialog" {...more}>
+      {children}
+    </Dialog>,
+  );
+}
+
+const focused = () => document.activeElement;
+
+it("the first field that can be filled in has the focus", () => {
+  const fields = (
+    <>
+      <button type="button">Paste</button>
+      <input type="hidden" name="id" />
+      <input aria-label="Off" disabled />
+      <select aria-label="Kind" />
+      <input aria-label="Name" />
+    </>
+  );
+  show(fields, { actions: ACTIONS });
+  expect(focused()).toBe(screen.getByLabelText("Kind"));
+});
+
+it("where there is nothing to fill in, the button has it that changes nothing", () => {
+  render(
+    <Confirm isOpen onClose={() => undefined} title="Delete it?" verb="Delete" onConfirm={() => undefined}>
+      It is <a href="/">used</a>.
+    </Confirm>,
+  );
+  expect(focused()).toBe(screen.getByRole("button", { name: "Keep it" }));
+});
+
+it("no slip of a key loses what is shown once", () => {
+  show(<button type="button">Copy</button>, { actions: <Button>I have stored it</Button>, isFirm: true });
+  expect(focused()).toBe(screen.getByRole("button", { name: "Copy" }));
+});
+
+it("what is to be read is read from its beginning", () => {
+  show(<input aria-label="Name" />, { isToRead: true });
+  expect(focused()).toBe(screen.getByRole("dialog", { name: "A dialog" }));
+});
+
+it("a dialog of words alone has the focus itself, and not the button that closes it", () => {
+  show("Only words");
+  expect(focused()).toBe(screen.getByRole("dialog", { name: "A dialog" }));
+});
+
+function Opener() {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <>
+      <button type="button" onClick={() => setIsOpen(true)}>
+        Open
+      </button>
+      <Dialog isOpen={isOpen} onClose={() => setIsOpen(false)} title="A dialog">
+        <input aria-label="First" />
+        <input aria-label="Asks for it" autoFocus />
+      </Dialog>
+    </>
+  );
+}
+
+it("what opened it has the focus again, also where a field has asked for it", async () => {
+  render(<Opener />);
+  const button = screen.getByRole("button", { name: "Open" });
+  button.focus();
+  fireEvent.click(button);
+  expect(focused()).toBe(screen.getByLabelText("Asks for it"));
+  fireEvent.click(screen.getByRole("button", { name: "Close" }));
+  await waitFor(() => expect(focused()).toBe(button));
+});
