@@ -5,7 +5,7 @@ import { Icon } from "./icon";
 import { ErrorState, LoadingRows } from "./states";
 
 /** As much of a query as this has to know. */
-interface Asked<Data> {
+export interface Asked<Data> {
   data: Data | undefined;
   error: unknown;
   isPending: boolean;

@@ -40,9 +40,17 @@ interface ErrorStateProps {
   isPage?: boolean;
 }
 
-/** What failed, why, and how to try again. What is missing is named where it is a permission. */
+/** What failed, why, and how to try again. Where the role is what is missing, another try gives the same. */
 export function ErrorState({ error, onRetry, isPage = false }: ErrorStateProps) {
   const requestId = error instanceof ApiProblem ? error.requestId : undefined;
+  if (isForbidden(error)) {
+    return (
+      <PermissionState isPage={isPage}>
+        <p>{describeError(error)} Owners of the workspace give roles.</p>
+        <RequestId id={requestId} />
+      </PermissionState>
+    );
+  }
   return (
     <Panel
       role="alert"
@@ -58,21 +66,37 @@ export function ErrorState({ error, onRetry, isPage = false }: ErrorStateProps) 
       }
     >
       <p>{describeError(error)}</p>
-      {requestId !== undefined && <p className="mt-2 font-mono text-xs text-ink-3">Request {requestId}</p>}
+      <RequestId id={requestId} />
     </Panel>
   );
 }
 
+function RequestId({ id }: { id: string | undefined }) {
+  return id !== undefined && <p className="mt-2 font-mono text-xs text-ink-3">Request {id}</p>;
+}
+
+/** What is not for this role: which one it takes, and who gives it. */
+export function PermissionState({ children, isPage = false }: { children: ReactNode; isPage?: boolean }) {
+  return (
+    <Panel role="alert" isPage={isPage} icon="lock" title="Not for your role">
+      {children}
+    </Panel>
+  );
+}
+
+/** Whether it was refused for the role of whoever asked. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 403;
+}
+
 function titleOf(error: unknown): string {
   if (error instanceof Unreachable) return "No connection";
-  if (error instanceof ApiProblem && error.status === 403) return "Not for your role";
   if (error instanceof ApiProblem && error.status === 404) return "Not found";
   return "This did not work";
 }
 
 function iconOf(error: unknown): IconName {
-  if (error instanceof Unreachable) return "offline";
-  return error instanceof ApiProblem && error.status === 403 ? "lock" : "warning";
+  return error instanceof Unreachable ? "offline" : "warning";
 }
 
 const PATIENCE_MS = 300;

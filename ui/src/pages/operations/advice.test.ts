@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeWork, findFaults, formatBytes } from "./advice";
+import { describeWork, findFaults, findUnseen, formatBytes } from "./advice";
 import type { Operations, Process } from "./api";
 
 const AT = "2026-11-27T12:00:00Z";
@@ -58,12 +58,25 @@ describe("what is wrong", () => {
   });
 });
 
+describe("who cannot be seen", () => {
+  it("is nobody where Redis tells of all", () => {
+    expect(findUnseen(operations())).toEqual([]);
+  });
+
+  it("is the relay and other APIs where it does not, each with the reason", () => {
+    const unseen = findUnseen(operations({ is_complete: false, processes: [process("api"), process("worker")] }));
+    expect(unseen.map(({ who }) => who)).toEqual(["relay", "other API processes"]);
+    for (const { why } of unseen) expect(why).toMatch(/^cannot be seen: .*Redis/);
+  });
+});
+
 describe("processes", () => {
   it("say what they do", () => {
     expect(describeWork(process("relay", { leads: false }))).toBe("stands by");
     expect(describeWork(process("worker", { runs: 1200, steps_in_flight: 3 }))).toBe("1,200 runs in memory, 3 attempts");
     expect(describeWork(process("api", { streams: 1 }))).toBe("1 live stream");
     expect(describeWork(process("api"))).toBe("");
+    expect(describeWork(process("worker", { steps_in_flight: 0 }))).toBe("its memory and runs cannot be read, 0 attempts");
   });
 
   it.each([

@@ -36,11 +36,20 @@ export function findFaults({ processes, is_complete, queue, outbox, due }: Opera
   return found;
 }
 
+/** Of whom nothing can be told at the moment, and why. */
+export function findUnseen({ is_complete, processes }: Operations): { who: string; why: string }[] {
+  if (is_complete) return [];
+  const why = "cannot be seen: what it tells of itself goes through Redis, which does not answer.";
+  const isThere = processes.some((process) => process.role === "relay");
+  return [...(isThere ? [] : [{ who: "relay", why }]), { who: "other API processes", why: why.replace("it tells of itself", "they tell of themselves") }];
+}
+
 /** What there is to say of one process beside its name. */
 export function describeWork({ role, runs, steps_in_flight, streams, leads }: Process): string {
   const parts: string[] = [];
   if (role === "relay" && leads !== null) parts.push(leads ? "publishes" : "stands by");
   if (runs !== null) parts.push(`${say(runs, "run")} in memory`);
+  else if (role === "worker") parts.push("its memory and runs cannot be read");
   if (steps_in_flight !== null) parts.push(say(steps_in_flight, "attempt"));
   if (streams !== null) parts.push(say(streams, "live stream"));
   return parts.join(", ");

@@ -35,4 +35,6 @@ export const limitsQuery = queryOptions({
   queryKey: ["limits"],
   queryFn: ({ signal }) => unwrap(api.GET("/v1/limits", { signal })),
   staleTime: 60_000,
+  // They do not change while the API lives: only what could not be read is asked for again.
+  refetchInterval: ({ state }) => (state.status === "error" ? POLL_MS : false),
 });

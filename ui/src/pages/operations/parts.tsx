@@ -1,50 +1,38 @@
-import type { ReactNode } from "react";
+import { Icon } from "@/components/ui/icon";
 import { Lamp } from "@/components/ui/lamp";
 import { Moment } from "@/components/ui/moment";
 import type { Schemas } from "@/lib/api";
 import { formatDuration } from "@/lib/format";
-import { DEPENDENCIES, describeWork, formatBytes } from "./advice";
+import { DEPENDENCIES, describeWork, findUnseen, formatBytes } from "./advice";
 import type { Operations, Process, Readiness } from "./api";
+import { Panel } from "./panel";
 
 const count = new Intl.NumberFormat("en");
-
-export function Panel({ id, title, children }: { id: string; title: string; children: ReactNode }) {
-  return (
-    <section aria-labelledby={id} className="min-w-0 rounded-control border border-line bg-surface p-3">
-      <h2 id={id} className="mb-1 font-semibold">
-        {title}
-      </h2>
-      {children}
-    </section>
-  );
-}
 
 /** What the API depends on; what is away says what to do. */
 export function Dependencies({ readiness }: { readiness: Readiness }) {
   return (
-    <Panel id="dependencies" title="Dependencies">
-      <ul>
-        {Object.entries(readiness.checks).map(([name, { status, detail }]) => (
-          <li key={name} className="flex gap-2 border-t border-line py-2 first:border-t-0">
-            <span className="pt-0.5">
-              <Lamp tone={status === "ok" ? "succeeded" : "failed"} />
-            </span>
-            <div className="min-w-0">
-              <p>
-                <span className="font-semibold">{DEPENDENCIES[name]?.label ?? name}</span>{" "}
-                <span className="text-ink-2">{status === "ok" ? (DEPENDENCIES[name]?.fine ?? "answers") : "not right"}</span>
+    <ul>
+      {Object.entries(readiness.checks).map(([name, { status, detail }]) => (
+        <li key={name} className="flex gap-2 border-t border-line py-2 first:border-t-0">
+          <span className="pt-0.5">
+            <Lamp tone={status === "ok" ? "succeeded" : "failed"} />
+          </span>
+          <div className="min-w-0">
+            <p>
+              <span className="font-semibold">{DEPENDENCIES[name]?.label ?? name}</span>{" "}
+              <span className="text-ink-2">{status === "ok" ? (DEPENDENCIES[name]?.fine ?? "answers") : "not right"}</span>
+            </p>
+            {status !== "ok" && (
+              <p className="text-ink-2 wrap-anywhere">
+                {detail !== null && `${detail}. `}
+                {DEPENDENCIES[name]?.cure}
               </p>
-              {status !== "ok" && (
-                <p className="text-ink-2 wrap-anywhere">
-                  {detail !== null && `${detail}. `}
-                  {DEPENDENCIES[name]?.cure}
-                </p>
-              )}
-            </div>
-          </li>
-        ))}
-      </ul>
-    </Panel>
+            )}
+          </div>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -72,37 +60,60 @@ function Waiting({ label, note, waiting }: { label: string; note: string; waitin
   );
 }
 
-/** The processes by role, with what each does at the moment. */
-export function Processes({ processes }: { processes: readonly Process[] }) {
+/** The processes by role, with what each does at the moment; those of which nothing is told are named with the reason. */
+export function Processes({ operations }: { operations: Operations }) {
   return (
     <Panel id="processes" title="Processes">
       <ul>
-        {processes.map((process) => (
+        {operations.processes.map((process) => (
           <li key={`${process.host}:${process.pid}`} className="flex gap-2 border-t border-line py-2 first:border-t-0">
             <span className="pt-0.5">
               <Lamp tone={process.status === "ok" ? "succeeded" : "failed"} />
             </span>
-            <div className="flex min-w-0 grow flex-wrap justify-between gap-x-4">
-              <p className="min-w-0 wrap-anywhere">
-                <span className="font-semibold">{process.role}</span>{" "}
-                <span className="font-mono text-xs text-ink-3">
-                  {process.host}:{process.pid}
-                </span>{" "}
-                <span className="text-ink-2">{process.status === "ok" ? describeWork(process) : "silent"}</span>
-              </p>
-              <p className="text-xs text-ink-3">
-                {process.memory_bytes !== null && `${formatBytes(process.memory_bytes)}, `}
-                {process.started_at !== null && (
-                  <>
-                    up since <Moment at={process.started_at} />
-                  </>
-                )}
-              </p>
-            </div>
+            <ProcessLine process={process} />
+          </li>
+        ))}
+        {findUnseen(operations).map(({ who, why }) => (
+          <li key={who} className="flex gap-2 border-t border-line py-2 first:border-t-0">
+            <span className="pt-0.5 text-ink-3">
+              <Icon name="warning" size={14} />
+            </span>
+            <p className="min-w-0 wrap-anywhere">
+              <span className="font-semibold">{who}</span> <span className="text-ink-2">{why}</span>
+            </p>
           </li>
         ))}
       </ul>
     </Panel>
+  );
+}
+
+function ProcessLine({ process }: { process: Process }) {
+  return (
+    <div className="flex min-w-0 grow flex-wrap justify-between gap-x-4">
+      <p className="min-w-0 wrap-anywhere">
+        <span className="font-semibold">{process.role}</span>{" "}
+        <span className="font-mono text-xs text-ink-3">
+          {process.host}:{process.pid}
+        </span>{" "}
+        <span className="text-ink-2">
+          {process.status === "ok" ? describeWork(process) : "silent"}
+          {process.status === "silent" && process.heartbeat_at !== null && (
+            <>
+              , last heard of at <Moment at={process.heartbeat_at} />
+            </>
+          )}
+        </span>
+      </p>
+      <p className="text-xs text-ink-3">
+        {process.memory_bytes !== null && `${formatBytes(process.memory_bytes)}, `}
+        {process.started_at !== null && (
+          <>
+            up since <Moment at={process.started_at} />
+          </>
+        )}
+      </p>
+    </div>
   );
 }
 
@@ -119,7 +130,7 @@ export function Limits({ limits: { hooks } }: { limits: Schemas["Limits"] }) {
     ],
   ] as const;
   return (
-    <Panel id="limits" title="Limits">
+    <>
       <dl>
         {lines.map(([name, value]) => (
           <div key={name} className="flex justify-between gap-3 border-t border-line py-2 first:border-t-0">
@@ -129,6 +140,6 @@ export function Limits({ limits: { hooks } }: { limits: Schemas["Limits"] }) {
         ))}
       </dl>
       <p className="text-xs text-ink-3">Settings of the installation give them; a trigger may have its own.</p>
-    </Panel>
+    </>
   );
 }
