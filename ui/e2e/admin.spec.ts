@@ -227,13 +227,26 @@ test("operations show every process, what waits, and what is away with its cure"
   await processes.waitFor();
 });
 
-test("what is not for a viewer says so", async () => {
+test("what is not for a viewer says so, which role it takes, and who gives it", async () => {
   const { page } = viewer;
-  for (const path of ["/api-keys", "/audit", "/operations"]) {
+  const refused: string[] = [];
+  const note = (answer: { status: () => number; url: () => string }) => answer.status() === 403 && refused.push(answer.url());
+  page.on("response", note);
+  const reasons = {
+    "/api-keys": "It takes an admin to see and make API keys. You are viewer.",
+    "/audit": "It takes an admin to read the audit log. You are viewer.",
+    "/operations": "It takes an admin to look after the installation. You are viewer.",
+  };
+  for (const [path, reason] of Object.entries(reasons)) {
     await page.goto(path);
-    await page.getByRole("alert").getByText("Not for your role").waitFor();
+    const told = page.getByRole("alert").filter({ hasText: "Not for your role" });
+    await told.getByText(reason).waitFor();
+    await told.getByText(`${OWNER.name} (${OWNER.email})`).waitFor();
+    expect(await page.getByRole("button", { name: "Try again" }).count()).toBe(0);
     await expectAccessible(page);
   }
+  page.off("response", note);
+  expect(refused, "calls that could only be refused").toEqual([]);
 });
 
 test("every page behaved", () => {

@@ -5,7 +5,7 @@ import { Button } from "@/components/ui/button";
 import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
-import { WhyNot } from "@/components/ui/why-not";
+import { Allowed } from "@/features/permissions/allowed";
 import { useLive } from "@/lib/live";
 import { usePermission } from "@/lib/me";
 import { type Approval, type Decision, approvalsQuery } from "./api";
@@ -58,7 +58,7 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
         <h2 id={HEADING} ref={heading} tabIndex={-1} className="text-lg font-semibold">
           Open{open === undefined ? "" : ` (${open.length}${query.hasNextPage ? "+" : ""})`}
         </h2>
-        {!mayDecide && open !== undefined && open.length > 0 && <WhyNot>It takes an operator to decide.</WhyNot>}
+        {open !== undefined && open.length > 0 && <Allowed to="approvals:decide" why="It takes an operator to decide." />}
       </div>
       {query.isError && open === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
       {open !== undefined && !isPaused && <Stale query={query} />}

@@ -6,6 +6,7 @@ import { Loaded, ShowMore } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
+import { ForRole } from "@/features/permissions/for-role";
 import { usePermission } from "@/lib/me";
 import { membersQuery } from "@/lib/people";
 import { useShortcuts } from "@/lib/shortcuts";
@@ -20,11 +21,7 @@ export function AuditPage() {
   const search = useSearch({ from: "/signed-in/audit" });
   // The router hands on what it does not know as well.
   const filters = useMemo(() => readAuditFilters(search), [search]);
-  const query = useInfiniteQuery(auditQuery(filters));
-  const members = useQuery(membersQuery).data;
   const mayRead = usePermission("audit:read");
-  const searchField = useRef<HTMLInputElement>(null);
-  useShortcuts([{ key: "/", label: "Search the audit log", run: () => searchField.current?.focus() }]);
   return (
     <>
       <PageHeader title="Audit log">
@@ -35,7 +32,21 @@ export function AuditPage() {
           </>
         )}
       </PageHeader>
-      {mayRead && <FilterBar filters={filters} members={members} searchField={searchField} />}
+      <ForRole permission="audit:read" why="It takes an admin to read the audit log.">
+        <Log filters={filters} />
+      </ForRole>
+    </>
+  );
+}
+
+function Log({ filters }: { filters: AuditFilters }) {
+  const query = useInfiniteQuery(auditQuery(filters));
+  const members = useQuery(membersQuery).data;
+  const searchField = useRef<HTMLInputElement>(null);
+  useShortcuts([{ key: "/", label: "Search the audit log", run: () => searchField.current?.focus() }]);
+  return (
+    <>
+      <FilterBar filters={filters} members={members} searchField={searchField} />
       <div className="pb-8 md:px-6">
         <Loaded query={query} rows={10}>
           {({ pages }) => {
