@@ -55,6 +55,7 @@ class Target(asyncio.Protocol):
     file: ClassVar = 0
     seed: ClassVar = 0
     seen: ClassVar[Counter[str]] = Counter()
+    reset: ClassVar[set[tuple[str, int]]] = set()
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
@@ -86,14 +87,18 @@ class Target(asyncio.Protocol):
         call = msgspec.json.decode(self._body, type=Call)
         key = self._headers.get(b"idempotency-key", b"").decode()
         Target.seen[key] += 1
-        answer = plan(Target.seed, call) if Target.seen[key] == 1 else "ok"
+        attempt = int(self._headers.get(b"x-flowforge-attempt", b"0"))
+        answer = plan(Target.seed, call) if Target.seen[key] == 1 or (key, attempt) in Target.reset else "ok"
+        if answer == "reset":
+            # On a new connection the attempt may come once more: that is not to be its rescue.
+            Target.reset.add((key, attempt))
         effect = Effect(
             at=at,
             key=key,
             run_id=call.run,
             n=call.n,
             step=call.step if call.item is None else f"{call.step}#{call.item}",
-            attempt=int(self._headers.get(b"x-flowforge-attempt", b"0")),
+            attempt=attempt,
             answer=answer,
         )
         os.write(Target.file, msgspec.json.encode(effect) + b"\n")

@@ -48,7 +48,10 @@ class HttpResponse(Struct, frozen=True):
 
 
 class HttpClient:
-    """Sends requests to allowed targets only, each exactly once: what goes wrong is an HttpError for the caller.
+    """Sends requests to allowed targets only: what goes wrong is an HttpError for the caller.
+
+    Each is sent exactly once, but for one that carries an `Idempotency-Key` and whose kept connection turns out closed
+    before anything of an answer came: that is sent once more, on a new connection.
 
     To be made inside the event loop, and closed.
     """

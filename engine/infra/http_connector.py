@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 
 import aiohttp
 from aiohappyeyeballs.types import AddrInfoType
@@ -22,7 +23,7 @@ LOOKUP_THREADS = 32
 OPENING_SLOTS = 256
 OPENING_SLOT_SECONDS = 0.25
 # Servers drop idle connections after 5 s (Node's default) or later. Giving them up earlier avoids requests that die
-# on a connection which the server is closing: no request is ever repeated silently.
+# on a connection which the server is closing.
 IDLE_SECONDS = 4.0
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
@@ -100,6 +101,26 @@ class GuardedResolver(AbstractResolver):
         """Nothing to give back: the lookup belongs to the client."""
 
 
+class Channel(ResponseHandler):
+    """One connection, with what a request needs to know of its past."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        # An answer has come over it, after which it was kept.
+        self.is_kept = False
+        # Something has come since it was opened, kept, or taken for a request.
+        self.has_heard = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        self.has_heard = True
+        super().data_received(data)
+
+
+def _make_channel(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Channel(loop)
+
+
 class GuardedConnector(aiohttp.TCPConnector):
     """Opens connections only to addresses that the policy allows, and not too many at once.
 
@@ -118,6 +139,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             keepalive_timeout=IDLE_SECONDS,
             ssl=tls or True,
         )
+        self._factory = partial(_make_channel, asyncio.get_running_loop())
         self._policy = policy
         self._opening = asyncio.Semaphore(OPENING_SLOTS)
 

@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
@@ -19,10 +18,15 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from engine.infra import metrics
+from engine.infra.http_connector import Channel, GuardedConnector
+
 METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # A larger body is written piece by piece, while the answer is already listened for.
 LARGE_BODY: Final = 262_144
 CACHED_ORIGINS: Final = 1024
+# By this a target knows a request again: it may be sent twice.
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 _FIRST_FINAL_STATUS: Final = 200
 _SWITCHING_PROTOCOLS: Final = 101
@@ -33,19 +37,21 @@ _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_read=N
 class Answer:
     """The beginning of an answer. Its body is read from `content`; then the connection is given back, or closed."""
 
-    __slots__ = ("_connection", "_writer", "content", "headers", "status")
+    __slots__ = ("_channel", "_connection", "_writer", "content", "headers", "status")
 
     def __init__(
         self,
         message: RawResponseMessage,
         content: StreamReader,
         connection: Connection,
+        channel: Channel,
         writer: "asyncio.Task[None] | None",
     ) -> None:
         self.status: int = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = content
         self._connection = connection
+        self._channel = channel
         self._writer = writer
 
     def release(self) -> None:
@@ -54,6 +60,7 @@ class Answer:
             # The target has answered before it had heard all: the rest would be taken for the next request.
             self.close()
         else:
+            self._channel.is_kept, self._channel.has_heard = True, False
             self._connection.release()
 
     def close(self) -> None:
@@ -94,7 +101,7 @@ class _Connecting(aiohttp.ClientRequest):
 class Exchanges:
     """Sends requests over the connections of one connector. To be made inside the event loop."""
 
-    def __init__(self, connector: aiohttp.BaseConnector, user_agent: str) -> None:
+    def __init__(self, connector: GuardedConnector, user_agent: str) -> None:
         self._connector = connector
         loop = asyncio.get_running_loop()
         self._find_origin = lru_cache(CACHED_ORIGINS)(lambda url: _Origin(url, user_agent, loop))
@@ -106,34 +113,60 @@ class Exchanges:
         """
         origin = self._find_origin(url.origin())
         head = _write_head(method, url, headers, body, origin)
-        connection = await self._connector.connect(origin.connecting, [], _NO_TIMEOUT)
-        writer: asyncio.Task[None] | None = None
+        connection, channel = await self._connect(origin, is_new=False)
+        is_kept = channel.is_kept
         try:
-            protocol, transport = _opened(connection)
-            protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
-            if body is None or len(body) <= LARGE_BODY:
-                transport.write(head + body if body else head)
-            else:
-                transport.write(head)
-                writer = asyncio.get_running_loop().create_task(_write_body(connection, body))
-            while True:
-                message, content = await protocol.read()
-                # What comes before the final answer says nothing that is of use here.
-                if message.code >= _FIRST_FINAL_STATUS or message.code == _SWITCHING_PROTOCOLS:
-                    return Answer(message, content, connection, writer)
-        except BaseException:
-            if writer is not None:
-                writer.cancel()
+            return await _exchange(connection, channel, method, head, body)
+        except (aiohttp.ClientConnectionError, OSError):
+            # The target may close a kept connection just as a request is on its way. It may also have acted: only
+            # what it would know for the same request again goes out a second time, and never a third.
+            if not is_kept or channel.has_heard or not headers.get(IDEMPOTENCY_KEY):
+                raise
+        metrics.HTTP_RESENT.inc()
+        connection, channel = await self._connect(origin, is_new=True)
+        return await _exchange(connection, channel, method, head, body)
+
+    async def _connect(self, origin: _Origin, *, is_new: bool) -> tuple[Connection, Channel]:
+        """A connection, kept or not; a new one where kept ones are not to be trusted, which are then closed."""
+        while True:
+            connection = await self._connector.connect(origin.connecting, [], _NO_TIMEOUT)
+            # What the connector makes is a channel.
+            channel = cast(Channel, connection.protocol)
+            # What has come over a kept one answers no request: the next one would take it for its own.
+            if not channel.is_kept or not (is_new or channel.has_heard):
+                return connection, channel
             connection.close()
-            raise
 
 
-def _opened(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
-    protocol = connection.protocol
-    transport = None if protocol is None else protocol.transport
-    if protocol is None or transport is None or transport.is_closing():
+async def _exchange(connection: Connection, channel: Channel, method: str, head: bytes, body: bytes | None) -> Answer:
+    """Send a request over a connection and wait for the head of its answer; whatever goes wrong, closes it."""
+    writer: asyncio.Task[None] | None = None
+    try:
+        channel.has_heard = False
+        transport = _opened(channel)
+        channel.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
+        if body is None or len(body) <= LARGE_BODY:
+            transport.write(head + body if body else head)
+        else:
+            transport.write(head)
+            writer = asyncio.get_running_loop().create_task(_write_body(channel, body))
+        while True:
+            message, content = await channel.read()
+            # What comes before the final answer says nothing that is of use here.
+            if message.code >= _FIRST_FINAL_STATUS or message.code == _SWITCHING_PROTOCOLS:
+                return Answer(message, content, connection, channel, writer)
+    except BaseException:
+        if writer is not None:
+            writer.cancel()
+        connection.close()
+        raise
+
+
+def _opened(channel: Channel) -> asyncio.Transport:
+    transport = channel.transport
+    if transport is None or transport.is_closing():
         raise aiohttp.ServerDisconnectedError
-    return protocol, transport
+    return transport
 
 
 def _write_head(method: str, url: URL, headers: Mapping[str, str], body: bytes | None, origin: _Origin) -> bytes:
@@ -149,11 +182,10 @@ def _write_head(method: str, url: URL, headers: Mapping[str, str], body: bytes |
     return "".join(lines).encode()
 
 
-async def _write_body(connection: Connection, body: bytes) -> None:
+async def _write_body(channel: Channel, body: bytes) -> None:
     """Write no faster than the target reads. What goes wrong, the reader of the answer hears as well."""
     view = memoryview(body)
     with contextlib.suppress(OSError, aiohttp.ClientError):
         for offset in range(0, len(body), LARGE_BODY):
-            protocol, transport = _opened(connection)
-            transport.write(view[offset : offset + LARGE_BODY])
-            await protocol._drain_helper()  # noqa: SLF001 - the library writes its own bodies so
+            _opened(channel).write(view[offset : offset + LARGE_BODY])
+            await channel._drain_helper()  # noqa: SLF001 - the library writes its own bodies so

@@ -52,6 +52,7 @@ STEPS_FINISHED = Tally(
 STEP_SECONDS = SpreadTally("flowforge_step_seconds", "Time of one attempt", ["type"], buckets=_LONG, registry=REGISTRY)
 STEP_RETRIES = _counter("step_retries", "Attempts that failed and are made again", "type")
 STEPS_IN_FLIGHT = _gauge("steps_in_flight", "Attempts going on")
+HTTP_RESENT = _counter("http_resent", "Requests of steps sent once more, as the target had closed a kept connection")
 
 # Worker
 JOURNAL_FLUSH_SECONDS = _histogram("journal_flush_seconds", "Time to commit a batch of transitions")

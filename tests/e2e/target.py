@@ -58,11 +58,11 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Reset(Struct, frozen=True):
-    """The connection is reset before any answer."""
+    """The connection is reset before any answer, as often as the attempt is sent."""
 
 
 class Rubbish(Struct, frozen=True):
-    """These bytes come instead of HTTP, and then the end of the connection."""
+    """These bytes come instead of HTTP, and then the end of the connection, as often as the attempt is sent."""
 
     raw: bytes
 
@@ -98,6 +98,8 @@ class TargetServer:
         self.plans: dict[str, deque[Answer]] = {}
         self.received: list[Received] = []
         self.answered: list[tuple[float, str]] = []
+        # Answers that end the connection, by the attempt that they are for: it may be sent on another one once more.
+        self._ends: dict[tuple[str, str, str], Answer] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="target", daemon=True)
         self._numbers = itertools.count(1)
@@ -149,13 +151,22 @@ class TargetServer:
                 body=body,
             )
         )
-        plan = self.plans.get(request.path)
-        answer: Answer = Reply(value={"path": request.path})
-        if plan:
-            answer = plan.popleft() if len(plan) > 1 else plan[0]
-        response = await _answer(request, answer)
+        response = await _answer(request, self._choose(request))
         self.answered.append((time.time(), request.path))
         return response
+
+    def _choose(self, request: web.BaseRequest) -> Answer:
+        headers = request.headers
+        attempt = request.path, headers.get("Idempotency-Key", ""), headers.get("X-FlowForge-Attempt", "")
+        plan = self.plans.get(request.path)
+        answer = self._ends.get(attempt)
+        if answer is None:
+            answer = Reply(value={"path": request.path})
+            if plan:
+                answer = plan.popleft() if len(plan) > 1 else plan[0]
+            if isinstance(answer, Reset | Rubbish):
+                self._ends[attempt] = answer
+        return answer
 
 
 class Target:
@@ -199,6 +210,13 @@ class Target:
             for request in list(self._server.received)
             if (request.path.startswith(prefix) if path is None else request.path == prefix)
         ]
+
+    def attempts(self, path: str) -> list[Received]:
+        """Of each attempt that came to `path`, the first request: on a new connection it may have come once more."""
+        first: dict[tuple[str, str], Received] = {}
+        for request in self.received(path):
+            first.setdefault((request.key, request.headers["x-flowforge-attempt"]), request)
+        return list(first.values())
 
     def answered_at(self, path: str) -> float:
         """When the latest answer at `path` was ready to be sent."""

@@ -141,7 +141,7 @@ def test_waits_survive_the_death_of_their_worker_and_are_never_early(
     wait_for(lambda: len(client.events(run_id)) >= 5, what="journalled waits")
     product.kill("workers")
     assert client.wait_for_status(run_id, "succeeded")["attempt"] == 1
-    (after,), (first, second) = target.received("/after"), target.received("/flaky")
+    (after,), (first, second) = target.received("/after"), target.attempts("/flaky")
     assert after.at - target.answered_at("/before") >= 2
     assert second.at - first.at >= 2
     assert first.key == second.key

@@ -195,6 +195,23 @@ async def answer_too_much(_received: Received, writer: asyncio.StreamWriter) -> 
     write_answer(writer, body=bytes(2 << 20))
 
 
+async def test_attempt_whose_kept_connection_ends_goes_on_under_its_key_and_number(client: HttpClient) -> None:
+    async def end_the_second(_received: Received, writer: asyncio.StreamWriter) -> None:
+        if len(target.received) == 2:
+            writer.close()
+        else:
+            write_answer(writer, body=b"done")
+
+    async with serve(end_the_second) as target:
+        await run(client, url=target.url)
+        output = await run(client, url=target.url, method="POST", json={"order": 17}, attempt=3)
+    assert (output["status"], output["body"]) == (200, "done")
+    _, once, more = target.received
+    assert once == more
+    assert (more.header("idempotency-key"), more.header("x-flowforge-attempt")) == (f"{RUN_ID}:fetch", "3")
+    assert target.connections == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "cause", "is_retryable"),
     [
