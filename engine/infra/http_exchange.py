@@ -113,53 +113,49 @@ class Exchanges:
         """
         origin = self._find_origin(url.origin())
         head = _write_head(method, url, headers, body, origin)
-        connection, channel = await self._connect(origin, is_new=False)
-        is_kept = channel.is_kept
-        try:
-            return await _exchange(connection, channel, method, head, body)
-        except (aiohttp.ClientConnectionError, OSError):
-            # The target may close a kept connection just as a request is on its way. It may also have acted: only
-            # what it would know for the same request again goes out a second time, and never a third.
-            if not is_kept or channel.has_heard or not headers.get(IDEMPOTENCY_KEY):
-                raise
-        metrics.HTTP_RESENT.inc()
-        connection, channel = await self._connect(origin, is_new=True)
-        return await _exchange(connection, channel, method, head, body)
-
-    async def _connect(self, origin: _Origin, *, is_new: bool) -> tuple[Connection, Channel]:
-        """A connection, kept or not; a new one where kept ones are not to be trusted, which are then closed."""
+        is_repeat = False
         while True:
             connection = await self._connector.connect(origin.connecting, [], _NO_TIMEOUT)
             # What the connector makes is a channel.
             channel = cast(Channel, connection.protocol)
-            # What has come over a kept one answers no request: the next one would take it for its own.
-            if not channel.is_kept or not (is_new or channel.has_heard):
-                return connection, channel
-            connection.close()
+            is_kept = channel.is_kept
+            # What has come over a kept one answers no request: this one would take it for its own. And where one has
+            # ended, the others are not to be trusted.
+            if is_kept and (is_repeat or channel.has_heard):
+                connection.close()
+                continue
+            writer: asyncio.Task[None] | None = None
+            try:
+                channel.has_heard = False
+                transport = _opened(channel)
+                channel.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
+                if body is None or len(body) <= LARGE_BODY:
+                    transport.write(head + body if body else head)
+                else:
+                    transport.write(head)
+                    writer = asyncio.get_running_loop().create_task(_write_body(channel, body))
+                while True:
+                    message, content = await channel.read()
+                    # What comes before the final answer says nothing that is of use here.
+                    if message.code >= _FIRST_FINAL_STATUS or message.code == _SWITCHING_PROTOCOLS:
+                        return Answer(message, content, connection, channel, writer)
+            except BaseException as error:
+                if writer is not None:
+                    writer.cancel()
+                connection.close()
+                if not is_kept or channel.has_heard or not _may_repeat(error, headers):
+                    raise
+            is_repeat = True
+            metrics.HTTP_RESENT.inc()
 
 
-async def _exchange(connection: Connection, channel: Channel, method: str, head: bytes, body: bytes | None) -> Answer:
-    """Send a request over a connection and wait for the head of its answer; whatever goes wrong, closes it."""
-    writer: asyncio.Task[None] | None = None
-    try:
-        channel.has_heard = False
-        transport = _opened(channel)
-        channel.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
-        if body is None or len(body) <= LARGE_BODY:
-            transport.write(head + body if body else head)
-        else:
-            transport.write(head)
-            writer = asyncio.get_running_loop().create_task(_write_body(channel, body))
-        while True:
-            message, content = await channel.read()
-            # What comes before the final answer says nothing that is of use here.
-            if message.code >= _FIRST_FINAL_STATUS or message.code == _SWITCHING_PROTOCOLS:
-                return Answer(message, content, connection, channel, writer)
-    except BaseException:
-        if writer is not None:
-            writer.cancel()
-        connection.close()
-        raise
+def _may_repeat(error: BaseException, headers: Mapping[str, str]) -> bool:
+    """Whether a request may go out a second time that ended so before anything of an answer.
+
+    The target may have closed the connection just as the request was on its way. It may also have acted: only what it
+    would know again by its key is repeated.
+    """
+    return isinstance(error, aiohttp.ClientConnectionError | OSError) and bool(headers.get(IDEMPOTENCY_KEY))
 
 
 def _opened(channel: Channel) -> asyncio.Transport:

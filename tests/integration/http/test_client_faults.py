@@ -200,7 +200,7 @@ async def test_lost_connection_is_one_attempt(client: HttpClient, answer: Answer
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH"])
-async def test_request_on_a_kept_connection_is_never_repeated(client: HttpClient, method: str) -> None:
+async def test_request_without_a_key_is_never_repeated_on_a_kept_connection(client: HttpClient, method: str) -> None:
     async def answer_the_first(received: Received, writer: asyncio.StreamWriter) -> None:
         if received.path == "/first":
             await answer_ok(received, writer)
