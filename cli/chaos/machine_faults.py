@@ -1,4 +1,4 @@
-"""Faults of the machine below PostgreSQL: its disk is full, or it is gone and a standby takes its place."""
+"""Faults of the machine below PostgreSQL: it stands still, its disk is full, or it is gone and a standby follows."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import asyncpg
 
 from cli.chaos.disk import leave_shared_mounts
 from cli.chaos.faults import Fault, Scene, Shot, begin
+from cli.chaos.freezing import freeze, is_frozen, thaw
 from cli.chaos.standby import deafen, make_synchronous, needs_base_backup, promote
 from cli.chaos.waiting import wait_until
 from cli.servers.postgres import Postgres
@@ -23,6 +24,11 @@ STREAMING_SECONDS, DEAF_SECONDS = 2.0, 1.0
 # Long enough for it to stop on a busy machine; where it does not, that is told.
 STOP_SECONDS = 60.0
 
+# Past the lease of a worker; the long one also past the time for which the product waits for any answer.
+FROZEN_SECONDS, LONG_FROZEN_SECONDS = 8.0, 35.0
+CONNECTING_SECONDS = 2.0
+
+_DEATHS = "SELECT count(*) FROM worker WHERE NOT alive"
 _GROW = "CREATE TABLE chaos_growth AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 1000)"
 
 
@@ -35,6 +41,38 @@ class _Mounts:
 def prepare_disk() -> None:
     """Make ready for `fill_disk`; to be called before there is an event loop."""
     _Mounts.obstacle = leave_shared_mounts()
+
+
+async def _freeze_postgres(scene: Scene) -> Shot:
+    """Nothing tells a server that stands still from one that is slow: its sockets stay open, and nobody answers."""
+    server = scene.cluster.servers.postgres
+    connection = await scene.database()
+    deaths = await connection.fetchval(_DEATHS)
+    shot = begin("freeze_postgres", "postgres")
+    try:
+        stopped = await asyncio.to_thread(freeze, server)
+        is_silent = await _is_silent(server)
+        await asyncio.sleep(shot.at + (LONG_FROZEN_SECONDS if scene.is_long else FROZEN_SECONDS) - time.time())
+        shot.has_fired = is_silent and await asyncio.to_thread(is_frozen, server)
+    finally:
+        shot.counts_from = time.time()
+        thaw(server)
+    await asyncio.sleep(1.5)
+    deaths = await (await scene.database()).fetchval(_DEATHS) - deaths
+    shot.note = (
+        f"{stopped} processes stood still for {shot.counts_from - shot.at:.1f} s, {deaths} workers declared dead"
+    )
+    return shot
+
+
+async def _is_silent(server: Postgres) -> bool:
+    """Whether it takes a connection, as its kernel does, and says nothing."""
+    try:
+        connection = await asyncpg.connect(server.url, timeout=CONNECTING_SECONDS)
+    except TimeoutError:
+        return True
+    connection.terminate()
+    return False
 
 
 async def _fill_disk(scene: Scene) -> Shot:
@@ -149,6 +187,14 @@ async def _lose_primary(scene: Scene, standby: Postgres, name: str) -> Shot:
 
 
 FAULTS = (
+    Fault(
+        name="freeze_postgres",
+        number="F14",
+        text="PostgreSQL stands still with every process of it, and goes on",
+        measure="first_commit",
+        goal=5,
+        inject=_freeze_postgres,
+    ),
     Fault(
         name="fill_disk",
         number="F15",

@@ -73,12 +73,12 @@ def destroy(server: Postgres) -> None:
     pid = server.pid
     if not pid:
         return
-    children = _children_of(pid)
+    children = children_of(pid)
     # First the one that would make others.
-    for each in (pid, *children, *_children_of(pid)):
+    for each in (pid, *children, *children_of(pid)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
-    while server.poll() is None or any(_lives(child) for child in children):
+    while server.poll() is None or any(read_state(child) not in ("", "Z") for child in children):
         time.sleep(0.01)
 
 
@@ -97,7 +97,8 @@ async def promote(standby: asyncpg.Connection) -> None:
     await standby.execute("SELECT pg_reload_conf()")
 
 
-def _children_of(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent this one is."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
@@ -107,8 +108,9 @@ def _children_of(pid: int) -> list[int]:
     return found
 
 
-def _lives(pid: int) -> bool:
+def read_state(pid: int) -> str:
+    """The state of a process by its letter: `T` is stopped, `Z` has ended; empty where there is none."""
     try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return ""

@@ -85,13 +85,14 @@ def test_nothing_is_lost_while_processes_die_and_servers_crash(folder: Path) -> 
 
 
 @pytest.mark.timeout(2 * BUDGET_SECONDS + 10)
-def test_nothing_is_lost_when_the_disk_is_full_or_the_primary_is_gone(folder: Path) -> None:
+def test_nothing_is_lost_when_the_disk_is_full_or_the_primary_is_gone_or_stands_still(folder: Path) -> None:
+    faults = {"failover", "fill_disk", "freeze_postgres"}
     code, output, report = run_chaos(
-        folder, "--seconds", "1", "--faults", "failover,fill_disk", "--seed", "5", seconds=2 * BUDGET_SECONDS
+        folder, "--seconds", "1", "--faults", ",".join(sorted(faults)), "--seed", "5", seconds=2 * BUDGET_SECONDS
     )
     assert code == 0, output
     fired = {recovery["name"]: recovery["fired"] for recovery in report["recoveries"]}
-    assert fired == dict.fromkeys({"failover", "fill_disk"} - report["obstacles"].keys(), 1)
+    assert fired == dict.fromkeys(faults - report["obstacles"].keys(), 1)
     assert [verdict for verdict in report["verdicts"] if verdict["count"]] == []
     assert report["queue"]["acked"] > 50
     assert report["answers"]["503 database_unavailable"] > 0
