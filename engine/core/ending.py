@@ -33,7 +33,8 @@ def cancel_frame(turn: Turn, frame: Frame, reason: str) -> None:
         step = frame.steps[node.index]
         if step.status in TERMINAL_STEP:
             continue
-        if step.loop is not None:
+        # A loop of an earlier round that has not gone on yet may have items that were never cancelled one by one.
+        if step.loop is not None and step.status is StepStatus.RUNNING:
             for iteration in list(step.loop.open.values()):
                 cancel_frame(turn, iteration, reason)
         _cancel_step(turn, frame, node, reason)

@@ -277,8 +277,8 @@ class CoreRun:
 
     def pass_time(self) -> None:
         """Often on to what is due next, but to the deadline only where nothing else is left."""
-        due = self.state.next_due()
-        if due is not None and self.random.random() < 0.7 and due < START + timedelta(seconds=RUN_TIMEOUT_SECONDS):
+        due, deadline = self.state.next_due(), self.state.deadline_at
+        if due is not None and self.random.random() < 0.7 and (deadline is None or due < deadline):
             self.now = max(self.now, due)
         asked = {step for step, what in self.waiting.items() if what == "approval"}
         found = find_due_approvals(self.state, self.now)
