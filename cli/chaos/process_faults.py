@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,16 @@ FREEZE_SECONDS = 6.5
 # So long a relay that was frozen works beside its successor before the next fault.
 BESIDE_SECONDS = 1.5
 SKEW_SECONDS = 3.0
+# Asked for ten times; a clock that is merely wrong goes once as fast.
+LEAST_RATE = 5.0
+# The library shortens waits as well: what counts is the clock beside the one that it leaves alone.
+_PROBE = """
+import select, time
+began = time.time(), time.monotonic()
+while time.monotonic() - began[1] < 0.3:
+    select.select([], [], [], 0.1)
+print((time.time() - began[0]) / (time.monotonic() - began[1]))
+"""
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
 
 
@@ -139,17 +151,20 @@ async def _skew_api_clock(scene: Scene) -> Shot:
     return await _skew(scene, "skew_api_clock", scene.random.choice(scene.cluster.apis), ("+1500", "+0"))
 
 
+async def _rush_clock(scene: Scene) -> Shot:
+    shot = await _skew(scene, "rush_clock", scene.random.choice(scene.cluster.of("worker")), ("+0 x10",))
+    rate = await _measure_rate(scene.cluster.folder)
+    shot.has_fired = shot.has_fired and rate > LEAST_RATE
+    shot.note = f"ran {rate:.0f} times as fast"
+    return shot
+
+
 async def _skew(scene: Scene, name: str, process: Process, offsets: Sequence[str]) -> Shot:
     """Let the clock of a process jump while it works; PostgreSQL's stays right."""
     clock = scene.cluster.folder / "clock"
     # From its start on it is a little wrong, so that not even its first answer is dated by a right one.
     clock.write_text("+600\n")
-    process.extra = {
-        "LD_PRELOAD": str(_find_library()),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    process.extra = _live_by(clock)
     try:
         complaint = _complain_of(process, await process.end(30))
         await _wait_for(scene, process)
@@ -164,6 +179,25 @@ async def _skew(scene: Scene, name: str, process: Process, offsets: Sequence[str
     await process.end(30)
     await _wait_for(scene, process)
     return shot
+
+
+def _live_by(clock: Path) -> dict[str, str]:
+    """What a process finds in its environment whose clock is told by a file."""
+    return {
+        "LD_PRELOAD": str(_find_library()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+async def _measure_rate(folder: Path) -> float:
+    """How fast the clock goes by which the victim lived, in a process that has nothing else to do."""
+    probe = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _PROBE, env={**os.environ, **_live_by(folder / "clock")}, stdout=asyncio.subprocess.PIPE
+    )
+    answer, _ = await probe.communicate()
+    return float(answer or 0)
 
 
 async def _wait_for(scene: Scene, process: Process) -> None:
@@ -258,6 +292,15 @@ FAULTS = (
         measure="late_start",
         goal=5,
         inject=_skew_clock,
+        obstacle=_needs_library,
+    ),
+    Fault(
+        name="rush_clock",
+        number="F19",
+        text="the clock of a worker goes ten times as fast",
+        measure="late_start",
+        goal=5,
+        inject=_rush_clock,
         obstacle=_needs_library,
     ),
     Fault(
