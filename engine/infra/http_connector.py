@@ -12,6 +12,7 @@ import aiohttp
 from aiohappyeyeballs.types import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.tracing import Trace
 
 from engine.infra.egress import EgressPolicy
@@ -148,6 +149,14 @@ class GuardedConnector(aiohttp.TCPConnector):
         ip, port = address[0], address[1]
         self._policy.check(_host_of_connection.get() or ip, ip, port)
         return socket.socket(family=family, type=kind, proto=protocol)
+
+    async def _wait_for_available_connection(self, key: ConnectionKey, traces: list[Trace]) -> None:
+        try:
+            await super()._wait_for_available_connection(key, traces)
+        except BaseException:
+            # A connection may have become free for this very request as it was given up: it is the next one's.
+            self._release_waiter()
+            raise
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from engine.infra.http_client import HttpClient
-from engine.infra.http_connector import Channel
+from engine.infra.http_client import HttpClient, HttpResponse
+from engine.infra.http_connector import Channel, GuardedConnector
 from engine.infra.http_errors import ConnectionLostError, InvalidResponseError, RequestTimeoutError
 from engine.infra.http_exchange import LARGE_BODY
 from engine.infra.settings import Settings
@@ -184,6 +184,40 @@ async def test_with_one_connection_to_a_host_those_that_wait_for_it_get_it(clien
     assert [response.status for response in responses] == [200] * 10
     # Every one but the first finds a connection that ends as it is used, and goes on with a new one.
     assert (len(target.received), target.connections) == (19, 10)
+
+
+async def test_a_place_that_comes_free_for_who_has_just_given_up_is_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hold_the_first(received: Received, writer: asyncio.StreamWriter) -> None:
+        if received.path == "/first":
+            has_come.set()
+            await is_released.wait()
+        await answer_ok(received, writer)
+
+    def release_and_give_up(connector: GuardedConnector) -> None:
+        release(connector)
+        if is_released.is_set() and second is not None:
+            # In the very moment in which it was its turn.
+            second.cancel()
+
+    release = GuardedConnector._release_waiter
+    monkeypatch.setattr(GuardedConnector, "_release_waiter", release_and_give_up)
+    has_come, is_released = asyncio.Event(), asyncio.Event()
+    second: asyncio.Task[HttpResponse] | None = None
+    async with serve(hold_the_first) as target, HttpClient(OPEN, limit_per_host=1) as narrow:
+        first = asyncio.create_task(narrow.request("GET", f"{target.url}/first", timeout=60))
+        await has_come.wait()
+        second = asyncio.create_task(narrow.request("GET", f"{target.url}/second", timeout=60))
+        third = asyncio.create_task(narrow.request("GET", f"{target.url}/third", timeout=60))
+        # Both find the one connection in use, and wait.
+        await asyncio.sleep(0)
+        is_released.set()
+        assert (await first).status == 200
+        assert (await third).status == 200
+        await asyncio.wait([second])
+    assert second.cancelled()
+    assert [received.path for received in target.received] == ["/first", "/third"]
 
 
 async def test_what_comes_between_requests_is_the_answer_to_none(

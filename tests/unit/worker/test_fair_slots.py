@@ -1,10 +1,22 @@
 """Slots are bounded, shared by workspaces, and never lost to a cancellation."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from engine.core.decisions import StartAttempt
 from engine.worker.fair_slots import FairSlots
+from engine.worker.targets import TargetSlots
+
+CALL = StartAttempt(
+    step="call",
+    type="http",
+    attempt=1,
+    config={"method": "GET", "url": "https://target.example/"},
+    timeout=30,
+    decided_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
 
 
 async def test_nobody_gets_more_than_there_are() -> None:
@@ -81,3 +93,24 @@ async def test_what_another_workspace_gives_back_widens_the_share_of_those_who_w
     for _ in range(3):
         slots.give_back(2)
     await asyncio.wait_for(asyncio.gather(*waiting), 60)
+
+
+@pytest.mark.parametrize("is_served", [True, False], ids=["served", "waiting"])
+async def test_who_gives_up_waiting_for_a_target_leaves_its_turn_to_the_next_and_nothing_behind(
+    is_served: bool,
+) -> None:
+    targets = TargetSlots(1)
+    target = await targets.take(CALL, 1)
+    assert target == "target.example:443"
+    first, second = (asyncio.create_task(targets.take(CALL, workspace)) for workspace in (2, 3))
+    await asyncio.sleep(0)
+    if is_served:
+        targets.give_back(target, 1)
+        first.cancel()
+    else:
+        first.cancel()
+        targets.give_back(target, 1)
+    assert await asyncio.wait_for(second, 60) == target
+    assert first.cancelled()
+    targets.give_back(target, 3)
+    assert len(targets) == 0
