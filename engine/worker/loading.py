@@ -58,6 +58,7 @@ class RunLoader:
         self._settings = settings
         self._graphs: dict[UUID, Graph] = {}
         self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
 
     async def load_all(
         self, host: Host, runs: Sequence[ClaimedRun]
@@ -176,9 +177,11 @@ class RunLoader:
 
     async def connected(self) -> asyncpg.Pool:
         """Connections for what happens beside the hot path."""
-        # Used for the first run of a version and after refusals only: opened when it is needed.
+        # Used for the first run of a version and after refusals only: opened when it is needed, by whoever comes first.
         if self._pool is None:
-            self._pool = await create_pool(self._settings, name="worker-load", size=2)
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await create_pool(self._settings, name="worker-load", size=2)
         return self._pool
 
 

@@ -15,6 +15,7 @@ from engine.store.leases import beat, register_worker
 from engine.store.starts import read_clock
 from engine.worker import lease as lease_module
 from engine.worker.lease import Lease
+from engine.worker.loading import RunLoader
 
 
 async def is_on_disk(connection: asyncpg.Connection) -> bool:
@@ -63,3 +64,13 @@ async def test_a_first_answer_that_is_slow_puts_no_new_workers_clock_back(
         lease.close()
         await witness.close()
     assert behind < timedelta(seconds=0.8)
+
+
+async def test_however_many_need_connections_at_first_one_pool_is_made(settings: Settings, database_url: str) -> None:
+    loader = RunLoader(settings)
+    try:
+        pools = await asyncio.gather(*(loader.connected() for _ in range(10)))
+        assert len({id(pool) for pool in pools}) == 1
+        assert await pools[0].fetchval("SELECT 1") == 1
+    finally:
+        await loader.close()
