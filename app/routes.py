@@ -12,7 +12,7 @@ from app.auth.oidc.controllers import OidcController
 from app.connections.controllers import ConnectionController
 from app.control.controllers import ControlController
 from app.health.controllers import HealthController, get_metrics
-from app.members.controllers import InvitationController, MemberController
+from app.members.controllers import InvitationController, MemberController, leave_workspace
 from app.openapi import get_openapi
 from app.operations.controllers import get_operations
 from app.query_parameters import refuse_unknown_parameters
@@ -44,6 +44,7 @@ def make_routes() -> list[ControllerRouterHandler]:
                 WorkspaceController,
                 MemberController,
                 InvitationController,
+                leave_workspace,
                 WorkflowController,
                 TransferController,
                 list_step_types,

@@ -7,7 +7,7 @@ from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
-from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.browser import answer_tokens
@@ -87,6 +87,25 @@ class MemberController(Controller):
     ) -> None:
         """Their sign-ins and API keys end within 5 seconds; what they made stays. Nobody removes who is above them."""
         await members.remove(transaction, principal, user_id)
+
+
+@post(
+    "/workspaces/{workspace_id:uuid}/leave",
+    operation_id="leaveWorkspace",
+    summary="Leave a workspace",
+    tags=["members"],
+    status_code=HTTP_204_NO_CONTENT,
+    guards=[requires(Permission.ACCOUNT_READ)],
+    responses=problems(404, 409),
+)
+async def leave_workspace(
+    workspace_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    transaction: NamedDependency[AsyncConnection],
+    members: NamedDependency[MemberService],
+) -> None:
+    """The one that you are signed in to; whatever your role, unless you are its last owner. What you made stays."""
+    await members.leave(transaction, principal, workspace_id)
 
 
 class InvitationController(Controller):

@@ -25,6 +25,7 @@ from app.auth.permissions import Permission, Role, is_above
 from app.auth.principal import Principal
 from app.auth.schemas import Tokens
 from app.auth.service import IdentityService
+from app.auth.sessions import require_session
 from app.auth.throttle import LoginThrottle
 from app.bodies import decode_body
 from app.errors import (
@@ -116,6 +117,19 @@ class MemberService:
         role = await confirm(connection, principal, Permission.MEMBERS_WRITE)
         if is_above(Role(row["role"]), role):
             raise MissingPermission(f"Your role is {role}: you cannot remove an {row['role']}.")
+        await self._end_membership(connection, principal, row)
+
+    async def leave(self, connection: AsyncConnection, principal: Principal, workspace_id: UUID) -> None:
+        """Leave the workspace that one is signed in to. Raises NoSession, NotFound for any other, LastOwner."""
+        require_session(principal)
+        if workspace_id != principal.workspace_id:
+            raise NotFound
+        row = await self._lock(connection, principal, principal.user_id)
+        await confirm(connection, principal, Permission.ACCOUNT_READ)
+        await self._end_membership(connection, principal, row)
+
+    async def _end_membership(self, connection: AsyncConnection, principal: Principal, row: RowMapping) -> None:
+        user_id: UUID = row["id"]
         if row["role"] == Role.OWNER.value:
             await self._keep_an_owner(connection, principal)
         await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)

@@ -217,6 +217,21 @@ test("what is on its way, and what does not come, is told", async () => {
   await expectWaitingAndFailing(browser.page, "**/v1/members?*", () => row(KNOWN).waitFor(), "forbidden");
 });
 
+test("whoever may only work here leaves after it was asked for", async () => {
+  const { page } = guest;
+  await page.goto("/members");
+  await page.getByRole("button", { name: "Leave the workspace" }).click();
+  const asked = page.getByRole("dialog", { name: "Leave the workspace?" });
+  await asked.getByText(/end within 5 seconds/).waitFor();
+  await page.locator(":focus").and(asked.getByRole("button", { name: "Stay" })).waitFor();
+  await expectAccessible(page);
+  await asked.getByRole("button", { name: "Leave" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await browser.page.reload();
+  await row(OWNER.name).waitFor();
+  expect(await row(KNOWN).count()).toBe(0);
+});
+
 test("every page behaved", () => {
   browser.conduct.check();
   guest.conduct.check();

@@ -63,6 +63,8 @@ _ASKED: Final = {
         "POST /v1/auth/password",
         "POST /v1/auth/switch",
         "POST /v1/workspaces",
+        # From the one that they are in, whatever they may do in it.
+        "POST /v1/workspaces/{workspace_id}/leave",
     ],
     "workflows:read": [
         "GET /v1/step-types",

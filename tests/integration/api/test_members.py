@@ -200,6 +200,33 @@ async def test_who_is_removed_is_out_at_once(api: Api, owner: Caller) -> None:
     assert (await owner.client.delete(f"/v1/members/{editor.user_id}")).status_code == 404
 
 
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.EDITOR, Role.OPERATOR, Role.VIEWER])
+async def test_everybody_may_leave_and_is_out_at_once(api: Api, owner: Caller, role: Role) -> None:
+    caller = await api.sign_in(role, owner.workspace_id)
+    assert (await caller.client.post(f"/v1/workspaces/{owner.workspace_id}/leave")).status_code == 204
+    assert problem(await caller.client.get("/v1/auth/me")) == (401, "invalid_token")
+    assert await members_of(owner) == {owner.email: "owner"}
+    (entry,) = (await owner.client.get("/v1/audit?action=member.removed")).json()["items"]
+    assert (entry["actor"]["user_id"], entry["target"]["id"]) == (str(caller.user_id),) * 2
+
+
+async def test_the_last_owner_cannot_leave(api: Api, owner: Caller) -> None:
+    path = f"/v1/workspaces/{owner.workspace_id}/leave"
+    assert problem(await owner.client.post(path)) == (409, "last_owner")
+    await api.sign_in(Role.OWNER, owner.workspace_id)
+    assert (await owner.client.post(path)).status_code == 204
+
+
+async def test_one_leaves_the_workspace_that_one_is_in_and_as_a_person(api: Api, owner: Caller) -> None:
+    other = await api.sign_in(Role.OWNER)
+    assert (await other.client.post(f"/v1/workspaces/{owner.workspace_id}/leave")).status_code == 404
+    admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
+    key = (await admin.client.post("/v1/api-keys", json={"name": "ci", "role": "viewer"})).json()
+    by_key = await api.client(key["secret"]).post(f"/v1/workspaces/{owner.workspace_id}/leave")
+    assert problem(by_key) == (409, "no_session")
+    assert len(await members_of(owner)) == 2
+
+
 async def test_admins_remove_everybody_but_owners(api: Api, owner: Caller) -> None:
     admin = await api.sign_in(Role.ADMIN, owner.workspace_id)
     viewer = await api.sign_in(Role.VIEWER, owner.workspace_id)

@@ -20,9 +20,14 @@ export function changeRole(id: string, role: Role) {
   return unwrap(api.PATCH("/v1/members/{user_id}", { params: { path: { user_id: id } }, body: { role } }));
 }
 
-/** Remove a member, or leave. */
+/** Remove somebody else. */
 export function removeMember(id: string) {
   return unwrap(api.DELETE("/v1/members/{user_id}", { params: { path: { user_id: id } } }));
+}
+
+/** Leave the workspace that one is in, whatever one's role. Raises ApiProblem 409 for the last owner. */
+export function leave(workspaceId: string) {
+  return unwrap(api.POST("/v1/workspaces/{workspace_id}/leave", { params: { path: { workspace_id: workspaceId } } }));
 }
 
 /** Invite somebody; the link comes this once. */

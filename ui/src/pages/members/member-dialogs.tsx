@@ -1,4 +1,4 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
@@ -7,7 +7,7 @@ import { useAction } from "@/components/ui/use-action";
 import { meQuery } from "@/lib/me";
 import { type Member, membersQuery } from "@/lib/people";
 import { endSession } from "@/lib/session";
-import { INVITATIONS, changeRole, removeMember } from "./api";
+import { INVITATIONS, changeRole, leave, removeMember } from "./api";
 import { ROLE_MAY, type Role, isAbove } from "./roles";
 
 interface RoleDialogProps {
@@ -64,9 +64,13 @@ export function RemoveDialog({ member, isSelf, onClose }: Omit<RoleDialogProps, 
   const { mutate, isPending } = useAction(membersQuery.queryKey, INVITATIONS);
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const me = useQuery(meQuery).data;
   const remove = async () => {
-    await removeMember(member.id);
-    if (!isSelf) return `${member.name} is no member any more.`;
+    if (!isSelf || me === undefined) {
+      await removeMember(member.id);
+      return `${member.name} is no member any more.`;
+    }
+    await leave(me.workspace.id);
     // Nothing of the workspace may be seen for even a moment.
     queryClient.clear();
     endSession();

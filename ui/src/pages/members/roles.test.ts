@@ -25,6 +25,10 @@ describe("removing a member", () => {
     expect(whyNotRemove({ role: "viewer", isSelf: false, isLastOwner: false }, { role: "editor", mayRemove: false })).toContain("an admin");
   });
 
+  it("is for everybody where they leave themselves", () => {
+    for (const role of ROLES) expect(whyNotRemove({ role, isSelf: true, isLastOwner: false }, { role, mayRemove: false })).toBeUndefined();
+  });
+
   it("leaves the last owner", () => {
     expect(whyNotRemove({ role: "owner", isSelf: true, isLastOwner: true }, { role: "owner", mayRemove: true })).toContain("last owner");
   });
