@@ -12,6 +12,7 @@ import structlog
 from engine.infra.backoff import Backoff
 from engine.infra.database import DATABASE_ERRORS
 from engine.infra.settings import Settings
+from engine.relay.ears import Ears
 from engine.relay.listener import Session
 
 STANDBY_SECONDS = 0.5
@@ -27,8 +28,10 @@ class Leader(ABC, Generic[SessionType]):
     duty: ClassVar[str]
     session_type: type[SessionType]
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ears: Ears | None = None) -> None:
+        """`ears` are shared by the duties of a process."""
         self._settings = settings
+        self._ears = ears or Ears()
         self._is_stopping = False
         self._session: SessionType | None = None
         self._pause = asyncio.Event()
@@ -64,6 +67,7 @@ class Leader(ABC, Generic[SessionType]):
         while not self._is_stopping:
             try:
                 self._session = await self.session_type.open(self._settings)
+                self._session.ears = self._ears
                 await self._serve(self._session)
             except DATABASE_ERRORS as error:
                 self.on_failure("postgres")

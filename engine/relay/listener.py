@@ -11,6 +11,7 @@ import asyncpg
 from engine.infra.bell import CHANNEL
 from engine.infra.database import DATABASE_ERRORS, connect
 from engine.infra.settings import Settings
+from engine.relay.ears import Ears
 from engine.store.leadership import try_lead
 from engine.store.outbox import RELAY_LOCK
 
@@ -33,10 +34,14 @@ class Session:
     # Of the duty that it is for: what the one who leads holds, and where it is called.
     lock: ClassVar[int] = RELAY_LOCK
     channel: ClassVar[str] = CHANNEL
+    # Whether the session of another duty may listen for it.
+    is_guest: ClassVar[bool] = False
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.alarm = asyncio.Event()
+        self.ears = Ears()
+        self._leads = False
         connection.add_termination_listener(self._on_end)
 
     @classmethod
@@ -49,12 +54,14 @@ class Session:
         """Take the lock if it is free, and then hear the bell."""
         if not await try_lead(self.connection, self.lock, ANSWER_SECONDS):
             return False
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await self.connection.add_listener(self.channel, self._on_bell)
+        self._leads = True
+        await self.ears.join(self, ANSWER_SECONDS)
         return True
 
     async def rest(self, seconds: float) -> bool:
-        """Wait for the alarm for at most `seconds`; whether it rang."""
+        """Wait for the alarm for at most `seconds`; whether it rang, or it could not have been heard until now."""
+        if self._leads and await self.ears.join(self, ANSWER_SECONDS):
+            return True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         timer = loop.call_at(deadline, self.alarm.set)
@@ -67,13 +74,18 @@ class Session:
 
     async def close(self) -> None:
         """End the session, which frees the lock at once."""
+        self.ears.leave(self)
         try:
             await self.connection.close(timeout=1)
         except DATABASE_ERRORS:
             self.connection.terminate()
 
-    def _on_bell(self, *_: Any) -> None:
+    def ring(self, *_: Any) -> None:
+        """Set the alarm off, for a NOTIFY or for whoever calls."""
         self.alarm.set()
 
     def _on_end(self, *_: Any) -> None:
+        # Not only once whoever has the session notices.
+        self._leads = False
+        self.ears.leave(self)
         self.alarm.set()

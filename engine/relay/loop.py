@@ -18,6 +18,7 @@ from engine.infra.backoff import Backoff
 from engine.infra.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS, RELAY_BATCH_ROWS, RELAY_FAILURES, RELAY_LEADS
 from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
+from engine.relay.ears import Ears
 from engine.relay.events import EventMatcher, Hit, count_fitting
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
@@ -54,8 +55,8 @@ class Relay(Leader[Session]):
     duty = "relay"
     session_type = Session
 
-    def __init__(self, settings: Settings, redis: Redis) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, redis: Redis, ears: Ears | None = None) -> None:
+        super().__init__(settings, ears)
         self._publisher = Publisher(redis)
         self._events = EventMatcher(settings.held_events_per_trigger)
         self._measured_at = -math.inf

@@ -6,14 +6,17 @@ import signal
 
 import uvloop
 
+from engine.infra.bell import HELD_CHANNEL
 from engine.infra.logging import configure_logging
 from engine.infra.metrics_exchange import publish_metrics
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
 from engine.infra.telemetry import configure_telemetry, shutdown_telemetry
+from engine.relay.ears import Ears
 from engine.relay.loop import Relay
 from engine.relay.releaser import Releaser
 from engine.relay.scheduler import Scheduler
+from engine.store.schedules import SCHEDULE_CHANNEL
 
 # Short, because a batch waits for Redis inside a transaction.
 _REDIS_SECONDS = 2.0
@@ -32,7 +35,8 @@ def run_relay(settings: Settings) -> int:
 
 async def _run(settings: Settings) -> None:
     redis = create_redis(settings, name="relay", timeout=_REDIS_SECONDS, retries=1)
-    relay, scheduler, releaser = Relay(settings, redis), Scheduler(settings), Releaser(settings)
+    ears = Ears(HELD_CHANNEL, SCHEDULE_CHANNEL)
+    relay, scheduler, releaser = Relay(settings, redis, ears), Scheduler(settings, ears), Releaser(settings, ears)
 
     def stop() -> None:
         relay.stop()

@@ -80,6 +80,7 @@ class ReleaserSession(Session):
 
     lock = held.RELEASER_LOCK
     channel = HELD_CHANNEL
+    is_guest = True
 
 
 class Releaser(Leader[ReleaserSession]):

@@ -17,6 +17,7 @@ import structlog
 
 from engine.infra.metrics import RUNS_CREATED, SCHEDULE_LATE_SECONDS, SCHEDULES_SKIPPED
 from engine.infra.settings import Settings
+from engine.relay.ears import Ears
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.store.schedules import (
@@ -56,6 +57,7 @@ class SchedulerSession(Session):
 
     lock = SCHEDULER_LOCK
     channel = SCHEDULE_CHANNEL
+    is_guest = True
 
 
 class Scheduler(Leader[SchedulerSession]):
@@ -64,8 +66,8 @@ class Scheduler(Leader[SchedulerSession]):
     duty = "scheduler"
     session_type = SchedulerSession
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, ears: Ears | None = None) -> None:
+        super().__init__(settings, ears)
         self._put_off: dict[UUID, float] = {}
         # Those that had their turn and are due nevertheless. No others need be remembered: they are not due any more.
         self._served: set[UUID] = set()
