@@ -15,14 +15,17 @@ from tests.ui.seeding import seed_many_runs
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.without_faults("a browser does not try again what was refused")]
 
 SECONDS = 900.0
-# This one begins where nobody has set anything up.
+# This one begins where nobody has set anything up; the other kills processes, under which nobody else may suffer.
 FIRST_RUN = "setup.spec.ts"
+OUTAGE = "outage.spec.ts"
+NEW = "new"
 # At this one people may sign in through a provider, whose name is none of ours.
 SHARED = "shared"
 PROVIDER = {"FLOWFORGE_OIDC_CLIENT_ID": "flowforge", "FLOWFORGE_OIDC_NAME": "Acme <b>"}
 # What is put in place before a journey.
 PREPARED = {"large.spec.ts": seed_many_runs}
-JOURNEYS = sorted(path.name for path in (UI / "e2e").glob("*.spec.ts"))
+# The set-up comes first: the others go on from there.
+JOURNEYS = sorted((path.name for path in (UI / "e2e").glob("*.spec.ts")), key=lambda name: (name != FIRST_RUN, name))
 
 
 class Journey(NamedTuple):
@@ -53,6 +56,11 @@ def start(tmp_path_factory: pytest.TempPathFactory, bundle: None) -> Iterator[Ca
                     )
                 stack.callback(product.stop)
                 product.start()
+                assert product.process is not None
+                environment |= {
+                    "E2E_RUN_FILE": str(product.folder / "run.json"),
+                    "E2E_SUPERVISOR": str(product.process.pid),
+                }
                 running[name] = Journey(product, environment)
             return running[name]
 
@@ -63,7 +71,7 @@ def start(tmp_path_factory: pytest.TempPathFactory, bundle: None) -> Iterator[Ca
 def test_a_journey_through_the_web_app(
     journey: str, start: Callable[[str], Journey], node: Node, chromium: str
 ) -> None:
-    product, environment = start("new" if journey == FIRST_RUN else SHARED)
+    product, environment = start(NEW if journey in (OUTAGE, FIRST_RUN) else SHARED)
     if prepare := PREPARED.get(journey):
         prepare(product)
     vitest = UI / "node_modules" / "vitest" / "vitest.mjs"

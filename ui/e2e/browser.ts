@@ -13,7 +13,8 @@ export const URL_OF_PRODUCT = need("E2E_URL");
 /** Where people may sign in for it, too: its pages are somebody else's, and none of ours to judge. */
 export const PROVIDER = process.env["E2E_PROVIDER"];
 
-function need(name: string): string {
+/** What the tests are told of the product. */
+export function need(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: ./flowforge test tests/ui runs these tests`);
   return value;
