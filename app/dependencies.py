@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.errors import DatabaseUnavailable
-from engine.store.isolation import BIND
+from engine.infra.database import DATABASE_ERRORS
+from engine.store.isolation import BIND, begin_reading, end_reading
 
 _BIND: Final = text(BIND)
 
@@ -50,12 +51,40 @@ class Isolation:
                     self._go_without()
             yield transaction
 
+    @asynccontextmanager
+    async def read(self, workspace_id: UUID) -> AsyncGenerator[asyncpg.Connection, None]:
+        """The driver's connection in a transaction that reads the workspace's rows as of one moment.
+
+        It costs one round trip to begin and one to end. Raises DatabaseUnavailable.
+        """
+        async with self._database.connect() as taken:
+            connection = _require_driver((await taken.get_raw_connection()).driver_connection)
+            try:
+                is_wanted = self._mode != "off"
+                if not await begin_reading(connection, workspace_id if is_wanted else None) and is_wanted:
+                    self._go_without()
+                yield connection
+            finally:
+                await _end_reading(connection)
+
     def _go_without(self) -> None:
         if self._mode == "required":
             raise DatabaseUnavailable("FLOWFORGE_ROW_SECURITY is required, and the database has no role for it.")
         if not self._has_warned:
             self._has_warned = True
             _log.warning("row_security_off", cure="run `./flowforge doctor`, which tells what is missing")
+
+
+async def _end_reading(connection: asyncpg.Connection) -> None:
+    if connection.is_closed() or not connection.is_in_transaction():
+        return
+    try:
+        await end_reading(connection)
+    except BaseException as error:
+        # As it is, nobody else may have it; what was read is as good as ever.
+        connection.terminate()
+        if not isinstance(error, DATABASE_ERRORS):
+            raise
 
 
 async def begin_transaction(state: State, request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncConnection, None]:
@@ -104,10 +133,14 @@ async def act_last(transaction: AsyncConnection, act: Callable[[], Awaitable[Non
 async def driver_connection(transaction: AsyncConnection) -> asyncpg.Connection:
     """The asyncpg connection under a request's transaction, inside that transaction, for the engine's own SQL."""
     raw = await transaction.get_raw_connection()
-    connection = raw.driver_connection
-    if not isinstance(connection, asyncpg.Connection):
-        raise TypeError("the transaction does not run over asyncpg")
+    connection = _require_driver(raw.driver_connection)
     if not connection.is_in_transaction():
         # SQLAlchemy begins with its first statement.
         await transaction.execute(text("SELECT 1"))
+    return connection
+
+
+def _require_driver(connection: object) -> asyncpg.Connection:
+    if not isinstance(connection, asyncpg.Connection):
+        raise TypeError("the engine does not run over asyncpg")
     return connection

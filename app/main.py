@@ -164,7 +164,7 @@ def _open_identity(state: State, stack: AsyncExitStack) -> None:
     state.standing = Standing(state.database)
     duties = [asyncio.create_task(state.refusals.run()), asyncio.create_task(state.standing.run())]
     stack.push_async_callback(_end_duties, duties)
-    state.figures = FigureCache(state.pool)
+    state.figures = FigureCache(state.isolation)
     stack.callback(passwords.close)
     state.signing_keys = SigningKeys(state.database, secret_key)
     stack.push_async_callback(state.signing_keys.close)
@@ -213,7 +213,7 @@ async def _open_connections(state: State, stack: AsyncExitStack) -> None:
     opener = ConnectionOpener(envelopes, tokens)
     state.connections = ConnectionService(envelopes, redirect_uri)
     state.authorizations = AuthorizationService(state.database, http, opener, tokens, redirect_uri)
-    state.connection_tester = ConnectionTester(state.pool, envelopes, http, tokens)
+    state.connection_tester = ConnectionTester(state.isolation, envelopes, http, tokens)
     state.oidc = open_oidc(state, http)
 
 
@@ -240,14 +240,14 @@ async def _open_runs(state: State, stack: AsyncExitStack) -> None:
         )
     ]
     stack.push_async_callback(_end_duties, duties)
-    state.runs = RunService(state.pool, starter, bell)
+    state.runs = RunService(state.pool, state.isolation, starter, bell)
     state.control = ControlService(starter.clock, bell)
     state.bulk = BulkService(state.control)
     state.streams = LiveStreams(state.redis, hub, state.runs.read_events_after, state.standing, state.draining)
-    state.trials = TrialService(state.pool, state.runs, hub, starter.clock, state.draining)
-    state.evaluator = Evaluator(state.pool, starter.clock)
+    state.trials = TrialService(state.isolation, state.runs, hub, starter.clock, state.draining)
+    state.evaluator = Evaluator(state.isolation, starter.clock)
     state.triggers = TriggerService(SecretBox(SecretKeys(settings), TRIGGER_PURPOSE), settings.base_url)
-    state.received = ReceivedEvents(state.pool, hub, state.draining)
+    state.received = ReceivedEvents(state.isolation, hub, state.draining)
     state.ingest = Ingest(
         state.pool,
         starter,

@@ -6,10 +6,9 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import asyncpg
-
 from app.auth.principal import Principal
 from app.connections.schemas import ConnectionTest, ConnectionTestResult
+from app.dependencies import Isolation
 from app.errors import InvalidRequest, NotFound
 from engine.core.problems import Problem
 from engine.infra.access_tokens import AccessToken, AccessTokens
@@ -33,14 +32,15 @@ _FIRST_FAILURE: Final = 400
 class ConnectionTester:
     """Makes the calls, outside any transaction: they take as long as their target does."""
 
-    def __init__(self, pool: asyncpg.Pool, envelopes: Envelopes, http: HttpClient, tokens: AccessTokens) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation, envelopes: Envelopes, http: HttpClient, tokens: AccessTokens) -> None:
+        self._isolation = isolation
         self._http = http
         self._opener = ConnectionOpener(envelopes, _TokensToTry(http, tokens))
 
     async def test(self, principal: Principal, connection_id: UUID, asked: ConnectionTest) -> ConnectionTestResult:
         """What comes of a call with the connection. Raises NotFound, or InvalidRequest where there is no URL."""
-        row = await read_connection(self._pool, principal.workspace_id, connection_id)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            row = await read_connection(reader, principal.workspace_id, connection_id)
         if row is None:
             raise NotFound
         url = asked.url or _choose_url(row.allowed_hosts)

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from app.dependencies import Isolation
 from app.errors import InvalidRequest, NotFound
 from app.runs.iterations import Iterations
 from app.runs.previews import GIVEN_FIELDS
@@ -44,7 +45,7 @@ from engine.store.histories import (
 )
 from engine.store.journal import read_journal
 from engine.store.payloads import read_payload
-from engine.store.reads import RunRow, find_approvals, find_run, find_statuses, list_holders
+from engine.store.reads import RunRow, find_approvals, find_statuses, list_holders, open_run
 from engine.store.runs import load_definition
 
 _CACHED_VERSIONS: Final = 128
@@ -59,21 +60,18 @@ _Version = tuple[Definition, Graph]
 class RunReader:
     """Reads runs. Versions never change, so that their definitions are compiled once and kept."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation, clock: Clock) -> None:
+        self._isolation = isolation
         self._clock = clock
         self._versions: dict[UUID, _Version] = {}
         self._compiling: dict[UUID, asyncio.Task[_Version]] = {}
 
     async def read(self, row: RunRow) -> RunDetail:
         """The run with its top-level steps; raises NotFound once its history is kept no more."""
-        definition, graph = await self._version(row.version_id)
+        definition, graph = await self._version(row)
         # One moment for all of it: a row that is behind its journal would lack what has happened in between.
-        async with (
-            self._pool.acquire() as reader,
-            reader.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            row = await find_run(reader, row.id, row.workspace_id) or row
+        async with self._isolation.read(row.workspace_id) as reader:
+            row = await open_run(reader, row.id, row.workspace_id) or row
             history = await read_top_level(reader, row.id)
             events = await _decode(history)
             surroundings = await self._survey(reader, row, graph, history, events)
@@ -87,58 +85,16 @@ class RunReader:
         Each level of nesting, each `foreach` within, and looking for those that failed passes over the run's journal
         once. Raises InvalidRequest for a path that is no `foreach`, and NotFound.
         """
-        definition, graph = await self._version(row.version_id)
+        definition, graph = await self._version(row)
         node = find_node(graph, parent)
         if node is None or node.body is None:
             problem = Problem("/query/parent", "unknown_step", "there is no `foreach` of this path")
             raise InvalidRequest(errors=[problem])
-        events = await _decode(await read_top_level(self._pool, row.id))
         iterations = Iterations(row, definition, graph, self._clock.now())
-        await asyncio.to_thread(iterations.begin, events)
-        for loop, item in split_path(parent):
-            rows = await read_iterations(self._pool, row.id, loop, [item])
-            if not await asyncio.to_thread(iterations.enter, loop, item, rows):
-                raise NotFound("There is no such item.")
-        items: Sequence[int] = range(first, first + limit)
-        if only_failed:
-            failures = await read_failures(self._pool, row.id, parent, first)
-            items = (await asyncio.to_thread(iterations.choose_failed, parent, failures))[:limit]
-        rows = await read_iterations(self._pool, row.id, parent, items)
-        levels = await asyncio.to_thread(iterations.open_page, parent, items, rows)
-        within = [view.path for level in levels for view in level.views if view.items is not None]
-        outcomes = await read_outcomes(self._pool, row.id, [parent, *within]) if levels else {}
-        approvals = await self._find_approvals(row, levels)
-        return await asyncio.to_thread(iterations.describe, outcomes, approvals)
-
-    async def read_payload(self, row: RunRow, ref: str) -> bytes:
-        """The JSON of a large value: of a payload, of the event whose seq it is, or of a field that this one names.
-
-        Raises NotFound.
-        """
-        data: bytes | None = None
-        if inline := _INLINE.fullmatch(ref):
-            data = await self._read_inline(row.id, int(inline["seq"]), inline["field"])
-        elif _PAYLOAD_ID.fullmatch(ref):
-            data = await read_payload(self._pool, row.id, ref)
-        if data is None:
-            raise NotFound
-        return data
-
-    async def _read_inline(self, run_id: UUID, seq: int, field: str | None) -> bytes | None:
-        if not 0 < seq <= _LARGEST_SEQ:
-            return None
-        for entry in await read_journal(self._pool, run_id, after=seq - 1, limit=1):
-            event = decode_event(entry["payload"])
-            if entry["seq"] != seq:
-                return None
-            if field is not None:
-                is_given = isinstance(event, RunQueued | RunStarted) and hasattr(event, field)
-                return msgspec.json.encode(getattr(event, field)) if is_given else None
-            if isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
-                return msgspec.json.encode(event.output)
-            if isinstance(event, RunSignalled):
-                return msgspec.json.encode(event.payload)
-        return None
+        async with self._isolation.read(row.workspace_id) as reader:
+            await open_run(reader, row.id, row.workspace_id)
+            page = range(first, first + limit)
+            return await _list_page(reader, row.id, iterations, parent, page, only_failed=only_failed)
 
     async def _survey(
         self, reader: asyncpg.Connection, row: RunRow, graph: Graph, history: TopLevel, events: Events
@@ -164,23 +120,15 @@ class RunReader:
             holders=await list_holders(reader, row, _MOST_HOLDERS) if is_held else (),
         )
 
-    async def _find_approvals(self, row: RunRow, levels: Sequence[Level]) -> dict[str, UUID]:
-        waiting = [
-            view.path
-            for level in levels
-            for view in level.views
-            if view.waiting is not None and view.waiting.reason == "approval"
-        ]
-        return await find_approvals(self._pool, row.id, waiting) if waiting else {}
-
-    async def _version(self, version_id: UUID) -> _Version:
+    async def _version(self, row: RunRow) -> _Version:
+        version_id = row.version_id
         known = self._versions.get(version_id)
         if known is not None:
             return known
         # One compiles, however many ask; whoever goes away does not break it off for the others.
         task = self._compiling.get(version_id)
         if task is None:
-            task = self._compiling[version_id] = asyncio.create_task(self._load_version(version_id))
+            task = self._compiling[version_id] = asyncio.create_task(self._load_version(row))
             task.add_done_callback(lambda done: self._forget(version_id, done))
         return await asyncio.shield(task)
 
@@ -190,13 +138,78 @@ class RunReader:
             # Whoever waited has the exception; asking for it keeps asyncio from reporting it again.
             task.exception()
 
-    async def _load_version(self, version_id: UUID) -> _Version:
-        raw = await load_definition(self._pool, version_id)
+    async def _load_version(self, row: RunRow) -> _Version:
+        async with self._isolation.read(row.workspace_id) as reader:
+            raw = await load_definition(reader, row.version_id)
         known = await asyncio.to_thread(_compile, raw)
         if len(self._versions) >= _CACHED_VERSIONS:
             self._versions.pop(next(iter(self._versions)))
-        self._versions[version_id] = known
+        self._versions[row.version_id] = known
         return known
+
+
+async def read_large_value(reader: asyncpg.Connection, run_id: UUID, ref: str) -> bytes:
+    """The JSON of a large value of the run: a payload, the event whose seq it is, or a field that this one names.
+
+    Raises NotFound.
+    """
+    data: bytes | None = None
+    if inline := _INLINE.fullmatch(ref):
+        data = await _read_inline(reader, run_id, int(inline["seq"]), inline["field"])
+    elif _PAYLOAD_ID.fullmatch(ref):
+        data = await read_payload(reader, run_id, ref)
+    if data is None:
+        raise NotFound
+    return data
+
+
+async def _read_inline(reader: asyncpg.Connection, run_id: UUID, seq: int, field: str | None) -> bytes | None:
+    if not 0 < seq <= _LARGEST_SEQ:
+        return None
+    for entry in await read_journal(reader, run_id, after=seq - 1, limit=1):
+        event = decode_event(entry["payload"])
+        if entry["seq"] != seq:
+            return None
+        if field is not None:
+            is_given = isinstance(event, RunQueued | RunStarted) and hasattr(event, field)
+            return msgspec.json.encode(getattr(event, field)) if is_given else None
+        if isinstance(event, StepSucceeded | RunSucceeded) and event.output_ref is None:
+            return msgspec.json.encode(event.output)
+        if isinstance(event, RunSignalled):
+            return msgspec.json.encode(event.payload)
+    return None
+
+
+async def _list_page(
+    reader: asyncpg.Connection, run_id: UUID, iterations: Iterations, parent: str, page: range, *, only_failed: bool
+) -> Sequence[IterationView]:
+    """The items of the page, or as many of those that failed from its first on."""
+    events = await _decode(await read_top_level(reader, run_id))
+    await asyncio.to_thread(iterations.begin, events)
+    for loop, item in split_path(parent):
+        rows = await read_iterations(reader, run_id, loop, [item])
+        if not await asyncio.to_thread(iterations.enter, loop, item, rows):
+            raise NotFound("There is no such item.")
+    items: Sequence[int] = page
+    if only_failed:
+        failures = await read_failures(reader, run_id, parent, page.start)
+        items = (await asyncio.to_thread(iterations.choose_failed, parent, failures))[: len(page)]
+    rows = await read_iterations(reader, run_id, parent, items)
+    levels = await asyncio.to_thread(iterations.open_page, parent, items, rows)
+    within = [view.path for level in levels for view in level.views if view.items is not None]
+    outcomes = await read_outcomes(reader, run_id, [parent, *within]) if levels else {}
+    approvals = await _find_approvals(reader, run_id, levels)
+    return await asyncio.to_thread(iterations.describe, outcomes, approvals)
+
+
+async def _find_approvals(reader: asyncpg.Connection, run_id: UUID, levels: Sequence[Level]) -> dict[str, UUID]:
+    waiting = [
+        view.path
+        for level in levels
+        for view in level.views
+        if view.waiting is not None and view.waiting.reason == "approval"
+    ]
+    return await find_approvals(reader, run_id, waiting) if waiting else {}
 
 
 def _starts_runs_in_loops(graph: Graph, *, is_within: bool = False) -> bool:

@@ -1,7 +1,7 @@
 """What the run calls do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,13 +11,14 @@ import msgspec
 from app.audit.entries import Action, Event, Target
 from app.audit.trail import enter
 from app.auth.principal import Principal
+from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.pagination import Page, decode_cursor, make_page, read_moment
-from app.runs.reader import RunReader
+from app.runs.reader import RunReader, read_large_value
 from app.runs.schemas import IterationView, RunDetail, RunEventView, RunSummary, StartRunRequest
 from app.runs.starter import RunStarter
 from app.runs.views import describe_event, summarise
-from engine.core.events import RunEvent, decode_event
+from engine.core.events import decode_event
 from engine.core.loops import MAX_ITEMS
 from engine.core.problems import Problem
 from engine.core.queueing import announce_queued, make_queued_event
@@ -28,7 +29,7 @@ from engine.infra.telemetry import current_traceparent, new_traceparent
 from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
-from engine.store.reads import RunFilter, RunRow, find_run, list_runs
+from engine.store.reads import RunFilter, RunRow, list_runs, open_run
 from engine.store.starts import Start, accept_starts
 
 _SEARCH = re.compile(r"[^\x00-\x1f]{1,200}")
@@ -38,16 +39,19 @@ _TESTS: Final[Mapping[str | None, bool | None]] = {None: False, "false": False, 
 class RunService:
     """Starts, reads and cancels runs."""
 
-    def __init__(self, pool: asyncpg.Pool, starter: RunStarter, bell: OutboxBell) -> None:
+    def __init__(self, pool: asyncpg.Pool, isolation: Isolation, starter: RunStarter, bell: OutboxBell) -> None:
         self._pool = pool
+        self._isolation = isolation
         self._starter = starter
         self._bell = bell
-        self._reader = RunReader(pool, starter.clock)
+        self._reader = RunReader(isolation, starter.clock)
 
-    async def prepare(self, principal: Principal, workflow_id: UUID, request: StartRunRequest) -> Start:
+    async def prepare(
+        self, reader: asyncpg.Connection, principal: Principal, workflow_id: UUID, request: StartRunRequest
+    ) -> Start:
         """The start of a run by a person or a program. Raises NotFound, NotPublished, InvalidRequest."""
         version = request.version if isinstance(request.version, int) else None
-        origin = await find_version(self._pool, workflow_id, principal.workspace_id, version)
+        origin = await find_version(reader, workflow_id, principal.workspace_id, version)
         if origin is None:
             raise NotFound
         if origin.published_version is None:
@@ -92,7 +96,9 @@ class RunService:
     async def start(self, principal: Principal, workflow_id: UUID, request: StartRunRequest) -> UUID:
         """Accept a run with all others that come at this moment; its id, once it is durable."""
         for _ in range(3):
-            accepted = await self._starter.accept(await self.prepare(principal, workflow_id, request))
+            async with self._isolation.read(principal.workspace_id) as reader:
+                start = await self.prepare(reader, principal, workflow_id, request)
+            accepted = await self._starter.accept(start)
             if accepted.run_id is not None:
                 return accepted.run_id
         raise WorkflowChanged
@@ -101,7 +107,7 @@ class RunService:
         self, connection: asyncpg.Connection, principal: Principal, workflow_id: UUID, request: StartRunRequest
     ) -> UUID:
         """Accept a run in the caller's transaction; ring the bell after its commit."""
-        start = await self.prepare(principal, workflow_id, request)
+        start = await self.prepare(connection, principal, workflow_id, request)
         (accepted,) = await accept_starts(connection, [start])
         if accepted.run_id is None:
             raise WorkflowChanged
@@ -115,50 +121,46 @@ class RunService:
         self, principal: Principal, chosen: Mapping[str, Any], *, cursor: str | None, limit: int
     ) -> Page[RunSummary]:
         """A page of runs, the newest first. Raises InvalidRequest for a filter that cannot be used."""
-        rows = await list_runs(
-            self._pool, principal.workspace_id, _read_filter(chosen), before=decode_cursor(cursor), limit=limit + 1
-        )
+        run_filter, before = _read_filter(chosen), decode_cursor(cursor)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            rows = await list_runs(reader, principal.workspace_id, run_filter, before=before, limit=limit + 1)
         return make_page(rows, limit, summarise, lambda row: row.id)
-
-    async def find(self, principal: Principal, run_id: UUID) -> RunRow:
-        """A run's row; raises NotFound."""
-        row = await find_run(self._pool, run_id, principal.workspace_id)
-        if row is None:
-            raise NotFound
-        return row
 
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
         """A run with its steps; raises NotFound."""
-        row = await self.find(principal, run_id)
-        return await self._reader.read(row)
+        return await self._reader.read(await self._find(principal, run_id))
 
     async def list_iterations(
         self, principal: Principal, run_id: UUID, parent: str, *, only_failed: bool, cursor: str | None, limit: int
     ) -> Page[IterationView]:
         """A page of the items of a `foreach`, in order. Raises NotFound, or InvalidRequest for what is no `foreach`."""
-        row = await self.find(principal, run_id)
+        row = await self._find(principal, run_id)
         first = 0 if cursor is None else min(read_number(cursor), MAX_ITEMS)
         views = await self._reader.list_iterations(row, parent, first=first, limit=limit + 1, only_failed=only_failed)
         return Page(items=list(views[:limit]), next_cursor=str(views[limit].index) if len(views) > limit else None)
 
     async def read_payload(self, principal: Principal, run_id: UUID, ref: str) -> bytes:
         """The JSON of a large output of the run; raises NotFound."""
-        return await self._reader.read_payload(await self.find(principal, run_id), ref)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            await _open(reader, principal, run_id)
+            return await read_large_value(reader, run_id, ref)
 
     async def read_events(self, principal: Principal, run_id: UUID, *, after: int, limit: int) -> list[RunEventView]:
         """Events of a run with a seq above `after`; raises NotFound."""
-        await self.find(principal, run_id)
-        return await self.read_events_after(run_id, after, limit)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            await _open(reader, principal, run_id)
+            rows = await read_journal(reader, run_id, after=after, limit=limit)
+        return _describe(run_id, rows)
 
     async def read_events_after(self, run_id: UUID, after: int, limit: int) -> list[RunEventView]:
-        """Events of a run that the caller may read."""
-        rows = await read_journal(self._pool, run_id, after=after, limit=limit)
-        return [describe_event(run_id, row["seq"], _decode(row["payload"])) for row in rows]
+        """Events of a run that the caller may read, for live streams: in no transaction."""
+        return _describe(run_id, await read_journal(self._pool, run_id, after=after, limit=limit))
 
     async def find_resumption(self, principal: Principal, run_id: UUID, after: int) -> int | None:
         """The seq that a stream of the run goes on after; None where nothing can follow. Raises NotFound."""
-        row = await self.find(principal, run_id)
-        last_seq = await read_last_seq(self._pool, run_id)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            row = await _open(reader, principal, run_id)
+            last_seq = await read_last_seq(reader, run_id)
         if after >= last_seq and RunStatus(row.status) in TERMINAL_RUN:
             return None
         return min(after, last_seq)
@@ -166,7 +168,8 @@ class RunService:
     async def cancel(self, principal: Principal, run_id: UUID) -> None:
         """Ask the run's owner to cancel it. Raises NotFound, or RunFinished."""
         payload = {"by": str(principal.user_id)}
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._isolation.begin(principal.workspace_id) as transaction:
+            connection = await driver_connection(transaction)
             status = await put_message(connection, run_id, principal.workspace_id, "cancel", payload)
             if status is None:
                 raise NotFound
@@ -177,6 +180,17 @@ class RunService:
             await enter(connection, principal, event)
         self._bell.ring()
 
+    async def _find(self, principal: Principal, run_id: UUID) -> RunRow:
+        async with self._isolation.read(principal.workspace_id) as reader:
+            return await _open(reader, principal, run_id)
+
+
+async def _open(reader: asyncpg.Connection, principal: Principal, run_id: UUID) -> RunRow:
+    row = await open_run(reader, run_id, principal.workspace_id)
+    if row is None:
+        raise NotFound
+    return row
+
 
 def read_number(cursor: str) -> int:
     """The position that a cursor of a list in order stands for; raises InvalidRequest."""
@@ -185,8 +199,8 @@ def read_number(cursor: str) -> int:
     return min(int(cursor), 2_147_483_647)
 
 
-def _decode(payload: bytes) -> RunEvent:
-    return decode_event(payload)
+def _describe(run_id: UUID, rows: Sequence[asyncpg.Record]) -> list[RunEventView]:
+    return [describe_event(run_id, row["seq"], decode_event(row["payload"])) for row in rows]
 
 
 def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:

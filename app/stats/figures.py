@@ -6,8 +6,7 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
-import asyncpg
-
+from app.dependencies import Isolation
 from engine.store.dashboard import RunFigures, sum_runs
 
 FRESH_SECONDS = 5.0
@@ -19,8 +18,8 @@ _Key = tuple[UUID, timedelta]
 class FigureCache:
     """Figures of workspaces, at most `FRESH_SECONDS` old: a hundred open dashboards cost as much as one."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation) -> None:
+        self._isolation = isolation
         self._kept: OrderedDict[_Key, tuple[float, asyncio.Task[RunFigures]]] = OrderedDict()
 
     async def read(self, workspace_id: UUID, span: timedelta) -> RunFigures:
@@ -28,7 +27,7 @@ class FigureCache:
         key = (workspace_id, span)
         asked_at, task = self._kept.get(key, (0.0, None))
         if task is None or monotonic() - asked_at > FRESH_SECONDS or _has_failed(task):
-            task = asyncio.get_running_loop().create_task(sum_runs(self._pool, workspace_id, span))
+            task = asyncio.get_running_loop().create_task(self._sum(workspace_id, span))
             # What nobody waits for any more must not be complained of.
             task.add_done_callback(_has_failed)
             self._kept[key] = (monotonic(), task)
@@ -37,6 +36,10 @@ class FigureCache:
                 self._kept.popitem(last=False)
         # One who hangs up leaves it to the others.
         return await asyncio.shield(task)
+
+    async def _sum(self, workspace_id: UUID, span: timedelta) -> RunFigures:
+        async with self._isolation.read(workspace_id) as reader:
+            return await sum_runs(reader, workspace_id, span)
 
 
 def _has_failed(task: asyncio.Task[RunFigures]) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from app.auth.principal import Principal
+from app.dependencies import Isolation
 from app.errors import ExpressionRefused, InvalidRequest, NotFound
 from app.trials.schemas import Context, EvaluateRequest, Evaluation
 from app.trials.scopes import NoSuchStep, context_scope, fill_in, find_outputs, run_scope
@@ -28,7 +28,7 @@ from engine.infra.clock import Clock
 from engine.steps.compilation import compile_definition
 from engine.store.journal import read_journal
 from engine.store.payloads import read_payloads
-from engine.store.reads import RunRow, find_run
+from engine.store.reads import RunRow, open_run
 from engine.store.runs import load_definition
 
 # What large outputs may take in memory together, as JSON.
@@ -42,8 +42,8 @@ _encoder = msgspec.json.Encoder()
 class Evaluator:
     """Evaluates what people try out, in threads, so that the event loop serves others meanwhile."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation, clock: Clock) -> None:
+        self._isolation = isolation
         self._clock = clock
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -55,30 +55,36 @@ class Evaluator:
             if request.run_id is msgspec.UNSET:
                 context = Context() if request.context is msgspec.UNSET else request.context
                 return await asyncio.to_thread(_evaluate, compiled, context_scope(context, self._clock.now()))
-            row = await find_run(self._pool, request.run_id, principal.workspace_id)
+            path = "" if request.step is msgspec.UNSET else request.step
+            return await self._evaluate_in_run(compiled, principal.workspace_id, request.run_id, path)
+
+    async def _evaluate_in_run(
+        self, compiled: Expression | Template, workspace_id: UUID, run_id: UUID, path: str
+    ) -> Evaluation:
+        async with self._isolation.read(workspace_id) as reader:
+            row = await open_run(reader, run_id, workspace_id)
             if row is None:
                 raise NotFound("There is no such run.")
-            path = "" if request.step is msgspec.UNSET else request.step
-            return await self._evaluate_in_run(compiled, row, path)
-
-    async def _evaluate_in_run(self, compiled: Expression | Template, row: RunRow, path: str) -> Evaluation:
-        definition = await load_definition(self._pool, row.version_id)
-        journal = await read_journal(self._pool, row.id)
+            definition = await load_definition(reader, row.version_id)
+            journal = await read_journal(reader, row.id)
         graph, events, outputs = await asyncio.to_thread(
             _read, definition, [entry["payload"] for entry in journal], path, compiled
         )
-        data = await self._load(row.id, outputs, compiled)
+        data = await self._load(row, outputs, compiled) if outputs else {}
         return await asyncio.to_thread(_evaluate_at, compiled, row, graph, events, path, data)
 
     async def _load(
-        self, run_id: UUID, outputs: Mapping[str, PayloadRef], compiled: Expression | Template
+        self, row: RunRow, outputs: Mapping[str, PayloadRef], compiled: Expression | Template
     ) -> dict[str, bytes]:
         """The JSON of the outputs that the expression reads, by their steps' paths."""
         size = sum(ref.size for ref in outputs.values())
         if size > MAX_LOADED_BYTES:
             message = f"the expression reads outputs of {size:,} bytes together; here at most {MAX_LOADED_BYTES:,}"
             raise _refuse("too_long", message, compiled)
-        data = await read_payloads(self._pool, run_id, [ref.ref for ref in outputs.values()]) if outputs else {}
+        # Of its own, for what came before took its time, and held no connection meanwhile.
+        async with self._isolation.read(row.workspace_id) as reader:
+            await open_run(reader, row.id, row.workspace_id)
+            data = await read_payloads(reader, row.id, [ref.ref for ref in outputs.values()])
         for path, ref in outputs.items():
             if ref.ref not in data:
                 raise _refuse("no_such_field", f"the output of '{path}' is kept no more", compiled)

@@ -11,6 +11,7 @@ import asyncpg
 from msgspec import UNSET
 
 from app.auth.principal import Principal
+from app.dependencies import Isolation
 from app.errors import InvalidDefinition, NotFound, WorkflowChanged
 from app.runs.hub import Hub
 from app.runs.service import RunService
@@ -38,8 +39,8 @@ _FOR_OTHERS = frozenset({"signal", "approval"})
 class TrialService:
     """Starts tests as runs like any other, of versions that nothing else runs, and waits for those of single steps."""
 
-    def __init__(self, pool: asyncpg.Pool, runs: RunService, hub: Hub, clock: Clock, draining: asyncio.Event) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation, runs: RunService, hub: Hub, clock: Clock, draining: asyncio.Event) -> None:
+        self._isolation = isolation
         self._runs = runs
         self._hub = hub
         self._clock = clock
@@ -107,7 +108,8 @@ class TrialService:
         deadline = time.monotonic() + seconds
         async with self._hub.listen(f"ff:stream:{principal.workspace_id}", is_channel=False) as hints:
             while True:
-                found = await read_trial_status(self._pool, run_id)
+                async with self._isolation.read(principal.workspace_id) as reader:
+                    found = await read_trial_status(reader, run_id)
                 status = RunStatus(found.status)
                 left = deadline - time.monotonic()
                 if status in TERMINAL_RUN or left <= 0 or self._draining.is_set() or self._waits_longer(found, left):

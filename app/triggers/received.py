@@ -5,10 +5,10 @@ import time
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from app.auth.principal import Principal
+from app.dependencies import Isolation
 from app.errors import NotFound
 from app.runs.hub import Hub
 from app.triggers.masking import mask, mask_text, take_beginning
@@ -36,8 +36,8 @@ class _Filtered(msgspec.Struct):
 class ReceivedEvents:
     """Reads the last events of triggers, and waits for the next ones."""
 
-    def __init__(self, pool: asyncpg.Pool, hub: Hub, draining: asyncio.Event) -> None:
-        self._pool = pool
+    def __init__(self, isolation: Isolation, hub: Hub, draining: asyncio.Event) -> None:
+        self._isolation = isolation
         self._hub = hub
         self._draining = draining
 
@@ -48,10 +48,12 @@ class ReceivedEvents:
 
         Waits up to so many seconds for an event where there is none to tell. Raises NotFound.
         """
-        if not await has_trigger(self._pool, trigger_id, principal.workspace_id):
-            raise NotFound("There is no such trigger.")
+        async with self._isolation.read(principal.workspace_id) as reader:
+            if not await has_trigger(reader, trigger_id, principal.workspace_id):
+                raise NotFound("There is no such trigger.")
         known = None if seconds <= 0 else await self._wait(principal, trigger_id, after, seconds)
-        events = await list_received(self._pool, trigger_id, principal.workspace_id, limit=KEPT)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            events = await list_received(reader, trigger_id, principal.workspace_id, limit=KEPT)
         if known is not None:
             events = [event for event in events if event.id not in known]
         elif after is not None:
@@ -64,7 +66,8 @@ class ReceivedEvents:
         known: set[UUID] | None = None
         async with self._hub.listen(f"ff:stream:{principal.workspace_id}", is_channel=False) as hints:
             while True:
-                ids = await list_received_ids(self._pool, trigger_id, principal.workspace_id, limit=KEPT)
+                async with self._isolation.read(principal.workspace_id) as reader:
+                    ids = await list_received_ids(reader, trigger_id, principal.workspace_id, limit=KEPT)
                 if known is None:
                     # Compared one by one from now on: of two events, the older one may commit later.
                     known = set(ids) if after is None else {event_id for event_id in ids if event_id <= after}

@@ -66,7 +66,7 @@ SELECT json_build_object(
         workflow.id, workflow.name, failed, runs, last_run_id, run.finished_at, run.error_code, run.error_message
         ) ORDER BY failed DESC, last_run_id DESC), '[]')
         FROM failing JOIN workflow ON workflow.id = failing.workflow_id JOIN run ON run.id = last_run_id::uuid)
-) AS figures
+)::text AS figures
 FROM bound
 """  # noqa: S608 - put together of constants of this module
 

@@ -8,6 +8,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.isolation import RUN
+
 _COLUMNS = """
 run.id, run.workspace_id, run.workflow_id, workflow.name AS workflow_name, run.version, run.version_id, run.status,
 run.attempt, run.trigger_type, run.trigger_id, run.error_code, run.error_message, run.created_at, run.started_at,
@@ -19,6 +21,12 @@ _ONE = f"""
 SELECT {_COLUMNS} FROM run JOIN workflow ON workflow.id = run.workflow_id
 WHERE run.id = $1 AND run.workspace_id = $2
 """  # noqa: S608 - the columns are a constant of this module
+
+_OPEN = f"""
+SELECT {_COLUMNS}, set_config('{RUN}', run.id::text, true) AS opened
+FROM run JOIN workflow ON workflow.id = run.workflow_id
+WHERE run.id = $1 AND run.workspace_id = $2
+"""  # noqa: S608 - constants of this module
 
 _CHOSEN = """
 FROM run JOIN workflow ON workflow.id = run.workflow_id
@@ -102,6 +110,12 @@ async def find_run(reader: asyncpg.Connection | asyncpg.Pool, run_id: UUID, work
     """A run of the workspace."""
     row = await reader.fetchrow(_ONE, run_id, workspace_id)
     return None if row is None else RunRow(**row)
+
+
+async def open_run(reader: asyncpg.Connection, run_id: UUID, workspace_id: UUID) -> RunRow | None:
+    """A run of the workspace, whose history the reader's transaction reads from now on as its own."""
+    row = await reader.fetchrow(_OPEN, run_id, workspace_id)
+    return None if row is None else RunRow(**{name: row[name] for name in RunRow.__struct_fields__})
 
 
 async def list_runs(

@@ -40,12 +40,14 @@ class ReceivedEvent(Struct, frozen=True, kw_only=True):
     filtered: bytes | None = None
 
 
-async def list_received(pool: asyncpg.Pool, trigger_id: UUID, workspace_id: UUID, *, limit: int) -> list[ReceivedEvent]:
+async def list_received(
+    reader: asyncpg.Connection, trigger_id: UUID, workspace_id: UUID, *, limit: int
+) -> list[ReceivedEvent]:
     """The last events of a trigger, the newest first."""
-    rows = await pool.fetch(_RECEIPTS, trigger_id, workspace_id, limit)
-    of_runs = await _read(pool, _OF_RUNS, [row["run_id"] for row in rows if row["run_id"] is not None])
+    rows = await reader.fetch(_RECEIPTS, trigger_id, workspace_id, limit)
+    of_runs = await _read(reader, _OF_RUNS, [row["run_id"] for row in rows if row["run_id"] is not None])
     without = [row["id"] for row in rows if row["run_id"] is None]
-    of_events = {row["id"]: row for row in await pool.fetch(_OF_EVENTS, without)} if without else {}
+    of_events = {row["id"]: row for row in await reader.fetch(_OF_EVENTS, without)} if without else {}
     return [
         ReceivedEvent(
             **row,
@@ -56,15 +58,17 @@ async def list_received(pool: asyncpg.Pool, trigger_id: UUID, workspace_id: UUID
     ]
 
 
-async def list_received_ids(pool: asyncpg.Pool, trigger_id: UUID, workspace_id: UUID, *, limit: int) -> list[UUID]:
+async def list_received_ids(
+    reader: asyncpg.Connection, trigger_id: UUID, workspace_id: UUID, *, limit: int
+) -> list[UUID]:
     """The ids of the last events of a trigger, the newest first."""
-    return [row["id"] for row in await pool.fetch(_RECEIPTS, trigger_id, workspace_id, limit)]
+    return [row["id"] for row in await reader.fetch(_RECEIPTS, trigger_id, workspace_id, limit)]
 
 
-async def has_trigger(pool: asyncpg.Pool, trigger_id: UUID, workspace_id: UUID) -> bool:
+async def has_trigger(reader: asyncpg.Connection, trigger_id: UUID, workspace_id: UUID) -> bool:
     """Whether the workspace has this trigger."""
-    return bool(await pool.fetchval(_EXISTS, trigger_id, workspace_id))
+    return bool(await reader.fetchval(_EXISTS, trigger_id, workspace_id))
 
 
-async def _read(pool: asyncpg.Pool, query: str, ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    return {row["id"]: row["payload"] for row in await pool.fetch(query, ids)} if ids else {}
+async def _read(reader: asyncpg.Connection, query: str, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    return {row["id"]: row["payload"] for row in await reader.fetch(query, ids)} if ids else {}

@@ -85,8 +85,8 @@ async def add_row(connection: asyncpg.Connection, table: asyncpg.Record, place: 
     if table["is_owned"]:
         values["workspace_id"] = place.id
     if table["name"] in CHILDREN:
-        column, parents = CHILDREN[table["name"]]
-        values[column] = place.ids[parents[0]]
+        for column, parent in reversed(CHILDREN[table["name"]]):
+            values[column] = place.ids[parent]
     given = [value for value in values.values() if value != "now()"]
     numbers = iter(range(1, len(given) + 1))
     marks = ["now()" if value == "now()" else f"${next(numbers)}" for value in values.values()]
@@ -166,7 +166,7 @@ async def test_rows_of_other_workspaces_are_not_changed_in_any_table(connection:
     mine, _ = await furnish(connection)
     await bind(connection, mine.id)
     for table in await guarded(connection):
-        column = CHILDREN[table["name"]][0] if table["name"] in CHILDREN else "workspace_id"
+        column = CHILDREN[table["name"]][0][0] if table["name"] in CHILDREN else "workspace_id"
         change, remove = f"UPDATE {table['name']} SET {column} = {column}", f"DELETE FROM {table['name']}"  # noqa: S608 - names of the catalogue
         is_log = table["name"].startswith("audit_")
         for statement in (change, remove):

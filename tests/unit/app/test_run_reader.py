@@ -1,6 +1,8 @@
 """Definitions of versions are compiled once, however many ask for their runs."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,18 +16,26 @@ class Gone(Exception):
     """What reading the definition ends with here."""
 
 
+class Anywhere:
+    """Opens transactions without a database."""
+
+    @asynccontextmanager
+    async def read(self, _workspace_id: UUID) -> AsyncIterator[None]:
+        yield None
+
+
 async def test_who_asks_for_a_version_that_is_being_read_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[UUID] = []
     go_on = asyncio.Event()
 
-    async def load(_pool: Any, version_id: UUID) -> bytes:
+    async def load(_reader: Any, version_id: UUID) -> bytes:
         asked.append(version_id)
         await go_on.wait()
         raise Gone
 
     monkeypatch.setattr(reading, "load_definition", load)
-    reader = reading.RunReader(cast(Any, None), cast(Any, None))
-    row = cast(RunRow, type("Row", (), {"version_id": UUID(int=1)}))
+    reader = reading.RunReader(cast(Any, Anywhere()), cast(Any, None))
+    row = cast(RunRow, type("Row", (), {"version_id": UUID(int=1), "workspace_id": UUID(int=2)}))
     impatient, *others = [asyncio.create_task(reader.read(row)) for _ in range(5)]
     await asyncio.sleep(0)
     impatient.cancel()
