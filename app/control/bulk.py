@@ -150,7 +150,8 @@ def _split(run_ids: Sequence[UUID], sizes: dict[UUID, int]) -> Iterator[list[UUI
 
 
 def _read_filter(asked: BulkFilter, action: Action) -> RunFilter:
-    statuses = [str(status) for status in asked.status] if isinstance(asked.status, list) else None
+    meant = [asked.status] if isinstance(asked.status, RunStatus) else asked.status
+    statuses = [str(status) for status in meant] if isinstance(meant, list) else None
     ids = asked.ids if isinstance(asked.ids, list) else None
     problems = []
     if asked == BulkFilter():

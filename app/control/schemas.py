@@ -42,7 +42,7 @@ class BulkFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     workflow_id: UUID | None = None
-    status: Annotated[list[RunStatus], Meta(min_length=1, max_length=7)] | UnsetType = UNSET
+    status: RunStatus | Annotated[list[RunStatus], Meta(min_length=1, max_length=7)] | UnsetType = UNSET
     trigger_type: TriggerType | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None

@@ -132,6 +132,8 @@ async def test_the_filter_is_that_of_the_list(owner: Caller, histories: Historie
 
     assert await count(workflow_id=workflow_id) == 1
     assert await count(workflow_id=workflow_id, status=["succeeded"]) == 0
+    assert await count(status=["failed", "running"]) == 2
+    assert await count(status="failed") == 1
     assert await count(trigger_type="api") == 7
     assert await count(trigger_type="webhook") == 0
     assert await count(since=moment) == 7
@@ -151,6 +153,7 @@ async def test_the_filter_is_that_of_the_list(owner: Caller, histories: Historie
         ({"action": "rerun", "filter": {"q": "a\x00b"}}, "/filter/q", "format"),
         ({"action": "rerun", "filter": {"status": []}}, "/filter/status", "length"),
         ({"action": "rerun", "filter": {"status": ["ended"]}}, "/filter/status/0", "choice"),
+        ({"action": "rerun", "filter": {"status": "ended"}}, "/filter/status", "choice"),
         ({"action": "rerun", "filter": {"ids": []}}, "/filter/ids", "length"),
         ({"action": "rerun", "filter": {"ids": ["x"]}}, "/filter/ids/0", "format"),
         ({"action": "rerun", "filter": {"since": "2027-01-01T00:00:00"}}, "/filter/since", "type"),

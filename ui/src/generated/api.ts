@@ -1845,7 +1845,7 @@ export interface components {
             q: string | null;
             /** @default null */
             since: string | null;
-            status?: components["schemas"]["RunStatus"][];
+            status?: components["schemas"]["RunStatus"] | components["schemas"]["RunStatus"][];
             /** @default null */
             trigger_type: ("api" | "event" | "manual" | "schedule" | "webhook" | "workflow") | null;
             /** @default null */
