@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
+import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
 import { enter, signIn } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
@@ -9,6 +9,7 @@ import { expectWaitingAndFailing } from "./states.ts";
 
 const WORKSPACE = "Steering";
 const WAITING = 3;
+const HOSTILE = "<img src=x onerror=alert(1)>";
 
 let browser: Opened;
 let owner: Owner;
@@ -73,6 +74,41 @@ test("what is compared is part of the address", async () => {
   await page.getByRole("button", { name: "Compare" }).click();
   await page.getByText("Every step went the same way, with the same data.").waitFor();
   await expectWaitingAndFailing(page, `**/v1/runs/${runs.small}`, () => page.getByText("Every step went the same way").waitFor());
+});
+
+test("of loops, the first item that differs is found, also where both give the same", async () => {
+  const { page } = browser;
+  const each = await owner.publish("Each line", [
+    {
+      id: "each",
+      type: "foreach",
+      with: { items: "input.items", output: "done" },
+      steps: [
+        { id: "read", name: "Read it", type: "transform", with: { values: { sku: "{{ item }}" } } },
+        { id: "note", type: "transform", with: { values: { n: 1 } }, after: ["read"] },
+      ],
+    },
+  ]);
+  const [a, b] = [await owner.start(each, { items: ["a", "b", "c"] }), await owner.start(each, { items: ["a", HOSTILE, "c"] })];
+  const more = await owner.start(each, { items: ["a", "b", "c", "d"] });
+  for (const id of [a, b, more]) {
+    await expect.poll(async () => (await owner.get<{ status: string }>(`/v1/runs/${id}`)).status, { timeout: PATIENCE_MS }).toBe("succeeded");
+  }
+  await page.goto(`/runs/compare?a=${a}&b=${b}`);
+  await page.getByText("The first step that differs is").getByText("each").waitFor();
+  const items = page.getByRole("group", { name: "Items", exact: true });
+  await items.getByText(/^The first item that differs is each\[1\], first at Read it: .*what came out\. The one before it went the same way\.$/).waitFor();
+  await items.getByRole("region", { name: "Read it" }).getByText(HOSTILE).first().waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+  await takeShots(page, "compare-items");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  await page.goto(`/runs/compare?a=${a}&b=${more}`);
+  await items.getByText("The first item that differs is each[3]: only B has it. The 3 before it went the same way.").waitFor();
+  await page.goto(`/runs/compare?a=${a}&b=${a}`);
+  await page.getByText("Every step went the same way, with the same data.").waitFor();
+  await page.getByRole("region", { name: "Steps" }).getByRole("button", { name: "each" }).click();
+  await items.getByText("All 3 went the same way, with the same data.").waitFor();
 });
 
 test("many runs are counted before they are cancelled", async () => {

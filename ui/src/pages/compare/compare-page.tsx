@@ -8,11 +8,13 @@ import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { type Run, runQuery } from "@/features/runs/run";
-import { formatDuration } from "@/lib/format";
-import { type ComparedStep, compareSteps, firstDifference, isSame, lengthOf } from "./compare";
+import { compareSteps, firstDifference } from "./compare";
 import { DataPair } from "./data-pair";
 import { type CompareSearch, readCompareSearch } from "./search";
+import { StepPair } from "./step-pair";
 import { StepTable } from "./step-table";
+import { useLoops } from "./use-loops";
+import { Verdict } from "./verdict";
 
 /** Two runs beside each other: where they part first, what went in and came out, and how long it took. */
 export function ComparePage() {
@@ -61,7 +63,8 @@ function Loaded({ a, b, step }: { a: string; b: string; step: string | undefined
 }
 
 function Comparison({ a, b, chosen }: { a: Run; b: Run; chosen: string | undefined }) {
-  const steps = useMemo(() => compareSteps(a, b), [a, b]);
+  const loops = useLoops(a, b, useMemo(() => compareSteps(a, b), [a, b]));
+  const { steps } = loops;
   const first = firstDifference(steps);
   const navigate = useNavigate({ from: "/runs/compare" });
   const select = (path: string) => void navigate({ search: (now) => ({ ...now, step: path }), replace: true, resetScroll: false });
@@ -75,9 +78,9 @@ function Comparison({ a, b, chosen }: { a: Run; b: Run; chosen: string | undefin
       <div>
         <Button onClick={() => void navigate({ search: (now) => ({ ...now, a: b.id, b: a.id }), replace: true })}>Exchange A and B</Button>
       </div>
-      <Verdict a={a} b={b} first={first} onSelect={select} />
+      <Verdict a={a} b={b} first={first} loops={loops} onSelect={select} />
       <StepTable steps={steps} selected={shown?.path} onSelect={select} />
-      {shown !== undefined && <StepPair step={shown} />}
+      {shown !== undefined && <StepPair key={shown.path} a={a} b={b} step={shown} />}
       <section aria-labelledby="whole-runs" className="flex flex-col gap-4">
         <h2 id="whole-runs" className="text-lg font-semibold">
           The whole runs
@@ -106,67 +109,6 @@ function RunFacts({ name, run }: { name: string; run: Run }) {
         <span className="font-mono text-xs wrap-anywhere">{run.id}</span>
       </p>
       {run.error !== null && <p className="mt-1 text-failed wrap-anywhere">{run.error.message}</p>}
-    </section>
-  );
-}
-
-interface VerdictProps {
-  a: Run;
-  b: Run;
-  first: ComparedStep | undefined;
-  onSelect: (path: string) => void;
-}
-
-/** Where the two part, in a sentence. */
-function Verdict({ a, b, first, onSelect }: VerdictProps) {
-  const isOtherInput = !isSame(a.input, b.input);
-  return (
-    <div className="flex flex-wrap items-center gap-3 rounded-control border border-line-strong bg-surface p-3">
-      <p role="status" className="min-w-48 flex-1">
-        {a.workflow_id !== b.workflow_id && "These are runs of different workflows. "}
-        {isOtherInput && "They began with different input. "}
-        {first === undefined ? (
-          "Every step went the same way, with the same data."
-        ) : (
-          <>
-            The first step that differs is <strong className="font-semibold">{first.title}</strong>: {tellDifference(first)}.
-          </>
-        )}
-        {tellLength(lengthOf(a), lengthOf(b))}
-      </p>
-      {first !== undefined && <Button onClick={() => onSelect(first.path)}>Show it</Button>}
-    </div>
-  );
-}
-
-/** " From start to end, B took 1.2 s longer.": nothing while one of them goes on. */
-function tellLength(a: number | undefined, b: number | undefined): string {
-  if (a === undefined || b === undefined) return "";
-  if (a === b) return " From start to end, both took as long.";
-  return ` From start to end, B took ${formatDuration(Math.abs(b - a))} ${b > a ? "longer" : "less"}.`;
-}
-
-const WORDS = {
-  missing: "only one of them has it",
-  status: "its status",
-  error: "its error",
-  output: "what came out",
-  input: "what went in",
-} as const;
-
-function tellDifference({ differences }: ComparedStep): string {
-  return differences.map((difference) => WORDS[difference]).join(", ");
-}
-
-function StepPair({ step }: { step: ComparedStep }) {
-  return (
-    <section aria-labelledby="compared-step" className="flex flex-col gap-4">
-      <h2 id="compared-step" className="text-lg font-semibold wrap-anywhere">
-        {step.title} <span className="font-mono text-xs font-normal text-ink-3">{step.path}</span>
-      </h2>
-      <DataPair title="Input" a={step.a?.input ?? null} b={step.b?.input ?? null} />
-      <DataPair title="Output" a={step.a?.output ?? null} b={step.b?.output ?? null} />
-      {(step.a?.error != null || step.b?.error != null) && <DataPair title="Error" a={step.a?.error ?? null} b={step.b?.error ?? null} />}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import type { Run, Step } from "@/features/runs/run";
 
 /** In what two runs of a step differ. */
-export type Difference = "missing" | "status" | "error" | "output" | "input";
+export type Difference = "missing" | "status" | "error" | "output" | "input" | "items";
 
 export interface ComparedStep {
   path: string;
@@ -14,8 +14,11 @@ export interface ComparedStep {
   delta: number | undefined;
 }
 
+/** Steps of a run: all of them, or those of an item of a loop; times are told from its creation. */
+type Stepped = Pick<Run, "created_at" | "steps">;
+
 /** The steps of two runs beside each other, in the order in which they began. */
-export function compareSteps(a: Run, b: Run): ComparedStep[] {
+export function compareSteps(a: Stepped, b: Stepped): ComparedStep[] {
   const left = new Map(a.steps.map((step) => [step.path, step]));
   const right = new Map(b.steps.map((step) => [step.path, step]));
   const paths = [...new Set([...left.keys(), ...right.keys()])];
@@ -78,7 +81,7 @@ function withoutRef(value: object): Record<string, unknown> {
   return Object.fromEntries(isLarge ? entries.filter(([key]) => key !== "ref") : entries);
 }
 
-function beginOf(run: Run, step: Step | undefined): number {
+function beginOf(run: Stepped, step: Step | undefined): number {
   return step?.started_at == null ? Number.POSITIVE_INFINITY : Date.parse(step.started_at) - Date.parse(run.created_at);
 }
 

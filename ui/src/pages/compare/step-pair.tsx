@@ -1,0 +1,88 @@
+import { useQuery } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { ErrorState, LoadingRows } from "@/components/ui/states";
+import type { Run } from "@/features/runs/run";
+import { loopQuery } from "./api";
+import { type ComparedStep, firstDifference } from "./compare";
+import { DataPair } from "./data-pair";
+import type { ComparedItem, LoopDifference } from "./items";
+import { isLoopOfBoth } from "./use-loops";
+import { tellDifference } from "./words";
+
+const count = new Intl.NumberFormat("en");
+
+interface StepPairProps {
+  a: Run;
+  b: Run;
+  step: ComparedStep;
+  /** Whether it is a step of an item. */
+  isInner?: boolean;
+}
+
+/** What went into a step and came out of it in both runs; of a loop, also where its items part. */
+export function StepPair({ a, b, step, isInner = false }: StepPairProps) {
+  const id = useId();
+  const Title = isInner ? "h4" : "h2";
+  return (
+    <section aria-labelledby={id} className="flex flex-col gap-4">
+      <Title id={id} className="text-lg font-semibold wrap-anywhere">
+        {step.title} <span className="font-mono text-xs font-normal text-ink-3">{step.path}</span>
+      </Title>
+      {isLoopOfBoth(step) && <LoopPair a={a} b={b} step={step} />}
+      <DataPair title="Input" a={step.a?.input ?? null} b={step.b?.input ?? null} />
+      <DataPair title="Output" a={step.a?.output ?? null} b={step.b?.output ?? null} />
+      {(step.a?.error != null || step.b?.error != null) && <DataPair title="Error" a={step.a?.error ?? null} b={step.b?.error ?? null} />}
+    </section>
+  );
+}
+
+function LoopPair({ a, b, step }: StepPairProps) {
+  const query = useQuery(loopQuery(a, b, step.path));
+  const { data } = query;
+  return (
+    <div role="group" aria-label="Items" className="min-w-0 rounded-control border border-line bg-surface p-3">
+      <h3 className="mb-1 font-semibold">Items</h3>
+      {query.isPending && <LoadingRows rows={2} />}
+      {data === undefined && query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {data !== undefined && <p role="status">{tellItems(data)}</p>}
+      {data?.first !== undefined && <ItemPair key={data.first.path} a={a} b={b} item={data.first} />}
+    </div>
+  );
+}
+
+function tellItems({ first, same, isWhole }: LoopDifference): string {
+  const before = same === 0 ? "" : ` The ${same === 1 ? "one" : count.format(same)} before it went the same way.`;
+  if (first !== undefined) return `The first item that differs is ${first.path}${tellWhere(first)}.${before}`;
+  if (!isWhole) return `The first ${count.format(same)} items went the same way, with the same data. Those after them were not compared.`;
+  return same === 0 ? "There are none." : `All ${count.format(same)} went the same way, with the same data.`;
+}
+
+function tellWhere({ a, b, steps }: ComparedItem): string {
+  if (a === undefined || b === undefined) return `: only ${a === undefined ? "B" : "A"} has it`;
+  const step = firstDifference(steps);
+  return step === undefined ? ": its status" : `, first at ${step.title}: ${tellDifference(step)}`;
+}
+
+/** The steps of an item that differ, one of them beside itself. */
+function ItemPair({ a, b, item }: { a: Run; b: Run; item: ComparedItem }) {
+  const differing = item.steps.filter((step) => step.differences.length > 0);
+  const [chosen, setChosen] = useState(differing[0]?.path);
+  const step = differing.find(({ path }) => path === chosen);
+  if (step === undefined) return null;
+  return (
+    <div className="mt-3 flex flex-col gap-3">
+      {differing.length > 1 && (
+        <ul aria-label="Steps of the item that differ" className="flex flex-wrap gap-x-4">
+          {differing.map(({ path, title }) => (
+            <li key={path}>
+              <button type="button" aria-pressed={path === chosen} onClick={() => setChosen(path)} className="min-h-6 underline wrap-anywhere aria-pressed:font-semibold">
+                {title}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <StepPair key={step.path} a={a} b={b} step={step} isInner />
+    </div>
+  );
+}
