@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, RowMapping, delete, exists, func, ins
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.auth.devices import Device
 from app.auth.tables import membership, refresh_token, user_account, user_session, workspace
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -69,6 +70,7 @@ async def insert_session(
     user_id: UUID,
     workspace_id: UUID,
     lifetime: timedelta,
+    device: Device,
     within: UUID | None = None,
 ) -> None:
     """Begin a session; one that goes on from another (`within`) ends when that one would."""
@@ -77,8 +79,22 @@ async def insert_session(
         first = select(user_session.c.expires_at).where(user_session.c.id == within, user_session.c.user_id == user_id)
         end = func.least(end, first.scalar_subquery())
     await connection.execute(
-        insert(user_session).values(id=session_id, user_id=user_id, workspace_id=workspace_id, expires_at=end)
+        insert(user_session).values(
+            id=session_id,
+            user_id=user_id,
+            workspace_id=workspace_id,
+            expires_at=end,
+            address=device.address,
+            user_agent=device.user_agent,
+        )
     )
+
+
+async def note_device(connection: AsyncConnection, session_id: UUID, device: Device) -> None:
+    """Keep what a session is used from now; nothing is written where that is as before."""
+    told = {"address": device.address, "user_agent": device.user_agent}
+    is_other = or_(*(user_session.c[name].is_distinct_from(value) for name, value in told.items()))
+    await connection.execute(update(user_session).where(user_session.c.id == session_id, is_other).values(**told))
 
 
 async def delete_expired_sessions(connection: AsyncConnection, limit: int) -> None:
@@ -246,8 +262,17 @@ async def list_sessions(
     connection: AsyncConnection, user_id: UUID, *, before: UUID | None, limit: int
 ) -> Sequence[RowMapping]:
     """A user's sessions that go on, in every workspace, the newest first; with `before`, those that are older."""
+    latest = select(func.max(refresh_token.c.created_at)).where(refresh_token.c.session_id == user_session.c.id)
     query = (
-        select(user_session.c.id, user_session.c.workspace_id, user_session.c.created_at, user_session.c.expires_at)
+        select(
+            user_session.c.id,
+            user_session.c.workspace_id,
+            user_session.c.created_at,
+            user_session.c.expires_at,
+            user_session.c.address,
+            user_session.c.user_agent,
+            func.coalesce(latest.scalar_subquery(), user_session.c.created_at).label("last_used_at"),
+        )
         .where(
             user_session.c.user_id == user_id,
             user_session.c.revoked_at.is_(None),

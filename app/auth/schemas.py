@@ -93,12 +93,19 @@ class Switch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
-    """A sign-in that goes on. `is_current`: the one that this token belongs to."""
+    """A sign-in that goes on. `is_current`: the one that this token belongs to.
+
+    `last_used_at`: when it last got tokens, which it does every few minutes while it is used; `address` and
+    `user_agent`: from where and with what that was, null where nothing is known.
+    """
 
     id: UUID
     workspace_id: UUID
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime
+    address: str | None
+    user_agent: str | None
     is_current: bool
 
 

@@ -23,6 +23,7 @@ from app.auth import repository
 from app.auth.authenticator import Authenticator
 from app.auth.common_passwords import refuse_common
 from app.auth.confirmation import confirm
+from app.auth.devices import find_device
 from app.auth.passwords import Passwords
 from app.auth.permissions import Permission, Role
 from app.auth.principal import Principal
@@ -142,6 +143,7 @@ class IdentityService:
             session = await repository.use_refresh_token(connection, token_hash, leeway)
             if session is not None:
                 successor = await self._succeed(connection, session.session_id, token)
+                await repository.note_device(connection, session.session_id, find_device())
             reused = None if session else await repository.find_reused_session(connection, token_hash)
             if reused is not None:
                 await repository.revoke_session(connection, reused.session_id, "refresh_token_reused")
@@ -221,7 +223,9 @@ class IdentityService:
         within: UUID | None = None,
     ) -> tuple[UUID, str]:
         session_id, token = new_id(), secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
-        await repository.insert_session(connection, session_id, user_id, workspace_id, SESSION_LIFETIME, within)
+        await repository.insert_session(
+            connection, session_id, user_id, workspace_id, SESSION_LIFETIME, find_device(), within
+        )
         await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
         target = Target(type="session", id=str(session_id))
         began = Event(action=Action.SESSION_BEGAN, target=target, after=through and {"issuer": through})

@@ -42,6 +42,8 @@ user_session = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
     Column("revoked_reason", Text),
+    Column("address", Text),
+    Column("user_agent", Text),
 )
 refresh_token = Table(
     "refresh_token",

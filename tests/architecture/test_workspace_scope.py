@@ -31,6 +31,7 @@ EXEMPT = {
         "app/auth/repository.py:find_reused_session",
         "app/auth/repository.py:insert_session",
         "app/auth/repository.py:list_sessions",
+        "app/auth/repository.py:note_device",
         "app/auth/repository.py:revoke_other_sessions",
         "app/auth/repository.py:revoke_own_session",
         "app/auth/repository.py:revoke_session",

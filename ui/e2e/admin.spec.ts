@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, PATIENCE_MS, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
+import { logIn, signIn, statusOf } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -22,19 +22,6 @@ beforeAll(async () => {
   await signIn(viewer.page, VIEWER);
 });
 afterAll(() => Promise.all([browser.close(), viewer.close()]));
-
-async function logIn(email: string, password: string): Promise<number> {
-  const { status } = await fetch(`${URL_OF_PRODUCT}/v1/auth/login`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email, password }),
-  });
-  return status;
-}
-
-async function statusOf(secret: string): Promise<number> {
-  return (await fetch(`${URL_OF_PRODUCT}/v1/auth/me`, { headers: { authorization: `Bearer ${secret}` } })).status;
-}
 
 test("an owner renames the workspace, and everybody sees it", async () => {
   const { page } = browser;
@@ -101,6 +88,8 @@ test("one sees where one is signed in, and ends one sign-in or all others", asyn
   await page.reload();
   const rows = page.getByRole("list", { name: "Sign-ins" }).getByRole("listitem");
   await expect.poll(() => rows.count(), { timeout: PATIENCE_MS }).toBe(4);
+  await rows.filter({ hasText: "this one" }).getByText(/^(Chrome|Firefox) on \w+ from 127\.0\.0\.1, last used/).waitFor();
+  await rows.first().getByText(/^node from 127\.0\.0\.1, last used/).waitFor();
   await rows.getByRole("button", { name: "Sign out" }).first().click();
   await expect.poll(() => rows.count(), { timeout: PATIENCE_MS }).toBe(3);
   await page.getByRole("button", { name: "Sign out everywhere else" }).click();

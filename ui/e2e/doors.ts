@@ -1,4 +1,5 @@
 import type { Page } from "playwright-core";
+import { URL_OF_PRODUCT } from "./browser.ts";
 import { OWNER } from "./product.ts";
 
 /** Sign in by the form, as the owner unless somebody else is named. */
@@ -23,4 +24,19 @@ export async function signOut(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Account" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+}
+
+/** Sign in as a program does; the status of the answer. */
+export async function logIn(email: string, password: string): Promise<number> {
+  const { status } = await fetch(`${URL_OF_PRODUCT}/v1/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email, password }),
+  });
+  return status;
+}
+
+/** What a token or key is answered with. */
+export async function statusOf(secret: string): Promise<number> {
+  return (await fetch(`${URL_OF_PRODUCT}/v1/auth/me`, { headers: { authorization: `Bearer ${secret}` } })).status;
 }

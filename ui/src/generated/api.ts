@@ -3045,13 +3045,19 @@ export interface components {
         /**
          * SessionView
          * @description A sign-in that goes on. `is_current`: the one that this token belongs to.
+         *
+         *         `last_used_at`: when it last got tokens, which it does every few minutes while it is used; `address` and
+         *         `user_agent`: from where and with what that was, null where nothing is known.
          */
         SessionView: {
+            address: string | null;
             created_at: string;
             expires_at: string;
             /** Format: uuid */
             id: string;
             is_current: boolean;
+            last_used_at: string;
+            user_agent: string | null;
             /** Format: uuid */
             workspace_id: string;
         };

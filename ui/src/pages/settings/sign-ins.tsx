@@ -6,6 +6,7 @@ import { Loaded } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
 import { workspacesQuery } from "@/lib/workspaces";
+import { describeDevice } from "./device";
 import { SIGN_INS, type SignIn, endOtherSignIns, endSignIn, signInsQuery } from "./api";
 import { Section } from "./section";
 
@@ -70,13 +71,17 @@ export function SignIns() {
 }
 
 function Row({ signIn, where, isBusy, onEnd }: { signIn: SignIn; where: string; isBusy: boolean; onEnd: () => void }) {
-  const { created_at, expires_at, is_current } = signIn;
+  const { created_at, expires_at, last_used_at, address, user_agent, is_current } = signIn;
   return (
     <li className="flex min-h-12 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-t border-line py-2 first:border-t-0">
       <div className="min-w-0">
         <p className="wrap-anywhere">
           <span className="font-semibold">{where}</span>
           {is_current && <span className="ml-2 rounded-chip border border-line-strong px-1 text-xs text-ink-2">this one</span>}
+        </p>
+        <p className="text-sm text-ink-2 wrap-anywhere" title={user_agent ?? undefined}>
+          {describeDevice(user_agent)}
+          {address !== null && ` from ${address}`}, last used <Moment at={last_used_at} />
         </p>
         <p className="text-xs text-ink-3">
           since <Moment at={created_at} />, until <Moment at={expires_at} /> at the latest
