@@ -172,7 +172,7 @@ test("the runs of the workflow come in as they happen", async () => {
   await open("runs");
   await page.getByText("Live", { exact: true }).waitFor();
   const id = await owner.start(workflow, { total: 7 });
-  await page.locator(`a[href="/runs/${id}"]`).getByText("Succeeded").waitFor();
+  await page.getByRole("row").filter({ has: page.locator(`a[href="/runs/${id}"]`) }).getByText("Succeeded").waitFor();
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
 });

@@ -5,13 +5,13 @@ import { Button } from "@/components/ui/button";
 import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { RunList } from "@/features/runs/run-list";
 import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
 import { FilterBar } from "./filter-bar";
 import { readRunFilters } from "./filters";
-import { RunList } from "./run-list";
 import { useLiveRuns } from "./use-live-runs";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -58,7 +58,7 @@ export function RunsPage() {
         {query.isError && runs === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
         {runs !== undefined && !isPaused && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
-        {runs !== undefined && runs.length > 0 && <RunList runs={runs} ticked={ticked} onTick={tick} hasMore={query.hasNextPage} onMore={more} />}
+        {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick: tick }} onMore={query.hasNextPage ? more : undefined} />}
         {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
       </div>
     </>

@@ -3,33 +3,49 @@ import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
+import type { Schemas } from "@/lib/api";
 import { useShortcuts } from "@/lib/shortcuts";
 import { useIsWide } from "@/lib/use-is-wide";
-import type { Run } from "./api";
 
 const WIDE_PIXELS = 40;
 const NARROW_PIXELS = 80;
 /** So many rows before the end, the next page is asked for. */
 const AHEAD = 20;
-const GRID = "md:grid md:grid-cols-[1.5rem_8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3";
-/** On small screens: the tick and the status at the left of three lines. */
-const NARROW = "max-md:grid max-md:grid-cols-[1.25rem_6.75rem_auto_1fr] max-md:content-center max-md:gap-x-2 max-md:gap-y-0.5";
+/** On small screens: the status at the left of three lines, and the tick before it. */
+const LOOKS = {
+  plain: {
+    wide: "md:grid md:grid-cols-[8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3",
+    narrow: "max-md:grid max-md:grid-cols-[6.75rem_auto_1fr] max-md:content-center max-md:gap-x-2 max-md:gap-y-0.5",
+  },
+  ticked: {
+    wide: "md:grid md:grid-cols-[1.5rem_8rem_minmax(0,1fr)_6rem_10rem_8rem] md:gap-3",
+    narrow: "max-md:grid max-md:grid-cols-[1.25rem_6.75rem_auto_1fr] max-md:content-center max-md:gap-x-2 max-md:gap-y-0.5",
+  },
+} as const;
+
+type Run = Schemas["RunSummary"];
+
+interface Selection {
+  ticked: ReadonlySet<string>;
+  onTick: (id: string) => void;
+}
 
 interface RunListProps {
   runs: readonly Run[];
-  ticked: ReadonlySet<string>;
-  onTick: (id: string) => void;
-  hasMore: boolean;
-  onMore: () => void;
+  /** Left out: rows are looked at alone. */
+  selection?: Selection;
+  /** Asked for the next page, where there is one. */
+  onMore?: (() => void) | undefined;
 }
 
 /** Rows of runs, of which those that can be seen are in the page. */
-export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps) {
+export function RunList({ runs, selection, onMore }: RunListProps) {
+  const look = LOOKS[selection === undefined ? "plain" : "ticked"];
   const list = useRef<HTMLDivElement>(null);
   const [offset, setOffset] = useState(0);
   const isWide = useIsWide();
   useLayoutEffect(() => {
-    setOffset(list.current?.offsetTop ?? 0);
+    setOffset((list.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
   }, [isWide]);
   const virtualizer = useWindowVirtualizer({
     count: runs.length,
@@ -42,28 +58,23 @@ export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps)
   const rows = virtualizer.getVirtualItems();
   const last = rows.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (hasMore && last >= runs.length - AHEAD) onMore();
-  }, [hasMore, last, onMore, runs.length]);
+    if (last >= runs.length - AHEAD) onMore?.();
+  }, [last, onMore, runs.length]);
   const focusRow = useRowFocus(list, runs.length, (index) => virtualizer.scrollToIndex(index));
   useShortcuts([
     { key: "j", label: "Next run", run: () => focusRow(1) },
     { key: "k", label: "Run before", run: () => focusRow(-1) },
-    {
-      key: "x",
-      label: "Select the run",
-      run: () => {
-        const run = runs[focusedRow() ?? -1];
-        if (run !== undefined) onTick(run.id);
-      },
-    },
+    ...(selection === undefined ? [] : [{ key: "x", label: "Select the run", run: () => tickFocused(runs, selection) }]),
   ]);
   return (
     <div role="table" aria-label="Runs" aria-rowcount={runs.length + 1} className="border border-line bg-surface md:rounded-control">
       <div role="rowgroup" className="hidden md:block">
-        <div role="row" aria-rowindex={1} className={`${GRID} px-3 py-2 text-xs text-ink-3`}>
-          <span role="columnheader">
-            <span className="sr-only">Selected</span>
-          </span>
+        <div role="row" aria-rowindex={1} className={`${look.wide} px-3 py-2 text-xs text-ink-3`}>
+          {selection !== undefined && (
+            <span role="columnheader">
+              <span className="sr-only">Selected</span>
+            </span>
+          )}
           {["Status", "Workflow", "Trigger", "Created", "Duration"].map((name) => (
             <span key={name} role="columnheader">
               {name}
@@ -81,10 +92,10 @@ export function RunList({ runs, ticked, onTick, hasMore, onMore }: RunListProps)
                 role="row"
                 aria-rowindex={index + 2}
                 data-row={index}
-                className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${NARROW} ${GRID} md:items-center`}
+                className={`absolute inset-x-0 border-t border-line px-3 hover:bg-canvas ${look.narrow} ${look.wide} md:items-center`}
                 style={{ height: size, transform: `translateY(${start - offset}px)` }}
               >
-                <RunCells run={run} isWide={isWide} isTicked={ticked.has(run.id)} onTick={onTick} />
+                <RunCells run={run} isWide={isWide} selection={selection} />
               </div>
             )
           );
@@ -98,23 +109,24 @@ interface RunCellsProps {
   run: Run;
   /** Else what went wrong stands in a line of its own, as far as it fits. */
   isWide: boolean;
-  isTicked: boolean;
-  onTick: (id: string) => void;
+  selection: Selection | undefined;
 }
 
-function RunCells({ run, isWide, isTicked, onTick }: RunCellsProps) {
+function RunCells({ run, isWide, selection }: RunCellsProps) {
   const wrong = run.error !== null && <span className="truncate text-ink-2">{run.error.message}</span>;
   return (
     <>
-      <span role="cell" className="flex items-center max-md:row-span-3">
-        <input
-          type="checkbox"
-          aria-label={`Select the run ${run.id.slice(-8)} of ${run.workflow_name}`}
-          checked={isTicked}
-          onChange={() => onTick(run.id)}
-          className="size-4 accent-ink"
-        />
-      </span>
+      {selection !== undefined && (
+        <span role="cell" className="flex items-center max-md:row-span-3">
+          <input
+            type="checkbox"
+            aria-label={`Select the run ${run.id.slice(-8)} of ${run.workflow_name}`}
+            checked={selection.ticked.has(run.id)}
+            onChange={() => selection.onTick(run.id)}
+            className="size-4 accent-ink"
+          />
+        </span>
+      )}
       <span role="cell" className="max-md:row-span-3 max-md:self-center">
         <StatusBadge status={run.status} />
       </span>
@@ -152,6 +164,11 @@ function useRowFocus(list: { current: HTMLDivElement | null }, count: number, sc
       find()?.scrollIntoView({ block: "nearest" });
     });
   };
+}
+
+function tickFocused(runs: readonly Run[], { onTick }: Selection): void {
+  const run = runs[focusedRow() ?? -1];
+  if (run !== undefined) onTick(run.id);
 }
 
 /** The row that has the focus. */
