@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
 from engine.store.leadership import try_lead
 
@@ -12,27 +13,34 @@ TIMEKEEPER_LOCK = 0x46_46_54_4B
 # The `wake_at` of a run that no time wakes: it waits for a concurrency slot, or for what others put into its inbox.
 HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 
-# now() is stable, clock_timestamp() is not: only with the former does the index serve.
-_NEXT = "SELECT min(wake_at) AS wake_at, now() AS now FROM run WHERE owner IS NULL AND wake_at > now()"
-
-_DUE = """
-SELECT id, wake_at FROM run WHERE owner IS NULL AND wake_at > $1 AND wake_at <= now() ORDER BY wake_at LIMIT $2
+# What has become due, and when the next run will be, in one look of one snapshot: without anything due it is one row
+# that names no run. now() is stable, clock_timestamp() is not: only with the former do indexes serve.
+_LOOK = """
+SELECT due.id, due.wake_at, now() AS now, upcoming.wake_at AS next_at
+FROM (SELECT min(wake_at) AS wake_at FROM run WHERE owner IS NULL AND wake_at > now()) AS upcoming
+LEFT JOIN (
+    SELECT id, wake_at FROM run WHERE owner IS NULL AND wake_at > $1 AND wake_at <= now() ORDER BY wake_at LIMIT $2
+) AS due ON true
+ORDER BY due.wake_at
 """
 
 
-async def next_wake(connection: asyncpg.Connection) -> float | None:
-    """Seconds until the next suspended run is due, None when none will be."""
-    row = await connection.fetchrow(_NEXT)
-    wake_at: datetime | None = row["wake_at"]
-    return None if wake_at is None else (wake_at - row["now"]).total_seconds()
+class TimerLook(Struct, frozen=True, kw_only=True):
+    """Suspended runs that have become due by `now`, the most overdue first, and when the next one will be."""
+
+    now: datetime
+    due: list[tuple[UUID, datetime]]
+    next_at: datetime | None
 
 
-async def find_due(connection: asyncpg.Connection, after: datetime, limit: int) -> list[tuple[UUID, datetime]]:
-    """Suspended runs that have become due after that time, with when, the most overdue first.
+async def look_at_timers(connection: asyncpg.Connection, after: datetime, limit: int) -> TimerLook:
+    """Suspended runs that have become due after that time; the next one is not due at the time of this look.
 
     They are runnable as they are: nothing is written until a worker claims them.
     """
-    return [(row["id"], row["wake_at"]) for row in await connection.fetch(_DUE, after, limit)]
+    rows = await connection.fetch(_LOOK, after, limit)
+    due = [(row["id"], row["wake_at"]) for row in rows if row["id"] is not None]
+    return TimerLook(now=rows[0]["now"], due=due, next_at=rows[0]["next_at"])
 
 
 async def read_time(connection: asyncpg.Connection) -> datetime:

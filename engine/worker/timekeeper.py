@@ -1,6 +1,7 @@
 """The timekeeper: one worker of all rings for suspended runs at the moment when they are due."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ import structlog
 
 from engine.infra import metrics
 from engine.infra.database import DATABASE_ERRORS
-from engine.store.timers import find_due, next_wake, read_time, take_timekeeping
+from engine.store.timers import look_at_timers, take_timekeeping
 
 # A look is one index probe. Runs are suspended for longer than this, so that none is due before it is seen.
 LOOK_SECONDS = 0.5
@@ -61,14 +62,17 @@ class Timekeeper:
 
     async def _look(self, connection: asyncpg.Connection) -> float | None:
         """Ring for everything that has become due; seconds until the next one is."""
-        now = await read_time(connection)
         after = self._looked_at - OVERLAP if self._looked_at.year > 1 else self._looked_at
-        due = await find_due(connection, after, MOST)
-        self._looked_at = now
-        fresh = [run_id for run_id, wake_at in due if self._rung.get(run_id) != wake_at]
-        self._rung = dict(due)
+        look = await look_at_timers(connection, after, MOST)
+        answered_at = time.monotonic()
+        self._looked_at = look.now
+        fresh = [run_id for run_id, wake_at in look.due if self._rung.get(run_id) != wake_at]
+        self._rung = dict(look.due)
         if fresh:
             metrics.TIMERS_FIRED.inc(len(fresh))
-            metrics.TIMER_LATE_SECONDS.observe(max((now - due[0][1]).total_seconds(), 0.0))
+            metrics.TIMER_LATE_SECONDS.observe(max((look.now - look.due[0][1]).total_seconds(), 0.0))
             await self._announce(fresh)
-        return await next_wake(connection)
+        if look.next_at is None:
+            return None
+        # Ringing took its time.
+        return (look.next_at - look.now).total_seconds() - (time.monotonic() - answered_at)

@@ -198,12 +198,11 @@ async def test_a_history_is_read_from_its_partition_alone(years: Years) -> None:
         (runs._FIND_QUEUED, (runs.NO_WORKSPACE, 100, 100, [])),
         (runs._FIND_DUE, (100,)),
         (runs._FIND_ADDRESSED, (100, [])),
-        (timers._NEXT, ()),
-        (timers._DUE, (NOW, 100)),
+        (timers._LOOK, (NOW, 100)),
         (inbox._READ_OWNED, (1,)),
         (leases._FIND_STRANDED, (15.0,)),
     ],
-    ids=["queued", "due", "addressed", "next timer", "due timers", "messages", "stranded"],
+    ids=["queued", "due", "addressed", "timers", "messages", "stranded"],
 )
 async def test_what_is_asked_every_second_reads_nothing_but_empty_indexes(
     years: Years, statement: str, arguments: tuple[object, ...]
