@@ -18,6 +18,8 @@ _BEGIN: Final = "<!-- access: made by `./flowforge docs` -->\n"
 _END: Final = "<!-- /access -->"
 _PLACE = re.compile(re.escape(_BEGIN) + r".*?" + re.escape(_END), re.DOTALL)
 _WEAKEST_FIRST: Final = tuple(Role)[::-1]
+# A name is taken in each workspace by itself: what is another one's is neither found nor in the way.
+_MAKES_ONES_OWN: Final = frozenset({"PUT /v1/vars/{name}"})
 
 
 def make_page() -> str:
@@ -29,10 +31,11 @@ def make_page() -> str:
 
 
 def make_table() -> str:
-    """Every call with the permission that it asks for, and the roles that hold it."""
-    head = "| call | asks for | anybody | " + " | ".join(role.value for role in _WEAKEST_FIRST) + " |"
+    """Every call with the permission that it asks for, the roles that hold it, and what it finds of others."""
+    roles = " | ".join(role.value for role in _WEAKEST_FIRST)
+    head = f"| call | asks for | anybody | {roles} | of another workspace |"
     rows = sorted(_rows(), key=lambda row: (row[0].partition(" ")[2], row[0]))
-    return "\n".join([head, "| --- |" + " --- |" * 7, *(_format(*row) for row in rows), ""])
+    return "\n".join([head, "| --- |" + " --- |" * 8, *(_format(*row) for row in rows), ""])
 
 
 def _rows() -> Iterator[tuple[str, Permission | None]]:
@@ -52,4 +55,12 @@ def _find_asked(handler: HTTPRouteHandler) -> Permission | None:
 def _format(call: str, asked: Permission | None) -> str:
     may = [asked is None or asked in PERMISSIONS[role] for role in _WEAKEST_FIRST]
     cells = ["yes" if each else "-" for each in (asked is None, *may)]
+    cells.append(_find_elsewhere(call) if asked is not None else "-")
     return f"| `{call}` | {'nothing' if asked is None else f'`{asked.value}`'} | " + " | ".join(cells) + " |"
+
+
+def _find_elsewhere(call: str) -> str:
+    """What a call is answered with for what another workspace owns."""
+    if call in _MAKES_ONES_OWN:
+        return "one's own"
+    return "404" if "{" in call else "-"

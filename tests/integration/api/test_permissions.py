@@ -17,6 +17,7 @@ from app.auth.principal import Principal
 from app.main import create_app
 from app.openapi import build_document
 from app.problems import EXCEPTION_HANDLERS, MEDIA_TYPE
+from cli.access import PAGE
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from tests.integration.api.access import ASKED, GRANTED, PUBLIC, holders
@@ -26,6 +27,8 @@ from tests.integration.api.callers import Api
 METHODS = ("get", "post", "put", "patch", "delete")
 # Nobody is on the machine itself: metrics are open there.
 AFAR = "192.0.2.7"
+# Of the printed table: who comes, before what is another workspace's.
+COLUMNS = ("anybody", *(role.value for role in tuple(Role)[::-1]))
 STREAM = "GET /v1/stream"
 LOG_OUT = "POST /v1/auth/logout"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
@@ -60,6 +63,13 @@ class Known(Struct, frozen=True):
     role: Role | None
     client: httpx.AsyncClient
     token: str = ""
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, list[str]]:
+    """The rows of the table in the documentation: by call, who may make it and what it finds of another workspace."""
+    rows = re.findall(r"^\| `([A-Z]+ /\S*)` \| \S+ \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    return {call: cells.split(" | ") for call, cells in rows}
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +114,26 @@ async def test_a_call_that_asks_for_no_permission_is_for_nobody() -> None:
     assert denied == [(None, "GET /forgotten")]
 
 
-async def test_each_call_is_for_those_roles_alone_that_hold_its_permission(api: Api, calls: list[str]) -> None:
+async def test_each_call_is_for_those_roles_alone_that_hold_its_permission(
+    api: Api, calls: list[str], printed: dict[str, list[str]]
+) -> None:
     callers = await _make_callers(api)
+    walked: dict[str, dict[str, set[str]]] = {}
     # Signing out ends what the others need.
     for call in sorted(calls, key=lambda call: call == LOG_OUT):
         method, path = _fill(call, {})
+        may = walked[call] = {column: set() for column in COLUMNS}
         for caller in callers:
             label = f"{call} as {caller.what}"
+            column = "anybody" if caller.role is None else caller.role.value
             if call == STREAM and caller.role is not None:
                 assert await _begin_stream(api, path, caller.token) == 200, label
+                may[column].add("yes")
                 continue
             answer = await caller.client.request(method, path, json=None if method == "GET" else {})
             is_problem = answer.headers.get("content-type") == MEDIA_TYPE
             told = (answer.status_code, answer.json()["code"] if is_problem else None)
+            may[column].add("-" if answer.status_code in {UNAUTHORIZED, FORBIDDEN} else "yes")
             if call in PUBLIC:
                 assert answer.status_code not in {UNAUTHORIZED, FORBIDDEN}, label
             elif caller.role is None:
@@ -126,9 +143,23 @@ async def test_each_call_is_for_those_roles_alone_that_hold_its_permission(api: 
                 assert answer.status_code < 500, (label, told)
             else:
                 assert told == (FORBIDDEN, "missing_permission"), label
+    told_of = {call: dict(zip(COLUMNS, cells, strict=False)) for call, cells in printed.items() if call in walked}
+    assert told_of == {call: {column: "".join(each) for column, each in may.items()} for call, may in walked.items()}
 
 
-async def test_what_another_workspace_owns_is_not_there(api: Api, calls: list[str]) -> None:
+async def test_the_table_prints_beside_the_calls_only_pages_that_are_for_everybody(
+    api: Api, calls: list[str], printed: dict[str, list[str]]
+) -> None:
+    pages = printed.keys() - set(calls)
+    assert pages == {"GET /docs/api", "GET /docs/api.css", "GET /openapi.json"}
+    for page in pages:
+        assert printed[page] == ["yes"] * len(COLUMNS) + ["-"]
+        assert (await api.client(address=AFAR).get(page.removeprefix("GET "))).status_code == 200
+
+
+async def test_what_another_workspace_owns_is_not_there(
+    api: Api, calls: list[str], printed: dict[str, list[str]]
+) -> None:
     home = await furnish(api)
     stranger = (await api.sign_in(Role.OWNER)).client
     async with api.database.begin() as connection:
@@ -141,6 +172,9 @@ async def test_what_another_workspace_owns_is_not_there(api: Api, calls: list[st
         if "{" in call and call != MAKES_ONES_OWN:
             assert answer.status_code == NOT_FOUND, (call, answer.text)
             assert answer.json()["code"] == "not_found", call
+            assert printed[call][-1] == "404", call
+        else:
+            assert printed[call][-1] == ("one's own" if call == MAKES_ONES_OWN else "-"), call
         seen = [each for each in home.ids.values() if "-" in each and each in answer.text]
         assert seen == [], call
     async with api.database.begin() as connection:
