@@ -7,7 +7,9 @@ import yaml
 
 _DUMPER: Final[type[Any]] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # A block shows a text of several lines as it is; what looks the same and is not stays in quotes.
-_BLOCK = re.compile(r"(?:[!-~\u00a1-\u00ac\u00ae-\u024f][ -~\u00a1-\u00ac\u00ae-\u024f]*\n*)+")
+_LINE = r"[!-~\u00a1-\u00ac\u00ae-\u024f][ -~\u00a1-\u00ac\u00ae-\u024f]*"
+# Where one line ends and the next begins can be read in one way alone: anything else would be tried in all its ways.
+_BLOCK = re.compile(rf"{_LINE}(?:\n+{_LINE})*\n*")
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]  # which of the two it is, is known at run time only
@@ -26,7 +28,9 @@ def _represent_text(dumper: Any, text: str) -> Any:
 _Dumper.add_representer(str, _represent_text)
 # PyYAML knows the rules of YAML 1.1; by those of 1.2, and ours, these are numbers as well.
 _Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]*\.?[0-9]*[eE][-+]?[0-9]+$"), list("-+.0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
 )
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?0o[0-7]+$|[-+]?[0-9]+$"), list("-+0123456789"))
 
