@@ -42,7 +42,7 @@ from engine.core.statuses import RunStatus
 from engine.core.transitions import REASONS
 from engine.core.waiting import find_due_approvals
 from tests.properties.attempts import find_told
-from tests.properties.graphs import RUN_TIMEOUT_SECONDS, SIGNALS, Plan
+from tests.properties.graphs import SIGNALS, Plan
 from tests.properties.reference import Answer
 from tests.properties.snapshots import differences, dump
 

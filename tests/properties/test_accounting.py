@@ -125,6 +125,7 @@ def judge(own: Sequence[Any], timings: Sequence[Timing], begin: datetime, until:
     for timing in timings:
         started_at = timing.started_at or timing.at
         marks |= {timing.at, started_at, started_at - timedelta(milliseconds=timing.limited_ms)}
+        marks |= {timing.at - timedelta(milliseconds=timing.limited_ms)}
         marks |= {timing.retry_at} if timing.retry_at else set()
     spent = dict.fromkeys(PARTS, 0)
     ordered = sorted(mark for mark in marks if begin <= mark <= end)
@@ -168,8 +169,10 @@ def _work(timings: Sequence[Timing], moment: datetime, end: datetime) -> str:
                 found.add("running_ms")
             if timing.started_at - timedelta(milliseconds=timing.limited_ms) <= moment < timing.started_at:
                 found.add("limited_ms")
-        elif timing.kind == "step.started" and timing.limited_ms and timing.at <= moment < following:
-            found.add("limited_ms")
+        elif timing.kind == "step.started" and timing.limited_ms:
+            # Held back when the event came, and for as long before.
+            held_back_at = timing.at - timedelta(milliseconds=timing.limited_ms)
+            found |= {"limited_ms"} if held_back_at <= moment < following else set()
         if timing.retry_at is not None and timing.at <= moment < min(timing.retry_at, following):
             found.add("backing_off_ms")
     return next((part for part in ("running_ms", "limited_ms", "backing_off_ms") if part in found), "running_ms")

@@ -47,6 +47,8 @@ class Entry:
     change: Change | None = None
     messages: list[tuple[str, str, Any]] = field(default_factory=list)
     mail: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    # Messages that came to nothing because of it: they go once it is durable.
+    late_ids: list[int] = field(default_factory=list)
 
 
 def merge(entries: list[Entry]) -> Batch:

@@ -120,7 +120,7 @@ class Worker:
         events = [decision.event for decision in decisions if isinstance(decision, Record)]
         self._break_off(driver, events)
         if not events:
-            self.store.drop(inbox_ids)
+            self._drop(driver, inbox_ids)
             self._act(driver, decisions)
             return
         entry = self._make_entry(driver, run, events, decisions, inbox_ids)
@@ -130,6 +130,14 @@ class Worker:
             self._close(driver)
         elif self.store.mutant is Mutant.ACT_BEFORE_DURABLE:
             self._act(driver, decisions)
+
+    def _drop(self, driver: Driver, inbox_ids: list[int]) -> None:
+        """Delete messages that have no effect, once what made them so is durable."""
+        for entry in reversed([*self.in_doubt, *self.queue]):
+            if entry.driver is driver:
+                entry.late_ids += inbox_ids
+                return
+        self.store.drop(inbox_ids)
 
     def _break_off(self, driver: Driver, events: list[RunEvent]) -> None:
         """What had begun is told with its number; what had not never begins, though that is not durable yet."""
@@ -363,6 +371,7 @@ class Worker:
         if mails and self.store.mutant is Mutant.CHILD_END_LOST:
             self.store.post(batch.mail)
         for entry in entries:
+            self.store.drop(entry.late_ids)
             # A run that was given up may have been claimed again before the answer came.
             is_given_up = entry.change is not None and entry.change.is_released
             if is_given_up and self.owned.get(entry.driver.run_id) is entry.driver:
