@@ -99,7 +99,7 @@ PROFILES: Final[dict[str, Profile]] = {
         ),
     ),
     "mixed": Profile(
-        title="100 distinct workflows at once, beside people who read and watch",
+        title="100 distinct workflows at once, each run held for five seconds, beside people who read and watch",
         flow="mixed",
         workflows=100,
         rate=50,

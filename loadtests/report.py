@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from cli.bench.report import Machine
 from loadtests.figures import Figure
+from loadtests.notes import explain
 from loadtests.plots import Plot, draw
 
 HTML: Final = "report.html"
@@ -72,7 +73,9 @@ def _describe(summary: Summary) -> str:
     where = "a product of its own" if summary.is_own_product else "a product that ran already"
     machine = summary.machine
     host = f"; {machine.cpus} cores ({machine.cpu_model}), {machine.memory_gib:g} GiB" if machine else ""
-    busy = "; busy: times are only told" if summary.is_busy else ""
+    busy = (
+        "; others use the machine as well (--busy), so that times are told and not held to" if summary.is_busy else ""
+    )
     return (
         f"{summary.rate:.1f} events/s for {summary.seconds:g} s, {where}{host}; {summary.at:%Y-%m-%d %H:%M} UTC{busy}"
     )
@@ -118,8 +121,10 @@ def _write_row(figure: Figure) -> str:
     kind = {"MISSED": "bad", "goal missed": "poor", "holds": "good"}.get(figure.verdict, "")
     cells = (figure.name, _write(figure.value), figure.unit, figure.bound, figure.verdict)
     name, value, unit, bound, verdict = map(escape, cells)
+    note = explain(figure.name)
+    meaning = f"<br><small>{escape(note)}</small>" if note else ""
     return (
-        f"<tr class='{kind}'><td>{name}</td><td class='value'>{value}</td><td>{unit}</td><td>{bound}</td>"
+        f"<tr class='{kind}'><td>{name}{meaning}</td><td class='value'>{value}</td><td>{unit}</td><td>{bound}</td>"
         f"<td>{verdict}</td></tr>"
     )
 

@@ -9,7 +9,9 @@ import pytest
 from msgspec import structs
 
 from loadtests.figures import make_figures
+from loadtests.notes import list_explained
 from loadtests.plots import MOST_POINTS, Plot, Series, draw
+from loadtests.profiles import PROFILES
 from loadtests.report import HTML, JSON, Summary, write_files, write_table
 from loadtests.timelines import make_plots
 from tests.unit.loadtests.results import make_result, make_sent
@@ -60,6 +62,18 @@ def test_the_page_stands_alone_and_has_every_plot(tmp_path: Path) -> None:
     assert parts.tags.count("svg") == len(plots) == 9
     for title in ("Accepted and ended", "Outbox", "CPU", "Memory", "Accepted to ended, by the second of acceptance"):
         assert title in page
+
+
+def test_the_page_tells_what_its_figures_mean(tmp_path: Path) -> None:
+    write_files(tmp_path, make_summary(), [])
+    page = (tmp_path / HTML).read_text()
+    assert "accepted and not found<br><small>answered 202, and there is no such run: a lost event</small>" in page
+
+
+def test_every_explanation_is_of_a_figure_that_is_taken() -> None:
+    names = {figure.name for profile in PROFILES for figure in make_figures(make_result(profile))}
+    unused = [beginning for beginning in list_explained() if not any(name.startswith(beginning) for name in names)]
+    assert unused == []
 
 
 def test_what_others_wrote_is_no_markup(tmp_path: Path) -> None:
