@@ -49,3 +49,13 @@ def test_what_breaks_a_rule_is_found(tmp_path: Path) -> None:
     answer = subprocess.run([program, "scan", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode != 0
     assert "no-unsafe-deserialising" in answer.stdout
+
+
+def test_modules_of_the_web_app_are_looked_at_as_its_pages_are(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "ast-grep"
+    for name in ("page.tsx", "module.ts"):
+        fault = tmp_path / name
+        fault.write_text("Object.assign(ours, theirs);\n")
+        answer = subprocess.run([program, "scan", fault], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert answer.returncode != 0, name
+        assert "no-prototype-of-others" in answer.stdout, name

@@ -22,6 +22,20 @@ test("a wrong password is refused in words", async () => {
   await expectAccessible(page);
 });
 
+test("a password is masked, may be pasted, and is offered to password managers", async () => {
+  const { page } = browser;
+  await page.goto("/signin");
+  const [email, password] = [page.getByLabel("Email"), page.getByLabel("Password")];
+  expect(await password.getAttribute("type")).toBe("password");
+  expect(await password.getAttribute("autocomplete")).toBe("current-password");
+  expect(await email.getAttribute("autocomplete")).toBe("username");
+  await email.fill(OWNER.password);
+  await email.press("ControlOrMeta+A");
+  await email.press("ControlOrMeta+C");
+  await password.press("ControlOrMeta+V");
+  expect(await password.inputValue()).toBe(OWNER.password);
+});
+
 test("a link into the app leads there after the sign-in, by keyboard alone", async () => {
   const { page } = browser;
   await page.goto("/runs?status=%5B%22failed%22%5D&q=502");

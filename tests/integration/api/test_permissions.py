@@ -182,6 +182,31 @@ async def test_what_another_workspace_owns_is_not_there(
     await _check_that_they_are_there(home, calls)
 
 
+async def test_reading_changes_nothing(api: Api, calls: list[str]) -> None:
+    home = await furnish(api)
+    async with api.database.begin() as connection:
+        before = await dump_rows(connection, home.owner.workspace_id)
+    for call in calls:
+        if call.startswith("GET ") and call not in PUBLIC and not call.endswith("/stream"):
+            answer = await _make_call(home.owner.client, call, home.ids)
+            assert answer.status_code == 200, (call, answer.text)
+    async with api.database.begin() as connection:
+        assert await dump_rows(connection, home.owner.workspace_id) == before
+
+
+async def test_nobody_is_led_to_another_address(api: Api, calls: list[str]) -> None:
+    # Who calls without TLS has told the token by then: a redirect would only hide that.
+    home = await furnish(api)
+    signs_in = {"GET /v1/auth/oidc/callback", "GET /v1/auth/oidc/login", "GET /v1/connections/oauth/callback"}
+    for client in (api.client(address=AFAR), home.owner.client):
+        for call in calls:
+            if call == LOG_OUT or call in signs_in or call.endswith("/stream"):
+                continue
+            answer = await _make_call(client, call, {})
+            assert not answer.has_redirect_location, call
+            assert not 300 <= answer.status_code < 400, call
+
+
 async def test_ids_of_another_workspace_in_bodies_name_nothing(api: Api) -> None:
     home = await furnish(api)
     stranger = (await api.sign_in(Role.OWNER)).client

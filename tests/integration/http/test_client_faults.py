@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import ssl
 import tracemalloc
+import warnings
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -294,6 +296,29 @@ async def test_certificate_that_proves_nothing_is_refused(
 async def test_certificate_that_is_trusted_is_accepted(tmp_path: Path) -> None:
     async with secure_target(tmp_path, "target.example", days=1, is_trusted=True) as (client, url):
         assert (await client.request("GET", url, timeout=30)).body == b"ok"
+
+
+async def test_a_target_that_speaks_no_newer_tls_than_1_1_is_refused(tmp_path: Path) -> None:
+    server_tls, client_tls = make_certificate(tmp_path, "127.0.0.1")
+    old = ssl.create_default_context()
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    for context in (server_tls, old):
+        speak_old_tls(context)
+    async with serve(answer_ok, tls=server_tls) as target, HttpClient(OPEN, tls=client_tls) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", target.port, ssl=old)
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.1", "it is to be had, by who wants it"
+        writer.close()
+        # Whichever comes first: what the target says of it, or that it hangs up.
+        with pytest.raises((TlsError, ConnectionFailedError)):
+            await client.request("GET", f"https://127.0.0.1:{target.port}/", timeout=30)
+
+
+def speak_old_tls(context: ssl.SSLContext) -> None:
+    """Let it speak TLS 1.1 at the most, with what was thought safe then."""
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
 
 
 async def test_tls_to_a_plain_target_is_refused(client: HttpClient) -> None:
