@@ -41,29 +41,52 @@ _IS_BEGINNING = """
     OR (run.status = 'waiting' AND EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id)))
 """
 
+# Whether this worker has brought the run on, as its journal tells: its events are the last ones, and are read back to
+# one that tells so, or to somebody else's.
+_HAS_BROUGHT_ON = """
+coalesce((
+    SELECT worker_id = $1 FROM journal
+    WHERE run_id = run.id AND (worker_id IS DISTINCT FROM $1
+        OR kind IN ('step.succeeded', 'step.failed', 'step.skipped', 'step.retrying'))
+    ORDER BY seq DESC LIMIT 1), false)
+"""
+
+# Long enough for the worker to die of one of the others a few times more.
+_HELD_SECONDS = 30
+
 # A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. Where a
 # run is lost as it begins, and was so twice before, it is the only one of its kind (see `engine.worker.probation`), and
 # what its worker died of: nothing is held against the others. Nor is a run that this worker has brought on what it died
-# of, as far as anybody can tell: the count of deaths begins anew with this one. Its events are the journal's last ones,
-# and are read back to one that tells so, or to somebody else's.
+# of, as far as anybody can tell: the count of deaths begins anew with this one.
+# Of those that are lost in the middle for the third time, one alone is what the worker died of. Where they are several,
+# as with long steps while somebody kills workers, nobody can tell: half of them go on at once, and the others, with
+# nothing held against them, after a while. Whichever half has the deadly one, the next time they are half as many.
 _FREE = f"""
 WITH guilty AS MATERIALIZED (
     SELECT FROM run WHERE owner = $1 AND crashes > 1 AND {_IS_BEGINNING} LIMIT 1
+), suspect AS MATERIALIZED (
+    SELECT id, count(*) OVER () > 1 AS is_one_of,
+        row_number() OVER (ORDER BY random()) * 2 > count(*) OVER () AS is_held
+    FROM run
+    WHERE owner = $1 AND crashes > 1 AND status = 'running' AND {_IS_BEGINNING} IS NOT TRUE
+        AND NOT EXISTS (SELECT FROM guilty) AND NOT {_HAS_BROUGHT_ON}
+), held AS MATERIALIZED (
+    SELECT id FROM suspect WHERE is_one_of AND is_held
 ), freed AS (
     UPDATE run SET owner = NULL, crashes = CASE
+        WHEN id IN (SELECT held.id FROM held) THEN 0
+        WHEN id IN (SELECT suspect.id FROM suspect WHERE is_one_of) THEN crashes
         WHEN {_IS_BEGINNING} THEN crashes + (crashes > 1 OR NOT EXISTS (SELECT FROM guilty))::int
         WHEN status <> 'running' OR EXISTS (SELECT FROM guilty) THEN crashes
-        WHEN (
-            SELECT worker_id = $1 FROM journal
-            WHERE run_id = run.id AND (worker_id IS DISTINCT FROM $1
-                OR kind IN ('step.succeeded', 'step.failed', 'step.skipped', 'step.retrying'))
-            ORDER BY seq DESC LIMIT 1
-        ) THEN 1
-        ELSE crashes + 1 END
+        WHEN {_HAS_BROUGHT_ON} THEN 1
+        ELSE crashes + 1 END,
+        wake_at = CASE
+            WHEN id IN (SELECT held.id FROM held) THEN now() + interval '{_HELD_SECONDS} seconds' ELSE wake_at END
     WHERE owner = $1
     RETURNING id, workspace_id
 ), told AS (
-    INSERT INTO outbox (kind, workspace_id, run_id, payload) SELECT 'dispatch', workspace_id, id, '' FROM freed
+    INSERT INTO outbox (kind, workspace_id, run_id, payload)
+    SELECT 'dispatch', workspace_id, id, '' FROM freed WHERE id NOT IN (SELECT held.id FROM held)
 )
 SELECT count(*) FROM freed
 """  # noqa: S608 - put together of constants of this module

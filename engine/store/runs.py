@@ -25,7 +25,7 @@ _WAS_LOST = "(run.crashes > 1 AND (run.status = 'queued' OR run.wake_at IS NOT N
 # A row that was changed after the snapshot is locked as it is now, while the journal is read as it was then: such a run
 # is left to the next claim. Of those that were lost as they began one is taken at most, and none where $4 says so.
 # From the claim until something of it is committed, a run is queued or due: should it kill its worker before, that is
-# how it is known.
+# how it is known. A run that was in the middle and has rested (see `engine.store.leases`) is no such one.
 _CLAIM = f"""
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
@@ -44,7 +44,9 @@ WITH me AS MATERIALIZED (
     UPDATE run SET
         owner = $1,
         status = CASE WHEN run.status = 'waiting' AND run.wake_at <= now() THEN 'running' ELSE run.status END,
-        wake_at = CASE WHEN run.wake_at > now() THEN now() ELSE run.wake_at END
+        wake_at = CASE
+            WHEN run.status = 'running' AND run.crashes = 0 THEN NULL
+            WHEN run.wake_at > now() THEN now() ELSE run.wake_at END
     FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,
               run.trigger_type, run.parent_run_id, run.parent_step, run.depth, run.is_test, run.concurrency_key,

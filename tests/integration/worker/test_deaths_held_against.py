@@ -2,7 +2,9 @@
 
 import pytest
 
+from engine.store.inbox import put_message
 from engine.store.leases import declare_dead
+from engine.store.runs import claim_runs
 from tests.integration.worker.conftest import Workshop
 
 BEFORE = 2
@@ -74,6 +76,47 @@ async def test_a_run_that_waits_is_held_responsible_for_no_death(workshop: Works
     graveyard = await Graveyard(workshop).open()
     await workshop.pool.execute("UPDATE run SET status = 'waiting' WHERE id = $1", graveyard.run_id)
     assert await graveyard.bury() == BEFORE
+
+
+async def test_of_several_that_may_have_killed_their_worker_half_rest_until_one_is_left(workshop: Workshop) -> None:
+    begun = [await Graveyard(workshop).open() for _ in range(9)]
+    ids = [graveyard.run_id for graveyard in begun]
+    suspects, rested = ids, []
+    async with workshop.pool.acquire() as connection:
+        for left in (4, 2, 1):
+            worker = await connection.fetchval(_REGISTER)
+            await connection.execute("UPDATE run SET owner = $1 WHERE id = ANY ($2)", worker, suspects)
+            assert await declare_dead(connection, worker, 1.0) == len(suspects)
+            rows = await connection.fetch("SELECT id, crashes, wake_at > now() AS rests FROM run WHERE owner IS NULL")
+            assert {row["crashes"] for row in rows if row["rests"]} == {0}
+            rested = [row["id"] for row in rows if row["rests"]]
+            suspects = [row["id"] for row in rows if not row["rests"] and row["crashes"] == BEFORE]
+            assert (len(suspects), len(suspects) + len(rested)) == (left, len(rows))
+        worker = await connection.fetchval(_REGISTER)
+        await connection.execute("UPDATE run SET owner = $1 WHERE id = ANY ($2)", worker, suspects)
+        await declare_dead(connection, worker, 1.0)
+        row = await connection.fetchrow("SELECT crashes, wake_at FROM run WHERE id = $1", suspects[0])
+        assert (row["crashes"], row["wake_at"]) == (BEFORE + 1, None), "one that is alone is what it died of"
+    assert len(rested) == len(ids) - 1
+
+
+async def test_who_rests_is_claimed_when_its_time_comes_or_somebody_has_something_for_it(workshop: Workshop) -> None:
+    graveyards = [await Graveyard(workshop).open() for _ in range(3)]
+    ids = [graveyard.run_id for graveyard in graveyards]
+    async with workshop.pool.acquire() as connection:
+        worker, living = [await connection.fetchval(_REGISTER) for _ in range(2)]
+        await connection.execute("UPDATE run SET owner = $1 WHERE id = ANY ($2)", worker, ids)
+        await declare_dead(connection, worker, 1.0)
+        resting = [row["id"] for row in await connection.fetch("SELECT id FROM run WHERE wake_at > now()")]
+        assert len(resting) == 2
+        assert await claim_runs(connection, living, resting, 9) == []
+        await put_message(connection, resting[0], workshop.workspace_id, "cancel", {"by": None})
+        assert [run.id for run in await claim_runs(connection, living, resting, 9)] == resting[:1]
+        await connection.execute("UPDATE run SET wake_at = now() WHERE id = $1", resting[1])
+        (claimed,) = await claim_runs(connection, living, resting, 9, on_probation=False)
+        assert (claimed.id, claimed.is_on_probation) == (resting[1], False)
+        # Nothing is left of its rest: a death now is one in the middle, and not one as it begins.
+        assert await connection.fetch("SELECT FROM run WHERE wake_at IS NOT NULL AND id = ANY ($1)", resting) == []
 
 
 async def test_what_others_own_is_left_to_them(workshop: Workshop) -> None:
