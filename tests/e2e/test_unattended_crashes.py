@@ -1,5 +1,6 @@
 """The death of relays: no due time and no event is lost, and none starts two runs."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -69,23 +70,37 @@ def test_events_are_neither_lost_nor_heard_twice_when_relays_die(
 ) -> None:
     failing = publish(client, define(of_type("fail", "stop", {"message": "no"})))
     rescue = publish(client, define(transform("note", n=1)))
+    collecting = publish(client, define(transform("note", n="{{ size(trigger.events) }}")))
     config = {"event": "run.failed", "workflow_id": failing}
     client.add_trigger(rescue, config, type="event")
+    client.add_trigger(collecting, {**config, "batch": {"size": 7, "period": 1}}, type="event")
     started = []
     for number in range(FAILURES):
         started.append(client.start(failing))
         if number % 10 == 5:
             product.kill("relay")
 
-    def heard() -> list[str]:
+    def heard(workflow_id: str) -> list[str]:
         rows = database.fetch(
             """
             SELECT dedup_key FROM run JOIN inbound_event ON run_id = run.id
             WHERE run.workflow_id = $1 AND run.trigger_type = 'event'
             """,
-            rescue,
+            workflow_id,
         )
         return [row["dedup_key"].partition(":")[0] for row in rows]
 
-    wait_for(lambda: set(heard()) >= set(started), what="a run for every failure")
-    assert sorted(heard()) == sorted(started)
+    def has_heard_all(workflow_id: str) -> bool:
+        return set(heard(workflow_id)) >= set(started)
+
+    for workflow_id in (rescue, collecting):
+        wait_for(partial(has_heard_all, workflow_id), what="a run for every failure")
+        assert sorted(heard(workflow_id)) == sorted(started)
+    rows = database.fetch(
+        "SELECT payload FROM run JOIN journal ON run_id = run.id AND seq = 1 WHERE workflow_id = $1",
+        collecting,
+    )
+    batches = [json.loads(row["payload"])["trigger"]["events"] for row in rows]
+    assert sorted(one["event"]["run_id"] for batch in batches for one in batch) == sorted(started)
+    assert max(map(len, batches)) <= 7
+    assert client.read("/v1/stats")["ingest"]["drift"] == 0
