@@ -178,7 +178,8 @@ def _evaluate_text(part: Expression, scope: Mapping[str, Any], fuel: Fuel, *, nu
     try:
         value = part.evaluate(scope, fuel=fuel, null_safe=null_safe)
         try:
-            text = format_scalar(value)
+            # What JSON holds of a number beyond 64 bits is passed on: with an id nobody calculates.
+            text = None if type(value) is int else format_scalar(value)
             return encode_json(value).decode() if text is None else text
         except EvaluationError as error:
             raise part.error(error) from None

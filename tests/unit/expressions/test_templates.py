@@ -8,6 +8,8 @@ from engine.core.expressions import ExpressionError, Fuel, compile_expression, c
 
 SCOPE: dict[str, Any] = {
     "n": 3,
+    "large": 2**64 + 1,
+    "small": -(2**63) - 1,
     "d": 1.0,
     "t": "text",
     "yes": True,
@@ -26,6 +28,11 @@ TEXTS = [
     ("map", "{{ map }}", {"a": {"b": 1.5}}),
     ("space around", " {{ n }}", " 3"),
     ("mixed int", "n={{ n }}", "n=3"),
+    (
+        "mixed int beyond 64 bits",
+        "/orders/{{ large }}?from={{ small }}",
+        "/orders/18446744073709551617?from=-9223372036854775809",
+    ),
     ("mixed double", "d={{ d }}", "d=1"),
     ("mixed bool", "{{ yes }}!", "true!"),
     ("mixed null", "{{ none }}!", "null!"),
