@@ -1,5 +1,6 @@
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
+import { ApiProblem } from "@/lib/problem";
 import { Loaded } from "./loaded";
 
 afterEach(cleanup);
@@ -30,4 +31,15 @@ it("why nothing came is told in its place", () => {
   expect(screen.getByRole("alert").textContent).toContain("It is away.");
   screen.getByRole("button", { name: "Try again" }).click();
   expect(refetch).toHaveBeenCalledOnce();
+});
+
+it("whom the role is taken from is not led to ask again", () => {
+  const refused = new ApiProblem({ detail: "Your role does not hold it.", code: "missing_permission" }, new Response(null, { status: 403 }));
+  show({ data: "of before", error: refused });
+  expect(screen.getByRole("alert").textContent).toContain("Your role does not hold it.");
+  expect(screen.queryByRole("button")).toBeNull();
+  cleanup();
+  show({ error: refused });
+  expect(screen.getByText("Not for your role")).toBeTruthy();
+  expect(screen.queryByRole("button")).toBeNull();
 });

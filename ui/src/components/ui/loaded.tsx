@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { describeError } from "@/lib/problem";
 import { Button } from "./button";
 import { Icon } from "./icon";
-import { ErrorState, LoadingRows } from "./states";
+import { ErrorState, LoadingRows, isForbidden } from "./states";
 
 /** As much of a query as this has to know. */
 export interface Asked<Data> {
@@ -45,9 +45,11 @@ export function Stale({ query: { error, isFetching, refetch } }: { query: Asked<
     <div role="alert" className="mb-3 flex items-center gap-2 rounded-control border border-line-strong bg-surface py-1 pr-1 pl-3">
       <Icon name="warning" />
       <p className="min-w-0 grow wrap-anywhere">This may be old: it could not be read anew. {describeError(error)}</p>
-      <Button kind="quiet" isBusy={isFetching} onClick={() => refetch()}>
-        Try again
-      </Button>
+      {!isForbidden(error) && (
+        <Button kind="quiet" isBusy={isFetching} onClick={() => refetch()}>
+          Try again
+        </Button>
+      )}
     </div>
   );
 }
