@@ -22,6 +22,7 @@ from engine.store.journal import read_journal
 from engine.store.reads import open_run
 from tests.integration.api.belongings import LOOP, Belongings, furnish
 from tests.integration.api.callers import Api, Caller, running
+from tests.integration.api.hooks import open_hook, read_ingest
 
 _STATE = f"""
 SELECT current_user AS role, current_setting('{WORKSPACE}', true) AS workspace, current_setting('{RUN}', true) AS run,
@@ -116,6 +117,15 @@ async def test_lists_and_figures_are_of_ones_own_runs_where_their_queries_forget
         stats: dict[str, Any] = (await caller.client.get("/v1/stats")).raise_for_status().json()
         assert (stats["queue_depth"], stats["runs"]["by_status"]["queued"]) == ((2, 2) if is_told else (0, 0))
         assert stats["ingest"]["accepted"] == (1 if is_told else 0)
+
+
+async def test_events_that_wait_for_a_trigger_that_is_gone_are_still_counted(api: Api) -> None:
+    owner = await api.sign_in(Role.OWNER)
+    hook = await open_hook(api, owner, {"debounce": {"period": 3600}})
+    assert (await hook.post({"order": 7})).status_code == 202
+    (await owner.client.delete(f"/v1/triggers/{hook.trigger_id}")).raise_for_status()
+    ingest = await read_ingest(owner)
+    assert (ingest["accepted"], ingest["pending"], ingest["drift"]) == (1, 1, 0)
 
 
 async def test_a_run_is_started_from_ones_own_workflow_alone_where_its_query_forgets_the_workspace(
