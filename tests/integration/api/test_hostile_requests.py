@@ -271,6 +271,7 @@ async def test_every_answer_carries_the_security_headers(
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.without_faults("they are refused where the public address is not this machine's own")
 async def test_who_is_reached_over_tls_tells_browsers_to_come_so_alone(
     settings: Settings, clean_database: str, clean_redis: str, anonymous: httpx.AsyncClient
 ) -> None:
