@@ -29,7 +29,7 @@ _Dumper.add_representer(str, _represent_text)
 # PyYAML knows the rules of YAML 1.1; by those of 1.2, and ours, these are numbers as well.
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    re.compile(r"[-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]*+)?[eE][-+]?[0-9]+$"),
     list("-+.0123456789"),
 )
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?0o[0-7]+$|[-+]?[0-9]+$"), list("-+0123456789"))

@@ -16,11 +16,25 @@ LONG = 200_000
         "\n" * LONG + "a\n\t",
         "1" * LONG,
         "1" * LONG + ".",
+        "1" * LONG + "x",
+        "1" * LONG + "." + "1" * LONG + "x",
+        "-." + "1" * LONG + "x",
         "." + "1" * LONG,
         "-" * LONG + "\n" + " " * LONG + "b",
     ],
-    ids=["line", "lines", "breaks", "digits", "digits_and_point", "fraction", "dashes_and_blanks"],
+    ids=[
+        "line",
+        "lines",
+        "breaks",
+        "digits",
+        "digits_and_point",
+        "no_number",
+        "no_decimal",
+        "no_fraction",
+        "fraction",
+        "dashes_and_blanks",
+    ],
 )
 def test_no_text_takes_long_to_write(text: str) -> None:
-    (document,) = read_documents(write_document({"text": text}))
-    assert document.value == {"text": text}
+    (document,) = read_documents(write_document({"text": text, text: 1}))
+    assert document.value == {"text": text, text: 1}
