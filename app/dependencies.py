@@ -59,11 +59,21 @@ class Isolation:
         """
         async with self._database.connect() as taken:
             connection = _require_driver((await taken.get_raw_connection()).driver_connection)
+            is_wanted = self._mode != "off"
             try:
-                is_wanted = self._mode != "off"
-                if not await begin_reading(connection, workspace_id if is_wanted else None) and is_wanted:
+                is_bound = await begin_reading(connection, workspace_id if is_wanted else None)
+            except BaseException:
+                # What was sent may be carried out yet: whoever came next would be in this transaction.
+                connection.terminate()
+                raise
+            try:
+                if is_wanted and not is_bound:
                     self._go_without()
                 yield connection
+            except TimeoutError:
+                # Where a statement had no answer, the end of the transaction would wait for one as long again.
+                connection.terminate()
+                raise
             finally:
                 await _end_reading(connection)
 

@@ -35,6 +35,7 @@ from engine.core.statuses import TERMINAL_RUN, RunStatus
 from engine.infra.clock import Clock
 from engine.steps.compilation import compile_definition
 from engine.store.histories import (
+    Outcome,
     TopLevel,
     read_children,
     read_failures,
@@ -94,7 +95,9 @@ class RunReader:
         async with self._isolation.read(row.workspace_id) as reader:
             await open_run(reader, row.id, row.workspace_id)
             page = range(first, first + limit)
-            return await _list_page(reader, row.id, iterations, parent, page, only_failed=only_failed)
+            found = await _list_page(reader, row.id, iterations, parent, page, only_failed=only_failed)
+        # What takes long, and needs no rows any more, holds no connection.
+        return await asyncio.to_thread(iterations.describe, *found)
 
     async def _survey(
         self, reader: asyncpg.Connection, row: RunRow, graph: Graph, history: TopLevel, events: Events
@@ -182,8 +185,8 @@ async def _read_inline(reader: asyncpg.Connection, run_id: UUID, seq: int, field
 
 async def _list_page(
     reader: asyncpg.Connection, run_id: UUID, iterations: Iterations, parent: str, page: range, *, only_failed: bool
-) -> Sequence[IterationView]:
-    """The items of the page, or as many of those that failed from its first on."""
+) -> tuple[dict[str, list[Outcome]], dict[str, UUID]]:
+    """Open the items of the page, or as many of those that failed from its first on: outcomes and open approvals."""
     events = await _decode(await read_top_level(reader, run_id))
     await asyncio.to_thread(iterations.begin, events)
     for loop, item in split_path(parent):
@@ -198,8 +201,7 @@ async def _list_page(
     levels = await asyncio.to_thread(iterations.open_page, parent, items, rows)
     within = [view.path for level in levels for view in level.views if view.items is not None]
     outcomes = await read_outcomes(reader, run_id, [parent, *within]) if levels else {}
-    approvals = await _find_approvals(reader, run_id, levels)
-    return await asyncio.to_thread(iterations.describe, outcomes, approvals)
+    return outcomes, await _find_approvals(reader, run_id, levels)
 
 
 async def _find_approvals(reader: asyncpg.Connection, run_id: UUID, levels: Sequence[Level]) -> dict[str, UUID]:

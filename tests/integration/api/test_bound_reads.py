@@ -9,7 +9,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
+from sqlalchemy import text
 
+from app import dependencies
 from app.auth.permissions import Role
 from app.dependencies import Isolation
 from app.outages import as_outage
@@ -206,4 +208,26 @@ async def test_a_connection_that_is_lost_while_reading_is_an_outage_and_the_next
     await read(is_broken_off=False)
     assert pids[0] != pids[1]
     await beside.close()
+    await engine.dispose()
+
+
+async def test_a_connection_whose_beginning_was_never_heard_of_is_nobody_elses(
+    settings: Settings, clean_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_engine(msgspec.structs.replace(settings, database_pool=1), name="api")
+    isolation = Isolation(engine, "required")
+
+    async def begin_unheard(connection: asyncpg.Connection, _workspace_id: UUID | None) -> bool:
+        await connection.execute("BEGIN; SELECT pg_sleep(3600)", timeout=0.01)
+        raise AssertionError("it has been heard of")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dependencies, "begin_reading", begin_unheard)
+        with pytest.raises(TimeoutError):
+            async with isolation.read(new_id()):
+                raise AssertionError("it reads")
+    async with isolation.read(new_id()) as reader:
+        assert await reader.fetchval("SELECT count(*) FROM run") == 0
+    async with isolation.begin(new_id()) as transaction:
+        assert (await transaction.execute(text("SELECT count(*) FROM run"))).scalar_one() == 0
     await engine.dispose()
