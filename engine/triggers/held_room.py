@@ -35,8 +35,10 @@ class HeldRoom:
         for trigger_id, count in unknown.items():
             free = max(0, self._most - counts[trigger_id])
             self._room[trigger_id] = min(free, max(_LEAST, free // _PART, count))
-        while len(self._room) > KNOWN_TRIGGERS:
-            del self._room[next(iter(self._room))]
+        if (many := len(self._room) - KNOWN_TRIGGERS) > 0:
+            # The oldest, but for those that are about to be asked for.
+            for one in [one for one in self._room if one not in wanted][:many]:
+                del self._room[one]
         return list(unknown)
 
     def take(self, trigger_id: UUID) -> bool:
