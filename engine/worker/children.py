@@ -74,7 +74,8 @@ class ChildStarter:
                 if accepted.is_duplicate:
                     await _repeat_end(pool, parent, start.step, accepted.run_id)
                 return ChildStarted(at=self._clock.now(), step=start.step, run_id=str(accepted.run_id))
-        return _refuse(start, now, "workflow_changed", "the workflow was published again and again meanwhile")
+        refused = _refuse(start, now, "workflow_changed", "the workflow was published again and again meanwhile")
+        return await self._find_started(pool, parent, start) or refused
 
     async def _find_started(self, pool: asyncpg.Pool, parent: ClaimedRun, start: StartChild) -> ChildStarted | None:
         """The child that an earlier try has started, before its workflow went away: then it is not refused."""
