@@ -71,7 +71,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._last_commit: asyncio.Future[None] | None = None
         self._timer_due_at = queued.at
-        self._is_awoken = state.status is RunStatus.WAITING
+        self._goes_on = state.status is not RunStatus.QUEUED
 
     @property
     def is_idle(self) -> bool:
@@ -252,10 +252,13 @@ class Driver:
             self.close()
         else:
             wake_at = self.state.next_due()
-            if self._is_awoken:
-                # Since its claim its row is that of a run which goes on, and it may only wait again.
-                self._is_awoken = False
-                entry.change = entry.change or RunChange(run_id=self.run.id, status=self.state.status, wake_at=wake_at)
+            if self._goes_on:
+                # Since its claim its row is that of a run whose time to go on has come, and it may only wait again.
+                self._goes_on = False
+                is_waiting = self.state.status is RunStatus.WAITING
+                entry.change = entry.change or RunChange(
+                    run_id=self.run.id, status=self.state.status, wake_at=wake_at if is_waiting else None
+                )
             if self._suspend(entry, events[-1], wake_at):
                 self.close()
             else:

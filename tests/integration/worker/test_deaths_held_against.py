@@ -1,11 +1,15 @@
 """What a run is held responsible for: deaths of workers that had it, and had not brought it on."""
 
+import asyncio
+
 import pytest
 
 from engine.store.inbox import put_message
 from engine.store.leases import declare_dead
 from engine.store.runs import claim_runs
-from tests.integration.worker.conftest import Workshop
+from tests.integration.worker.conftest import Target, Workshop
+from tests.integration.worker.test_driving import call
+from tests.product import PATIENCE_SECONDS
 
 BEFORE = 2
 STEP = {"id": "a", "type": "if", "with": {"condition": "true"}}
@@ -124,3 +128,31 @@ async def test_what_others_own_is_left_to_them(workshop: Workshop) -> None:
     await graveyard.bury()
     row = await workshop.pool.fetchrow("SELECT owner, crashes FROM run WHERE id = $1", other.run_id)
     assert (row["owner"], row["crashes"]) == (other.workers[1], BEFORE)
+
+
+async def test_a_run_that_went_on_after_a_pause_between_attempts_is_in_the_middle(
+    workshop: Workshop, target: Target
+) -> None:
+    retry = {"max_attempts": 2, "initial": 3, "jitter": False}
+    workflow = await workshop.publish([call("a", target, retry=retry), call("b", target, "a")])
+    target.status = 503
+    await workshop.engine(suspend_after_seconds=0.01)
+    (run_id,) = await workshop.start(workflow)
+    paused = "UPDATE run SET crashes = 1 WHERE id = $1 AND owner IS NULL AND wake_at IS NOT NULL RETURNING id"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not target.requests or target.in_flight:
+            await asyncio.sleep(0.01)
+        target.status = 200
+        target.gate.clear()
+        target.arrived.clear()
+        while await workshop.pool.fetchval(paused, run_id) is None:
+            await asyncio.sleep(0.01)
+        await target.arrived.wait()
+        # The second attempt is answered, the next step's first one is not.
+        target.arrived.clear()
+        target.gate.set()
+        target.gate.clear()
+        await target.arrived.wait()
+    row = await workshop.pool.fetchrow("SELECT status, crashes, wake_at, owner FROM run WHERE id = $1", run_id)
+    assert (row["status"], row["crashes"], row["wake_at"]) == ("running", 1, None)
+    assert row["owner"] is not None
