@@ -15,6 +15,7 @@ from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.auth.schemas import Tokens
+from app.bodies import NOTHING_SAID, NoFields
 from app.idempotency.service import Answer, answer_once
 from app.members.previews import InvitationOffer, InvitationToken, read_offer
 from app.members.schemas import (
@@ -103,8 +104,10 @@ async def leave_workspace(
     principal: NamedDependency[Principal],
     transaction: NamedDependency[AsyncConnection],
     members: NamedDependency[MemberService],
+    data: JSONBody[NoFields] = NOTHING_SAID,
 ) -> None:
     """The one that you are signed in to; whatever your role, unless you are its last owner. What you made stays."""
+    del data
     await members.leave(transaction, principal, workspace_id)
 
 
