@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
+import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
 import { signIn } from "./doors.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -106,6 +106,33 @@ test("a file that is none is refused, with its place", async () => {
   await page.getByLabel("Workflow file").setInputFiles(path);
   await page.getByText("broken.yaml was not imported.").waitFor();
   await page.getByRole("button", { name: "Dismiss" }).last().click();
+});
+
+test("live updates are paused by a press, and go on by another", async () => {
+  const { page } = browser;
+  const id = await owner.publish("Held still", STEPS);
+  await page.goto("/workflows");
+  const row = page.getByRole("row").filter({ hasText: "Held still" });
+  await row.getByText("No runs yet").waitFor();
+  await page.getByRole("button", { name: "Live", exact: true }).click();
+  await page.getByText("You have paused live updates").waitFor();
+  await expectAccessible(page);
+  const run = await owner.start(id);
+  const status = async () => (await owner.get<{ status: string }>(`/v1/runs/${run}`)).status;
+  await expect.poll(status, { timeout: PATIENCE_MS }).toBe("succeeded");
+  expect(await row.getByText("No runs yet").count()).toBe(1);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await row.getByRole("img", { name: "The last run: 1 succeeded" }).waitFor();
+  await page.getByRole("button", { name: "Live", exact: true }).waitFor();
+});
+
+test("the menu of the account leads to the reference of the API", async () => {
+  const { page, context } = browser;
+  await page.getByRole("button", { name: "Account" }).click();
+  const [reference] = await Promise.all([context.waitForEvent("page"), page.getByRole("menuitem", { name: "API reference" }).click()]);
+  await reference.waitForURL("**/docs/api");
+  await reference.getByRole("heading", { level: 1 }).waitFor();
+  await reference.close();
 });
 
 test("keys are told by the help and may be switched off", async () => {

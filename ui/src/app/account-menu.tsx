@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { IconButton } from "@/components/ui/button";
-import { Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
+import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
 import { meQuery } from "@/lib/me";
@@ -32,6 +32,9 @@ export function AccountMenu() {
       )}
       <MenuLabel>Role: {me?.role ?? "unknown"}</MenuLabel>
       <MenuLine />
+      <MenuLink icon="braces" href="/docs/api">
+        API reference
+      </MenuLink>
       <MenuItem icon="signOut" onSelect={() => void signOut()}>
         Sign out
       </MenuItem>

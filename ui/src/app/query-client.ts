@@ -1,4 +1,5 @@
 import { QueryClient } from "@tanstack/react-query";
+import { useHold } from "@/lib/hold";
 import { isWorthRetrying } from "@/lib/problem";
 
 const TRIES = 3;
@@ -10,7 +11,8 @@ export const queryClient = new QueryClient({
       staleTime: 5_000,
       // The browser's guess whether it is online says nothing about a server on this machine.
       networkMode: "always",
-      retry: (count, error) => count + 1 < TRIES && isWorthRetrying(error),
+      // While everything is held, another try would wait for the end of that, and the page say for as long that it is loading.
+      retry: (count, error) => count + 1 < TRIES && isWorthRetrying(error) && !useHold.getState().isHeld,
     },
     mutations: { networkMode: "always" },
   },

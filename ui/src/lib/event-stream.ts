@@ -1,6 +1,7 @@
 import { createParser } from "eventsource-parser";
 import { authorizedFetch } from "./api";
 import { onLeft, whenSeen } from "./attention";
+import { onHeld, whenFree } from "./hold";
 import { ApiProblem } from "./problem";
 import { readProblem } from "./session";
 import { onWake } from "./wake";
@@ -25,17 +26,18 @@ interface Reader {
   onEvents: (events: readonly StreamEvent[]) => void;
 }
 
-/** The connection was given up, since the machine has slept or nobody looked at the page: try again at once. */
+/** The connection was given up, since the machine has slept, nobody looked at the page, or somebody held it: try again at once. */
 export class Woken extends Error {}
 
 /**
- * Read a stream of the API until it ends, beginning when somebody looks at the page; false where the API says that there is
- * nothing more to follow.
+ * Read a stream of the API until it ends, beginning when somebody looks at the page and nothing is held; false where the API says
+ * that there is nothing more to follow.
  *
  * Raises ApiProblem, Unreachable, Woken, or AbortError: by the signal, or after too much silence.
  */
 export async function readStream({ path, lastId, signal, onOpen, onLife, onEvents }: Reader): Promise<boolean> {
   await whenSeen(signal);
+  await whenFree(signal);
   signal.throwIfAborted();
   const own = new AbortController();
   let isWoken = false;
@@ -44,7 +46,7 @@ export async function readStream({ path, lastId, signal, onOpen, onLife, onEvent
     isWoken = true;
     give();
   };
-  const stops = [onWake(giveForNow), onLeft(giveForNow)];
+  const stops = [onWake(giveForNow), onLeft(giveForNow), onHeld(giveForNow)];
   let silence = setTimeout(give, SILENCE_MS);
   try {
     const response = await authorizedFetch(
@@ -55,6 +57,8 @@ export async function readStream({ path, lastId, signal, onOpen, onLife, onEvent
       }),
     );
     if (!response.ok) throw new ApiProblem(await readProblem(response), response);
+    // It may have been given up in the moment in which it was answered.
+    own.signal.throwIfAborted();
     onOpen();
     if (response.status === 204 || response.body === null) return false;
     let batch: StreamEvent[] = [];

@@ -1,5 +1,6 @@
+import { focusManager } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type LiveEvent, keepLive, listen, retryNow, useLive } from "./live";
+import { type LiveEvent, holdLive, keepLive, listen, resumeLive, retryNow, useLive } from "./live";
 import { useSession } from "./session";
 
 /** A server under the test's hand: each call of the stream is one of its connections. */
@@ -198,6 +199,32 @@ describe("the live stream", () => {
     look(true);
     await vi.advanceTimersByTimeAsync(0);
     expect(server.calls.length).toBe(2);
+  });
+
+  it("rests while a person holds it, and reads all anew once it may go on", async () => {
+    await server.say(event("3-0", "a"));
+    stops.push(resumeLive);
+    holdLive();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(server.calls.length).toBe(1);
+    expect(server.calls[0]?.signal.aborted).toBe(true);
+    expect(useLive.getState()).toEqual({ status: "held", retryAt: undefined });
+    expect([resets, focusManager.isFocused()]).toEqual([0, false]);
+    resumeLive();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls.map((call) => call.lastId)).toEqual([null, null]);
+    expect(useLive.getState().status).toBe("open");
+    expect([resets, focusManager.isFocused()]).toEqual([1, true]);
+  });
+
+  it("tries no more once it is held while it was broken off", async () => {
+    stops.push(resumeLive);
+    server.last.stream?.close();
+    await vi.advanceTimersByTimeAsync(0);
+    holdLive();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(server.calls.length).toBe(1);
+    expect(useLive.getState().status).toBe("held");
   });
 
   it("ends with the session", async () => {

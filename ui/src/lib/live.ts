@@ -1,5 +1,6 @@
 import { create } from "zustand";
 import { type StreamEvent, Woken, delayOf, readStream } from "./event-stream";
+import { setHeld, useHold } from "./hold";
 import { ApiProblem } from "./problem";
 import { onWake } from "./wake";
 
@@ -16,8 +17,11 @@ export interface LiveEvent {
 type Listener = (events: readonly LiveEvent[]) => void;
 
 interface Live {
-  /** `paused`: it broke off, and is tried again at `retryAt`. Lists are asked for every few seconds meanwhile. */
-  status: "connecting" | "open" | "paused";
+  /**
+   * `paused`: it broke off, and is tried again at `retryAt`. Lists are asked for every few seconds meanwhile.
+   * `held`: somebody has asked for it, and nothing that is shown changes by itself.
+   */
+  status: "connecting" | "open" | "paused" | "held";
   retryAt: number | undefined;
 }
 
@@ -57,6 +61,21 @@ export function retryNow(): void {
   wake?.();
 }
 
+/** Let what is shown stay as it is, until `resumeLive`; then all is read anew: what happened meanwhile is not told one by one. */
+export function holdLive(): void {
+  lastId = undefined;
+  setHeld(true);
+  useLive.setState({ status: "held", retryAt: undefined });
+  // Whoever waits to try again waits to be let go instead.
+  retryNow();
+}
+
+/** Go on after `holdLive`. */
+export function resumeLive(): void {
+  useLive.setState({ status: "connecting" });
+  setHeld(false);
+}
+
 async function run(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let error: unknown;
@@ -68,7 +87,7 @@ async function run(signal: AbortSignal): Promise<void> {
       if (caught instanceof ApiProblem && caught.status === 401) return;
       error = caught;
     }
-    if (!signal.aborted) await pause(signal, error);
+    if (!signal.aborted && !useHold.getState().isHeld) await pause(signal, error);
   }
 }
 

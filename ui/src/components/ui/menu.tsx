@@ -54,6 +54,18 @@ export function MenuItem({ icon, children, onSelect, isDangerous = false, isDisa
   );
 }
 
+/** The way to a page that is none of the app's; it opens beside it. */
+export function MenuLink({ icon, href, children }: Pick<ItemProps, "icon" | "children"> & { href: string }) {
+  return (
+    <Radix.Item asChild className={ITEM}>
+      <a href={href} target="_blank" rel="noreferrer">
+        {icon !== undefined && <Icon name={icon} />}
+        <span className="truncate">{children}</span>
+      </a>
+    </Radix.Item>
+  );
+}
+
 interface ChoiceProps {
   value: string;
   options: readonly { value: string; label: string; icon?: IconName }[];

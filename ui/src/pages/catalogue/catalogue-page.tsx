@@ -5,7 +5,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
 import { ShowMore, Stale } from "@/components/ui/loaded";
-import { Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
+import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
 import { Plate } from "@/components/ui/plate";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
@@ -79,6 +79,9 @@ export function CataloguePage() {
           <MenuItem icon="copy" onSelect={() => toast("done", "It was copied.")}>
             Copy
           </MenuItem>
+          <MenuLink icon="link" href="/docs/api">
+            Elsewhere
+          </MenuLink>
           <MenuLine />
           <MenuItem icon="trash" isDangerous onSelect={() => toast("failed", "It was not deleted. Try again.")}>
             Delete

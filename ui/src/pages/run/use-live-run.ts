@@ -1,6 +1,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { type StreamEvent, Woken, delayOf, readStream } from "@/lib/event-stream";
+import { useHold } from "@/lib/hold";
 import { listen } from "@/lib/live";
 import { ApiProblem } from "@/lib/problem";
 import { createRefresher } from "@/lib/refresher";
@@ -18,6 +19,7 @@ const PAUSE_MS = 300;
 export function useLiveRun(id: string, isOpen: boolean): boolean {
   const queryClient = useQueryClient();
   const [isAway, setIsAway] = useState(false);
+  const isHeld = useHold((state) => state.isHeld);
   const wasOpen = useRef(false);
   useEffect(() => {
     const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: ["run", id] }), PAUSE_MS);
@@ -38,7 +40,7 @@ export function useLiveRun(id: string, isOpen: boolean): boolean {
       refresher.stop();
     };
   }, [id, isOpen, queryClient]);
-  return isAway && isOpen;
+  return isAway && isOpen && !isHeld;
 }
 
 interface Following {
