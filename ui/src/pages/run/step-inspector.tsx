@@ -7,6 +7,7 @@ import { useNow } from "@/lib/clock";
 import type { Run, Step } from "./api";
 import { Attempts } from "./attempts";
 import { LoopItems } from "./loop-items";
+import { SendSignal } from "./send-signal";
 import { ageOf, timeOfStep } from "./time";
 import { TimeBar } from "./time-bar";
 
@@ -52,6 +53,7 @@ function StepDetail({ run, step }: { run: Run; step: Step }) {
         </p>
       )}
       <Ways run={run} step={step} />
+      {step.waiting?.signal != null && <SendSignal runId={run.id} name={step.waiting.signal} />}
       {step.error !== null && <Failure code={step.error.code} message={step.error.message} />}
       {step.time !== null && step.time.total_ms > 0 && <StepTime run={run} step={step} time={step.time} />}
       {step.attempts.length > 0 && <Attempts attempts={step.attempts} />}

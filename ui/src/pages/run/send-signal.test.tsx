@@ -1,0 +1,75 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { meQuery } from "@/lib/me";
+import { useSession } from "@/lib/session";
+import { SendSignal } from "./send-signal";
+
+const RUN = "01a21a4f-3d41-7000-8000-000000000001";
+const PATIENCE = { timeout: 20_000 };
+
+let sent: { path: string; body: string }[];
+let answer: () => Response;
+const answering = (status: number, document: object) => () =>
+  new Response(JSON.stringify(document), { status, headers: { "content-type": "application/json" } });
+
+beforeEach(() => {
+  sent = [];
+  answer = answering(202, { run_id: RUN });
+  useSession.setState({ status: "anonymous" });
+  vi.stubGlobal("fetch", async (request: Request) => {
+    sent.push({ path: new URL(request.url).pathname, body: await request.text() });
+    return answer();
+  });
+});
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+/** As somebody with these permissions sees it. */
+function show(permissions: string[]): void {
+  const client = new QueryClient({ defaultOptions: { queries: { enabled: false } } });
+  client.setQueryData(meQuery.queryKey, { permissions } as never);
+  render(
+    <QueryClientProvider client={client}>
+      <SendSignal runId={RUN} name="booked" />
+    </QueryClientProvider>,
+  );
+}
+
+const type = (text: string) => fireEvent.change(screen.getByLabelText("Payload"), { target: { value: text } });
+const press = (name: string) => fireEvent.click(screen.getByRole("button", { name }));
+
+it("the payload is sent as it was typed, long numbers too", async () => {
+  show(["runs:control"]);
+  press("Send signal…");
+  type('{"seat": 9007199254740993}');
+  press("Send it");
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull(), PATIENCE);
+  expect(sent).toEqual([{ path: `/v1/runs/${RUN}/signal`, body: '{"name": "booked", "payload": {"seat": 9007199254740993}}' }]);
+});
+
+it("what is no JSON is not sent, and its line is told", () => {
+  show(["runs:control"]);
+  press("Send signal…");
+  type('{"seat": }');
+  expect(screen.getByRole("button", { name: "Send it" }).hasAttribute("disabled")).toBe(true);
+  expect(screen.getByText(/^Line 1: /)).toBeTruthy();
+});
+
+it("a refusal is told, and what was typed stays", async () => {
+  answer = answering(409, { code: "run_finished", detail: "The run has ended." });
+  show(["runs:control"]);
+  press("Send signal…");
+  type('{"seat": 7}');
+  press("Send it");
+  await screen.findByText("The run has ended.", undefined, PATIENCE);
+  expect(screen.getByLabelText("Payload")).toHaveProperty("value", '{"seat": 7}');
+});
+
+it("who may not reads whom it takes", () => {
+  show(["runs:read"]);
+  expect(screen.getByText("It takes an operator to send signals.")).toBeTruthy();
+  expect(screen.queryByRole("button")).toBeNull();
+});
