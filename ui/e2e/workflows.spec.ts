@@ -108,6 +108,41 @@ test("a file that is none is refused, with its place", async () => {
   await page.getByRole("button", { name: "Dismiss" }).last().click();
 });
 
+test("a workflow is renamed, also while its definition is written, its draft tried out, and the signal that it waits for sent", async () => {
+  const { page } = browser;
+  const definition = { schema: 1, steps: [{ id: "booked", type: "wait", with: { signal: "booked" } }] };
+  const { id } = await owner.post("/v1/workflows", { name: "Bookings", definition });
+  await page.goto(`/workflows/${id}?tab=definition`);
+  await page.getByText("No faults: it can be published.").waitFor();
+  const field = page.getByLabel("Definition", { exact: true });
+  await field.fill(`${await field.inputValue()} `);
+  await page.getByRole("button", { name: "Rename or describe" }).click();
+  const words = page.getByRole("dialog", { name: "Name and description" });
+  await words.getByLabel("Name", { exact: true }).fill("Seats");
+  await words.getByLabel("Description").fill("Waits for the theatre.");
+  await expectAccessible(page);
+  await words.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "Seats", exact: true }).waitFor();
+  await page.getByText("Waits for the theatre.").waitFor();
+  await page.getByRole("button", { name: "Save the draft" }).click();
+  await page.getByText("As it is saved").waitFor();
+  await page.getByRole("button", { name: "Test draft" }).click();
+  const trial = page.getByRole("dialog", { name: "Test the draft of Seats" });
+  await trial.getByLabel("Input").fill('{"seats": 2}');
+  await trial.getByRole("button", { name: "Test it" }).click();
+  await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
+  await page.getByText("test of a draft").waitFor();
+  await page.locator('[data-path="booked"]').click();
+  const step = page.getByRole("region", { name: "booked" });
+  await step.getByRole("button", { name: "Send signal" }).click();
+  const signal = page.getByRole("dialog", { name: "Send the signal booked" });
+  await signal.getByLabel("Payload").fill('{"row": 7}');
+  await expectAccessible(page);
+  await signal.getByRole("button", { name: "Send it" }).click();
+  await step.getByText("Succeeded", { exact: true }).waitFor();
+  await step.getByRole("group", { name: "Output", exact: true }).getByText('"row": 7').waitFor();
+});
+
 test("live updates are paused by a press, and go on by another", async () => {
   const { page } = browser;
   const id = await owner.publish("Held still", STEPS);

@@ -45,8 +45,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
   const field = useRef<CodeFieldHandle>(null);
   const [text, setText] = useState(first);
   const [clean, setClean] = useState(first);
-  /** The draft that the text began with. */
-  const [base, setBase] = useState(detail.revision);
+  const { begin, isOther, put } = useBase(draft);
   const [isSaving, setIsSaving] = useState(false);
   const isDirty = text !== clean;
   const { faults, isChecking, trouble } = useFaults(text, format);
@@ -54,25 +53,25 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
     const written = await writeText(shown.text, format);
     setText(written);
     setClean(written);
-    setBase(shown.detail.revision);
+    begin(shown);
   };
   useEffect(() => {
-    if (!isDirty && detail.revision !== base) void show(draft);
+    if (!isDirty && isOther) void show(draft);
   });
   const save = async () => {
     if (!mayWrite || isSaving) return;
     setIsSaving(true);
     try {
       const { json } = await readText(text, format);
-      const saved = await saveDraft(detail.id, base, json);
+      const saved = await put(json);
       queryClient.setQueryData(workflowQuery(detail.id).queryKey, saved);
       void queryClient.invalidateQueries({ queryKey: WORKFLOWS });
       setClean(text);
-      setBase(saved.detail.revision);
+      begin(saved);
       toast("done", "The draft is saved.");
     } catch (error) {
-      if (error instanceof ApiProblem && error.status === 412) await queryClient.refetchQueries({ queryKey: workflowQuery(detail.id).queryKey });
-      else toast("failed", `The draft was not saved. ${describeError(error)}`);
+      // That somebody else has saved another one is told above the text.
+      if (!isStale(error)) toast("failed", `The draft was not saved. ${describeError(error)}`);
     } finally {
       setIsSaving(false);
     }
@@ -96,9 +95,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
   };
   return (
     <div className="flex flex-col gap-3" onKeyDown={keys}>
-      {isDirty && detail.revision !== base && (
-        <Conflict detail={detail} onTakeTheirs={() => void show(draft)} onKeepMine={() => setBase(detail.revision)} />
-      )}
+      {isDirty && isOther && <Conflict detail={detail} onTakeTheirs={() => void show(draft)} onKeepMine={() => begin(draft)} />}
       <div className="flex flex-wrap items-center gap-2">
         <Select label="Written as" value={format} onChange={(event) => void change(event.target.value as Format)}>
           {FORMATS.map((one) => (
@@ -115,7 +112,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
             <Button disabled={!isDirty} onClick={() => void show(draft)}>
               Discard
             </Button>
-            <Button kind="primary" isBusy={isSaving} disabled={!isDirty || detail.revision !== base} onClick={() => void save()}>
+            <Button kind="primary" isBusy={isSaving} disabled={!isDirty || isOther} onClick={() => void save()}>
               Save the draft
             </Button>
           </>
@@ -134,6 +131,32 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
       <Leaving isDirty={isDirty} />
     </div>
   );
+}
+
+/** The draft that a text began with, and the way to save over that one and no other. */
+function useBase(draft: Draft) {
+  const queryClient = useQueryClient();
+  const [base, begin] = useState(draft);
+  const isNewer = draft.detail.revision > base.detail.revision;
+  const isOther = isNewer && draft.text !== base.text;
+  // Its name or its switch was changed, and not its definition: what is written here stands over the same one as before.
+  if (isNewer && !isOther) begin(draft);
+  const put = async (json: string) => {
+    const { id, revision } = base.detail;
+    try {
+      return await saveDraft(id, revision, json);
+    } catch (error) {
+      if (!isStale(error)) throw error;
+      const now = await queryClient.fetchQuery({ ...workflowQuery(id), staleTime: 0 });
+      if (now.text !== base.text) throw error;
+      return saveDraft(id, now.detail.revision, json);
+    }
+  };
+  return { begin, isOther, put };
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 412;
 }
 
 /** Asks before what was written is left behind. */

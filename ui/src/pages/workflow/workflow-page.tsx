@@ -5,6 +5,7 @@ import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
+import { Allowed } from "@/features/permissions/allowed";
 import { WORKFLOW, WORKFLOWS, publish } from "@/features/workflows/api";
 import { WorkflowState } from "@/features/workflows/state";
 import { WorkflowMenu } from "@/features/workflows/workflow-menu";
@@ -13,10 +14,12 @@ import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
 import { type Draft, workflowQuery } from "./api";
 import { DefinitionTab } from "./definition-tab";
+import { DetailsButton } from "./details-dialog";
 import { GraphTab } from "./graph-tab";
 import { RunButton } from "./run-button";
 import { RunsTab } from "./runs-tab";
 import { TABS, type Tab, readWorkflowSearch } from "./search";
+import { TestButton } from "./test-button";
 import { TriggersTab } from "./triggers-tab";
 import { VersionsTab } from "./versions-tab";
 
@@ -53,6 +56,10 @@ function WorkflowView({ draft }: { draft: Draft }) {
     <>
       <PageHeader title={detail.name}>
         <WorkflowState workflow={detail} />
+        <Allowed to="workflows:write" why="It takes an editor to rename, test or publish it.">
+          <DetailsButton detail={detail} />
+          <TestButton workflow={detail} />
+        </Allowed>
         <RunButton workflow={detail} />
         <PublishButton detail={detail} />
         <WorkflowMenu workflow={detail} onDeleted={() => void navigate({ to: "/workflows" })} />
