@@ -27,7 +27,7 @@ export function removeMember(id: string) {
 
 /** Leave the workspace that one is in, whatever one's role. Raises ApiProblem 409 for the last owner. */
 export function leave(workspaceId: string) {
-  return unwrap(api.POST("/v1/workspaces/{workspace_id}/leave", { params: { path: { workspace_id: workspaceId } } }));
+  return unwrap(api.POST("/v1/workspaces/{workspace_id}/leave", { params: { path: { workspace_id: workspaceId } }, body: {} }));
 }
 
 /** Invite somebody; the link comes this once. */
