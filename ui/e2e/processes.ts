@@ -7,7 +7,10 @@ type Role = "api" | "redis";
 /** What the product notes of its processes. */
 function pidOf(role: Role): number {
   const noted = JSON.parse(readFileSync(need("E2E_RUN_FILE"), "utf8")) as Partial<Record<Role, { pid: number }>>;
-  return noted[role]?.pid ?? 0;
+  const pid = noted[role]?.pid;
+  // To kill 0 is to kill the tests themselves, and whoever has started them.
+  if (pid === undefined || pid <= 0) throw new Error(`the product notes no process of its own for ${role}`);
+  return pid;
 }
 
 /** Whether a process is at work: one that was killed stays in the table until its parent has looked. */
