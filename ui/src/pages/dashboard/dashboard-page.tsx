@@ -10,7 +10,7 @@ import { EmptyState } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
 import { type Stats, statsQuery } from "./api";
 import { DurationChart, ThroughputChart } from "./charts";
-import { findTrouble, totalRuns } from "./health";
+import { findTrouble, isQuiet } from "./health";
 import { IngestTile } from "./ingest-tile";
 import { FailingWorkflows, RunningNow } from "./lists";
 import { fillSlots } from "./slots";
@@ -52,7 +52,7 @@ export function DashboardPage() {
 
 function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isOld: boolean }) {
   const slots = useMemo(() => fillSlots(stats.runs), [stats.runs]);
-  if (totalRuns(stats) === 0 && stats.ingest.accepted === 0) return <Nothing window={window} />;
+  if (isQuiet(stats)) return <Nothing window={window} />;
   return (
     <div aria-busy={isOld || undefined} className="flex flex-col gap-3">
       <Trouble stats={stats} window={window} />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Stats, patchRunning } from "./api";
-import { findTrouble, sayCount, totalRuns } from "./health";
+import { findTrouble, isQuiet, sayCount, totalRuns } from "./health";
 
 const AT = "2026-11-27T12:00:00Z";
 
@@ -55,6 +55,25 @@ describe("what needs attention", () => {
   it("is a queue that nobody works on, and none that is worked on", () => {
     expect(findTrouble(stats({ queue_depth: 1200 }))[0]?.text).toBe("1,200 runs wait for a worker.");
     expect(findTrouble(stats({ queue_depth: 1200, steps_in_flight: 3 }))[0]?.tone).toBe("succeeded");
+  });
+});
+
+describe("a time in which nothing came", () => {
+  const { ingest, runs } = stats();
+  const nothing = stats({
+    ingest: { accepted: 0, started: 0, duplicate: 0, filtered: 0, pending: 0, rejected: 0, drift: 0 },
+    runs: { ...runs, by_status: { queued: 0, running: 0, waiting: 0, succeeded: 0, failed: 0, cancelled: 0, timed_out: 0 } },
+  });
+
+  it("has nothing to tell of", () => {
+    expect(isQuiet(nothing)).toBe(true);
+  });
+
+  it("has what goes on from before, and what is missing", () => {
+    expect(isQuiet({ ...nothing, running: [run("a")] })).toBe(false);
+    expect(isQuiet({ ...nothing, ingest: { ...nothing.ingest, drift: 1 } })).toBe(false);
+    expect(isQuiet({ ...nothing, ingest })).toBe(false);
+    expect(isQuiet({ ...nothing, runs })).toBe(false);
   });
 });
 

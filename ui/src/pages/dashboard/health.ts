@@ -20,6 +20,12 @@ export function totalRuns({ runs }: Stats): number {
   return Object.values(runs.by_status).reduce((sum, runsOf) => sum + runsOf, 0);
 }
 
+/** Whether there is nothing to tell of: nothing came, nothing goes on, and nothing is missing. */
+export function isQuiet(stats: Stats): boolean {
+  const { accepted, drift } = stats.ingest;
+  return totalRuns(stats) === 0 && accepted === 0 && drift === 0 && stats.running.length === 0;
+}
+
 /** How many runs failed or timed out. */
 export function failedRuns({ runs }: Stats): number {
   return runs.by_status.failed + runs.by_status.timed_out;
