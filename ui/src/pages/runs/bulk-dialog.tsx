@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
@@ -7,7 +7,8 @@ import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
 import { serverNow } from "@/lib/clock";
 import { describeError } from "@/lib/problem";
-import { type BulkAction, type BulkOutcome, type Meant, applyBulk, countBulk, describeSkipped, toBulkFilter } from "./bulk";
+import { type BulkAction, type BulkOutcome, type Meant, countBulk, describeSkipped, toBulkFilter } from "./bulk";
+import { useBulkWork } from "./use-bulk-work";
 
 const WORDS = {
   cancel: { verb: "Cancel", done: "being cancelled", means: "They stop at whatever they do." },
@@ -21,37 +22,40 @@ interface BulkDialogProps {
   onDone: () => void;
 }
 
-/** Counts first what it would be done to, and says so; then does it. */
+/** Counts first what it would be done to, and says so; then does it. What closes it stops the work first, once more gives it up. */
 export function BulkDialog({ action, meant, onClose, onDone }: BulkDialogProps) {
   const [filter] = useState(() => toBulkFilter(meant, serverNow()));
-  const [progress, setProgress] = useState(0);
-  const queryClient = useQueryClient();
   const count = useQuery({
     queryKey: ["bulk", action, filter],
     queryFn: ({ signal }) => countBulk(action, filter, signal),
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const work = useMutation({
-    mutationFn: () => applyBulk(action, filter, setProgress),
-    onSuccess: (done) => {
-      toast("done", `${sayRuns(done)} ${done === 1 ? "is" : "are"} ${WORDS[action].done}.`);
-      onDone();
+  const work = useBulkWork(action, filter, {
+    onEnd: ({ done, isWhole }) => {
+      const told = `${sayRuns(done)} ${done === 1 ? "is" : "are"} ${WORDS[action].done}`;
+      if (isWhole) onDone();
+      else onClose();
+      toast("done", isWhole ? `${told}.` : `You stopped it: ${told}, the others are as they were.`);
     },
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ["runs"] }),
+    onGone: (done) => toast("failed", `You left before the end: at least ${sayRuns(done)} ${done === 1 ? "is" : "are"} ${WORDS[action].done}.`),
   });
+  const close = () => {
+    if (work.isPending && !work.isStopping) work.stop();
+    else onClose();
+  };
   const { verb, means } = WORDS[action];
   const able = count.data?.done ?? 0;
   return (
     <Dialog
       isOpen
-      onClose={onClose}
+      onClose={close}
       title={`${verb} many runs`}
       actions={
         <>
-          <Button onClick={onClose}>Leave them</Button>
-          <Button kind={action === "cancel" ? "danger" : "primary"} isBusy={work.isPending} disabled={able === 0} onClick={() => work.mutate()}>
-            {work.isPending ? `${progress} of ${able}` : `${verb} ${sayRuns(able)}`}
+          <Button onClick={close}>{work.isStopping ? "Stopping" : work.isPending ? "Stop" : "Leave them"}</Button>
+          <Button kind={action === "cancel" ? "danger" : "primary"} isBusy={work.isPending} disabled={able === 0} onClick={work.begin}>
+            {work.isPending ? `${work.progress} of ${able}` : `${verb} ${sayRuns(able)}`}
           </Button>
         </>
       }
@@ -61,7 +65,7 @@ export function BulkDialog({ action, meant, onClose, onDone }: BulkDialogProps) 
         {count.data !== undefined && <Count outcome={count.data} verb={verb} means={means} />}
       </div>
       {count.isError && <ErrorState error={count.error} onRetry={() => void count.refetch()} />}
-      <FormError>{work.isError ? `After ${sayRuns(progress)} it went no further. ${describeError(work.error)}` : undefined}</FormError>
+      <FormError>{work.error !== null ? `After ${sayRuns(work.progress)} it went no further. ${describeError(work.error)}` : undefined}</FormError>
     </Dialog>
   );
 }

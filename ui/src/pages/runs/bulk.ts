@@ -3,7 +3,7 @@ import { type RunFilters, toQuery } from "./filters";
 
 export type BulkAction = "cancel" | "retry";
 export type BulkOutcome = Schemas["BulkOutcome"];
-type BulkFilter = Schemas["BulkFilter"];
+export type BulkFilter = Schemas["BulkFilter"];
 
 /** Which runs are meant: those that were ticked, or all that the filters let through. */
 export type Meant = { ids: readonly string[] } | { filters: RunFilters };
@@ -28,17 +28,34 @@ export function countBulk(action: BulkAction, filter: BulkFilter, signal: AbortS
   return unwrap(api.POST("/v1/runs/bulk", { body: { action, filter, dry_run: true, cursor: null }, signal }));
 }
 
-/** Do it, call by call, until all are through; `onProgress` hears how many it was done to so far. */
-export async function applyBulk(action: BulkAction, filter: BulkFilter, onProgress: (done: number) => void): Promise<number> {
+/** How the work is followed and brought to an end. */
+export interface Course {
+  /** No call after this one: it comes to its end, so that it is known how many it was done to. */
+  stop: AbortSignal;
+  /** Nobody waits any more: the call under way is given up as well. */
+  gone: AbortSignal;
+  /** How many it was done to so far. */
+  onProgress: (done: number) => void;
+}
+
+export interface BulkEnd {
+  done: number;
+  /** It went through all of them. */
+  isWhole: boolean;
+}
+
+/** Do it, call by call, until all are through or somebody ends it. Raises ApiProblem, Unreachable, or AbortError once `gone`. */
+export async function applyBulk(action: BulkAction, filter: BulkFilter, { stop, gone, onProgress }: Course): Promise<BulkEnd> {
   let done = 0;
   let cursor: string | null = null;
   do {
-    const outcome: BulkOutcome = await unwrap(api.POST("/v1/runs/bulk", { body: { action, filter, dry_run: false, cursor } }));
+    const outcome: BulkOutcome = await unwrap(api.POST("/v1/runs/bulk", { body: { action, filter, dry_run: false, cursor }, signal: gone }));
     done += outcome.done;
     cursor = outcome.next_cursor;
     onProgress(done);
-  } while (cursor !== null);
-  return done;
+    gone.throwIfAborted();
+  } while (cursor !== null && !stop.aborted);
+  return { done, isWhole: cursor === null };
 }
 
 /** "14 succeeded, 2 waiting": what it is not for. */
