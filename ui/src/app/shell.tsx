@@ -7,12 +7,16 @@ import { listenForShortcuts, useShortcuts } from "@/lib/shortcuts";
 import { AccountMenu } from "./account-menu";
 import { KeyboardHelp } from "./keyboard-help";
 import { LiveLamp, LiveStrip } from "./live-lamp";
+import { MeStrip } from "./me-strip";
 import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
 
 /** What follows runs, by the first word of its key. */
 const FOLLOWS_RUNS: readonly unknown[] = ["runs", "run", "run-events", "workflow", "workflows", "approvals", "stats"];
+
+/** Without it no page is live, and none has its buttons: where it cannot be read, it is asked for until it can. */
+const ME_AGAIN_MS = 10_000;
 
 /** Pages that one comes back to read anew what has happened meanwhile: they were not there to hear of it. */
 function useStaleWhatIsNotSeen(): void {
@@ -26,7 +30,7 @@ function useStaleWhatIsNotSeen(): void {
 
 /** What stands around every page of a signed-in person. */
 export function Shell() {
-  const me = useQuery(meQuery);
+  const me = useQuery({ ...meQuery, refetchInterval: ({ state }) => (state.status === "error" ? ME_AGAIN_MS : false) });
   const [isHelpOpen, setIsHelpOpen] = useState(false);
   const workspaceId = me.data?.workspace.id;
   useEffect(listenForShortcuts, []);
@@ -51,6 +55,7 @@ export function Shell() {
           <AccountMenu />
         </header>
         <LiveStrip />
+        <MeStrip query={me} />
         <main id="main" tabIndex={-1} className="min-w-0 grow pb-20 md:pb-6">
           <Outlet />
         </main>

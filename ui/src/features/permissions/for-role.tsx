@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { Loaded } from "@/components/ui/loaded";
 import { PermissionState } from "@/components/ui/states";
 import { type Permission, meQuery } from "@/lib/me";
 import { membersQuery } from "@/lib/people";
@@ -14,8 +15,10 @@ interface ForRoleProps {
 
 /** A page for those whose role holds a permission; the others read which role it takes, and who gives it. */
 export function ForRole({ permission, why, children }: ForRoleProps) {
-  const me = useQuery(meQuery).data;
-  if (me === undefined) return null;
+  const query = useQuery(meQuery);
+  const me = query.data;
+  // What is known stays where it cannot be read anew: the line that says so stands above every page.
+  if (me === undefined) return <Loaded query={query}>{() => null}</Loaded>;
   if (me.permissions.includes(permission)) return children;
   return (
     <PermissionState>
