@@ -1,5 +1,5 @@
 import { Button } from "./button";
-import { toast } from "./toasts";
+import { copyText } from "./copy-text";
 
 interface CopyButtonProps {
   text: string;
@@ -10,16 +10,8 @@ interface CopyButtonProps {
 
 /** Puts a text on the clipboard. Where the browser refuses, as over plain http, the text has to be marked by hand. */
 export function CopyButton({ text, what, kind = "secondary" }: CopyButtonProps) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast("done", `${what} was copied.`);
-    } catch {
-      toast("failed", `${what} was not copied, since the browser refuses. Mark it and copy it by hand.`);
-    }
-  };
   return (
-    <Button kind={kind} icon="copy" onClick={() => void copy()}>
+    <Button kind={kind} icon="copy" onClick={() => void copyText(text, what)}>
       Copy
     </Button>
   );

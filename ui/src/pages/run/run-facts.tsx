@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
+import { copyText } from "@/components/ui/copy-text";
 import { Duration, Moment } from "@/components/ui/moment";
-import { toast } from "@/components/ui/toasts";
 import type { Run } from "./api";
 
 /** So many runs that a run has started, or waits for, are named at first. */
@@ -34,7 +34,7 @@ export function RunFacts({ run }: { run: Run }) {
       {run.status === "cancelled" && run.reason !== null && <span>{REASONS[run.reason] ?? run.reason}</span>}
       <span className="flex items-center">
         <span className="font-mono text-xs wrap-anywhere">{run.id}</span>
-        <CopyId id={run.id} />
+        <IconButton label="Copy the run's id" icon="copy" onClick={() => void copyText(run.id, "The run's id")} />
       </span>
       {run.parent !== null && <RunLink id={run.parent.run_id}>Started by {run.parent.step} of another run</RunLink>}
       {run.origin_run_id !== null && (
@@ -79,15 +79,6 @@ function Children({ run }: { run: Run }) {
       )}
     </>
   );
-}
-
-function CopyId({ id }: { id: string }) {
-  const copy = () =>
-    navigator.clipboard.writeText(id).then(
-      () => toast("done", "The run's id was copied."),
-      () => toast("failed", "The run's id was not copied, since the browser refuses. Mark it and copy it by hand."),
-    );
-  return <IconButton label="Copy the run's id" icon="copy" onClick={() => void copy()} />;
 }
 
 function RunLink({ id, children }: { id: string; children: ReactNode }) {

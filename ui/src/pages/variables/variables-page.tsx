@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
+import { copyText } from "@/components/ui/copy-text";
 import { Search } from "@/components/ui/field";
 import { Loaded } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
@@ -9,7 +10,6 @@ import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
-import { useAction } from "@/components/ui/use-action";
 import { Allowed } from "@/features/permissions/allowed";
 import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
@@ -109,20 +109,11 @@ function VariableTable({ variables, onOpen }: TableProps) {
 }
 
 function RowMenu({ variable, onOpen }: { variable: Variable; onOpen: (open: Open) => void }) {
-  const { mutate } = useAction();
   const mayWrite = usePermission("variables:write");
   const expression = `{{ vars.${variable.name} }}`;
-  const copy = () =>
-    mutate({
-      failure: "It was not copied.",
-      work: async () => {
-        await navigator.clipboard.writeText(expression);
-        return `${expression} was copied.`;
-      },
-    });
   return (
     <Menu trigger={<IconButton label={`Actions for ${variable.name}`} icon="more" />}>
-      <MenuItem icon="copy" onSelect={copy}>
+      <MenuItem icon="copy" onSelect={() => void copyText(expression, expression)}>
         Copy as an expression
       </MenuItem>
       <MenuItem icon="edit" isDisabled={!mayWrite} onSelect={() => onOpen({ kind: "change", variable })}>
