@@ -99,6 +99,16 @@ test("a workflow leaves as a file and comes back as one", async () => {
   await takeShots(page, "toast");
 });
 
+test("of imported triggers, those that need a secret are told of", async () => {
+  const { page } = browser;
+  const path = join(mkdtempSync(join(tmpdir(), "flowforge-import-")), "signed.json");
+  const trigger = { type: "webhook", config: { auth: { type: "github" } } };
+  writeFileSync(path, JSON.stringify({ flowforge: 1, name: "Signed", definition: { schema: 1, steps: STEPS }, triggers: [trigger] }));
+  await page.getByLabel("Workflow file").setInputFiles(path);
+  await page.getByText("A trigger of Signed needs a secret, which no file holds").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).last().click();
+});
+
 test("a file that is none is refused, with its place", async () => {
   const { page } = browser;
   const path = join(mkdtempSync(join(tmpdir(), "flowforge-import-")), "broken.yaml");

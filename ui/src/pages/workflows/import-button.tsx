@@ -1,8 +1,10 @@
 import { useRef } from "react";
 import { Button } from "@/components/ui/button";
+import { toast } from "@/components/ui/toasts";
 import { useAction } from "@/components/ui/use-action";
 import { WORKFLOW, WORKFLOWS, importFile } from "@/features/workflows/api";
 import { usePermission } from "@/lib/me";
+import { tellImported, tellMissingSecrets } from "./import-words";
 
 /** Take workflows from a file of YAML or JSON. */
 export function ImportButton() {
@@ -15,9 +17,10 @@ export function ImportButton() {
       failure: `${file.name} was not imported.`,
       work: async () => {
         const { items } = await importFile(file);
-        const faults = items.reduce((sum, item) => sum + item.problems.length, 0);
-        const names = items.map((item) => item.name).join(", ");
-        return faults === 0 ? `Imported ${names}.` : `Imported ${names}, with ${faults} faults to mend before publishing.`;
+        const missing = tellMissingSecrets(items);
+        // It stays until it is dismissed: what is said of the import itself goes by.
+        if (missing !== undefined) toast("failed", missing);
+        return tellImported(items);
       },
     });
   return (

@@ -1,0 +1,23 @@
+import type { Schemas } from "@/lib/api";
+
+type Imported = Pick<Schemas["ImportedWorkflow"], "name" | "problems" | "triggers">;
+
+/** What became of a file of workflows, in a sentence. */
+export function tellImported(items: readonly Imported[]): string {
+  const faults = items.reduce((sum, { problems }) => sum + problems.length, 0);
+  const names = items.map(({ name }) => name).join(", ");
+  return faults === 0 ? `Imported ${names}.` : `Imported ${names}, with ${faults} ${faults === 1 ? "fault" : "faults"} to mend before publishing.`;
+}
+
+/** Which triggers refuse whatever comes for now, and what to do; undefined where none does. */
+export function tellMissingSecrets(items: readonly Imported[]): string | undefined {
+  const lacking = items
+    .map(({ name, triggers }) => ({ name, count: triggers.filter(({ needs_secret: isMissing }) => isMissing).length }))
+    .filter(({ count }) => count > 0);
+  if (lacking.length === 0) return undefined;
+  const total = lacking.reduce((sum, { count }) => sum + count, 0);
+  const names = lacking.map(({ name }) => name).join(", ");
+  return total === 1
+    ? `A trigger of ${names} needs a secret, which no file holds: it refuses everything until you edit it and give it one.`
+    : `${total} triggers of ${names} need a secret, which no file holds: they refuse everything until you edit each and give it one.`;
+}
