@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "@/generated/api";
 import { noteServerTime } from "./clock";
+import { readExact } from "./exact-json";
 import { ApiProblem } from "./problem";
 import { BROWSER_HEADERS, currentToken, readProblem, renewToken, send } from "./session";
 
@@ -44,4 +45,9 @@ export async function unwrap<T>(call: Promise<{ data?: T; error?: unknown; respo
   if (response.ok) return data as T;
   const document = typeof error === "object" && error !== null ? error : await readProblem(response);
   throw new ApiProblem(document, response);
+}
+
+/** What a call with `parseAs: "text"` answered, where it holds values of workflows: an integer of theirs beyond 53 bits is a BigInt. */
+export async function unwrapExact<T>(call: Promise<{ data?: string; error?: unknown; response: Response }>): Promise<T> {
+  return readExact(await unwrap(call)) as T;
 }

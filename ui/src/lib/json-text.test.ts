@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TextFault, findNearest, formatJson, lineOf, sliceJson, walkJson } from "./json-text";
+import { TextFault, addJson, findNearest, formatJson, lineOf, sliceJson, walkJson } from "./json-text";
 
 const TEXT = `{
   "steps": [
@@ -60,6 +60,13 @@ describe("a JSON text", () => {
       '{"b":1.0, "a": 12345678901234567890}',
     );
     expect(sliceJson("{}", "/definition")).toBeUndefined();
+  });
+
+  it("goes into an object letter by letter", () => {
+    expect(addJson({ name: 'a "b"', enabled: true }, "definition", '{"b":1.0, "2": 9007199254740993, "1": 0}')).toBe(
+      '{"name": "a \\"b\\"", "enabled": true, "definition": {"b":1.0, "2": 9007199254740993, "1": 0}}',
+    );
+    expect(addJson({}, "input", "[]")).toBe('{"input": []}');
   });
 
   it("that is nested endlessly is refused, and does not break the page", () => {

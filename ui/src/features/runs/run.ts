@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { type Schemas, api, unwrap } from "@/lib/api";
+import { type Schemas, api, unwrapExact } from "@/lib/api";
 
 export type Run = Schemas["RunDetail"];
 export type Step = Schemas["StepView"];
@@ -11,7 +11,7 @@ const POLL_MS = 5_000;
 export function runQuery(id: string, isPolled = false) {
   return queryOptions({
     queryKey: ["run", id],
-    queryFn: ({ signal }) => unwrap(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, signal })),
+    queryFn: ({ signal }) => unwrapExact<Run>(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, parseAs: "text", signal })),
     refetchInterval: isPolled ? POLL_MS : false,
   });
 }

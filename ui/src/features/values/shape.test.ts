@@ -18,6 +18,10 @@ describe("a value as a table", () => {
     expect(tableOf({ a: null, b: { c: 1 } })?.rows).toEqual([["a", "null"], ["b", '{"c":1}']]);
   });
 
+  it("has every digit of an id", () => {
+    expect(tableOf([{ id: 9007199254740993n, more: [9007199254740995n] }])?.rows).toEqual([["0", "9007199254740993", "[9007199254740995]"]]);
+  });
+
   it("is none for what has no parts", () => {
     expect(tableOf("text")).toBeUndefined();
     expect(tableOf(null)).toBeUndefined();
@@ -41,6 +45,10 @@ describe("a value as a schema", () => {
       ["value.orders[].id", "id", "number or string"],
       ["value.orders[].note", "note?", "null"],
     ]);
+  });
+
+  it("calls a long integer a number", () => {
+    expect(schemaOf([1, 9007199254740993n]).at(-1)?.types).toBe("number");
   });
 
   it("comes to an end for whatever is given", () => {

@@ -1,3 +1,5 @@
+import { writeExact } from "@/lib/exact-json";
+
 /** What of a value is laid out as a table or schema at most: more is no help, and takes its time. */
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 30;
@@ -64,13 +66,14 @@ function pick(item: unknown, name: string): unknown {
 
 function show(value: unknown): string {
   if (value === undefined) return "";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "string" ? value : writeExact(value);
   return text.length > CELL ? `${text.slice(0, CELL)}…` : text;
 }
 
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `list of ${value.length}`;
+  if (typeof value === "bigint") return "number";
   return isObject(value) ? "object" : typeof value;
 }
 

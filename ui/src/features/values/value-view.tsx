@@ -1,8 +1,10 @@
 import { type ReactNode, useMemo, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { copyText } from "@/components/ui/copy-text";
 import { toast } from "@/components/ui/toasts";
 import { classNames } from "@/lib/class-names";
 import { downloadFile, saveBlob } from "@/lib/download";
+import { writeExact } from "@/lib/exact-json";
 import { describeError } from "@/lib/problem";
 import { schemaOf, tableOf } from "./shape";
 
@@ -63,7 +65,7 @@ export function ValueView({ title, value, runId, list }: ValueViewProps) {
 const BOX = "max-h-80 overflow-auto rounded-control border border-line bg-sunken";
 
 function JsonText({ title, value, isPreview }: { title: string; value: unknown; isPreview: boolean }) {
-  const text = useMemo(() => (isPreview && typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "nothing")), [value, isPreview]);
+  const text = useMemo(() => (isPreview && typeof value === "string" ? value : value === undefined ? "nothing" : writeExact(value, 2)), [value, isPreview]);
   const rest = text.length - MOST_LETTERS;
   return (
     <>
@@ -156,13 +158,13 @@ function ViewChoice({ title, views, view, onView }: ViewChoiceProps) {
 }
 
 function Copy({ title, value }: { title: string; value: unknown }) {
-  const copy = () =>
-    navigator.clipboard.writeText(JSON.stringify(value, null, 2) ?? "").then(
-      () => toast("done", `${title} copied.`),
-      (error: unknown) => toast("failed", `${title} was not copied. ${describeError(error)}`),
-    );
   return (
-    <Button kind="quiet" icon="copy" aria-label={`Copy ${title.toLowerCase()}`} onClick={() => void copy()}>
+    <Button
+      kind="quiet"
+      icon="copy"
+      aria-label={`Copy ${title.toLowerCase()}`}
+      onClick={() => void copyText(writeExact(value, 2), `“${title}”`)}
+    >
       Copy
     </Button>
   );

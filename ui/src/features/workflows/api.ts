@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
 import { downloadFile } from "@/lib/download";
+import { addJson, sliceJson } from "@/lib/json-text";
 import { ApiProblem } from "@/lib/problem";
 import { readProblem } from "@/lib/session";
 
@@ -52,20 +53,28 @@ export function publish(id: string) {
   return unwrap(api.POST("/v1/workflows/{workflow_id}/publish", { params: { path: { workflow_id: id } }, body: {} }));
 }
 
-/** Start a run of the live version. */
-export function start(id: string, body: Schemas["StartRunRequest"] = {}) {
-  return unwrap(api.POST("/v1/workflows/{workflow_id}/runs", { params: { path: { workflow_id: id } }, body }));
+/** Start a run of the live version; the JSON of its input goes as it is written, with every digit. */
+export function start(id: string, input = "{}") {
+  return unwrap(
+    api.POST("/v1/workflows/{workflow_id}/runs", {
+      params: { path: { workflow_id: id } },
+      body: {},
+      bodySerializer: () => addJson({}, "input", input),
+    }),
+  );
 }
 
 /** A draft of one's own with the same definition. Triggers stay with the original. */
 export async function duplicate(id: string) {
-  const original = await unwrap(api.GET("/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } } }));
-  return create(`${original.name} (copy)`.slice(-200), original.definition, original.description);
+  const text = await unwrap(api.GET("/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } }, parseAs: "text" }));
+  const { name, description } = JSON.parse(text) as Schemas["WorkflowDetail"];
+  return create(`${name} (copy)`.slice(-200), sliceJson(text, "/definition") ?? "{}", description);
 }
 
-/** A new draft. */
-export function create(name: string, definition: Definition, description: string) {
-  return unwrap(api.POST("/v1/workflows", { body: { name, definition: definition as Schemas["NewWorkflow"]["definition"], description, enabled: true } }));
+/** A new draft. The JSON of its definition goes as it is written: what JavaScript makes of numbers and keys is not always the same. */
+export function create(name: string, definition: string, description: string) {
+  const rest = { name, description, enabled: true };
+  return unwrap(api.POST("/v1/workflows", { body: { ...rest, definition: {} }, bodySerializer: () => addJson(rest, "definition", definition) }));
 }
 
 /** It is found no more; its runs stay. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Run, Step } from "@/features/runs/run";
+import { readExact } from "@/lib/exact-json";
 import { compareSteps, firstDifference, isSame, lengthOf } from "./compare";
 
 const CREATED = "2026-01-01T00:00:00.000Z";
@@ -77,5 +78,11 @@ describe("two values", () => {
     [{ preview: "x", size: 7, ref: "1" }, { preview: "x", size: 8, ref: "1" }, false],
   ])("%j and %j", (a, b, same) => {
     expect(isSame(a, b)).toBe(same);
+  });
+
+  it("that part in the last digit of an id are not the same", () => {
+    const order = (id: string) => readExact(`{"order": {"id": ${id}}}`);
+    expect(isSame(order("9007199254740993"), order("9007199254740992"))).toBe(false);
+    expect(isSame(order("9007199254740993"), order("9007199254740993"))).toBe(true);
   });
 });

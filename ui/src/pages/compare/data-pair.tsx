@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { DiffView } from "@/features/diff/diff-view";
+import { writeExact } from "@/lib/exact-json";
 import { isSame } from "./compare";
 
 /** A value of A beside that of B; where both are the same, that is said. */
@@ -15,9 +16,12 @@ export function DataPair({ title, a, b }: { title: string; a: unknown; b: unknow
 
 /** As JSON with sorted keys, so that their order makes no difference; the beginning of a large value line by line. */
 function write(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (isPlain(part) ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1))) : part), 2);
+  return writeExact(sort(value), 2);
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function sort(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sort);
+  if (typeof value !== "object" || value === null) return value;
+  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(fields.map(([name, part]: [string, unknown]) => [name, sort(part)]));
 }

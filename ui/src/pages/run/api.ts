@@ -1,6 +1,6 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { CanvasStep } from "@/features/graph/graph-canvas";
-import { type Schemas, api, unwrap } from "@/lib/api";
+import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
 
 export { type Run, type Step, runQuery } from "@/features/runs/run";
 
@@ -29,9 +29,10 @@ export function eventsQuery(id: string) {
   return infiniteQueryOptions({
     queryKey: eventsKey(id),
     queryFn: ({ pageParam, signal }) =>
-      unwrap(
+      unwrapExact<Schemas["Page_RunEventView_"]>(
         api.GET("/v1/runs/{run_id}/events", {
           params: { path: { run_id: id }, query: { limit: 200, cursor: pageParam } },
+          parseAs: "text",
           signal,
         }),
       ),
@@ -52,9 +53,10 @@ export function itemsQuery(id: string, parent: string, { from, isFailed }: ItemF
   return infiniteQueryOptions({
     queryKey: ["run", id, "items", parent, from, isFailed],
     queryFn: ({ pageParam, signal }) =>
-      unwrap(
+      unwrapExact<Schemas["Page_IterationView_"]>(
         api.GET("/v1/runs/{run_id}/steps", {
           params: { path: { run_id: id }, query: { parent, limit: 50, cursor: pageParam, status: isFailed ? "failed" : null } },
+          parseAs: "text",
           signal,
         }),
       ),

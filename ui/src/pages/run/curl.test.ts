@@ -17,6 +17,10 @@ describe("a run as a command", () => {
     expect(JSON.parse(words[words.indexOf("-d") + 1] ?? "")).toEqual({ input: { name: "O'Brien" }, version: 3 });
   });
 
+  it("gives every digit of an id", () => {
+    expect(curlOf("http://localhost", RUN, { id: 9007199254740993n })).toContain('{"input":{"id":9007199254740993},"version":3}');
+  });
+
   it("of a draft names no version: there is none", () => {
     expect(curlOf("http://localhost", { ...RUN, is_test: true }, {})).not.toContain("version");
   });

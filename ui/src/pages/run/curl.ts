@@ -1,3 +1,4 @@
+import { writeExact } from "@/lib/exact-json";
 import type { Run } from "./api";
 
 /** A command that starts the same workflow in the same version with the same input; the token comes from the environment. */
@@ -7,7 +8,7 @@ export function curlOf(origin: string, run: Pick<Run, "workflow_id" | "version" 
     `curl -sS -X POST ${quote(`${origin}/v1/workflows/${run.workflow_id}/runs`)}`,
     '  -H "Authorization: Bearer $FLOWFORGE_TOKEN"',
     "  -H 'Content-Type: application/json'",
-    `  -d ${quote(JSON.stringify(body))}`,
+    `  -d ${quote(writeExact(body))}`,
   ].join(" \\\n");
 }
 

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button } from "@/components/ui/button";
 import { Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { writeExact } from "@/lib/exact-json";
 import { eventsQuery } from "./api";
 
 /** The run's journal: every change with its time and what it says. */
@@ -22,7 +23,7 @@ export function EventsList({ runId }: { runId: string }) {
               <Moment at={at} />
             </span>
             <code className="col-start-2 line-clamp-3 font-mono text-xs text-ink-2 wrap-anywhere md:col-start-auto">
-              {JSON.stringify(data)}
+              {writeExact(data)}
             </code>
           </li>
         ))}

@@ -9,7 +9,8 @@ import { SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import { isLarge } from "@/features/values/value-view";
 import { api, unwrap } from "@/lib/api";
-import { faultOfJson } from "@/lib/json-text";
+import { writeExact } from "@/lib/exact-json";
+import { addJson, faultOfJson } from "@/lib/json-text";
 import { describeError } from "@/lib/problem";
 import type { Run } from "./api";
 
@@ -23,11 +24,22 @@ interface RerunDialogProps {
   onClose: () => void;
 }
 
+/** An input that was left alone is the original's, byte by byte; another one goes as it is written, with every digit. */
+function repeat(id: string, how: { from_step: string | null; version: "same" | "latest" }, input: string | undefined) {
+  return unwrap(
+    api.POST("/v1/runs/{run_id}/rerun", {
+      params: { path: { run_id: id } },
+      body: how,
+      ...(input === undefined ? {} : { bodySerializer: () => addJson(how, "input", input) }),
+    }),
+  );
+}
+
 /** Repeat a run: from where, by which version, and with which input. */
 export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const [from, setFrom] = useState(fromStep ?? WHOLE);
   const [version, setVersion] = useState<"same" | "latest">("same");
-  const [written] = useState(() => JSON.stringify(run.input, null, 2));
+  const [written] = useState(() => writeExact(run.input, 2));
   const isUnknown = isLarge(run.input) || written.length > MOST_LETTERS;
   const first = isUnknown ? "{}" : written;
   const [isOther, setIsOther] = useState(false);
@@ -35,14 +47,7 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const fault = isOther ? faultOfJson(text) : undefined;
   const navigate = useNavigate();
   const rerun = useMutation({
-    mutationFn: () =>
-      unwrap(
-        api.POST("/v1/runs/{run_id}/rerun", {
-          params: { path: { run_id: run.id } },
-          // An input that was left alone is the original's, byte by byte.
-          body: { from_step: from === WHOLE ? null : from, version, ...(isOther ? { input: JSON.parse(text) as unknown } : {}) },
-        }),
-      ),
+    mutationFn: () => repeat(run.id, { from_step: from === WHOLE ? null : from, version }, isOther ? text : undefined),
     onSuccess: ({ run_id: runId }) => {
       toast("done", "A new run has begun; this is it.");
       onClose();

@@ -1,6 +1,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { type StreamEvent, Woken, delayOf, readStream } from "@/lib/event-stream";
+import { readExact } from "@/lib/exact-json";
 import { useHold } from "@/lib/hold";
 import { listen } from "@/lib/live";
 import { ApiProblem } from "@/lib/problem";
@@ -64,7 +65,7 @@ async function keepFollowing(queryClient: QueryClient, id: string, following: Fo
     const seq = Number(told);
     if (seq > lastSeq + 1) refreshAll();
     lastSeq = Math.max(lastSeq, seq);
-    putEvent(queryClient, id, JSON.parse(data) as RunEvent);
+    putEvent(queryClient, id, readExact(data) as RunEvent);
   };
   while (!signal.aborted) {
     let trouble: unknown;

@@ -18,7 +18,7 @@ export function RunButton({ workflow }: { workflow: Detail }) {
   const mayStart = usePermission("runs:start");
   const navigate = useNavigate();
   const begin = useMutation({
-    mutationFn: () => start(workflow.id, { input: JSON.parse(text) as unknown }),
+    mutationFn: () => start(workflow.id, text),
     onSuccess: ({ run_id: runId }) => navigate({ to: "/runs/$runId", params: { runId } }),
   });
   const fault = faultOfJson(text);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TextFault } from "@/lib/json-text";
+import { TextFault, formatJson } from "@/lib/json-text";
 import { isExact, readText, writeText } from "./texts";
 
 const YAML = `schema: 1
@@ -51,6 +51,12 @@ describe("a definition as a text", () => {
     const written = await writeText(json, "yaml");
     expect(JSON.parse((await readText(written, "yaml")).json)).toEqual(JSON.parse(json));
     expect(JSON.parse(await writeText(json, "json"))).toEqual(JSON.parse(json));
+  });
+
+  it("of YAML keeps every digit of a number", async () => {
+    const { json, lines } = await readText("id: 9007199254740993\nlist: [-9223372036854775808, 0x10, 1, 1.5]\n12: x\n", "yaml");
+    expect(formatJson(json)).toBe(formatJson('{"12": "x", "id": 9007199254740993, "list": [-9223372036854775808, 16, 1, 1.5]}'));
+    expect(lines.get("/12")).toBe(3);
   });
 
   it("that YAML would change is known", () => {

@@ -1,3 +1,4 @@
+import { writeExact } from "@/lib/exact-json";
 import { TextFault, formatJson, lineOf, walkJson } from "@/lib/json-text";
 
 export const FORMATS = ["json", "yaml"] as const;
@@ -35,7 +36,7 @@ function readJson(text: string): ReadText {
 
 async function readYaml(text: string): Promise<ReadText> {
   const { isMap, isScalar, isSeq, parseDocument } = await import("yaml");
-  const document = parseDocument(text, { prettyErrors: false });
+  const document = parseDocument(text, { prettyErrors: false, intAsBigInt: true });
   const [fault] = document.errors;
   if (fault !== undefined) throw new TextFault(fault.message, fault.pos[0]);
   const lines = new Map<string, number>();
@@ -55,7 +56,7 @@ async function readYaml(text: string): Promise<ReadText> {
   };
   visit(document.contents, "");
   try {
-    return { json: JSON.stringify(document.toJS() ?? null), lines };
+    return { json: writeExact(document.toJS() ?? null), lines };
   } catch (error) {
     throw new TextFault(error instanceof Error ? error.message : String(error), 0);
   }

@@ -1,5 +1,5 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { type Schemas, api, unwrap } from "@/lib/api";
+import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
 import type { Config, TriggerType } from "./trigger-config";
 
 export type Received = Schemas["ReceivedView"];
@@ -44,7 +44,10 @@ export function rotateTrigger(id: string, what: "url" | "secret") {
 export function receivedQuery(id: string) {
   return queryOptions({
     queryKey: ["received", id],
-    queryFn: ({ signal }) => unwrap(api.GET("/v1/triggers/{trigger_id}/events", { params: { path: { trigger_id: id } }, signal })),
+    queryFn: ({ signal }) =>
+      unwrapExact<Schemas["Page_ReceivedView_"]>(
+        api.GET("/v1/triggers/{trigger_id}/events", { params: { path: { trigger_id: id } }, parseAs: "text", signal }),
+      ),
     refetchInterval: POLL_MS,
   });
 }

@@ -22,7 +22,7 @@ export function TemplateList() {
               mutate({
                 failure: `${name} was not made.`,
                 work: async () => {
-                  const made = await create(name, definition, description);
+                  const made = await create(name, JSON.stringify(definition), description);
                   await navigate({ to: "/workflows/$workflowId", params: { workflowId: made.id } });
                   return `${made.name} is there. Publish it to run it.`;
                 },
