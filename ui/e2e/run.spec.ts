@@ -104,8 +104,16 @@ test("why a step did not run can be read, and keys lead through steps", async ()
   await page.locator('[data-path="large"]:focus').waitFor();
   await page.keyboard.press("g");
   await page.locator("[data-graph] [role=group]:focus").waitFor();
+  await page.getByRole("button", { name: "Close the step" }).press("Enter");
+  await page.getByRole("heading", { name: "The whole run" }).waitFor();
+  // Where the step was opened, and not lost with what was closed.
+  await page.locator('[data-path="large"]:focus').press("Enter");
+  await page.getByRole("heading", { name: "large", exact: true }).waitFor();
+  await page.keyboard.press("g");
+  await page.locator("[data-graph] [role=group]:focus").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("heading", { name: "The whole run" }).waitFor();
+  await page.locator("[data-graph] [role=group]:focus").waitFor();
   expect(new URL(page.url()).search).toBe("");
 });
 

@@ -9,6 +9,7 @@ import {
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import { publicApi, unwrap } from "@/lib/api";
+import { focusPage } from "@/lib/lost-focus";
 import { readSearchText } from "@/lib/search-text";
 import { adoptSession, startSession } from "@/lib/session";
 import { readApprovalFilters } from "@/pages/approvals/filters";
@@ -20,6 +21,7 @@ import { readRunSearch } from "@/pages/run/search";
 import { readRunFilters } from "@/pages/runs/filters";
 import { readNext, readSignIn } from "@/pages/sign-in/next";
 import { readWorkflowSearch } from "@/pages/workflow/search";
+import { Arrival } from "./arrival";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
 
@@ -33,6 +35,7 @@ const root = createRootRoute({
     <>
       <Outlet />
       <Toasts />
+      <Arrival />
     </>
   ),
   notFoundComponent: NotFound,
@@ -212,6 +215,11 @@ export const router = createRouter({
   defaultErrorComponent: ({ error, reset }) => <ErrorState isPage error={error} onRetry={reset} />,
   defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
+});
+
+// Not of the page that a browser has just loaded: there, nothing had the focus.
+router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
+  if (fromLocation !== undefined && pathChanged) focusPage();
 });
 
 declare module "@tanstack/react-router" {

@@ -1,10 +1,9 @@
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
+import { usePageTitle } from "@/lib/page-title";
 
 /** The title of a page, in the page and in the tab, and what can be done on it. */
 export function PageHeader({ title, children }: { title: string; children?: ReactNode }) {
-  useEffect(() => {
-    document.title = `${title} · FlowForge`;
-  }, [title]);
+  usePageTitle(title);
   return (
     <div className="flex min-h-16 flex-wrap items-center justify-between gap-3 px-4 py-3 md:px-6">
       {/* A name may be long, without a space, and written from the right. */}

@@ -10,6 +10,7 @@ import { Allowed } from "@/features/permissions/allowed";
 import { neighbourOf } from "@/features/runs/neighbours";
 import { ValueView } from "@/features/values/value-view";
 import { useNow } from "@/lib/clock";
+import { passFocus } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
 import { isLive } from "@/lib/status";
 import { type Run, runQuery } from "./api";
@@ -23,6 +24,8 @@ import { timeOfRun } from "./time";
 import { TimeBar } from "./time-bar";
 import { useLiveRun } from "./use-live-run";
 import { Waterfall } from "./waterfall-view";
+
+const GRAPH = "[data-graph] [tabindex='0']";
 
 /** One run: how it stands, what each step did and why, and where the time went. */
 export function RunPage() {
@@ -58,8 +61,13 @@ function RunView({ run }: { run: Run }) {
   const [selected, select] = useChosenStep();
   const step = run.steps.find((one) => one.path === selected);
   const lead = useNeighbours(run.id);
+  const close = () => {
+    if (selected === undefined) return;
+    passFocus(document.getElementById("inspected")?.closest("section") ?? null, `[data-path="${CSS.escape(selected)}"]`, GRAPH);
+    select(undefined);
+  };
   useShortcuts([
-    { key: "Escape", label: "Close the step", run: () => select(undefined) },
+    { key: "Escape", label: "Close the step", run: close },
     { key: "g", label: "To the graph, and back to the steps", run: changeView },
     { key: "j", label: "Next run of the list", run: () => lead(1) },
     { key: "k", label: "Run before in the list", run: () => lead(-1) },
@@ -86,7 +94,7 @@ function RunView({ run }: { run: Run }) {
               The run has not begun.
             </EmptyState>
           )}
-          {step === undefined ? <WholeRun run={run} /> : <StepInspector run={run} step={step} onClose={() => select(undefined)} />}
+          {step === undefined ? <WholeRun run={run} /> : <StepInspector run={run} step={step} onClose={close} />}
         </div>
         <Journal runId={run.id} />
       </div>
@@ -106,7 +114,7 @@ function useNeighbours(id: string): (by: 1 | -1) => void {
 
 /** The focus goes to the graph; from there, to the chosen step among the others, or to the first one. */
 function changeView(): void {
-  const graph = document.querySelector<HTMLElement>("[data-graph] [tabindex='0']");
+  const graph = document.querySelector<HTMLElement>(GRAPH);
   const row = document.querySelector<HTMLElement>("[data-path][aria-pressed=true]") ?? document.querySelector<HTMLElement>("[data-path]");
   (graph !== null && document.activeElement !== graph ? graph : row)?.focus();
 }
