@@ -102,8 +102,34 @@ test("keys lead from run to run, and into one", async () => {
   await page.locator('[data-row="0"] a:focus').waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
+  await page.locator("#main:focus").waitFor();
   await page.goBack();
   await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+  await page.locator("#main:focus").waitFor();
+  await page.locator("[aria-live]").getByText("Runs", { exact: true }).waitFor({ state: "attached" });
+});
+
+test("keys lead to no run behind the bars at the top and at the bottom", async () => {
+  const { page } = browser;
+  await page.setViewportSize({ width: 390, height: 700 });
+  await page.goto("/runs");
+  const isSeen = () => {
+    const link = document.activeElement;
+    const { left, top, bottom } = link?.getBoundingClientRect() ?? new DOMRect();
+    return [top + 1, bottom - 1].every((y) => link?.contains(document.elementFromPoint(left + 2, y)) === true);
+  };
+  const row = (index: number) => page.locator(`[data-row="${index}"] a`);
+  await row(8).focus();
+  // Just above the bar at the bottom, so that the next one is behind it; then just below the one at the top.
+  await row(8).evaluate((link) => window.scrollBy(0, link.getBoundingClientRect().bottom - (window.innerHeight - 60)));
+  await page.keyboard.press("j");
+  await row(9).and(page.locator(":focus")).waitFor();
+  await page.waitForFunction(isSeen);
+  await row(9).evaluate((link) => window.scrollBy(0, link.getBoundingClientRect().top - 50));
+  await page.keyboard.press("k");
+  await row(8).and(page.locator(":focus")).waitFor();
+  await page.waitForFunction(isSeen);
+  await page.setViewportSize({ width: 1440, height: 900 });
 });
 
 test("keys lead from a run to the next one of the list that one came from", async () => {
