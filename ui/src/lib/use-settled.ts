@@ -11,3 +11,15 @@ export function useSettled<Value>(value: Value): Value {
   }, [value]);
   return settled;
 }
+
+/** What is searched for, once nobody types any more; that nothing is, at once. */
+export function useSettledText(text: string | undefined): string | undefined {
+  const settled = useSettled(text);
+  return text === undefined ? undefined : settled;
+}
+
+/** Filters, once nobody types what is searched for any more; every other change of them counts at once. */
+export function useSettledFilters<Filters extends { q?: string }>(filters: Filters): Filters {
+  const settled = useSettled(filters);
+  return filters.q === undefined || filters.q === settled.q ? filters : settled;
+}

@@ -10,6 +10,7 @@ import { ForRole } from "@/features/permissions/for-role";
 import { usePermission } from "@/lib/me";
 import { membersQuery } from "@/lib/people";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useSettledFilters } from "@/lib/use-settled";
 import { auditQuery, exportEntries } from "./api";
 import { EntryList } from "./entry-list";
 import { FilterBar } from "./filter-bar";
@@ -40,7 +41,7 @@ export function AuditPage() {
 }
 
 function Log({ filters }: { filters: AuditFilters }) {
-  const query = useInfiniteQuery(auditQuery(filters));
+  const query = useInfiniteQuery(auditQuery(useSettledFilters(filters)));
   const members = useQuery(membersQuery).data;
   const searchField = useRef<HTMLInputElement>(null);
   useShortcuts([{ key: "/", label: "Search the audit log", run: () => searchField.current?.focus() }]);

@@ -48,8 +48,8 @@ export async function refreshTop(queryClient: QueryClient, filters: RunFilters):
   await queryClient.invalidateQueries({ queryKey });
 }
 
-/** The rows with what the stream has told since, in their places; and how many runs it told of that have none. */
-export function patchRuns(data: RunPages, events: readonly LiveEvent[]): { data: RunPages; strangers: number } {
+/** The rows with what the stream has told since, in their places; and what it told of runs that have none. */
+export function patchRuns(data: RunPages, events: readonly LiveEvent[]): { data: RunPages; strangers: readonly LiveEvent[] } {
   const latest = new Map(events.map((event) => [event.run_id, event]));
   const known = new Set<string>();
   const pages = data.pages.map((page) => {
@@ -58,10 +58,9 @@ export function patchRuns(data: RunPages, events: readonly LiveEvent[]): { data:
     if (touched.length === 0) return page;
     return { ...page, items: page.items.map((run) => patchRun(run, latest.get(run.id))) };
   });
-  const begun = new Set(events.filter((event) => event.type === "run.queued").map((event) => event.run_id));
   return {
     data: known.size === 0 ? data : { ...data, pages },
-    strangers: [...begun].filter((id) => !known.has(id)).length,
+    strangers: events.filter((event) => !known.has(event.run_id)),
   };
 }
 

@@ -8,10 +8,12 @@ import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { RunList } from "@/features/runs/run-list";
 import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useSettledFilters } from "@/lib/use-settled";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
 import { FilterBar } from "./filter-bar";
 import { readRunFilters } from "./filters";
+import { tellNews } from "./news";
 import { useLiveRuns } from "./use-live-runs";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -20,7 +22,8 @@ const NONE: ReadonlySet<string> = new Set();
 export function RunsPage() {
   const search = useSearch({ from: "/signed-in/runs" });
   // The router hands on what it does not know as well.
-  const filters = useMemo(() => readRunFilters(search), [search]);
+  const written = useMemo(() => readRunFilters(search), [search]);
+  const filters = useSettledFilters(written);
   // Where the whole connection is away, the strip at the top says so.
   const isPaused = useLive((state) => state.status === "paused");
   const query = useInfiniteQuery(runsQuery(filters));
@@ -45,12 +48,12 @@ export function RunsPage() {
   return (
     <>
       <PageHeader title="Runs" />
-      <FilterBar filters={filters} searchField={searchField} />
+      <FilterBar filters={written} searchField={searchField} />
       <BulkBar filters={filters} ticked={ticked} onClear={() => setTicked(NONE)} />
       <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
         {news > 0 && (
           <Button kind="primary" className="shadow-floating" onClick={show}>
-            {tellNews(news)}
+            {tellNews(news, filters)}
           </Button>
         )}
       </div>
@@ -63,11 +66,6 @@ export function RunsPage() {
       </div>
     </>
   );
-}
-
-function tellNews(news: number): string {
-  if (!Number.isFinite(news)) return "Something was missed: show the newest";
-  return news === 1 ? "1 new run" : `${news} new runs`;
 }
 
 function NoRuns({ isFiltered }: { isFiltered: boolean }) {

@@ -4,6 +4,7 @@ import { type LiveEvent, listen, useLive } from "@/lib/live";
 import { type Refresher, createRefresher } from "@/lib/refresher";
 import { type RunPages, patchRuns, refreshTop, runsKey } from "./api";
 import type { RunFilters } from "./filters";
+import { NO_NEWS, noteNews } from "./news";
 
 /** Above this, a person reads the newest rows: there, new ones may come in. */
 const TOP_PIXELS = 80;
@@ -15,8 +16,8 @@ const POLL_MS = 5_000;
 /**
  * Let the list follow what happens, without moving a row under the eyes of a person.
  *
- * At the top, new rows come in by themselves. Further down, rows change in their places, and the number of new ones is told;
- * where something was missed, that number is infinite.
+ * At the top, new rows come in by themselves. Further down, rows change in their places, and the number of new ones that the
+ * filters let through is told; where something was missed, that number is infinite.
  */
 export function useLiveRuns(filters: RunFilters) {
   const queryClient = useQueryClient();
@@ -24,20 +25,25 @@ export function useLiveRuns(filters: RunFilters) {
   const isPolled = useLive((state) => state.status === "paused");
   const current = useRef(filters);
   const latest = useRef<Refresher>(undefined);
+  const noted = useRef(NO_NEWS);
+  const forget = useCallback(() => {
+    noted.current = NO_NEWS;
+    setNews(0);
+  }, []);
 
   const show = useCallback(() => {
-    setNews(0);
+    forget();
     window.scrollTo({ top: 0 });
     void refreshTop(queryClient, current.current);
-  }, [queryClient]);
+  }, [forget, queryClient]);
 
   useEffect(() => {
     current.current = filters;
-    setNews(0);
+    forget();
     const refresher = createRefresher(async () => {
       // Whoever has gone further down meanwhile keeps what they look at.
       if (!isAtTop()) return setNews(Number.POSITIVE_INFINITY);
-      setNews(0);
+      forget();
       await refreshTop(queryClient, filters);
     }, PAUSE_MS);
     latest.current = refresher;
@@ -50,14 +56,15 @@ export function useLiveRuns(filters: RunFilters) {
       if (data === undefined) return;
       const patched = patchRuns(data, events);
       if (patched.data !== data) queryClient.setQueryData(runsKey(filters), patched.data);
-      if (patched.strangers > 0) setNews((count) => count + patched.strangers);
+      noted.current = noteNews(noted.current, patched.strangers, filters);
+      setNews((count) => (Number.isFinite(count) ? noted.current.size : count));
     };
     const stop = listen(take, refresher.ask);
     return () => {
       stop();
       refresher.stop();
     };
-  }, [filters, queryClient]);
+  }, [filters, forget, queryClient]);
 
   useEffect(() => {
     if (!isPolled) return undefined;

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import type { LiveEvent } from "@/lib/live";
+import { NO_NEWS, noteNews, tellNews } from "./news";
+
+const ORDERS = "01a21a4f-3d41-7000-8000-000000000001";
+const OTHER = "01a21a4f-3d41-7000-8000-000000000002";
+
+function event(run_id: string, status: string, workflow_id = ORDERS): LiveEvent {
+  return { run_id, type: `run.${status}`, status, workflow_id, seq: 1, at: "2026-11-27T12:00:00Z" };
+}
+
+describe("runs that the list has no row for", () => {
+  it("are new where they have begun, each once, however they go on", () => {
+    const first = noteNews(NO_NEWS, [event("a", "queued"), event("b", "running"), event("a", "running")], {});
+    expect([...first]).toEqual(["a"]);
+    expect([...noteNews(first, [event("a", "succeeded"), event("c", "queued")], {})]).toEqual(["a", "c"]);
+  });
+
+  it("are those of the workflow that is looked at", () => {
+    const told = [event("a", "queued", OTHER), event("b", "queued")];
+    expect([...noteNews(NO_NEWS, told, { workflow: ORDERS })]).toEqual(["b"]);
+  });
+
+  it("are those that have come to a status that is looked at, for as long as they have it", () => {
+    const filters = { status: ["failed" as const, "running" as const] };
+    const first = noteNews(NO_NEWS, [event("a", "queued"), event("a", "running"), event("b", "failed"), event("c", "queued")], filters);
+    expect([...first]).toEqual(["a", "b"]);
+    expect([...noteNews(first, [event("a", "succeeded")], filters)]).toEqual(["b"]);
+  });
+});
+
+describe("what is said of them", () => {
+  it("is how many there are", () => {
+    expect([tellNews(1, {}), tellNews(7, { status: ["failed"] })]).toEqual(["1 new run", "7 new runs"]);
+  });
+
+  it("is no number where the stream does not tell what the filters go by", () => {
+    expect(tellNews(2, { q: "card" })).toBe("There may be new runs");
+    expect(tellNews(2, { trigger: "webhook" })).toBe("There may be new runs");
+  });
+
+  it("is that something was missed where nobody knows how many there are", () => {
+    expect(tellNews(Number.POSITIVE_INFINITY, { q: "card" })).toBe("Something was missed: show the newest");
+  });
+});

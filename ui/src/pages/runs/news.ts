@@ -1,0 +1,24 @@
+import type { LiveEvent } from "@/lib/live";
+import type { RunFilters } from "./filters";
+
+export const NO_NEWS: ReadonlySet<string> = new Set();
+
+/** The runs that the filters let through and that have no row yet, after what the stream has told of `strangers`. */
+export function noteNews(news: ReadonlySet<string>, strangers: readonly LiveEvent[], filters: RunFilters): ReadonlySet<string> {
+  const noted = new Set(news);
+  for (const { run_id: id, workflow_id: workflow, type, status } of strangers) {
+    if (filters.workflow !== undefined && filters.workflow !== workflow) continue;
+    const isWanted = filters.status === undefined ? noted.has(id) || type === "run.queued" : filters.status.some((one) => one === status);
+    if (isWanted) noted.add(id);
+    else noted.delete(id);
+  }
+  return noted;
+}
+
+/** What is said of that many new runs; infinitely many: nobody knows what was missed. */
+export function tellNews(news: number, { trigger, q }: RunFilters): string {
+  if (!Number.isFinite(news)) return "Something was missed: show the newest";
+  // The stream does not tell what these go by.
+  if (trigger !== undefined || q !== undefined) return "There may be new runs";
+  return news === 1 ? "1 new run" : `${news} new runs`;
+}
