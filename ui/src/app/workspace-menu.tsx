@@ -1,10 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { Icon } from "@/components/ui/icon";
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
+import { mayLeave } from "@/lib/leave";
 import { meQuery } from "@/lib/me";
 import { describeError } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
@@ -16,19 +17,21 @@ export function WorkspaceMenu() {
   const me = useQuery(meQuery).data;
   const workspaces = useQuery(workspacesQuery);
   const queryClient = useQueryClient();
-  const navigate = useNavigate();
+  const router = useRouter();
   const [isMaking, setIsMaking] = useState(false);
   const change = async (id: string) => {
     if (id === me?.workspace.id) return;
+    // Before the call: whoever stays for something unsaved stays where it belongs.
+    if (!(await mayLeave(router.history))) return;
     try {
       acceptTokens(await unwrap(api.POST("/v1/auth/switch", { body: { workspace_id: id } })));
     } catch (error) {
       toast("failed", `The workspace was not changed. ${describeError(error)}`);
       return;
     }
-    await navigate({ to: "/workflows" });
-    // Nothing of the other workspace may be seen for even a moment.
-    await queryClient.resetQueries();
+    // Nothing of the other workspace may be seen for even a moment. What the page asks for once more is not waited for.
+    void queryClient.resetQueries();
+    await router.navigate({ to: "/workflows", ignoreBlocker: true });
   };
   return (
     <>
