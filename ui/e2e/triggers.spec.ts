@@ -122,4 +122,30 @@ test("a trigger is edited, paused, and deleted", async () => {
   await card(/github/).waitFor({ state: "detached" });
 });
 
+test("whoever stays for something unsaved stays in the workspace, and whoever goes takes all tabs along", async () => {
+  const { page, context } = browser;
+  const asked = dialog("Leave without saving?");
+  const goToMain = async () => {
+    await page.getByRole("button", { name: "Workspace:" }).click();
+    await page.getByRole("menuitemradio", { name: "Main", exact: true }).click();
+  };
+  const other = await context.newPage();
+  await other.goto("/members");
+  await other.getByRole("button", { name: `Workspace: ${WORKSPACE}` }).waitFor();
+  await page.goto(`/workflows/${workflow}?tab=definition`);
+  const field = page.getByLabel("Definition", { exact: true });
+  await field.fill((await field.inputValue()).replace("hello", "good day"));
+  await goToMain();
+  await asked.getByRole("button", { name: "Stay" }).click();
+  await page.getByRole("button", { name: "Save the draft" }).click();
+  await page.getByText("As it is saved").waitFor();
+  await field.fill(`${await field.inputValue()} `);
+  await goToMain();
+  await asked.getByRole("button", { name: "Leave" }).click();
+  for (const tab of [page, other]) await tab.getByRole("button", { name: "Workspace: Main" }).waitFor();
+  await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
+  expect(new URL(page.url()).pathname).toBe("/workflows");
+  await other.close();
+});
+
 test("every page behaved", () => browser.conduct.check());

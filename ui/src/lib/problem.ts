@@ -30,6 +30,14 @@ export class Unreachable extends Error {
   }
 }
 
+/** The tabs' common session leads to another workspace, or is somebody else's: what belongs to this page may not be done there. */
+export class SessionMoved extends Error {
+  constructor() {
+    super("Another tab has gone to another workspace, or somebody else has signed in there. Load this page anew.");
+    this.name = "SessionMoved";
+  }
+}
+
 /** The sentence that a person reads about anything that was thrown. */
 export function describeError(error: unknown): string {
   if (error instanceof ApiProblem) {

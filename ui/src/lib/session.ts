@@ -1,6 +1,7 @@
 import { create } from "zustand";
 import type { components } from "@/generated/api";
-import { ApiProblem, Unreachable } from "./problem";
+import { ApiProblem, SessionMoved, Unreachable } from "./problem";
+import { readHolder } from "./token";
 
 type Tokens = components["schemas"]["Tokens"];
 
@@ -15,25 +16,29 @@ const MARGIN_MS = 30_000;
 
 interface Session {
   status: "unknown" | "anonymous" | "signed-in";
+  /** The cookie is another workspace's or somebody else's by now: this page is to be left. */
+  isMoved: boolean;
 }
 
-export const useSession = create<Session>(() => ({ status: "unknown" }));
+/** What tabs tell each other of the cookie that they share. */
+type News = { kind: "ended" } | { kind: "moved"; to: string };
+
+export const useSession = create<Session>(() => ({ status: "unknown", isMoved: false }));
 
 let access: { token: string; until: number } | undefined;
 let renewal: Promise<string | undefined> | undefined;
 const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(CHANNEL);
 
-/** Take what a sign-in, a set-up or a switch of the workspace answered. */
+/** Take what a sign-in, a set-up, an invitation or a switch of the workspace answered; the other tabs hear where it leads. */
 export function acceptTokens(tokens: Tokens): void {
-  access = { token: tokens.access_token, until: Date.now() + tokens.expires_in * 1000 - MARGIN_MS };
-  remember(true);
-  useSession.setState({ status: "signed-in" });
+  take(tokens);
+  tellWhereItLeads();
 }
 
 /** Forget the session here, and in the other tabs. */
 export function endSession(): void {
   forget();
-  channel?.postMessage("ended");
+  tell({ kind: "ended" });
 }
 
 /** The session that an earlier page left in the cookie, if there is one. Asks once; raises Unreachable. */
@@ -48,6 +53,7 @@ export async function startSession(): Promise<Session["status"]> {
 /** Take up the session that a sign-in elsewhere has left in the cookie. Raises Unreachable and ApiProblem. */
 export async function adoptSession(): Promise<Session["status"]> {
   await renewToken();
+  tellWhereItLeads();
   return useSession.getState().status;
 }
 
@@ -57,10 +63,11 @@ export async function currentToken(): Promise<string | undefined> {
   return useSession.getState().status === "anonymous" ? undefined : renewToken();
 }
 
-/** Exchange the cookie for a new token, once for all that ask meanwhile. Raises Unreachable and ApiProblem. */
+/** Exchange the cookie for a new token, once for all that ask meanwhile. Raises Unreachable, ApiProblem and SessionMoved. */
 export function renewToken(refused?: string): Promise<string | undefined> {
   // Another request has brought a new one since the refused one was sent.
   if (refused !== undefined && access !== undefined && access.token !== refused) return Promise.resolve(access.token);
+  if (useSession.getState().isMoved) return Promise.reject(new SessionMoved());
   renewal ??= alone(exchange).finally(() => {
     renewal = undefined;
   });
@@ -74,8 +81,14 @@ async function exchange(): Promise<string | undefined> {
     body: "{}",
   });
   if (response.ok) {
-    acceptTokens((await response.json()) as Tokens);
-    return access?.token;
+    const tokens = (await response.json()) as Tokens;
+    // What this page shows, and is about to do, is of another workspace or another person.
+    if (access !== undefined && readHolder(access.token) !== readHolder(tokens.access_token)) {
+      useSession.setState({ isMoved: true });
+      throw new SessionMoved();
+    }
+    take(tokens);
+    return tokens.access_token;
   }
   if (response.status !== 401) throw new ApiProblem(await readProblem(response), response);
   endSession();
@@ -106,10 +119,31 @@ export async function readProblem(response: Response): Promise<Record<string, ne
     .catch(() => ({})) as Promise<Record<string, never>>;
 }
 
+function take(tokens: Tokens): void {
+  access = { token: tokens.access_token, until: Date.now() + tokens.expires_in * 1000 - MARGIN_MS };
+  remember(true);
+  useSession.setState({ status: "signed-in", isMoved: false });
+}
+
 function forget(): void {
   access = undefined;
   remember(false);
-  useSession.setState({ status: "anonymous" });
+  useSession.setState({ status: "anonymous", isMoved: false });
+}
+
+function tell(news: News): void {
+  channel?.postMessage(news);
+}
+
+function tellWhereItLeads(): void {
+  const to = access === undefined ? undefined : readHolder(access.token);
+  if (to !== undefined) tell({ kind: "moved", to });
+}
+
+function hear({ data }: MessageEvent<News>): void {
+  if (data.kind === "ended") forget();
+  // The token that is here stays good for where it is: whoever is asked about something unsaved can still save it.
+  else useSession.setState({ isMoved: access !== undefined && readHolder(access.token) !== data.to });
 }
 
 function remember(signedIn: boolean): void {
@@ -129,4 +163,4 @@ function isRemembered(): boolean {
   }
 }
 
-channel?.addEventListener("message", forget);
+channel?.addEventListener("message", hear);

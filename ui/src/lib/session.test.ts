@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SessionMoved } from "./problem";
+import { acceptTokens, currentToken, endSession, renewToken, useSession } from "./session";
+import { readHolder } from "./token";
+
+const PATIENCE = { timeout: 30_000 };
+
+/** What a sign-in is answered with; its token is over already where it lives no longer. */
+function tokens(user: string, workspace: string, { lives = 900, mark = "" } = {}) {
+  const payload = btoa(JSON.stringify({ sub: user, wid: workspace, mark })).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return { access_token: `head.${payload}.signature`, expires_in: lives, refresh_token: "", token_type: "Bearer" as const };
+}
+
+function answerWith(body: unknown) {
+  const fetch = vi.fn(() => Promise.resolve(new Response(JSON.stringify(body), { status: 200 })));
+  vi.stubGlobal("fetch", fetch);
+  return fetch;
+}
+
+/** Another tab of the same browser. */
+let other: BroadcastChannel;
+beforeEach(() => {
+  // The tests' browser has none.
+  vi.spyOn(navigator, "locks", "get").mockReturnValue({ request: (_: string, work: () => Promise<unknown>) => work() } as never);
+  other = new BroadcastChannel("flowforge.session");
+});
+afterEach(() => {
+  other.close();
+  endSession();
+  vi.unstubAllGlobals();
+});
+
+describe("a session that all tabs share", () => {
+  it("goes on with a new token of the same workspace", async () => {
+    acceptTokens(tokens("u", "a", { lives: 0 }));
+    const next = tokens("u", "a", { mark: "ü?>" });
+    answerWith(next);
+    expect(await currentToken()).toBe(next.access_token);
+    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false });
+  });
+
+  it.each([
+    ["another workspace", "u", "b"],
+    ["another person", "v", "a"],
+  ])("does not go on with a token of %s", async (_, user, workspace) => {
+    const old = tokens("u", "a", { lives: 0 });
+    acceptTokens(old);
+    const fetch = answerWith(tokens(user, workspace));
+    await expect(currentToken()).rejects.toThrow(SessionMoved);
+    expect(useSession.getState().isMoved).toBe(true);
+    // The page that is to be left asks no more, whatever it was refused for.
+    await expect(currentToken()).rejects.toThrow(SessionMoved);
+    await expect(renewToken(old.access_token)).rejects.toThrow(SessionMoved);
+    expect(fetch).toHaveBeenCalledOnce();
+  });
+
+  it("is heard to be elsewhere, and back; its own token is good meanwhile", async () => {
+    const mine = tokens("u", "a");
+    acceptTokens(mine);
+    other.postMessage({ kind: "moved", to: "u b" });
+    await vi.waitFor(() => expect(useSession.getState().isMoved).toBe(true), PATIENCE);
+    expect(await currentToken()).toBe(mine.access_token);
+    other.postMessage({ kind: "moved", to: "u a" });
+    await vi.waitFor(() => expect(useSession.getState().isMoved).toBe(false), PATIENCE);
+  });
+
+  it("tells the other tabs where it goes, and that it ends", async () => {
+    const heard: unknown[] = [];
+    other.addEventListener("message", ({ data }) => heard.push(data));
+    acceptTokens(tokens("u", "b"));
+    endSession();
+    await vi.waitFor(() => expect(heard).toEqual([{ kind: "moved", to: "u b" }, { kind: "ended" }]), PATIENCE);
+  });
+
+  it("ends with the one of another tab", async () => {
+    acceptTokens(tokens("u", "a"));
+    other.postMessage({ kind: "ended" });
+    await vi.waitFor(() => expect(useSession.getState().status).toBe("anonymous"), PATIENCE);
+    expect(await currentToken()).toBeUndefined();
+  });
+});
+
+it.each(["", "none", "a.b.c", `a.${btoa("{}")}.c`, `a.${btoa("null")}.c`])("the token %j is nobody's", (token) => {
+  expect(readHolder(token)).toBeUndefined();
+});
