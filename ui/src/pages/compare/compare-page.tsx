@@ -4,11 +4,13 @@ import { type FormEvent, useMemo, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { StatusBadge } from "@/components/ui/lamp";
+import { Stale } from "@/components/ui/loaded";
 import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
-import { type Run, runQuery } from "@/features/runs/run";
+import type { Run } from "@/features/runs/run";
 import { compareSteps, firstDifference } from "./compare";
+import { comparedQuery } from "./compared-run";
 import { DataPair } from "./data-pair";
 import { type CompareSearch, readCompareSearch } from "./search";
 import { StepPair } from "./step-pair";
@@ -54,12 +56,19 @@ function Choice({ search }: { search: CompareSearch }) {
 }
 
 function Loaded({ a, b, step }: { a: string; b: string; step: string | undefined }) {
-  const queries = [useQuery(runQuery(a)), useQuery(runQuery(b))] as const;
+  const queries = [useQuery(comparedQuery(a)), useQuery(comparedQuery(b))] as const;
   const failed = queries.find((query) => query.isError && query.data === undefined);
   const [left, right] = [queries[0].data, queries[1].data];
   if (failed !== undefined) return <ErrorState error={failed.error} onRetry={() => queries.forEach((query) => void query.refetch())} />;
   if (left === undefined || right === undefined) return <LoadingRows />;
-  return <Comparison a={left} b={right} chosen={step} />;
+  return (
+    <>
+      <div className="px-4 md:px-6">
+        <Stale query={queries.find((query) => query.isError) ?? queries[0]} />
+      </div>
+      <Comparison a={left} b={right} chosen={step} />
+    </>
+  );
 }
 
 function Comparison({ a, b, chosen }: { a: Run; b: Run; chosen: string | undefined }) {
