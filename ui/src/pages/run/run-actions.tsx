@@ -39,30 +39,32 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
   useShortcuts([{ key: "r", label: "Rerun", run: () => !isLive(run.status) && mayStart && mayControl && setFrom({ step: null }) }]);
   const refusal = "Your role may not do this: it takes an operator.";
   const denied = (may: boolean) => (may ? {} : { disabled: true, title: refusal });
-  if (isLive(run.status)) {
-    const isAsked = cancel.isPending || (cancel.isSuccess && cancel.variables === run.attempt);
-    return (
-      <Button kind="danger" isBusy={isAsked} onClick={() => cancel.mutate(run.attempt)} {...denied(mayControl)}>
-        {isAsked ? "Cancelling" : "Cancel"}
-      </Button>
-    );
-  }
+  const isAsked = cancel.isPending || (cancel.isSuccess && cancel.variables === run.attempt);
   return (
     <>
-      {fromStep !== undefined && (
-        <Button onClick={() => setFrom({ step: fromStep })} {...denied(mayStart && mayControl)}>
-          Rerun from {fromStep}
+      {isLive(run.status) ? (
+        <Button kind="danger" isBusy={isAsked} onClick={() => cancel.mutate(run.attempt)} {...denied(mayControl)}>
+          {isAsked ? "Cancelling" : "Cancel"}
         </Button>
+      ) : (
+        <>
+          {fromStep !== undefined && (
+            <Button onClick={() => setFrom({ step: fromStep })} {...denied(mayStart && mayControl)}>
+              Rerun from {fromStep}
+            </Button>
+          )}
+          <Button onClick={() => setFrom({ step: null })} {...denied(mayStart && mayControl)}>
+            Rerun
+          </Button>
+          {run.status !== "succeeded" && (
+            <Button kind="primary" icon="refresh" isBusy={retry.isPending} onClick={() => retry.mutate()} {...denied(mayControl)}>
+              Retry
+            </Button>
+          )}
+        </>
       )}
-      <Button onClick={() => setFrom({ step: null })} {...denied(mayStart && mayControl)}>
-        Rerun
-      </Button>
+      {/* Whatever becomes of the run meanwhile: what is typed in it stays until somebody closes it. */}
       {from !== undefined && <RerunDialog run={run} fromStep={from.step} onClose={() => setFrom(undefined)} />}
-      {run.status !== "succeeded" && (
-        <Button kind="primary" icon="refresh" isBusy={retry.isPending} onClick={() => retry.mutate()} {...denied(mayControl)}>
-          Retry
-        </Button>
-      )}
     </>
   );
 }
