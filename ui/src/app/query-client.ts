@@ -14,6 +14,7 @@ export const queryClient = new QueryClient({
       // While everything is held, another try would wait for the end of that, and the page say for as long that it is loading.
       retry: (count, error) => count + 1 < TRIES && isWorthRetrying(error) && !useHold.getState().isHeld,
     },
-    mutations: { networkMode: "always" },
+    // What was sent and answered may be a password or a key: it stays no longer than the form that it came from.
+    mutations: { networkMode: "always", gcTime: 0 },
   },
 });

@@ -41,8 +41,6 @@ function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void
       makeKey(name, role, expiryOf(lifetime, Date.now())),
     onSuccess: onMade,
     onSettled: () => queryClient.invalidateQueries({ queryKey: API_KEYS }),
-    // The secret stays no longer than it is shown.
-    gcTime: 0,
   });
   const faults = sortFaults(make.error, ["/name", "/expires_at"]);
   const roles = rolesUpTo(mine);

@@ -46,7 +46,9 @@ function PasswordForm({ user }: { user: Schemas["UserView"] }) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    change.mutate({ current: String(given.get("current")), renewed: String(given.get("renewed")) });
+    const passwords = { current: String(given.get("current")), renewed: String(given.get("renewed")) };
+    // The form stays: without this, both passwords would as well.
+    change.mutate(passwords, { onSuccess: () => change.reset() });
   };
   return (
     <form ref={form} onSubmit={submit} className="flex max-w-sm flex-col gap-3">
