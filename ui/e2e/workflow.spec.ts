@@ -78,8 +78,9 @@ test("a step that is chosen in the graph is part of the address, and shows how i
   expect(new URL(page.url()).searchParams.get("step")).toBe("thank");
   await takeShots(page, "workflow-graph");
   await expectAccessibleInBothThemes(page);
-  await page.getByRole("button", { name: "Close the step" }).click();
+  await page.getByRole("button", { name: "Close the step" }).press("Enter");
   await page.getByText("Choose a step").waitFor();
+  await page.locator("[data-graph] [role=group]:focus").waitFor();
   await expectReflow(page);
 });
 
@@ -175,6 +176,14 @@ test("the runs of the workflow come in as they happen", async () => {
   await page.getByRole("row").filter({ has: page.locator(`a[href="/runs/${id}"]`) }).getByText("Succeeded").waitFor();
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
+  // Nothing is streamed: the tab asks by itself.
+  await page.route("**/v1/stream", (route) => route.abort());
+  await open("runs");
+  await page.getByText("Live updates paused.").waitFor();
+  await page.locator('[data-row="1"]').waitFor();
+  const late = await owner.start(workflow, { total: 8 });
+  await page.locator(`a[href="/runs/${late}"]`).waitFor();
+  await page.unroute("**/v1/stream");
 });
 
 test("the workflow is run with the input that is typed", async () => {

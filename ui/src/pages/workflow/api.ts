@@ -95,10 +95,14 @@ export function restore(id: string, version: number, revision: number) {
   );
 }
 
-/** The last runs of the workflow. */
-export function lastRunsQuery(id: string) {
+/** Where the stream is away, runs are asked for so often. */
+const POLL_MS = 5_000;
+
+/** The last runs of the workflow; where the stream is away, they are asked for every few seconds. */
+export function lastRunsQuery(id: string, isPolled: boolean) {
   return queryOptions({
     queryKey: ["workflow", id, "runs"],
     queryFn: ({ signal }) => unwrap(api.GET("/v1/runs", { params: { query: { workflow_id: id, limit: 50 } }, signal })),
+    refetchInterval: isPolled ? POLL_MS : false,
   });
 }

@@ -1,10 +1,11 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Suspense, lazy, useEffect, useMemo, useState } from "react";
+import { Suspense, lazy, useEffect, useMemo, useRef, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { EmptyState, LoadingRows } from "@/components/ui/states";
 import type { CanvasStep } from "@/features/graph/graph-canvas";
 import { createMarks } from "@/features/graph/marks";
 import { ValueView } from "@/features/values/value-view";
+import { passFocus } from "@/lib/lost-focus";
 import type { Draft } from "./api";
 
 /** React Flow is as large as half of the rest: the page does not wait for it. */
@@ -20,6 +21,11 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
   const select = (step: string | undefined) =>
     void navigate({ search: step === undefined ? {} : { step }, replace: true, resetScroll: false });
   const step = steps.find((one) => one.id === selected);
+  const chosen = useRef<HTMLElement>(null);
+  const close = () => {
+    passFocus(chosen.current, "[data-graph] [tabindex='0']");
+    select(undefined);
+  };
   if (steps.length === 0) {
     return (
       <EmptyState icon="workflows" title="No steps yet">
@@ -29,7 +35,7 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
   }
   return (
     <div className="flex flex-col gap-4">
-      <section aria-label="Graph" className="h-96 overflow-hidden rounded-control border border-line bg-canvas">
+      <section aria-label="Graph" data-graph className="h-96 overflow-hidden rounded-control border border-line bg-canvas">
         <Suspense fallback={<LoadingRows />}>
           <GraphCanvas steps={steps} marks={marks} onSelect={select} />
         </Suspense>
@@ -37,12 +43,12 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
       {step === undefined ? (
         <p className="text-ink-2">Choose a step to see how it is set up.</p>
       ) : (
-        <section aria-labelledby="chosen-step" className="rounded-control border border-line bg-surface p-4">
+        <section ref={chosen} aria-labelledby="chosen-step" className="rounded-control border border-line bg-surface p-4">
           <div className="flex items-start gap-2">
             <h2 id="chosen-step" className="grow text-lg font-semibold wrap-anywhere">
               {step.name ?? step.id}
             </h2>
-            <IconButton label="Close the step" icon="close" onClick={() => select(undefined)} />
+            <IconButton label="Close the step" icon="close" onClick={close} />
           </div>
           <p className="font-mono text-xs text-ink-2 wrap-anywhere">
             {step.type} · {step.id}
