@@ -16,6 +16,7 @@ import { useLive } from "@/lib/live";
 import { usePermission } from "@/lib/me";
 import { readSearchText } from "@/lib/search-text";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useSettledText } from "@/lib/use-settled";
 import { ImportButton } from "./import-button";
 import { RunMarks } from "./run-marks";
 import { TemplateList } from "./template-list";
@@ -23,7 +24,8 @@ import { useLiveMarks } from "./use-live-marks";
 
 /** All workflows of the workspace, each with how its last runs went. */
 export function WorkflowsPage() {
-  const q = readSearchText(useSearch({ from: "/signed-in/workflows" }).q);
+  const written = readSearchText(useSearch({ from: "/signed-in/workflows" }).q);
+  const q = useSettledText(written);
   const navigate = useNavigate({ from: "/workflows" });
   const isPolled = useLive((state) => state.status === "paused");
   const query = useInfiniteQuery(workflowsQuery(q, isPolled));
@@ -37,7 +39,7 @@ export function WorkflowsPage() {
           field={search}
           label="Search by name"
           className="w-56"
-          text={q ?? ""}
+          text={written ?? ""}
           onText={(text) => void navigate({ search: readSearch(text), replace: true })}
         />
         <ImportButton />
