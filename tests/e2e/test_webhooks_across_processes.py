@@ -112,18 +112,21 @@ def test_a_hook_is_never_unknown_because_the_database_is_away(
     product: Product, publish_workflow: Publish, second_api: httpx.Client
 ) -> None:
     path = publish_workflow(define(transform("nothing"))).hook.removeprefix(product.url)
+    killed = product.pid_of("postgres")
     product.kill("postgres")
     # The token is in no memory of this process. Until the database is back it is told to come again, and never 404.
     answers: list[httpx.Response] = []
 
     def is_taken() -> bool:
+        # By the next server, and not by what is left of the one that was killed.
+        is_next = product.run.get("postgres", {}).get("pid") not in (None, killed)
         answers.append(second_api.post(path, json={}))
-        return answers[-1].status_code == 202
+        return is_next and answers[-1].status_code == 202
 
     wait_for(is_taken, seconds=120, what="accepted event")
     assert {answer.status_code for answer in answers} <= {202, 503}
-    for refused in answers[:-1]:
-        assert int(refused.headers["retry-after"]) >= 1
+    for refused in answers:
+        assert refused.status_code == 202 or int(refused.headers["retry-after"]) >= 1
 
 
 def test_a_delivery_is_a_repeat_for_a_day_across_restarts_and_then_its_name_is_forgotten(
