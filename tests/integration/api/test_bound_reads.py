@@ -141,9 +141,8 @@ async def test_a_run_is_started_from_ones_own_workflow_alone_where_its_query_for
     assert (await home.owner.client.post(path, json={})).status_code == 202
 
 
+@pytest.mark.parametrize("api", ["required"], indirect=True)
 async def test_the_history_of_a_run_of_others_is_empty_whatever_was_opened(api: Api) -> None:
-    if api.settings.row_security == "off":
-        pytest.skip("without the second net the first one stands alone")
     home, other = await furnish(api), await api.sign_in(Role.OWNER)
     isolation: Isolation = api.app.state.isolation
     mine, theirs = UUID(home.ids["run_id"]), await start(other)
