@@ -92,9 +92,11 @@ async def _fill_disk(scene: Scene) -> Shot:
             await _start_in_vain(scene)
     finally:
         servers.disk.free()
-    await _come_back(scene)
+    was_stuck = not await servers.bring_back(scene.cluster.connect)
     shot.counts_from = time.time()
     shot.note = f"full for {shot.counts_from - shot.at:.1f} s, {'and stopped by it' if is_down else 'and went on'}"
+    if was_stuck:
+        shot.note += ", and started anew, as it did not recover"
     await asyncio.sleep(1.5)
     return shot
 
@@ -134,22 +136,6 @@ async def _start_in_vain(scene: Scene) -> None:
         await servers.do(servers.postgres.start)
     except (ServerError, OSError):
         return
-
-
-async def _come_back(scene: Scene) -> None:
-    """Start the server, also where it is only now about to stop; returns once it answers."""
-    servers = scene.cluster.servers
-
-    async def does_answer() -> bool:
-        with contextlib.suppress(ServerError, *DATABASE_ERRORS):
-            if servers.postgres.poll() is not None:
-                await servers.do(servers.postgres.start)
-            connection = await scene.cluster.connect()
-            connection.terminate()
-            return True
-        return False
-
-    await wait_until(does_answer)
 
 
 async def _fail_over(scene: Scene) -> Shot:

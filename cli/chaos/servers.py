@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -16,12 +16,17 @@ from redis.asyncio import Redis
 
 from cli.chaos.disk import SmallDisk
 from cli.chaos.standby import copy_server, destroy
+from cli.chaos.waiting import wait_until
 from cli.servers.postgres import Postgres
+from cli.servers.process import ServerError
 from cli.servers.valkey import Valkey
+from engine.infra.database import DATABASE_ERRORS
 
 Result = TypeVar("Result")
 # More than a chaos run ever writes; it takes as much memory as is written.
 DISK_MIB = 2048
+# Who looks after servers starts one anew that runs and for so long only says that it does not accept anybody yet.
+STUCK_SECONDS = 10.0
 
 
 class Servers:
@@ -69,6 +74,28 @@ class Servers:
         """Shut PostgreSQL down by a signal (SIGINT: fast, SIGQUIT: immediate) and start it; returns when it is back."""
         await self.do(lambda: _end(self.postgres.pid, self.postgres.poll, number))
         await self.do(self.postgres.start)
+
+    async def bring_back(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> bool:
+        """Start PostgreSQL where it has stopped or does so only now; returns once it answers, and whether by itself.
+
+        PostgreSQL 18 was seen to run on without the process that recovers it, where that one had found the disk full
+        as soon as it began: it then refuses everybody until it is started anew.
+        """
+
+        async def does_answer() -> bool:
+            with contextlib.suppress(ServerError, *DATABASE_ERRORS):
+                if self.postgres.poll() is not None:
+                    await self.do(self.postgres.start)
+                (await connect()).terminate()
+                return True
+            return False
+
+        if await wait_until(does_answer, seconds=STUCK_SECONDS):
+            return True
+        with contextlib.suppress(ServerError):
+            await self.restart_postgres(signal.SIGQUIT)
+        await wait_until(does_answer)
+        return False
 
     @property
     def disk(self) -> SmallDisk:
