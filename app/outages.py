@@ -9,11 +9,11 @@ from app.errors import ApiError, Busy, DatabaseNotMigrated, DatabaseUnavailable,
 _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,  # shut down, starting up, or cancelled by an operator
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # too many connections, no memory, no room on its disk
+    asyncpg.exceptions.PostgresSystemError,  # its disk cannot be read or written
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.exceptions.ReadOnlySQLTransactionError,  # a standby, in the middle of a failover
-    asyncpg.exceptions.DiskFullError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,

@@ -28,6 +28,10 @@ def _caused(outer: Exception, cause: Exception) -> Exception:
         (asyncpg.AdminShutdownError(), DatabaseUnavailable),
         (asyncpg.ConnectionDoesNotExistError(), DatabaseUnavailable),
         (asyncpg.TooManyConnectionsError(), DatabaseUnavailable),
+        (asyncpg.DiskFullError(), DatabaseUnavailable),
+        (asyncpg.OutOfMemoryError(), DatabaseUnavailable),
+        (asyncpg.exceptions.PostgresIOError(), DatabaseUnavailable),
+        (_statement_error(asyncpg.exceptions.PostgresIOError()), DatabaseUnavailable),
         (asyncpg.InvalidPasswordError(), DatabaseUnavailable),
         (asyncpg.InterfaceError("connection is closed"), DatabaseUnavailable),
         (
