@@ -1,8 +1,10 @@
 """Write a backup: everything as it is at one moment, while the product goes on."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -28,20 +30,25 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AN
 
 def save(settings: Settings, path: Path) -> Label:
     """Write the backup to a new file that only its owner may read; raises SettingError in one line."""
-    if path.exists():
-        raise SettingError(f"{path} is there already. Name another file, or remove it.")
-    half = path.with_name(path.name + ".part")
+    half: Path | None = None
     try:
-        with _create(half) as file:
+        _refuse_existing(path)
+        # A name of its own: another backup into the same file must not write into this one's, or take it away.
+        descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+        half = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
             label = asyncio.run(_dump(settings, file))
             write_label(file, label)
             file.flush()
             os.fsync(file.fileno())
+        _refuse_existing(path)
         half.replace(path)
+        _keep_names(path.parent)
     except OSError as error:
         raise SettingError(f"{path} cannot be written: {error.strerror}. Name a place with enough room.") from error
     finally:
-        half.unlink(missing_ok=True)
+        if half is not None:
+            half.unlink(missing_ok=True)
     return label
 
 
@@ -53,9 +60,20 @@ async def count_rows(connection: asyncpg.Connection) -> dict[str, int]:
     return {name: await connection.fetchval(count.format(name)) for name in names}
 
 
-def _create(path: Path) -> IO[bytes]:
-    path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise SettingError(f"{path} is there already. Name another file, or remove it.")
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the names in a folder on its disk: a file that nobody finds after a power cut is no backup."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some file systems of networks know no such thing.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def _dump(settings: Settings, file: IO[bytes]) -> Label:

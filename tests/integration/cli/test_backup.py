@@ -3,8 +3,11 @@
 import asyncio
 import hashlib
 import subprocess
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -189,6 +192,36 @@ async def test_a_backup_that_fails_leaves_no_file(databases: tuple[Settings, Set
     with pytest.raises(SettingError, match="cannot be written: No such file"):
         await asyncio.to_thread(save, databases[0], tmp_path / "missing" / "backup")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_second_backup_into_the_same_file_leaves_the_first_one_whole(
+    databases: tuple[Settings, Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "backup"
+    dump = saving._dump
+    second_began, first_done = threading.Event(), threading.Event()
+    seconds: list[Future[Label]] = []
+
+    async def dump_late(settings: Settings, half: IO[bytes]) -> Label:
+        second_began.set()
+        assert await asyncio.to_thread(first_done.wait, 60)
+        return await dump(settings, half)
+
+    async def dump_beside_another(settings: Settings, half: IO[bytes]) -> Label:
+        monkeypatch.setattr(saving, "_dump", dump_late)
+        seconds.append(pool.submit(save, settings, file))
+        assert await asyncio.to_thread(second_began.wait, 60)
+        return await dump(settings, half)
+
+    monkeypatch.setattr(saving, "_dump", dump_beside_another)
+    with ThreadPoolExecutor(1) as pool:
+        label = await asyncio.to_thread(save, databases[0], file)
+        assert await asyncio.to_thread(examine, file) == label
+        first_done.set()
+        with pytest.raises(SettingError, match="is there already"):
+            await asyncio.wrap_future(seconds[0])
+    assert await asyncio.to_thread(examine, file) == label
+    assert list(tmp_path.iterdir()) == [file]
 
 
 async def test_two_backups_do_not_run_at_once(
