@@ -25,6 +25,10 @@ PROBE_SECONDS, EARLY_SECONDS, LATE_PROBE_SECONDS = 0.02, 10.0, 0.5
 logger = structlog.get_logger()
 
 
+class _StopAsked(BaseException):
+    """A signal asked for an end while a server was started, which may take as long as it has to recover."""
+
+
 class Server(Protocol):
     """An embedded server. `start` returns once it is ready."""
 
@@ -105,6 +109,7 @@ class Supervisor:
         self._tell_at: float | None = None
         self._is_ready = False
         self._stops = 0
+        self._is_starting_server = False
 
     def run(self) -> int:
         """Start the children, keep everything alive, and return the exit code after an orderly stop.
@@ -124,6 +129,8 @@ class Supervisor:
                     self._keep_alive()
                     self._is_ready = self._is_ready or self._probe()
                     _sleep(wake, self._until_next())
+            except _StopAsked:
+                pass
             finally:
                 self._stop(wake)
         return code
@@ -134,6 +141,9 @@ class Supervisor:
 
         def count_stop(_number: int, _frame: FrameType | None) -> None:
             self._stops += 1
+            if self._is_starting_server:
+                self._is_starting_server = False
+                raise _StopAsked
 
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
@@ -165,12 +175,17 @@ class Supervisor:
             self._tell()
 
     def _start(self, watch: _Watch) -> bool:
+        self._is_starting_server = not isinstance(watch.process, Child)
         try:
+            if self._stops:
+                return False
             watch.start()
         except Exception as error:
             watch.note_death(time.monotonic())
             logger.error("process cannot be started", process=watch.process.name, error=str(error))  # noqa: TRY400 - one line
             return False
+        finally:
+            self._is_starting_server = False
         logger.warning("process started again", **_identity(watch))
         return True
 

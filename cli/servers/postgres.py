@@ -26,6 +26,8 @@ from cli.servers.process import (
 
 USER = "flowforge"
 DATABASE = "postgres"
+# After so long without being ready, and again and again, that is told.
+_PATIENCE_SECONDS = 60.0
 # A socket's path has to fit into 107 bytes, with its file name.
 _LONGEST_SOCKET_FOLDER = 80
 # Sized for one machine that also does the work: idle it costs little, and a commit stays durable.
@@ -94,14 +96,23 @@ class Postgres:
         self._check_version(major)
         self._clear_orphan()
         self._password = (self.folder / "password").read_text().strip()
-        self._port = keep_port(self.folder / "port")
+        # Started again, it stays where others look for it, or fails until the port is free.
+        self._port = self._port or keep_port(self.folder / "port")
         arguments: list[str | Path] = [*prefix, binaries / "postgres", "-D", self.data]
         for name, value in self._options(binaries, major, account).items():
             arguments += ["-c", f"{name}={value}"]
         self._process = spawn(
             arguments, log=self.log, death_signal=signal.SIGINT, account=account, environment=_environment()
         )
-        wait_until_ready(self._process, self._is_ready, name="PostgreSQL", log=self.log, timeout=60)
+        wait_until_ready(
+            self._process,
+            self._is_ready,
+            name="PostgreSQL",
+            log=self.log,
+            timeout=_PATIENCE_SECONDS,
+            # After a crash it first reads all of its log since the last checkpoint, however long that takes.
+            may_take_longer=lambda: True,
+        )
 
     def stop(self) -> None:
         """Stop fast: sessions are ended, what was committed is kept."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cli.report import progress
 from cli.servers.ports import find_free_port, is_port_free
 
 _PR_SET_PDEATHSIG = 1
@@ -21,6 +22,10 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 class ServerError(Exception):
     """An embedded server cannot be used; the message is one line that names the cure."""
+
+
+class ServerEnded(ServerError):
+    """It ended by itself before it was ready."""
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
@@ -89,16 +94,30 @@ def _begin(parent: int, death_signal: signal.Signals, mask: set[int | signal.Sig
 
 
 def wait_until_ready(
-    process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path, timeout: float
+    process: subprocess.Popen[bytes],
+    is_ready: Callable[[], bool],
+    *,
+    name: str,
+    log: Path,
+    timeout: float,
+    may_take_longer: Callable[[], bool],
 ) -> None:
-    """Return when `is_ready`; raise ServerError with the log's last line if the process ends or the time is up."""
-    deadline = time.monotonic() + timeout
+    """Return when `is_ready`; raise ServerError with the log's last line if the process ends or the time is up.
+
+    It is up every `timeout` seconds, unless it `may_take_longer`: whoever is killed as it recovers begins anew.
+    """
+    began = time.monotonic()
+    deadline = began + timeout
     while not is_ready():
         if process.poll() is not None:
-            raise ServerError(f"{name} ended at once (code {process.returncode}): {last_line(log)} See {log}.")
+            raise ServerEnded(f"{name} ended at once (code {process.returncode}): {last_line(log)} See {log}.")
         if time.monotonic() > deadline:
-            stop(process, signal.SIGKILL, timeout=5)
-            raise ServerError(f"{name} was not ready after {timeout:.0f} s: {last_line(log)} See {log}.")
+            seconds = time.monotonic() - began
+            if not may_take_longer():
+                stop(process, signal.SIGKILL, timeout=5)
+                raise ServerError(f"{name} was not ready after {seconds:.0f} s: {last_line(log)} See {log}.")
+            progress(f"{name} is not ready after {seconds:.0f} s, it may be recovering: still waiting. See {log}.")
+            deadline += timeout
         time.sleep(POLL_SECONDS)
 
 

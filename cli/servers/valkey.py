@@ -12,7 +12,9 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from cli.report import progress
 from cli.servers.process import (
+    ServerEnded,
     ServerError,
     command_line,
     keep_port,
@@ -34,6 +36,7 @@ class Valkey:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.log = self.folder / "server.log"
+        self._data = self.folder / "data"
         self._configuration = self.folder / "server.conf"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -56,20 +59,52 @@ class Valkey:
     def start(self) -> None:
         """Start the server and return when it answers."""
         binary = find_binary()
-        data = self.folder / "data"
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clear_orphan()
         self._password = self._keep_password()
-        self._port = keep_port(self.folder / "port")
+        # Started again, it stays where others look for it, or fails until the port is free.
+        self._port = self._port or keep_port(self.folder / "port")
         # By a private file: a password on the command line would show in `ps`.
-        write_private(self._configuration, self._settings(data))
-        self._process = spawn([binary, self._configuration], log=self.log, death_signal=signal.SIGTERM)
-        wait_until_ready(self._process, self._is_ready, name="Valkey", log=self.log, timeout=60)
+        write_private(self._configuration, self._settings(self._data))
+        try:
+            self._launch(binary)
+        except ServerEnded as error:
+            if not any(self._data.iterdir()):
+                raise
+            self._launch_empty(binary, error)
 
     def stop(self) -> None:
         """Stop after the append-only file is on the disk."""
         if self._process:
             stop(self._process, signal.SIGTERM, timeout=10)
+
+    def _launch(self, binary: Path) -> None:
+        self._process = spawn([binary, self._configuration], log=self.log, death_signal=signal.SIGTERM)
+        wait_until_ready(
+            self._process,
+            lambda: self._ask() == b"+OK\r\n+PONG\r\n",
+            name="Valkey",
+            log=self.log,
+            timeout=60,
+            may_take_longer=lambda: b"-LOADING" in self._ask(),
+        )
+
+    def _launch_empty(self, binary: Path, reason: ServerError) -> None:
+        """Start it without its files, which are put aside: all that they hold can be rebuilt from PostgreSQL.
+
+        Raises the reason, with the files in their place, where it does not start without them either.
+        """
+        aside = self.folder / "data.damaged"
+        shutil.rmtree(aside, ignore_errors=True)
+        self._data.rename(aside)
+        self._data.mkdir(mode=0o700)
+        try:
+            self._launch(binary)
+        except ServerError:
+            shutil.rmtree(self._data)
+            aside.rename(self._data)
+            raise reason from None
+        progress(f"Redis cannot read its files and begins empty, which loses nothing. They are in {aside}. {reason}")
 
     def _settings(self, data: Path) -> str:
         values = {
@@ -105,21 +140,22 @@ class Valkey:
         if sys.platform == "linux":
             # Valkey rewrites its command line, but works in its data folder.
             with suppress(OSError):
-                return Path(f"/proc/{pid}/cwd").resolve() == self.folder / "data"
+                return Path(f"/proc/{pid}/cwd").resolve() == self._data
             return False
         return f":{self._port}" in command_line(pid) or str(self._configuration) in command_line(pid)
 
-    def _is_ready(self) -> bool:
+    def _ask(self) -> bytes:
+        """What it answers to a greeting; nothing where it does not take connections."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
             connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
             answer = b""
             while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - one line for each command
                 part = connection.recv(256)
                 if not part:
-                    return False
+                    break
                 answer += part
-            return answer == b"+OK\r\n+PONG\r\n"
-        return False
+            return answer
+        return b""
 
 
 def find_binary() -> Path:

@@ -2,7 +2,8 @@
 
 Prints a JSON line at every change: when it was, by the monotonic clock, and the process ids by name. Children: `steady`
 lives, `short` ends at once with the code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted.
-One that has its signal handler in place leaves a file of its process id in MARKS.
+One that has its signal handler in place leaves a file of its process id in MARKS. With SERVER there is a server beside
+them that has died, and whose next start takes for ever; it leaves the file `recovering`, and `stopped` once it is.
 """
 
 import json
@@ -40,6 +41,24 @@ def stubborn() -> int:
         time.sleep(1)
 
 
+class Recovering:
+    """A server that has died, and does not come back."""
+
+    name = "server"
+    pid = 0
+
+    def start(self) -> None:
+        Path(os.environ["MARKS"], "recovering").touch()
+        while True:
+            time.sleep(1)
+
+    def poll(self) -> int:
+        return 1
+
+    def stop(self) -> None:
+        Path(os.environ["MARKS"], "stopped").touch()
+
+
 CHOICES = {"steady": steady, "short": short, "stubborn": stubborn}
 children = [Child(name, CHOICES[name]) for name in os.environ["ROLES"].split(",")]
 
@@ -52,7 +71,7 @@ def tell() -> None:
 
 sys.exit(
     Supervisor(
-        [],
+        [Recovering()] if "SERVER" in os.environ else [],
         children,
         grace_seconds=float(os.environ.get("GRACE", "5")),
         on_change=tell,

@@ -4,11 +4,13 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -87,6 +89,36 @@ async def test_what_was_committed_survives_a_kill(postgres: Postgres) -> None:
     assert await execute(postgres.url, "SELECT value FROM kept") == 42
 
 
+async def test_a_recovery_has_all_the_time_that_it_takes(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await asyncio.to_thread(postgres.start)
+    await execute(postgres.url, "CREATE TABLE kept AS SELECT 42 AS value")
+    os.kill(postgres.pid, signal.SIGKILL)
+    await asyncio.to_thread(wait_for, lambda: postgres.poll() is not None, what="end of PostgreSQL")
+    # Any recovery takes longer than that.
+    monkeypatch.setattr("cli.servers.postgres._PATIENCE_SECONDS", 0.001)
+    await asyncio.to_thread(postgres.start)
+    assert await execute(postgres.url, "SELECT value FROM kept") == 42
+    assert "PostgreSQL is not ready after 0 s, it may be recovering: still waiting." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [Postgres, Valkey])
+def test_a_server_is_started_again_where_it_was_or_not_at_all(folder: Path, kind: type[Postgres | Valkey]) -> None:
+    server = kind(folder / "server")
+    server.start()
+    url = server.url
+    server.stop()
+    files = sorted(path.name for path in folder.glob("server/data/*"))
+    taken = ("127.0.0.1", urlsplit(url).port or 0)
+    with socket.create_server(taken), pytest.raises(ServerError, match="ended at once"):
+        server.start()
+    assert sorted(path.name for path in folder.glob("server/data/*")) == files
+    server.start()
+    assert server.url == url
+    server.stop()
+
+
 async def test_a_foreign_process_with_the_noted_pid_is_left_alone(postgres: Postgres) -> None:
     await asyncio.to_thread(postgres.start)
     await asyncio.to_thread(postgres.stop)
@@ -151,6 +183,24 @@ async def test_valkey_keeps_its_data_and_asks_for_its_password(valkey: Valkey) -
         assert await client.get("kept") == b"42"
     arguments = Path(f"/proc/{valkey.pid}/cmdline").read_bytes().decode()
     assert url.split(":")[2].split("@")[0] not in arguments
+
+
+async def test_files_that_valkey_cannot_read_are_put_aside(valkey: Valkey) -> None:
+    await asyncio.to_thread(valkey.start)
+    url = valkey.url
+    await asyncio.to_thread(valkey.stop)
+    (log,) = valkey.folder.glob("data/appendonlydir/*.incr.aof")
+    damage = b"*3\r\n$3\r\nSET\r\n" + bytes(4096)
+    log.write_bytes(damage)
+    await asyncio.to_thread(valkey.start)
+    assert valkey.url == url
+    async with create_redis(Settings(redis_url=url)) as client:
+        await client.set("kept", "42")
+    await asyncio.to_thread(valkey.stop)
+    await asyncio.to_thread(valkey.start)
+    async with create_redis(Settings(redis_url=url)) as client:
+        assert await client.get("kept") == b"42"
+    assert (valkey.folder / "data.damaged" / "appendonlydir" / log.name).read_bytes() == damage
 
 
 SCRIPT = """

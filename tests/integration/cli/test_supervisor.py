@@ -115,6 +115,15 @@ def test_an_end_asked_for_is_orderly(start: Start, number: signal.Signals) -> No
     assert is_gone(pid)
 
 
+def test_an_end_that_is_asked_for_does_not_wait_for_a_server_that_recovers(start: Start, tmp_path: Path) -> None:
+    supervised = start("steady", SERVER="yes")
+    pid = supervised.next_pids()["steady"]
+    wait_for((tmp_path / "recovering").exists, what="start of the server")
+    assert supervised.stop() == 0
+    assert is_gone(pid)
+    assert (tmp_path / "stopped").exists()
+
+
 def test_a_child_that_does_not_end_is_killed_after_the_grace(start: Start) -> None:
     supervised = start("stubborn,steady", GRACE="0.3")
     pids = supervised.next_pids()
