@@ -13,7 +13,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CO
 from litestar.types import HTTPScope, Receive, Send
 
 from app.errors import ApiError, BadRequest, PayloadTooLarge
-from app.problems import EXCEPTION_HANDLERS
+from app.problems import EXCEPTION_HANDLERS, MethodNotAllowed
 from app.triggers.ingest import InboundRequest, Ingest, Taken
 from app.triggers.responses import make_response
 
@@ -21,12 +21,13 @@ PREFIX: Final = "/v1/hooks/"
 _TEMPLATE: Final = PREFIX + "{token}"
 _ASKING: Final = {"HEAD": HTTP_200_OK, "OPTIONS": HTTP_204_NO_CONTENT}
 _METHODS: Final = frozenset({"POST", "PUT", "GET", *_ASKING})
+_ALLOW: Final = ", ".join(sorted(_METHODS))
 
 
 def is_call_of_hook(scope: HTTPScope) -> bool:
-    """Whether this is a plain call of a hook's address."""
+    """Whether this is a call of a hook's address."""
     path = scope["path"]
-    return path.startswith(PREFIX) and path.find("/", len(PREFIX)) < 0 and scope["method"] in _METHODS
+    return path.startswith(PREFIX) and path.find("/", len(PREFIX)) < 0
 
 
 async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -39,6 +40,7 @@ async def serve_hook(app: Litestar, scope: HTTPScope, receive: Receive, send: Se
     more.update(app=app, litestar_app=app, path_template=_TEMPLATE, path_params={"token": token})
     state = app.state
     try:
+        _require_known(scope["method"])
         taken = await take_hook(state.ingest, token, scope, receive, limit=state.settings.hook_max_body)
         if not taken.has_waited:
             await _answer(taken, send)
@@ -102,9 +104,15 @@ async def _answer(taken: Taken, send: Send) -> None:
     await send(end)
 
 
+def _require_known(method: str) -> None:
+    # The framework would not name those that are answered here alone.
+    if method not in _METHODS:
+        raise MethodNotAllowed(headers={"allow": _ALLOW})
+
+
 async def _tell_methods(send: Send, status: int) -> None:
     """Answer a sender who asks before it delivers: the same for every address, also for one that is none."""
-    headers = [(b"allow", ", ".join(sorted(_METHODS)).encode())]
+    headers = [(b"allow", _ALLOW.encode())]
     start: Any = {"type": "http.response.start", "status": status, "headers": headers}
     end: Any = {"type": "http.response.body", "body": b"", "more_body": False}
     await send(start)

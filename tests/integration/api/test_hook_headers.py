@@ -39,6 +39,10 @@ async def test_a_sender_who_asks_is_told_the_methods_of_any_address(
             answer = await anonymous.request(method, path)
             assert (answer.status_code, answer.content) == (status, b"")
             assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
+        for method in ("DELETE", "PATCH", "TRACE"):
+            answer = await anonymous.request(method, path)
+            assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+            assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
     assert (await owner.client.get("/v1/events")).json()["items"] == []
 
 
