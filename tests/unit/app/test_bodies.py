@@ -96,7 +96,14 @@ def test_any_bytes_are_decoded_or_refused(raw: bytes) -> None:
         return
 
 
-@pytest.mark.parametrize("raw", [b"[" * 1_000_000, b'{"a":' * 200_000, b'["' * 500_000, b"[]" * 500_000])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"[" * 1_000_000, b'{"a":' * 200_000, b'["' * 500_000, b"[]" * 500_000),
+        b"[" * 100 + b'"' + b'\\"' * 500_000,
+    ],
+    ids=["lists", "objects", "texts", "pairs", "a text without an end"],
+)
 def test_brackets_by_the_million_are_refused_in_no_time(raw: bytes) -> None:
     with pytest.raises((InvalidRequest, MalformedBody)):
         decode_body(raw, Outer)
