@@ -1,13 +1,16 @@
 """`/v1/events`: what became of everything that triggers received."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from litestar import Controller, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec.structs import asdict
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.guards import requires
 from app.auth.permissions import Permission
@@ -17,6 +20,7 @@ from app.errors import InvalidRequest, NotFound
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, decode_cursor, make_page, read_moment
 from app.receipts.schemas import Outcome, Receipt
+from app.triggers.origins import GONE, find_origins
 from engine.core.problems import Problem
 from engine.store.receipts import ReceiptFilter, find_receipt, list_receipts
 
@@ -62,7 +66,8 @@ class ReceiptController(Controller):
         async with isolation.begin(principal.workspace_id) as transaction:
             connection = await driver_connection(transaction)
             rows = await list_receipts(connection, principal.workspace_id, chosen, before=before, limit=limit + 1)
-        return make_page(rows, limit, lambda row: Receipt(**row), lambda row: row["id"])
+            receipts = await _show(transaction, principal, rows)
+        return make_page(receipts, limit, lambda receipt: receipt, lambda receipt: receipt.id)
 
     @get(
         "/{event_id:uuid}",
@@ -76,9 +81,15 @@ class ReceiptController(Controller):
         isolation: Isolation = state.isolation
         async with isolation.begin(principal.workspace_id) as transaction:
             row = await find_receipt(await driver_connection(transaction), event_id, principal.workspace_id)
-        if row is None:
-            raise NotFound
-        return Receipt(**row)
+            if row is None:
+                raise NotFound
+            (receipt,) = await _show(transaction, principal, [row])
+        return receipt
+
+
+async def _show(transaction: AsyncConnection, principal: Principal, rows: Sequence[dict[str, Any]]) -> list[Receipt]:
+    origins = await find_origins(transaction, principal, {row["trigger_id"] for row in rows})
+    return [Receipt(**row, **asdict(origins.get(row["trigger_id"], GONE))) for row in rows]
 
 
 def _read_outcomes(text: str | None) -> list[str] | None:

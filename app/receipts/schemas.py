@@ -13,11 +13,15 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """What became of an inbound event.
 
     `run_id`: the run that it started, alone or together with others; of a duplicate, that of its first delivery.
-    `reason` is a code for why it started none. `due_at`: when a pending one is looked at next.
+    `reason` is a code for why it started none. `due_at`: when a pending one is looked at next. Kind and workflow of the
+    trigger are null once either is deleted.
     """
 
     id: UUID
     trigger_id: UUID
+    trigger_type: str | None
+    workflow_id: UUID | None
+    workflow_name: str | None
     outcome: Outcome
     reason: str | None
     run_id: UUID | None

@@ -1,5 +1,6 @@
 """Queries of triggers, each within one workspace."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,14 @@ async def list_triggers(connection: AsyncConnection, workspace_id: UUID, workflo
         select(workflow_trigger)
         .where(workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.workflow_id == workflow_id)
         .order_by(workflow_trigger.c.id)
+    )
+    return list((await connection.execute(query)).all())
+
+
+async def find_triggers(connection: AsyncConnection, workspace_id: UUID, trigger_ids: Collection[UUID]) -> list[AnyRow]:
+    """Those of the triggers that are there: id, kind and workflow of each."""
+    query = select(workflow_trigger.c.id, workflow_trigger.c.type, workflow_trigger.c.workflow_id).where(
+        workflow_trigger.c.workspace_id == workspace_id, workflow_trigger.c.id.in_(trigger_ids)
     )
     return list((await connection.execute(query)).all())
 

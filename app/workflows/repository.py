@@ -132,6 +132,16 @@ async def find_existing(connection: AsyncConnection, workspace_id: UUID, workflo
     return set((await connection.execute(query)).scalars())
 
 
+async def find_names(
+    connection: AsyncConnection, workspace_id: UUID, workflow_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """The names of those of the ids that are workflows."""
+    query = select(workflow.c.id, workflow.c.name).where(
+        workflow.c.workspace_id == workspace_id, workflow.c.id.in_(workflow_ids), workflow.c.deleted_at.is_(None)
+    )
+    return {row.id: row.name for row in await connection.execute(query)}
+
+
 async def list_possible_uses(
     connection: AsyncConnection, workspace_id: UUID, word: str, name: str
 ) -> list[Row[*tuple[Any, ...]]]:

@@ -1,5 +1,6 @@
 """What the workflow calls do. Every method lives in the request's transaction and in the principal's workspace."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -105,6 +106,12 @@ class WorkflowService:
         """Raise NotFound unless the workspace has this workflow."""
         if not await repository.workflow_exists(self._transaction, self._workspace_id, workflow_id):
             raise _no_workflow()
+
+    async def find_names(self, workflow_ids: Collection[UUID]) -> dict[UUID, str]:
+        """The names of those of the ids that are workflows here."""
+        if not workflow_ids:
+            return {}
+        return await repository.find_names(self._transaction, self._workspace_id, workflow_ids)
 
     async def delete(self, workflow_id: UUID, if_match: str | None) -> None:
         """Hide the workflow for good; raises NotFound, or PreconditionFailed where `if_match` is given and stale."""

@@ -2770,7 +2770,8 @@ export interface components {
          * @description What became of an inbound event.
          *
          *         `run_id`: the run that it started, alone or together with others; of a duplicate, that of its first delivery.
-         *         `reason` is a code for why it started none. `due_at`: when a pending one is looked at next.
+         *         `reason` is a code for why it started none. `due_at`: when a pending one is looked at next. Kind and workflow of the
+         *         trigger are null once either is deleted.
          */
         Receipt: {
             dedup_key: string | null;
@@ -2784,6 +2785,9 @@ export interface components {
             run_id: string | null;
             /** Format: uuid */
             trigger_id: string;
+            trigger_type: string | null;
+            workflow_id: string | null;
+            workflow_name: string | null;
         };
         /**
          * ReceivedView
