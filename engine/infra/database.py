@@ -1,11 +1,12 @@
 """Connections to PostgreSQL: asyncpg for the engine's hot paths, SQLAlchemy for the API's CRUD."""
 
 import re
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy import MetaData, event
+from sqlalchemy import ExceptionContext, MetaData, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -49,6 +50,10 @@ BY_KEY = {
 # For those that change many rows by their keys at once and read nothing in order. To the planner, a look into one of
 # many partitions is one into all of them, so that it would rather go through a whole index of some 10,000 runs.
 BY_KEYS_ALONE = {**BY_KEY, "enable_indexscan": "off"}
+
+
+# How long a statement of a pool's has to be answered.
+ANSWER_SECONDS = 30.0
 
 
 def is_transient(error: BaseException) -> bool:
@@ -97,6 +102,35 @@ async def _connect(
     return connection
 
 
+class _Leaving(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
+    """A connection that ends where a statement had no answer in time.
+
+    Who gives it back to its pool would wait as long again, for the end of that statement.
+    """
+
+    # As its base, which is slotted.
+    __slots__ = ()
+
+    async def execute(self, *arguments: Any, **options: Any) -> Any:
+        return await self._or_leave(super().execute(*arguments, **options))
+
+    async def fetch(self, *arguments: Any, **options: Any) -> Any:
+        return await self._or_leave(super().fetch(*arguments, **options))
+
+    async def fetchrow(self, *arguments: Any, **options: Any) -> Any:
+        return await self._or_leave(super().fetchrow(*arguments, **options))
+
+    async def fetchval(self, *arguments: Any, **options: Any) -> Any:
+        return await self._or_leave(super().fetchval(*arguments, **options))
+
+    async def _or_leave(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except TimeoutError:
+            self.terminate()
+            raise
+
+
 async def create_pool(settings: Settings, *, name: str, size: int, **server_settings: str) -> asyncpg.Pool:
     """A pool of up to `size` asyncpg connections, opened as they are needed."""
     return await asyncpg.create_pool(
@@ -104,9 +138,9 @@ async def create_pool(settings: Settings, *, name: str, size: int, **server_sett
         min_size=0,
         max_size=size,
         timeout=5,
-        command_timeout=30,
+        command_timeout=ANSWER_SECONDS,
         server_settings={**_SERVER_SETTINGS, "application_name": f"flowforge-{name}", **server_settings},
-        **_seam_options(settings, name),
+        **{"connection_class": _Leaving, **_seam_options(settings, name)},
     )
 
 
@@ -137,6 +171,7 @@ def create_engine(settings: Settings, *, name: str, answer_seconds: float | None
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _leave_silent)
     return engine
 
 
@@ -144,3 +179,15 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Take no connection out of the pool that the server has closed; SQLAlchemy then opens another one."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError("the server has closed this connection")
+
+
+def _leave_silent(context: ExceptionContext) -> None:
+    """Break a connection off on which a statement had no answer in time, and trust no other one that was open then.
+
+    The end of the transaction would wait as long again, and the polite end of the connection for a while after that.
+    """
+    if isinstance(context.original_exception, TimeoutError) and context.connection is not None:
+        driver = context.connection.connection.driver_connection
+        if driver is not None:
+            driver.terminate()
+        context.is_disconnect = True

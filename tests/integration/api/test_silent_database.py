@@ -1,17 +1,26 @@
 """A database that says nothing any more, as behind a network that is cut: who calls is told to come again."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from app import main
 from app.runs import lanes
 from cli.chaos.proxy import FaultyProxy
+from engine.infra import database as infra_database
+from engine.infra.database import create_engine, create_pool
 from engine.infra.settings import Settings
 from tests.integration.api.callers import running
 from tests.integration.api.hooks import open_hook
-from tests.product import PATIENCE_SECONDS
+from tests.product import PATIENCE_SECONDS, TRIES
+
+# Of a statement of the second test: who waits for the answers to two of them is out of time.
+ANSWER_SECONDS = 1.0
 
 
 @pytest.mark.without_faults("the database is to answer until it is cut off, and not after")
@@ -41,3 +50,71 @@ async def test_a_call_whose_statement_is_never_answered_is_refused_with_503_and_
                     await asyncio.sleep(0.05)
                 while (await hook.post({"n": 3})).status_code != 202:
                     await asyncio.sleep(0.05)
+
+
+Ask = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def over_sqlalchemy(settings: Settings) -> AsyncIterator[Ask]:
+    database = create_engine(settings, name="api", answer_seconds=ANSWER_SECONDS)
+
+    async def ask_twice(between: Callable[[], None]) -> None:
+        async with database.begin() as transaction:
+            await transaction.execute(text("SELECT 1"))
+            between()
+            await transaction.execute(text("SELECT 2"))
+
+    yield ask_twice
+    await database.dispose()
+
+
+@asynccontextmanager
+async def over_a_pool(settings: Settings) -> AsyncIterator[Ask]:
+    pool = await create_pool(settings, name="api", size=1)
+
+    async def ask_twice(between: Callable[[], None]) -> None:
+        async with pool.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+            between()
+            await connection.fetchval("SELECT 2")
+
+    yield ask_twice
+    await pool.close()
+
+
+Open = Callable[[Settings], AbstractAsyncContextManager[Ask]]
+
+
+async def fall_silent(settings: Settings, opens: Open, *, begins: bool) -> float:
+    """For how long somebody waits whose first statement gets no answer, or the one after it."""
+    silent_at = 0.0
+
+    def swallow() -> None:
+        nonlocal silent_at
+        silent_at = time.perf_counter()
+        proxy.swallow()
+
+    async with FaultyProxy(settings.database_url) as proxy, asyncio.timeout(PATIENCE_SECONDS):
+        async with opens(msgspec.structs.replace(settings, database_url=proxy.url)) as ask_twice:
+            await ask_twice(lambda: None)
+            if begins:
+                swallow()
+            with pytest.raises(TimeoutError):
+                await ask_twice(swallow if not begins else lambda: None)
+            lasted = time.perf_counter() - silent_at
+            await proxy.refuse()
+        return lasted
+
+
+@pytest.mark.without_faults("the database is to answer until it is cut off, and not after")
+@pytest.mark.parametrize("begins", [True, False], ids=["as it begins", "in the middle"])
+@pytest.mark.parametrize("opens", [over_sqlalchemy, over_a_pool])
+async def test_nobody_waits_for_a_second_answer_where_the_first_did_not_come(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, opens: Open, *, begins: bool
+) -> None:
+    monkeypatch.setattr(infra_database, "ANSWER_SECONDS", ANSWER_SECONDS)
+    waits = [await fall_silent(settings, opens, begins=begins)]
+    while waits[-1] >= 1.9 * ANSWER_SECONDS:
+        assert len(waits) < TRIES, waits
+        waits.append(await fall_silent(settings, opens, begins=begins))

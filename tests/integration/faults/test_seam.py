@@ -163,7 +163,9 @@ async def test_without_the_setting_connections_are_those_of_the_driver(settings:
     assert type(connection._protocol).__module__.startswith("asyncpg.")
     await connection.close()
     pool = await create_pool(usual, name="api", size=1)
-    assert pool._connection_class is asyncpg.Connection
+    assert pool._connection_class.__base__ is asyncpg.Connection
+    async with pool.acquire() as taken:
+        assert type(taken._con._protocol).__module__.startswith("asyncpg.")
     await pool.close()
 
 
