@@ -23,9 +23,14 @@ RETURNING clock_timestamp() AS now
 # While a migration has yet to make the column: a worker that cannot beat loses all its runs.
 _BEAT_ALONE = _BEAT.replace(", steps_in_flight = $2", "")
 
+# Without any it is one row that names no worker.
 _SUSPECTS = """
-SELECT id, extract(epoch FROM now() - heartbeat_at)::float8 AS silence
-FROM worker WHERE alive AND id <> $1 AND heartbeat_at < now() - make_interval(secs => $2)
+SELECT now() AS now, suspect.id, suspect.silence
+FROM (SELECT) AS look
+LEFT JOIN (
+    SELECT id, extract(epoch FROM now() - heartbeat_at)::float8 AS silence
+    FROM worker WHERE alive AND id <> $1 AND heartbeat_at < now() - make_interval(secs => $2)
+) AS suspect ON true
 """
 
 # The silence is checked again under the row's lock: a worker that has just beaten stays alive.
@@ -172,9 +177,13 @@ async def beat(
     return None if row is None else row["now"]
 
 
-async def find_suspects(connection: asyncpg.Connection, worker_id: int, silence: float) -> list[Suspect]:
-    """Other living workers that have been silent for at least `silence` seconds."""
-    return [Suspect(*row) for row in await connection.fetch(_SUSPECTS, worker_id, silence)]
+async def find_suspects(
+    connection: asyncpg.Connection, worker_id: int, silence: float
+) -> tuple[datetime, list[Suspect]]:
+    """The database's time, and other living workers that have been silent for at least `silence` seconds."""
+    rows = await connection.fetch(_SUSPECTS, worker_id, silence)
+    found = [Suspect(row["id"], row["silence"]) for row in rows if row["id"] is not None]
+    return rows[0]["now"], found
 
 
 async def is_session_gone(connection: asyncpg.Connection, worker_id: int) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
@@ -21,12 +22,18 @@ _log = structlog.get_logger()
 
 
 class Recovery:
-    """Looks after other workers. After the database was away, those get one TTL that have not beaten again since."""
+    """Looks after other workers.
+
+    After the database was away, or this worker itself, those get one TTL that have not beaten again since.
+    """
 
     def __init__(self, *, worker_id: int, ttl_seconds: float) -> None:
         self._worker_id = worker_id
         self._ttl_seconds = ttl_seconds
         self._reconnected_at = -math.inf
+        # By the database's time: while a machine sleeps, its own clocks do as well.
+        self._looked_at: datetime | None = None
+        self._excused_at = datetime.min.replace(tzinfo=UTC)
 
     def note_reconnect(self, away_seconds: float) -> None:
         """The database was away: a silence from before now proves nothing for one TTL.
@@ -39,7 +46,8 @@ class Recovery:
 
     async def look(self, connection: asyncpg.Connection) -> int:
         """Declare dead whoever is; the number of runs that were freed."""
-        suspects = await find_suspects(connection, self._worker_id, SILENCE_SECONDS)
+        now, suspects = await find_suspects(connection, self._worker_id, SILENCE_SECONDS)
+        self._note_look(now)
         if not suspects:
             return 0
         # For so long everybody has been able to beat again, as far as is known here.
@@ -58,6 +66,17 @@ class Recovery:
                 metrics.RUNS_RECOVERED.inc(runs)
                 freed += runs
         return freed
+
+    def _note_look(self, now: datetime) -> None:
+        """Who has not looked for a whole lease stood still, as all others may have, or the database's clock was set.
+
+        Where every look takes so long, there is time to look between one wait and the next.
+        """
+        lease = timedelta(seconds=self._ttl_seconds)
+        has_stood_still = self._looked_at is not None and now - self._looked_at > lease
+        if has_stood_still and now - self._excused_at > 2 * lease:
+            self._reconnected_at, self._excused_at = time.monotonic(), now
+        self._looked_at = now
 
     async def free_stranded(self, connection: asyncpg.Connection) -> int:
         """Free runs that a worker owns which is gone, or has been dead for long; their number, always 0 but for faults.

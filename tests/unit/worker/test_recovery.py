@@ -1,6 +1,7 @@
-"""When a worker looks for others that died, after its own way to the database was broken."""
+"""When a worker looks for others that died, after its own way to the database was broken, or it stood still itself."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ class Looks:
         self.now = 1000.0
         self.server_started_at = 0.0
         self.last_beat_at = 900.0
+        # By so much the database's clock is ahead of one that stood still while the machine slept.
+        self.slept = 0.0
         self._declared = 0
         self._recovery = Recovery(worker_id=1, ttl_seconds=TTL)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
@@ -28,9 +31,10 @@ class Looks:
         monkeypatch.setattr(recovery, "is_session_gone", self._is_session_gone)
         monkeypatch.setattr(recovery, "declare_dead", self._declare_dead)
 
-    async def _find(self, _connection: Any, _worker_id: int, silence: float) -> list[Suspect]:
-        silent = self.now - self.last_beat_at
-        return [Suspect(2, silent)] if silent >= silence else []
+    async def _find(self, _connection: Any, _worker_id: int, silence: float) -> tuple[datetime, list[Suspect]]:
+        silent = self.now + self.slept - self.last_beat_at
+        moment = datetime.fromtimestamp(self.now + self.slept, UTC)
+        return moment, [Suspect(2, silent)] if silent >= silence else []
 
     async def _count_seconds_up(self, _connection: Any) -> float:
         return self.now - self.server_started_at
@@ -41,6 +45,10 @@ class Looks:
     async def _declare_dead(self, *_: Any) -> int:
         self._declared += 1
         return 0
+
+    def beat(self) -> None:
+        """The other one is heard of again."""
+        self.last_beat_at = self.now + self.slept
 
     async def does_look(self) -> bool:
         """Whether the silent one is taken for dead now."""
@@ -102,3 +110,43 @@ async def test_only_a_silence_that_began_before_the_servers_start_is_waited_out(
     assert await looks.does_look() == (seconds_after_start > 0)
     looks.now = looks.server_started_at + TTL + 0.1
     assert await looks.does_look()
+
+
+@pytest.mark.parametrize("sleeps", [False, True], ids=["all processes stood still", "the machine slept"])
+async def test_who_stood_still_itself_takes_nobody_for_dead_who_may_have_stood_still_as_well(
+    looks: Looks, *, sleeps: bool
+) -> None:
+    for _ in range(3):
+        # Both are at work, and then both stand still for half a minute.
+        looks.beat()
+        assert not await looks.does_look()
+        if sleeps:
+            looks.slept += 30.0
+        else:
+            looks.now += 30.0
+        assert not await looks.does_look()
+        # The other one goes on a moment later.
+        looks.now += 1.0
+        assert not await looks.does_look()
+        looks.beat()
+        looks.now += 1.0
+        assert not await looks.does_look()
+
+
+async def test_who_does_not_go_on_after_all_stood_still_is_found_a_lease_later(looks: Looks) -> None:
+    looks.beat()
+    assert not await looks.does_look()
+    looks.now += 30.0
+    assert not await looks.does_look()
+    looks.now += TTL - 0.1
+    assert not await looks.does_look()
+    looks.now += 0.2
+    assert await looks.does_look()
+
+
+async def test_looks_that_always_take_long_do_not_keep_the_dead_from_being_found(looks: Looks) -> None:
+    found = 0
+    for _ in range(20):
+        looks.now += TTL + 1
+        found += await looks.does_look()
+    assert found > 5
