@@ -1,8 +1,7 @@
 """Exports workflows, and imports them: new ones, or as the next draft of those that have their name."""
 
 import json
-import secrets
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -20,10 +19,8 @@ from app.triggers.service import TriggerService
 from app.workflows.schemas import NewWorkflow, WorkflowChange, WorkflowDetail
 from app.workflows.service import WorkflowService
 from engine.core.problems import Problem
-from engine.triggers.signatures import BasicAuth, GithubAuth, renew_secret
 
 Mode = Literal["create", "update"]
-_SECRET_BYTES: Final = 32
 
 
 class TransferService:
@@ -107,18 +104,22 @@ class TransferService:
         return taken
 
     async def _take_trigger(self, workflow_id: UUID, new: NewTrigger, current: TriggerView | None) -> ImportedTrigger:
-        if current is not None and _has_same_config(current, new):
-            return ImportedTrigger(outcome="unchanged", needs_secret=False, trigger=current)
-        needs_secret = _lacks_secret(new.config) and not (current and current.has_secret)
-        if needs_secret:
-            # Nobody knows this one: until it is replaced, the trigger refuses every request.
-            new = replace(new, config=_with_secret(new.config))
+        outcome: Outcome
+        # A file holds no secrets: what comes without one refuses everything until somebody has set it.
         if current is None:
-            view = await self._triggers.create(self._transaction, self._principal, workflow_id, new)
-            return ImportedTrigger(outcome="created", needs_secret=needs_secret, trigger=view)
-        change = TriggerChange(config=new.config, enabled=new.enabled)
-        view = await self._triggers.change(self._transaction, self._principal, current.id, change)
-        return ImportedTrigger(outcome="updated", needs_secret=needs_secret, trigger=view)
+            view = await self._triggers.create(
+                self._transaction, self._principal, workflow_id, new, may_lack_secret=True
+            )
+            outcome = "created"
+        elif _has_same_config(current, new):
+            view, outcome = current, "unchanged"
+        else:
+            change = TriggerChange(config=new.config, enabled=new.enabled)
+            view = await self._triggers.change(
+                self._transaction, self._principal, current.id, change, may_lack_secret=True
+            )
+            outcome = "updated"
+        return ImportedTrigger(outcome=outcome, needs_secret=view.needs_secret, trigger=view)
 
 
 def replace_pointer(fault: Problem, prefix: str) -> Problem:
@@ -145,20 +146,6 @@ def _strip(config: dict[str, Any]) -> dict[str, Any]:
 def _has_same_config(current: TriggerView, new: NewTrigger) -> bool:
     wanted = msgspec.json.decode(new.config)
     return current.enabled == new.enabled and _strip(current.config) == wanted
-
-
-def _lacks_secret(config: msgspec.Raw) -> bool:
-    document = msgspec.json.decode(config)
-    auth = document.get("auth") if isinstance(document, dict) else None
-    return isinstance(auth, dict) and auth.get("secret") is None
-
-
-def _with_secret(config: msgspec.Raw) -> msgspec.Raw:
-    document = msgspec.json.decode(config)
-    # What is wrong with the kind is told once the trigger is made.
-    auth = BasicAuth() if document["auth"].get("type") == "basic" else GithubAuth()
-    document["auth"]["secret"] = renew_secret(auth, [], secrets.token_bytes(_SECRET_BYTES))
-    return msgspec.Raw(msgspec.json.encode(document))
 
 
 def _is_same(one: bytes, other: bytes) -> bool:

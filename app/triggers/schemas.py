@@ -65,6 +65,7 @@ class FireTimes(Struct, frozen=True, kw_only=True):
 class TriggerView(Struct, frozen=True, kw_only=True):
     """A trigger. Its secret is never shown; `has_secret` tells whether there is one.
 
+    `needs_secret`: its authentication asks for one that it lacks, so that it refuses everything until it is given one.
     `previous_secret_until`: until when the secret before the last rotation is good as well. `url` is a webhook's,
     `schedule` what is told of a schedule.
     """
@@ -74,6 +75,7 @@ class TriggerView(Struct, frozen=True, kw_only=True):
     type: str
     config: dict[str, Any]
     has_secret: bool
+    needs_secret: bool
     previous_secret_until: datetime | None
     enabled: bool
     url: str | None

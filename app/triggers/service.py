@@ -48,13 +48,19 @@ class TriggerService:
         self._base_url = base_url
 
     async def create(
-        self, connection: AsyncConnection, principal: Principal, workflow_id: UUID, new: NewTrigger
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        workflow_id: UUID,
+        new: NewTrigger,
+        *,
+        may_lack_secret: bool = False,
     ) -> TriggerView:
-        """Add a trigger to a workflow. Raises NotFound, InvalidRequest."""
+        """Add a trigger to a workflow; without its secret it refuses everything. Raises NotFound, InvalidRequest."""
         await WorkflowService(connection, principal).require(workflow_id)
         if new.type != "webhook":
             return await self._create_unattended(connection, principal, workflow_id, new)
-        config = _read_config(new.config, has_secret=False)
+        config = _read_config(new.config, needs_none=may_lack_secret)
         bare, secret = split_secret(config)
         trigger_id = new_id()
         row = await repository.insert_trigger(
@@ -95,9 +101,15 @@ class TriggerService:
         return await self._show_all(connection, rows)
 
     async def change(
-        self, connection: AsyncConnection, principal: Principal, trigger_id: UUID, change: TriggerChange
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        trigger_id: UUID,
+        change: TriggerChange,
+        *,
+        may_lack_secret: bool = False,
     ) -> TriggerView:
-        """Change a trigger. Raises NotFound, InvalidRequest."""
+        """Change a trigger; one that lacks its secret may go on without. Raises NotFound, InvalidRequest."""
         row = await self._lock(connection, principal, trigger_id)
         if row.type != "webhook":
             return await self._change_unattended(connection, principal, row, change)
@@ -106,11 +118,11 @@ class TriggerService:
             values["enabled"] = change.enabled
         if isinstance(change.config, msgspec.Raw):
             # The secret of another kind of authentication is none of this one.
-            kept = row.secret is not None and _kind(change.config) == _kind(msgspec.Raw(row.config))
-            config = _read_config(change.config, has_secret=kept)
+            is_same = _kind(change.config) == _kind(msgspec.Raw(row.config))
+            config = _read_config(change.config, needs_none=is_same or may_lack_secret)
             bare, secret = split_secret(config)
             values["config"] = msgspec.json.encode(bare)
-            if bare.auth == "none" or secret is not None:
+            if secret is not None or not is_same:
                 values["secret"] = self._seal(trigger_id, [secret] if secret else [])
                 values["previous_secret_until"] = None
         changed = await repository.update_trigger(connection, principal.workspace_id, trigger_id, **values)
@@ -209,12 +221,14 @@ class TriggerService:
         return [msgspec.structs.replace(self._show(row), schedule=schedules.get(row.id)) for row in rows]
 
     def _show(self, row: Row[Any]) -> TriggerView:
+        config, has_secret = msgspec.json.decode(row.config), row.secret is not None
         return TriggerView(
             id=row.id,
             workflow_id=row.workflow_id,
             type=row.type,
-            config=msgspec.json.decode(row.config),
-            has_secret=row.secret is not None,
+            config=config,
+            has_secret=has_secret,
+            needs_secret=isinstance(config.get("auth"), dict) and not has_secret,
             previous_secret_until=row.previous_secret_until,
             enabled=row.enabled,
             url=None if row.token is None else f"{self._base_url}/v1/hooks/{row.token}",
@@ -249,13 +263,14 @@ def _target(row: Row[Any] | None) -> Target | None:
     return None if row is None else Target(type="trigger", id=str(row.id), name=row.type)
 
 
-def _read_config(raw: msgspec.Raw, *, has_secret: bool) -> WebhookConfig:
+def _read_config(raw: msgspec.Raw, *, needs_none: bool) -> WebhookConfig:
+    """The configuration; `needs_none`: it may come without its secret."""
     try:
         config: WebhookConfig = decode_body(bytes(raw), WebhookConfig)
     except InvalidRequest as error:
         problems = [Problem("/config" + fault.pointer, fault.code, fault.message) for fault in error.errors]
         raise InvalidRequest(errors=problems) from None
-    problems = find_config_problems(config, has_secret=has_secret)
+    problems = find_config_problems(config, has_secret=needs_none)
     if problems:
         raise InvalidRequest(errors=problems)
     return config

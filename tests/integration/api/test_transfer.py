@@ -141,6 +141,50 @@ async def test_imports_at_a_time_make_one_workflow_of_a_name(owner: Caller) -> N
 
 async def test_several_documents_are_all_imported_or_none(owner: Caller) -> None:
     items = _items(await _import(owner, _file("One") + "---\n---\n" + _file("Two")), 201)
+async def test_a_trigger_is_told_to_need_its_secret_until_it_is_given_one(api: Api, owner: Caller) -> None:
+    triggers = [{"type": "webhook", "config": {"auth": {"type": "bearer"}}}, {"type": "webhook"}]
+    (first,) = _items(await _import(owner, _file(triggers=triggers), mode="update"), 201)
+    for _ in range(2):
+        (again,) = _items(await _import(owner, _file(triggers=triggers), mode="update"), 200)
+        assert [(each["outcome"], each["needs_secret"]) for each in again["triggers"]] == [
+            ("unchanged", True),
+            ("unchanged", False),
+        ]
+    signed = first["triggers"][0]["trigger"]
+    assert (signed["has_secret"], signed["needs_secret"]) == (False, True)
+    assert (await owner.client.post(f"/v1/workflows/{first['id']}/publish")).status_code == 201
+    called = httpx.URL(signed["url"]).path
+    for token in ("", "Bearer ", "Bearer null", "Bearer a-long-random-text"):
+        assert (await api.client().post(called, headers={"authorization": token})).status_code == 401
+    changed = await owner.client.patch(
+        f"/v1/triggers/{signed['id']}",
+        json={"config": {"auth": {"type": "bearer"}, "filter": "trigger.method == 'POST'"}},
+    )
+    assert (changed.status_code, changed.json()["needs_secret"]) == (200, True)
+    rotated = (await owner.client.post(f"/v1/triggers/{signed['id']}/rotate", json={"what": "secret"})).json()
+    assert (rotated["trigger"]["has_secret"], rotated["trigger"]["needs_secret"]) == (True, False)
+    assert rotated["trigger"]["previous_secret_until"] is None
+    answer = await api.client().post(called, headers={"authorization": f"Bearer {rotated['secret']}"})
+    assert answer.status_code == 202, answer.text
+    listed = (await owner.client.get(f"/v1/workflows/{first['id']}/triggers")).json()["items"]
+    assert [each["needs_secret"] for each in listed] == [False, False]
+
+
+async def test_another_kind_of_authentication_in_a_file_needs_a_secret_of_its_own(owner: Caller) -> None:
+    (first,) = _items(await _import(owner, _file(triggers=[{"type": "webhook", "config": HOOK}]), mode="update"), 201)
+    other = _file(triggers=[{"type": "webhook", "config": {"auth": {"type": "basic"}}}])
+    (changed,) = _items(await _import(owner, other, mode="update"), 200)
+    (trigger,) = changed["triggers"]
+    assert (trigger["outcome"], trigger["needs_secret"], trigger["trigger"]["has_secret"]) == ("updated", True, False)
+    path = f"/v1/triggers/{trigger['trigger']['id']}"
+    given = await owner.client.patch(path, json={"config": {"auth": {"type": "basic", "secret": "shop:a password"}}})
+    assert (given.json()["has_secret"], given.json()["needs_secret"]) == (True, False)
+    # By hand, one that has a secret is not changed into one that lacks it.
+    refused = await owner.client.patch(path, json={"config": {"auth": {"type": "github"}}})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "secret_required"), refused.text
+    assert first["triggers"][0]["trigger"]["url"] == trigger["trigger"]["url"]
+
+
     assert [item["name"] for item in items] == ["One", "Two"]
     answer = await _import(owner, _file("Three") + "---\n" + _file("Four", colour="red"))
     assert answer.status_code == 400
