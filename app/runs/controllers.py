@@ -25,6 +25,7 @@ from app.pagination import Cursor, Limit, Page
 from app.runs.schemas import (
     CancelAccepted,
     IterationView,
+    RunDefinition,
     RunDetail,
     RunEventView,
     RunStarted,
@@ -149,6 +150,19 @@ class RunController(Controller):
     ) -> RunDetail:
         """A run with its steps and their attempts."""
         return await runs.read(principal, run_id)
+
+    @get(
+        "/{run_id:uuid}/definition",
+        operation_id="getRunDefinition",
+        summary="Read what a run is of",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(404),
+    )
+    async def get_definition(
+        self, run_id: FromPath[UUID], principal: NamedDependency[Principal], runs: NamedDependency[RunService]
+    ) -> RunDefinition:
+        """The definition as it was run: the version's, or the draft's where that was tested. It never changes."""
+        return await runs.read_definition(principal, run_id)
 
     @get(
         "/{run_id:uuid}/events",

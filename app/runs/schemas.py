@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.workflows.schemas import Definition
 from engine.core.accounting import TimeSpent
 from engine.core.events import ErrorInfo
 from engine.core.statuses import RunStatus, StepStatus
@@ -27,7 +28,7 @@ class RunStarted(Struct, frozen=True, kw_only=True):
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
-    """A run in a list: no payloads."""
+    """A run in a list: no payloads. `version` is 0 where a draft was tested, and no version."""
 
     id: UUID
     workflow_id: UUID
@@ -139,7 +140,10 @@ class ConcurrencyView(Struct, frozen=True, kw_only=True):
 
 
 class RunDetail(Struct, frozen=True, kw_only=True):
-    """A run with all that happened in it. `children` are the first 1,000 of the runs that its steps started."""
+    """A run with all that happened in it. `version` is 0 where a draft was tested, and no version.
+
+    `children` are the first 1,000 of the runs that its steps started.
+    """
 
     id: UUID
     workflow_id: UUID
@@ -165,6 +169,12 @@ class RunDetail(Struct, frozen=True, kw_only=True):
     concurrency: ConcurrencyView | None
     time: TimeSpent
     steps: list[StepView]
+
+
+class RunDefinition(Struct, frozen=True, kw_only=True):
+    """The definition that a run is of, as it was when the run was accepted: a version's, or that of a tested draft."""
+
+    definition: Definition
 
 
 class RunEventView(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.pagination import Page, decode_cursor, make_page, read_moment
 from app.runs.reader import RunReader, read_large_value
-from app.runs.schemas import IterationView, RunDetail, RunEventView, RunSummary, StartRunRequest
+from app.runs.schemas import IterationView, RunDefinition, RunDetail, RunEventView, RunSummary, StartRunRequest
 from app.runs.starter import RunStarter
 from app.runs.views import describe_event, summarise
 from engine.core.events import decode_event
@@ -30,6 +30,7 @@ from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
 from engine.store.reads import RunFilter, RunRow, list_runs, open_run
+from engine.store.runs import load_definition
 from engine.store.starts import Start, accept_starts
 
 _SEARCH = re.compile(r"[^\x00-\x1f]{1,200}")
@@ -129,6 +130,12 @@ class RunService:
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
         """A run with its steps; raises NotFound."""
         return await self._reader.read(await self._find(principal, run_id))
+
+    async def read_definition(self, principal: Principal, run_id: UUID) -> RunDefinition:
+        """What the run is of, whatever has become of its workflow since; raises NotFound."""
+        async with self._isolation.read(principal.workspace_id) as reader:
+            row = await _open(reader, principal, run_id)
+            return RunDefinition(definition=msgspec.Raw(await load_definition(reader, row.version_id)))
 
     async def list_iterations(
         self, principal: Principal, run_id: UUID, parent: str, *, only_failed: bool, cursor: str | None, limit: int

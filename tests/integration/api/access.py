@@ -88,6 +88,7 @@ _ASKED: Final = {
         "GET /v1/limits",
         "GET /v1/runs",
         "GET /v1/runs/{run_id}",
+        "GET /v1/runs/{run_id}/definition",
         "GET /v1/runs/{run_id}/events",
         "GET /v1/runs/{run_id}/payloads/{ref}",
         "GET /v1/runs/{run_id}/steps",

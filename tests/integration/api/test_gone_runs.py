@@ -41,7 +41,9 @@ async def gone(clean_database: str, histories: Histories) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/events", "/steps?parent=a", "/stream", f"/payloads/{new_id()}", "/payloads/1"], ids=repr
+    "path",
+    ["", "/definition", "/events", "/steps?parent=a", "/stream", f"/payloads/{new_id()}", "/payloads/1"],
+    ids=repr,
 )
 async def test_nothing_of_it_can_be_read(owner: Caller, gone: str, path: str) -> None:
     answer = await owner.client.get(f"/v1/runs/{gone}{path}")

@@ -1,6 +1,7 @@
 """Tests of drafts as the API accepts them; no worker runs here, so that none of them starts."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -163,6 +164,26 @@ async def test_lists_leave_tests_out_unless_asked(owner: Caller) -> None:
     assert await listed("?test=all") == [(real, False), (tested, True)]
     assert (await owner.client.get("/v1/runs?test=maybe")).status_code == 400
     assert (await owner.client.get(f"/v1/runs/{tested}")).json()["is_test"] is True
+
+
+async def test_a_run_tells_of_the_draft_as_it_was_tested(api: Api, owner: Caller) -> None:
+    workflow_id = await create(owner, DEFINITION)
+    tested = (await run_draft(owner, workflow_id)).json()["run_id"]
+    path = f"/v1/workflows/{workflow_id}"
+    changed = {**DEFINITION, "output": 1}
+    answer = await owner.client.patch(path, json={"definition": changed}, headers={"if-match": '"1"'})
+    assert answer.status_code == 200, answer.text
+    again = (await run_draft(owner, workflow_id)).json()["run_id"]
+    await owner.client.post(f"{path}/publish")
+    real = (await owner.client.post(f"{path}/runs", json={})).json()["run_id"]
+    assert (await owner.client.delete(path)).status_code == 204
+    for run_id, version, definition in ((tested, 0, DEFINITION), (again, 0, changed), (real, 1, changed)):
+        assert (await owner.client.get(f"/v1/runs/{run_id}")).json()["version"] == version
+        answer = await owner.client.get(f"/v1/runs/{run_id}/definition")
+        # The cases of a `switch` are in their order, too.
+        assert (answer.status_code, answer.text) == (200, json.dumps({"definition": definition}, separators=(",", ":")))
+    stranger = await api.sign_in()
+    assert (await stranger.client.get(f"/v1/runs/{tested}/definition")).status_code == 404
 
 
 async def test_a_faulty_draft_is_not_tested(owner: Caller) -> None:

@@ -956,6 +956,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runs/{run_id}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what a run is of
+         * @description The definition as it was run: the version's, or the draft's where that was tested. It never changes.
+         */
+        get: operations["getRunDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs/{run_id}/events": {
         parameters: {
             query?: never;
@@ -2907,8 +2927,18 @@ export interface components {
             waiting: number;
         };
         /**
+         * RunDefinition
+         * @description The definition that a run is of, as it was when the run was accepted: a version's, or that of a tested draft.
+         */
+        RunDefinition: {
+            /** @description the definition */
+            definition: Record<string, never>;
+        };
+        /**
          * RunDetail
-         * @description A run with all that happened in it. `children` are the first 1,000 of the runs that its steps started.
+         * @description A run with all that happened in it. `version` is 0 where a draft was tested, and no version.
+         *
+         *         `children` are the first 1,000 of the runs that its steps started.
          */
         RunDetail: {
             attempt: number;
@@ -3008,7 +3038,7 @@ export interface components {
         RunStatus: "cancelled" | "failed" | "queued" | "running" | "succeeded" | "timed_out" | "waiting";
         /**
          * RunSummary
-         * @description A run in a list: no payloads.
+         * @description A run in a list: no payloads. `version` is 0 where a draft was tested, and no version.
          */
         RunSummary: {
             attempt: number;
@@ -3323,6 +3353,7 @@ export interface components {
          * TriggerView
          * @description A trigger. Its secret is never shown; `has_secret` tells whether there is one.
          *
+         *         `needs_secret`: its authentication asks for one that it lacks, so that it refuses everything until it is given one.
          *         `previous_secret_until`: until when the secret before the last rotation is good as well. `url` is a webhook's,
          *         `schedule` what is told of a schedule.
          */
@@ -3333,6 +3364,7 @@ export interface components {
             has_secret: boolean;
             /** Format: uuid */
             id: string;
+            needs_secret: boolean;
             previous_secret_until: string | null;
             /** @default null */
             schedule: components["schemas"]["ScheduleView"] | null;
@@ -7707,6 +7739,75 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getRunDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDefinition"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
