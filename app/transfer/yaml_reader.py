@@ -20,8 +20,8 @@ MAX_NODES: Final = 250_000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?")
 _CONSTANTS: Final[dict[str, Any]] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
-_INTEGERS: Final = range(-(2**63), 2**64)
-_LONGEST_NUMBER: Final = 400
+# As long as an integer of JSON may be.
+_LONGEST_NUMBER: Final = 4300
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -160,10 +160,7 @@ def _read_scalar(event: events.ScalarEvent) -> Any:
     if len(text) > _LONGEST_NUMBER:
         _fail("this number is too long; write it in quotes if it is a text", event)
     if number["fraction"] is None and number["exponent"] is None:
-        whole = int(text)
-        if whole not in _INTEGERS:
-            _fail("this number has more than 64 bits; write it in quotes if it is a text", event)
-        return whole
+        return int(text)
     value = float(text)
     if value in (float("inf"), float("-inf")):
         _fail("this number is too large; write it in quotes if it is a text", event)
