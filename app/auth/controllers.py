@@ -28,7 +28,7 @@ from app.auth.schemas import (
 )
 from app.auth.service import COOKIE_LEEWAY, IdentityService
 from app.auth.sessions import SessionService
-from app.bodies import NOTHING_SAID, NoFields
+from app.bodies import NOTHING_SAID, SMALL_BODY_BYTES, NoFields
 from app.dependencies import begin_account_transaction
 from app.errors import InvalidRequest
 from app.openapi import problems
@@ -43,6 +43,7 @@ class SetupController(Controller):
 
     path = "/setup"
     tags = ("setup",)
+    request_max_body_size = SMALL_BODY_BYTES
 
     @get(operation_id="getSetup", summary="Is the first set-up still needed?", public=True)
     async def get_setup(self, identity: NamedDependency[IdentityService]) -> SetupState:
@@ -68,6 +69,7 @@ class AuthController(Controller):
 
     path = "/auth"
     tags = ("auth",)
+    request_max_body_size = SMALL_BODY_BYTES
 
     @post(
         "/login",

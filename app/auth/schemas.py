@@ -9,11 +9,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app.auth.permissions import Permission, Role
 
 # One line of text with something in it; control characters (NUL among them) have no place in names.
+# Python lets `$` pass over a line break at the end: hence the `(?!\n)`, here as with all other names.
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"),
+    Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)"),
 ]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?!\n)")]
 NewPassword = Annotated[str, Meta(min_length=12, max_length=128, description="12 to 128 characters of any kind")]
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.infra.credentials import ConnectionType
 
-NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$(?!\n)"
 MAX_ALLOWED_HOSTS: Final = 100
 
 ConnectionName = Annotated[str, Meta(pattern=NAME_PATTERN, description="as steps name it: `connection: NAME`")]

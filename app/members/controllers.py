@@ -15,7 +15,7 @@ from app.auth.guards import requires
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.auth.schemas import Tokens
-from app.bodies import NOTHING_SAID, NoFields
+from app.bodies import NOTHING_SAID, SMALL_BODY_BYTES, NoFields
 from app.idempotency.service import Answer, answer_once
 from app.members.previews import InvitationOffer, InvitationToken, read_offer
 from app.members.schemas import (
@@ -116,6 +116,7 @@ class InvitationController(Controller):
 
     path = "/invitations"
     tags = ("members",)
+    request_max_body_size = SMALL_BODY_BYTES
 
     @get(
         operation_id="listInvitations",

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from app.workflows.uses import WorkflowUse
 
 # As an expression can name it: `vars.NAME`.
-NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$(?!\n)"
 
 VariableName = Annotated[str, PathParameter(pattern=NAME_PATTERN, description="the variable's name, as in `vars.NAME`")]
 

@@ -22,7 +22,7 @@ _MILLISECONDS = re.compile(r"[0-9]{13}")
 _BODY, _TIME = "{body}", "{timestamp}"
 
 Secret = Annotated[str, Meta(min_length=8, max_length=1024)]
-HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
 
 
 class StandardWebhooksAuth(Struct, frozen=True, kw_only=True, tag="standard_webhooks", forbid_unknown_fields=True):

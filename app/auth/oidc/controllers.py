@@ -18,6 +18,7 @@ from app.auth.oidc.schemas import IdentityList, JoinRequest, LinkRequest, LinkSt
 from app.auth.oidc.service import OidcService, Step
 from app.auth.permissions import Permission
 from app.auth.principal import Principal
+from app.bodies import SMALL_BODY_BYTES
 from app.errors import NotFound
 from app.openapi import problems
 
@@ -35,6 +36,7 @@ class OidcController(Controller):
 
     path = "/auth"
     tags = ("auth",)
+    request_max_body_size = SMALL_BODY_BYTES
 
     @get("/providers", operation_id="getProviders", summary="Who else can one sign in with?", public=True)
     async def get_providers(self, state: State) -> ProviderList:

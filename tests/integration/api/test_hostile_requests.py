@@ -8,6 +8,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from app.bodies import SMALL_BODY_BYTES
 from app.main import MAX_BODY_BYTES
 from engine.infra.settings import Settings
 from tests.integration.api.callers import Api, Caller, running
@@ -73,7 +74,7 @@ async def test_wide_documents_are_no_nesting(owner: Caller) -> None:
     assert (await owner.client.post("/v1/workflows", content=body, headers=JSON)).status_code == 201
 
 
-@pytest.mark.parametrize("name", ["nul\x00", "\x1b[31m", "", " \t ", "x" * 201, "line\nbreak", "\x7f"])
+@pytest.mark.parametrize("name", ["nul\x00", "\x1b[31m", "", " \t ", "x" * 201, "line\nbreak", "end\n", "\x7f"])
 async def test_a_name_that_cannot_be_shown_is_refused(owner: Caller, name: str) -> None:
     answer = await owner.client.post("/v1/workflows", json={"name": name, "definition": {}})
     assert _is_problem(answer, 400, "invalid_request")
@@ -132,6 +133,14 @@ async def test_a_compressed_body_is_refused(owner: Caller, encoding: str) -> Non
 async def test_a_body_over_the_limit_is_refused(owner: Caller) -> None:
     body = b'{"name": "x", "definition": {"ui": {"a": "' + b"x" * MAX_BODY_BYTES + b'"}}}'
     assert _is_problem(await owner.client.post("/v1/workflows", content=body, headers=JSON), 413, "payload_too_large")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/auth/login", "/v1/auth/refresh", "/v1/setup", "/v1/invitations/read", "/v1/invitations/accept"]
+)
+async def test_a_stranger_sends_small_bodies_alone(anonymous: httpx.AsyncClient, path: str) -> None:
+    answer = await anonymous.post(path, content=b'{"' + b"x" * SMALL_BODY_BYTES + b'": 1}', headers=JSON)
+    assert _is_problem(answer, 413, "payload_too_large")
 
 
 async def test_a_body_over_the_limit_without_a_length_is_refused_before_its_end(owner: Caller) -> None:

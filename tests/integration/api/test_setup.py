@@ -51,6 +51,7 @@ async def test_of_setups_at_once_one_wins(api: Api) -> None:
         ({"password": "too short"}, "/password", "length"),
         ({"password": "x" * 129}, "/password", "length"),
         ({"email": "nobody"}, "/email", "format"),
+        ({"email": "ada@example.com\n"}, "/email", "format"),
         ({"name": "nul\x00"}, "/name", "format"),
         ({"name": "   "}, "/name", "format"),
         ({"workspace": 7}, "/workspace", "type"),
