@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import time
 from collections.abc import Generator
 
 import structlog
@@ -13,6 +14,7 @@ import uvloop
 from litestar import Litestar
 
 from app.auth.oidc.config import read_config
+from app.bounded_protocol import BoundedProtocol
 from app.main import create_app
 from engine.infra.garbage import relax_garbage_collection
 from engine.infra.logging import configure_logging
@@ -105,8 +107,12 @@ class _Server(uvicorn.Server):
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """Move the date of answers on until told to stop."""
+        """Move the date of answers on, and give up requests that do not come, until told to stop."""
         while not await self.on_tick(0):
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, BoundedProtocol):
+                    connection.give_up_late(now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_SECONDS):
                     await self._stopping.wait()
@@ -121,7 +127,7 @@ async def _run(app: Litestar, listener: socket.socket, settings: Settings) -> in
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="on",
             log_config=None,
