@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from engine.core.places import Place, write_pointer
 from engine.core.problems import Problem
 
 MAX_TOLD = 200
@@ -38,7 +39,7 @@ def find_repeated_keys(raw: bytes) -> list[Problem]:
 
     # Numbers do not matter here, and some are longer than Python reads.
     document = json.loads(raw, object_pairs_hook=read_object, parse_int=len, parse_float=len)
-    return list(islice(_tell(document, ""), MAX_TOLD)) if found else []
+    return list(islice(_tell(document, ()), MAX_TOLD)) if found else []
 
 
 def _list_repeated(keys: Sequence[str]) -> list[str]:
@@ -49,18 +50,15 @@ def _list_repeated(keys: Sequence[str]) -> list[str]:
 def describe_repeated(pointer: str, key: str) -> Problem:
     """The fault of a key that stands twice in the object at the pointer."""
     message = f"the key {key[:_SHOWN_CHARACTERS]!r} stands here twice: keep one of them"
-    return Problem(f"{pointer}/{_escape(key)}", "duplicate_key", message)
+    return Problem(pointer + write_pointer(((), key)), "duplicate_key", message)
 
 
-def _tell(value: dict[str, Any] | list[Any], pointer: str) -> Iterator[Problem]:
+def _tell(value: dict[str, Any] | list[Any], place: Place) -> Iterator[Problem]:
     if isinstance(value, _Repeating):
+        pointer = write_pointer(place)
         for key in value.repeated:
             yield describe_repeated(pointer, key)
     members: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, member in members:
         if isinstance(member, dict | list):
-            yield from _tell(member, f"{pointer}/{_escape(str(key))}")
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+            yield from _tell(member, (place, key))

@@ -17,6 +17,8 @@ from app.repeated_keys import describe_repeated
 from engine.core.problems import Problem
 
 MAX_NODES: Final = 250_000
+# Pointers repeat the names around them: where values stand is kept for so many characters of them.
+MAX_POINTER_CHARACTERS: Final = 33_554_432
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?")
 _CONSTANTS: Final[dict[str, Any]] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
@@ -34,18 +36,25 @@ class YamlFault(ValueError):
 
 
 class YamlDocument(Struct, frozen=True, kw_only=True):
-    """One document of a stream: its value, and line and column (from 1) of what each JSON pointer names."""
+    """One document of a stream: its value, and line and column (from 1) of what JSON pointers name.
+
+    Of a document with very long names, only those of its first values are known.
+    """
 
     value: Any
     places: dict[str, tuple[int, int]]
 
 
 class _Level(Struct):
-    """An open list or object; `key` is what the next value belongs to, None where a key comes next."""
+    """An open list or object; `key` is what the next value belongs to, None where a key comes next.
+
+    `pointer` and `key_pointer` are None where places are kept no more.
+    """
 
     container: list[Any] | dict[str, Any]
-    pointer: str
+    pointer: str | None
     key: str | None = None
+    key_pointer: str | None = None
     seen: set[str] = field(default_factory=set)
 
 
@@ -95,6 +104,7 @@ class _Composer:
         self.value: Any = None
         self.places: dict[str, tuple[int, int]] = {}
         self.levels: list[_Level] = []
+        self._room = MAX_POINTER_CHARACTERS
 
     def add_scalar(self, event: events.ScalarEvent) -> None:
         _refuse_marks(event)
@@ -114,30 +124,39 @@ class _Composer:
 
     def _take_key(self, level: _Level, event: events.ScalarEvent) -> None:
         if event.value in level.seen:
-            problem = describe_repeated(level.pointer, event.value)
+            problem = describe_repeated(level.pointer or "", event.value)
             raise YamlFault(problem.message, *_where(event), problem)
         level.seen.add(event.value)
         level.key = event.value
-        self.places[f"{level.pointer}/{_escape(event.value)}"] = _where(event)
+        level.key_pointer = self._note(level.pointer, event.value, event)
 
-    def _place(self, value: Any, event: events.NodeEvent) -> str:
-        """Put a value where it belongs, and give the pointer to it."""
+    def _note(self, around: str | None, key: str, event: events.NodeEvent) -> str | None:
+        """Keep where something stands, and give the pointer to it; None once there is no room."""
+        if around is None:
+            return None
+        self._room -= len(around) + len(key) + 1
+        if self._room < 0:
+            return None
+        pointer = f"{around}/{_escape(key)}"
+        self.places[pointer] = _where(event)
+        return pointer
+
+    def _place(self, value: Any, event: events.NodeEvent) -> str | None:
+        """Put a value where it belongs, and give the pointer to it, where that is kept."""
         if not self.levels:
             self.value = value
             self.places[""] = _where(event)
             return ""
         level = self.levels[-1]
         if isinstance(level.container, list):
-            pointer = f"{level.pointer}/{len(level.container)}"
+            pointer = self._note(level.pointer, str(len(level.container)), event)
             level.container.append(value)
-            self.places[pointer] = _where(event)
             return pointer
         if level.key is None:
             _fail("a key is a text", event)
-        pointer = f"{level.pointer}/{_escape(level.key)}"
         level.container[level.key] = value
         level.key = None
-        return pointer
+        return level.key_pointer
 
 
 def _refuse_marks(event: events.ScalarEvent | events.MappingStartEvent | events.SequenceStartEvent) -> None:

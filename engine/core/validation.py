@@ -19,6 +19,7 @@ from engine.core.expressions import (
 )
 from engine.core.expressions.fuel import MAX_TEMPLATE_DEPTH
 from engine.core.graph import ERROR_PORT, split_entry
+from engine.core.places import Place, escape_token, write_pointer
 from engine.core.problems import Problem
 
 ROOT_FIELDS: dict[str, tuple[str, ...] | None] = {
@@ -229,7 +230,7 @@ def _expression_problems(sketch: _Sketch, names: _Names) -> Iterator[Problem]:
         return
     bare = BARE_EXPRESSIONS.get(sketch.type, ())
     for field, value in sketch.config.items():
-        pointer = f"{sketch.pointer}/with/{_escape(field)}"
+        pointer = f"{sketch.pointer}/with/{escape_token(field)}"
         if field not in bare:
             seen = _item_names(sketch, names) if sketch.type == "foreach" and field == "output" else names
             yield from _template_problems(value, pointer, seen)
@@ -238,8 +239,7 @@ def _expression_problems(sketch: _Sketch, names: _Names) -> Iterator[Problem]:
         elif isinstance(value, dict):
             for name, text in value.items():
                 if isinstance(text, str):
-                    place = f"{pointer}/{_escape(str(name))}"
-                    yield from _check(compile_expression, text, place, names)
+                    yield from _check(compile_expression, text, pointer, names, ((), name))
 
 
 def _item_names(sketch: _Sketch, names: _Names) -> _Names:
@@ -264,33 +264,36 @@ def _document_expression_problems(
             yield from _template_problems(concurrency.get(field), f"/settings/concurrency/{field}", names)
 
 
-def _template_problems(value: Any, pointer: str, names: _Names, depth: int = 0) -> Iterator[Problem]:
-    """What is wrong with each text of a template: compiled whole, it would tell of the first one alone."""
+def _template_problems(value: Any, pointer: str, names: _Names, place: Place = (), depth: int = 0) -> Iterator[Problem]:
+    """What is wrong with each text of a template: compiled whole, it would tell of the first one alone.
+
+    The template stands at `pointer`, and the value at this place in it.
+    """
     if isinstance(value, str):
-        yield from _check(compile_template, value, pointer, names)
+        yield from _check(compile_template, value, pointer, names, place)
     elif isinstance(value, dict | list):
         if depth >= MAX_TEMPLATE_DEPTH:
-            yield Problem(pointer, "too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}")
+            yield Problem(pointer + write_pointer(place), "too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}")
             return
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _template_problems(item, f"{pointer}/{_escape(str(key))}", names, depth + 1)
+            yield from _template_problems(item, pointer, names, (place, key), depth + 1)
 
 
 def _check(
-    read: Callable[[str, Allowance], Expression | Template], text: str, pointer: str, names: _Names
+    read: Callable[[str, Allowance], Expression | Template], text: str, pointer: str, names: _Names, place: Place = ()
 ) -> Iterator[Problem]:
     try:
         expression = read(text, names.allowance)
     except AllowanceSpent as spent:
-        raise _TooManyParts(pointer, spent) from None
+        raise _TooManyParts(pointer + write_pointer(place), spent) from None
     except ExpressionError as error:
         detail = f"{error.message} (at position {error.position} of `{error.expression}`)"
-        yield Problem(pointer + (error.pointer or ""), error.code, detail)
+        yield Problem(pointer + write_pointer(place) + (error.pointer or ""), error.code, detail)
         return
     for reference in sorted(expression.references):
         problem = _reference_problem(reference, names)
         if problem is not None:
-            yield Problem(pointer, *problem)
+            yield Problem(pointer + write_pointer(place), *problem)
 
 
 def _reference_problem(reference: tuple[str, ...], names: _Names) -> tuple[str, str] | None:
@@ -326,7 +329,3 @@ def _explain_not_upstream(source: str, names: _Names) -> str:
     if names.upstream:
         return f"'{source}' is a step of a `foreach`: name the `foreach`, whose output has what every item gave"
     return f"'{source}' may not have run yet: the settings are read before any step runs"
-
-
-def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")

@@ -8,6 +8,7 @@ from engine.core.expressions.expression import Expression, compile_expression
 from engine.core.expressions.fuel import MAX_SOURCE_LENGTH, MAX_TEMPLATE_DEPTH, Allowance, Fuel
 from engine.core.expressions.lexer import find_template_end
 from engine.core.expressions.values import encode_json, format_scalar
+from engine.core.places import Place, write_pointer
 
 _OPENING = "{{"
 _CLOSING = "}}"
@@ -24,7 +25,7 @@ class Template:
     def __init__(self, value: Any, allowance: Allowance | None = None) -> None:
         reading = _Reading(allowance)
         self._value = value
-        self._renderer = _compile(value, "", reading, 0)
+        self._renderer = _compile(value, (), reading, 0)
         self.references = frozenset(reading.references)
 
     @property
@@ -76,18 +77,18 @@ class _Reading:
         self.references: set[tuple[str, ...]] = set()
 
 
-def _compile(value: Any, pointer: str, reading: _Reading, depth: int) -> _Renderer | None:
+def _compile(value: Any, place: Place, reading: _Reading, depth: int) -> _Renderer | None:
     """What renders `value`, or None where it is constant."""
     kind = type(value)
     if kind is str:
-        return _compile_text(value, pointer, reading) if _OPENING in value else None
+        return _compile_text(value, place, reading) if _OPENING in value else None
     if kind is not dict and kind is not list:
         return None
     if depth >= MAX_TEMPLATE_DEPTH:
-        raise ExpressionError("too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}", 0, "", pointer)
+        raise ExpressionError("too_long", f"nested deeper than {MAX_TEMPLATE_DEPTH}", 0, "", write_pointer(place))
     parts: list[tuple[Any, _Renderer]] = []
     for key, item in value.items() if kind is dict else enumerate(value):
-        renderer = _compile(item, f"{pointer}/{_escape(key)}", reading, depth + 1)
+        renderer = _compile(item, (place, key), reading, depth + 1)
         if renderer is not None:
             parts.append((key, renderer))
     return _container(value, parts) if parts else None
@@ -105,23 +106,23 @@ def _container(value: Any, parts: Sequence[tuple[Any, _Renderer]]) -> _Renderer:
     return render
 
 
-def _compile_text(text: str, pointer: str, reading: _Reading) -> _Renderer:
+def _compile_text(text: str, place: Place, reading: _Reading) -> _Renderer:
     parts: list[str | Expression] = []
     cursor = 0
     while (opening := text.find(_OPENING, cursor)) >= 0:
         if opening > cursor:
             parts.append(text[cursor:opening])
-        expression, cursor = _compile_part(text, opening + len(_OPENING), pointer, reading)
+        expression, cursor = _compile_part(text, opening + len(_OPENING), place, reading)
         reading.references.update(expression.references)
         parts.append(expression)
     if cursor < len(text):
         parts.append(text[cursor:])
     if len(parts) == 1 and isinstance(parts[0], Expression):
-        return _lone(parts[0], pointer)
-    return _mixed(parts, pointer)
+        return _lone(parts[0], place)
+    return _mixed(parts, place)
 
 
-def _compile_part(text: str, start: int, pointer: str, reading: _Reading) -> tuple[Expression, int]:
+def _compile_part(text: str, start: int, place: Place, reading: _Reading) -> tuple[Expression, int]:
     """The expression that starts at `start`, and where the text goes on after it."""
     try:
         end = find_template_end(text, start)
@@ -131,28 +132,28 @@ def _compile_part(text: str, start: int, pointer: str, reading: _Reading) -> tup
         source = text[start : closing if closing >= 0 else None][:MAX_SOURCE_LENGTH]
         skipped = len(source) - len(source.lstrip())
         position = min(max((error.position or 0) - start - skipped, 0), len(source.strip()))
-        raise ExpressionError(error.code, error.message, position, source.strip(), pointer) from None
+        raise ExpressionError(error.code, error.message, position, source.strip(), write_pointer(place)) from None
     try:
         return compile_expression(text[start:end].strip(), reading.allowance), end + len(_CLOSING)
     except ExpressionError as error:
-        error.pointer = pointer
+        error.pointer = write_pointer(place)
         raise
 
 
-def _lone(expression: Expression, pointer: str) -> _Renderer:
+def _lone(expression: Expression, place: Place) -> _Renderer:
     evaluate = expression.evaluate
 
     def render(scope: Mapping[str, Any], fuel: Fuel, null_safe: bool) -> Any:
         try:
             return evaluate(scope, fuel=fuel, null_safe=null_safe)
         except ExpressionError as error:
-            error.pointer = pointer
+            error.pointer = write_pointer(place)
             raise
 
     return render
 
 
-def _mixed(parts: Sequence[str | Expression], pointer: str) -> _Renderer:
+def _mixed(parts: Sequence[str | Expression], place: Place) -> _Renderer:
     parts = tuple(parts)
 
     def render(scope: Mapping[str, Any], fuel: Fuel, null_safe: bool) -> str:
@@ -162,19 +163,19 @@ def _mixed(parts: Sequence[str | Expression], pointer: str) -> _Renderer:
             if isinstance(part, str):
                 text = part
             else:
-                text = _evaluate_text(part, scope, fuel, null_safe=null_safe, pointer=pointer)
+                text = _evaluate_text(part, scope, fuel, null_safe=null_safe, place=place)
             length += len(text)
             texts.append(text)
         try:
             fuel.build_text(length)
         except EvaluationError as error:
-            raise _text_error(error.code, error.message, parts, pointer) from None
+            raise _text_error(error.code, error.message, parts, place) from None
         return "".join(texts)
 
     return render
 
 
-def _evaluate_text(part: Expression, scope: Mapping[str, Any], fuel: Fuel, *, null_safe: bool, pointer: str) -> str:
+def _evaluate_text(part: Expression, scope: Mapping[str, Any], fuel: Fuel, *, null_safe: bool, place: Place) -> str:
     try:
         value = part.evaluate(scope, fuel=fuel, null_safe=null_safe)
         try:
@@ -184,14 +185,10 @@ def _evaluate_text(part: Expression, scope: Mapping[str, Any], fuel: Fuel, *, nu
         except EvaluationError as error:
             raise part.error(error) from None
     except ExpressionError as error:
-        error.pointer = pointer
+        error.pointer = write_pointer(place)
         raise
 
 
-def _text_error(code: ErrorCode, message: str, parts: Sequence[str | Expression], pointer: str) -> ExpressionError:
+def _text_error(code: ErrorCode, message: str, parts: Sequence[str | Expression], place: Place) -> ExpressionError:
     sources = [part.source for part in parts if isinstance(part, Expression)]
-    return ExpressionError(code, message, 0, sources[0], pointer)
-
-
-def _escape(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")
+    return ExpressionError(code, message, 0, sources[0], write_pointer(place))
