@@ -48,11 +48,11 @@ test("what is no JSON is told at its field, and what is becomes the value", asyn
   await dialog().getByRole("button", { name: "Save" }).click();
   await dialog().getByText(/This is no JSON/).waitFor();
   await expectAccessible(page);
-  await dialog().getByLabel("Value").fill('{"per_day": 7}');
+  await dialog().getByLabel("Value").fill('{"per_day": 7, "account": 9007199254740993, "rate": 1.0}');
   await dialog().getByRole("button", { name: "Save" }).click();
   await row("LIMITS").getByText("object").waitFor();
-  const { value } = await journey.owner.get<{ value: unknown }>("/v1/vars/LIMITS");
-  expect(value).toEqual({ per_day: 7 });
+  // Every digit arrives, and is shown.
+  await row("LIMITS").getByText('{"per_day":7,"account":9007199254740993,"rate":1.0}').last().waitFor();
 });
 
 test("a new one takes no name that is there, and one that is there is changed by keys alone", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readExact, writeExact } from "./exact-json";
+import { WholeDouble, readExact, writeExact } from "./exact-json";
 
 describe("JSON with integers of 64 bits", () => {
   it("is read without changing any", () => {
@@ -11,9 +11,15 @@ describe("JSON with integers of 64 bits", () => {
   });
 
   it("has numbers where those are exact", () => {
-    expect(readExact('[9007199254740991, -9007199254740991, 1.2345678901234567, 12345678901234567890.5, 1e30, 0]')).toEqual([
-      9007199254740991, -9007199254740991, 1.2345678901234567, 12345678901234567890.5, 1e30, 0,
+    expect(readExact("[9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 12.5e-3]")).toEqual([
+      9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 0.0125,
     ]);
+    expect(readExact('{"a": 0.5, "at": "2026-11-27T12:00:00.0Z"}')).toEqual({ a: 0.5, at: "2026-11-27T12:00:00.0Z" });
+  });
+
+  it.each(["1.0", "-0.0", "100.00", "1e16", "1E3", "2.5e1", "12345678901234567890.5"])("tells a number with a fraction or an exponent from an integer: %s", (text) => {
+    expect(readExact(`{"price": ${text}}`)).toEqual({ price: new WholeDouble(text) });
+    expect(writeExact(readExact(`[${text},{"text":"${text}"}]`))).toBe(`[${text},{"text":"${text}"}]`);
   });
 
   it.each([
@@ -28,11 +34,11 @@ describe("JSON with integers of 64 bits", () => {
     expect(readExact(`[${text}, 9007199254740993]`)).toEqual([JSON.parse(text), 9007199254740993n]);
   });
 
-  it.each(["", "{", "[9007199254740993", "09007199254740993", "[9007199254740993 1]", "- 9007199254740993"])("is refused where it is none: %s", (text) => {
+  it.each(["", "{", "01.0", "1.0.0", "[1.0", "[9007199254740993", "09007199254740993", "[9007199254740993 1]", "- 9007199254740993"])("is refused where it is none: %s", (text) => {
     expect(() => readExact(text)).toThrow(SyntaxError);
   });
 
-  it.each(['{"id":9007199254740993,"more":[-9223372036854775808,{"text":"9007199254740993"}]}', "[]", "null", '"text"', "18446744073709551615"])(
+  it.each(['{"id":9007199254740993,"more":[-9223372036854775808,{"text":"9007199254740993"}]}', "[]", "null", '"text"', "18446744073709551615", `[${"7".repeat(400)},1.0,1]`])(
     "comes out as it went in: %s",
     (text) => {
       expect(writeExact(readExact(text))).toBe(text);

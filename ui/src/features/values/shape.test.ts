@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readExact } from "@/lib/exact-json";
 import { schemaOf, tableOf } from "./shape";
 
 describe("a value as a table", () => {
@@ -20,6 +21,12 @@ describe("a value as a table", () => {
 
   it("has every digit of an id", () => {
     expect(tableOf([{ id: 9007199254740993n, more: [9007199254740995n] }])?.rows).toEqual([["0", "9007199254740993", "[9007199254740995]"]]);
+  });
+
+  it("tells 1.0 from 1", () => {
+    const table = tableOf(readExact('[{"price": 1.0, "count": 1}, {"price": [2.0], "count": {"all": 3.0}}]'));
+    expect(table?.rows).toEqual([["0", "1.0", "1"], ["1", "[2.0]", '{"all":3.0}']]);
+    expect(tableOf(readExact("1.0"))).toBeUndefined();
   });
 
   it("is none for what has no parts", () => {
@@ -48,7 +55,7 @@ describe("a value as a schema", () => {
   });
 
   it("calls a long integer a number", () => {
-    expect(schemaOf([1, 9007199254740993n]).at(-1)?.types).toBe("number");
+    expect(schemaOf([1, 9007199254740993n, readExact("1.0")]).at(-1)?.types).toBe("number");
   });
 
   it("comes to an end for whatever is given", () => {

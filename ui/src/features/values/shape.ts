@@ -1,4 +1,4 @@
-import { writeExact } from "@/lib/exact-json";
+import { WholeDouble, writeExact } from "@/lib/exact-json";
 
 /** What of a value is laid out as a table or schema at most: more is no help, and takes its time. */
 const MOST_ROWS = 200;
@@ -73,10 +73,10 @@ function show(value: unknown): string {
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `list of ${value.length}`;
-  if (typeof value === "bigint") return "number";
+  if (typeof value === "bigint" || value instanceof WholeDouble) return "number";
   return isObject(value) ? "object" : typeof value;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof WholeDouble);
 }

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
-import { type Schemas, api, unwrap } from "@/lib/api";
+import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
 import { serverNow } from "@/lib/clock";
 import { downloadFile } from "@/lib/download";
 import { type AuditFilters, toQuery } from "./filters";
@@ -14,9 +14,10 @@ export function auditQuery(filters: AuditFilters) {
   return infiniteQueryOptions({
     queryKey: ["audit", filters],
     queryFn: ({ pageParam, signal }) =>
-      unwrap(
+      unwrapExact<Schemas["Page_AuditEntry_"]>(
         api.GET("/v1/audit", {
           params: { query: { ...toQuery(filters, serverNow()), limit: PAGE, cursor: pageParam } },
+          parseAs: "text",
           signal,
         }),
       ),

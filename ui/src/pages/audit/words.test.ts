@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readExact } from "@/lib/exact-json";
 import type { AuditEntry } from "./api";
 import { sayAction, sayActor, saySide, sayTarget } from "./words";
 
@@ -44,6 +45,7 @@ describe("entries in words", () => {
   it("tell a side that is false or empty, and none that is not there", () => {
     expect(saySide(false)).toBe("false");
     expect(saySide("")).toBe('""');
+    expect(saySide(readExact('{"bytes":9007199254740993,"rate":1.0}'))).toBe('{\n  "bytes": 9007199254740993,\n  "rate": 1.0\n}');
     expect(saySide(null)).toBeUndefined();
   });
 });

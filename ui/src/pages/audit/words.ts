@@ -1,3 +1,4 @@
+import { writeExact } from "@/lib/exact-json";
 import type { AuditEntry } from "./api";
 
 /** Of which the words of the action make no sentence. */
@@ -32,5 +33,5 @@ export function sayTarget({ target }: AuditEntry): string {
 
 /** What was there before or is there now, as text; undefined where the entry says nothing of it. */
 export function saySide(side: unknown): string | undefined {
-  return side === null || side === undefined ? undefined : JSON.stringify(side, null, 2);
+  return side === null || side === undefined ? undefined : writeExact(side, 2);
 }

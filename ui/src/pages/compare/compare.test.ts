@@ -84,5 +84,9 @@ describe("two values", () => {
     const order = (id: string) => readExact(`{"order": {"id": ${id}}}`);
     expect(isSame(order("9007199254740993"), order("9007199254740992"))).toBe(false);
     expect(isSame(order("9007199254740993"), order("9007199254740993"))).toBe(true);
+    expect(isSame(order("7.0"), order("7.0"))).toBe(true);
+    expect(isSame(order("7.0"), order("8.0"))).toBe(false);
+    expect(isSame(order("7.0"), order("7"))).toBe(false);
+    expect(isSame(order("7.0"), order('{"text": "7.0"}'))).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import type { Run, Step } from "@/features/runs/run";
+import { WholeDouble, writeExact } from "@/lib/exact-json";
 
 /** In what two runs of a step differ. */
 export type Difference = "missing" | "status" | "error" | "output" | "input" | "items";
@@ -41,6 +42,7 @@ export function lengthOf(run: Pick<Run, "created_at" | "finished_at">): number |
 /** Whether two JSON values say the same; the order of keys does not count. Of large values, what is known of them counts. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
+  if (a instanceof WholeDouble || b instanceof WholeDouble) return writeExact(a) === writeExact(b);
   if (Array.isArray(a) || Array.isArray(b)) {
     return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   }

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { DiffView } from "@/features/diff/diff-view";
-import { writeExact } from "@/lib/exact-json";
+import { WholeDouble, writeExact } from "@/lib/exact-json";
 import { isSame } from "./compare";
 
 /** A value of A beside that of B; where both are the same, that is said. */
@@ -21,7 +21,7 @@ function write(value: unknown): string {
 
 function sort(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sort);
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof WholeDouble) return value;
   const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
   return Object.fromEntries(fields.map(([name, part]: [string, unknown]) => [name, sort(part)]));
 }

@@ -40,7 +40,7 @@ export function ChangeVariable({ name, onClose }: { name: string; onClose: () =>
   );
 }
 
-type Save = UseMutationResult<Variable, unknown, { name: string; value: unknown }>;
+type Save = UseMutationResult<Variable, unknown, { name: string; json: string }>;
 
 interface DialogProps {
   title: string;
@@ -55,7 +55,7 @@ function VariableDialog({ title, etag, isReady, onClose, children }: DialogProps
   const id = useId();
   const queryClient = useQueryClient();
   const save: Save = useMutation({
-    mutationFn: ({ name, value }: { name: string; value: unknown }) => put(name, value, etag),
+    mutationFn: ({ name, json }: { name: string; json: string }) => put(name, json, etag),
     onSuccess: async ({ name }) => {
       toast("done", `Runs that start from now on read vars.${name} so.`);
       onClose();
@@ -104,7 +104,7 @@ function VariableForm({ id, save, variable, taken }: FormProps) {
       ...(isTaken ? { name: "There is a variable of this name. Change that one, or take another name." } : {}),
       ...("fault" in read ? { value: read.fault } : {}),
     });
-    if (!isTaken && "value" in read) save.mutate({ name, value: read.value });
+    if (!isTaken && "json" in read) save.mutate({ name, json: read.json });
   };
   const { at, rest } = sortFaults(save.error, ["/value"]);
   return (
