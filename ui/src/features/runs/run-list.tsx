@@ -6,6 +6,7 @@ import { Duration, Moment } from "@/components/ui/moment";
 import type { Schemas } from "@/lib/api";
 import { useShortcuts } from "@/lib/shortcuts";
 import { useIsWide } from "@/lib/use-is-wide";
+import { nameVersion } from "./run";
 
 const WIDE_PIXELS = 40;
 const NARROW_PIXELS = 80;
@@ -134,7 +135,7 @@ function RunCells({ run, isWide, selection }: RunCellsProps) {
         <Link to="/runs/$runId" params={{ runId: run.id }} className="truncate font-semibold hover:underline">
           {run.workflow_name}
         </Link>
-        <span className="font-mono text-xs text-ink-3">v{run.version}</span>
+        <span className="font-mono text-xs text-ink-3">{nameVersion(run.version)}</span>
         {run.is_test && <span className="rounded-chip border border-line-strong px-1 text-xs text-ink-2">test</span>}
         {isWide && wrong}
       </span>

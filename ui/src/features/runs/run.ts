@@ -15,3 +15,8 @@ export function runQuery(id: string, isPolled = false) {
     refetchInterval: isPolled ? POLL_MS : false,
   });
 }
+
+/** What a run is of, in a word: the version, or the draft as it was tested. */
+export function nameVersion(version: number): string {
+  return version === 0 ? "draft" : `v${version}`;
+}

@@ -8,7 +8,7 @@ import { Stale } from "@/components/ui/loaded";
 import { Duration, Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
-import type { Run } from "@/features/runs/run";
+import { type Run, nameVersion } from "@/features/runs/run";
 import { compareSteps, firstDifference } from "./compare";
 import { comparedQuery } from "./compared-run";
 import { DataPair } from "./data-pair";
@@ -110,7 +110,7 @@ function RunFacts({ name, run }: { name: string; run: Run }) {
         <Link to="/runs/$runId" params={{ runId: run.id }} className="font-semibold wrap-anywhere underline">
           {run.workflow_name}
         </Link>
-        <span className="font-mono text-xs text-ink-3">v{run.version}</span>
+        <span className="font-mono text-xs text-ink-3">{nameVersion(run.version)}</span>
       </div>
       <p className="mt-1 flex flex-wrap gap-x-4 text-ink-2">
         <Moment at={run.created_at} />

@@ -1,20 +1,20 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { CanvasStep } from "@/features/graph/graph-canvas";
+import type { Run } from "@/features/runs/run";
 import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
 
-export { type Run, type Step, runQuery } from "@/features/runs/run";
+export { type Run, type Step, nameVersion, runQuery } from "@/features/runs/run";
 
 export type Item = Schemas["IterationView"];
 export type RunEvent = Schemas["RunEventView"];
 export type EventPages = InfiniteData<Schemas["Page_RunEventView_"], string | null>;
 
-/** The steps of the version that a run is of. */
-export function stepsQuery(workflowId: string, version: number) {
+/** The steps of the definition that a run is of. Those of a version are the same in every run of it; a draft changes between its tests. */
+export function stepsQuery({ id, workflow_id: workflowId, version }: Pick<Run, "id" | "workflow_id" | "version">) {
   return queryOptions({
-    queryKey: ["version", workflowId, version],
+    queryKey: ["run-steps", workflowId, version === 0 ? id : version],
     queryFn: async ({ signal }) => {
-      const path = { workflow_id: workflowId, version };
-      const found = await unwrap(api.GET("/v1/workflows/{workflow_id}/versions/{version}", { params: { path }, signal }));
+      const found = await unwrap(api.GET("/v1/runs/{run_id}/definition", { params: { path: { run_id: id } }, signal }));
       return (found.definition as { steps?: CanvasStep[] }).steps ?? [];
     },
     staleTime: Number.POSITIVE_INFINITY,

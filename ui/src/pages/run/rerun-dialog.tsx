@@ -12,7 +12,7 @@ import { api, unwrap } from "@/lib/api";
 import { writeExact } from "@/lib/exact-json";
 import { addJson, faultOfJson } from "@/lib/json-text";
 import { describeError } from "@/lib/problem";
-import type { Run } from "./api";
+import { type Run, nameVersion } from "./api";
 
 const WHOLE = "";
 /** What is longer is not edited in a field of a page. */
@@ -75,7 +75,7 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
           ))}
         </SelectField>
         <SelectField label="Version" value={version} onChange={(event) => setVersion(event.target.value === "latest" ? "latest" : "same")}>
-          <option value="same">The same, v{run.version}</option>
+          <option value="same">The same, {nameVersion(run.version)}</option>
           <option value="latest">The latest that is published</option>
         </SelectField>
         <label className="flex items-center gap-2">

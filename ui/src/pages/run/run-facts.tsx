@@ -3,7 +3,7 @@ import { type ReactNode, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { copyText } from "@/components/ui/copy-text";
 import { Duration, Moment } from "@/components/ui/moment";
-import type { Run } from "./api";
+import { type Run, nameVersion } from "./api";
 
 /** So many runs that a run has started, or waits for, are named at first. */
 const FEW = 5;
@@ -25,12 +25,12 @@ export function RunFacts({ run }: { run: Run }) {
       <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} className={LINK}>
         The workflow
       </Link>
-      <span className="font-mono">v{run.version}</span>
+      {run.version === 0 ? <span>test of a draft</span> : <span className="font-mono">{nameVersion(run.version)}</span>}
       {type !== undefined && <span>{type}</span>}
       <Moment at={run.created_at} />
       <Duration from={run.started_at} to={run.finished_at} />
       {run.attempt > 1 && <span>attempt {run.attempt}</span>}
-      {run.is_test && <span>test of a draft</span>}
+      {run.is_test && run.version > 0 && <span>part of a test</span>}
       {run.status === "cancelled" && run.reason !== null && <span>{REASONS[run.reason] ?? run.reason}</span>}
       <span className="flex items-center">
         <span className="font-mono text-xs wrap-anywhere">{run.id}</span>

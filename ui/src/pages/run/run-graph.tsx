@@ -1,9 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useEffect, useState } from "react";
-import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
+import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { createMarks, putMarks } from "@/features/graph/marks";
 import { formatDuration } from "@/lib/format";
-import { ApiProblem } from "@/lib/problem";
 import { type Run, type Step, stepsQuery } from "./api";
 
 /** React Flow is as large as half of the rest: it comes when a run is looked at, and the page does not wait for it. */
@@ -15,9 +14,9 @@ interface RunGraphProps {
   onSelect: (path: string) => void;
 }
 
-/** The graph of the version that the run is of, with how each step stands. */
+/** The graph of what the run is of, with how each step stands. */
 export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
-  const query = useQuery(stepsQuery(run.workflow_id, run.version));
+  const query = useQuery(stepsQuery(run));
   const [marks] = useState(createMarks);
   useEffect(() => {
     putMarks(
@@ -27,13 +26,7 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
   }, [marks, run.steps]);
   useEffect(() => marks.setState({ selected }), [marks, selected]);
   if (query.isError) {
-    return query.error instanceof ApiProblem && query.error.status === 404 ? (
-      <EmptyState icon="workflows" title="No graph">
-        The definition that this run was of is not kept as a version.
-      </EmptyState>
-    ) : (
-      <ErrorState error={query.error} onRetry={() => void query.refetch()} />
-    );
+    return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   }
   return (
     <section aria-label="Graph" data-graph className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
