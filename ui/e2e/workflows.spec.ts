@@ -99,7 +99,7 @@ test("a workflow leaves as a file and comes back as one", async () => {
   await takeShots(page, "toast");
 });
 
-test("of imported triggers, those that need a secret are told of", async () => {
+test("of imported triggers, those that need a secret are told of until they have one", async () => {
   const { page } = browser;
   const path = join(mkdtempSync(join(tmpdir(), "flowforge-import-")), "signed.json");
   const trigger = { type: "webhook", config: { auth: { type: "github" } } };
@@ -107,6 +107,19 @@ test("of imported triggers, those that need a secret are told of", async () => {
   await page.getByLabel("Workflow file").setInputFiles(path);
   await page.getByText("A trigger of Signed needs a secret, which no file holds").waitFor();
   await page.getByRole("button", { name: "Dismiss" }).last().click();
+  await page.getByRole("link", { name: "Signed", exact: true }).click();
+  await page.getByRole("link", { name: "Triggers", exact: true }).click();
+  const needed = page.getByText("It needs a secret: until it is given one, it refuses everything.");
+  await needed.waitFor();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Actions for signed or signed in: github" }).click();
+  await page.getByRole("menuitem", { name: "Make a secret" }).click();
+  await page.getByRole("dialog", { name: "Make a secret?" }).getByRole("button", { name: "Not now" }).click();
+  await page.getByRole("button", { name: "Set the secret" }).click();
+  await page.getByLabel("Secret", { exact: true }).fill("a secret that both sides know");
+  await page.getByRole("button", { name: "Save" }).click();
+  await needed.waitFor({ state: "detached" });
+  await page.goto("/workflows");
 });
 
 test("a file that is none is refused, with its place", async () => {
@@ -142,6 +155,7 @@ test("a workflow is renamed, also while its definition is written, its draft tri
   await trial.getByRole("button", { name: "Test it" }).click();
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
   await page.getByText("test of a draft").waitFor();
+  await page.getByRole("region", { name: "Graph" }).getByText("booked", { exact: true }).waitFor();
   await page.locator('[data-path="booked"]').click();
   const step = page.getByRole("region", { name: "booked" });
   await step.getByRole("button", { name: "Send signal" }).click();

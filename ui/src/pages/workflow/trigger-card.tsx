@@ -1,8 +1,7 @@
 import { useState } from "react";
-import { Button, IconButton } from "@/components/ui/button";
+import { IconButton } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
 import { CopyButton } from "@/components/ui/copy-button";
-import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
@@ -13,6 +12,7 @@ import { ReceivedList } from "./received-list";
 import { changeTrigger, deleteTrigger, rotateTrigger } from "./trigger-api";
 import { type Trigger, describeTrigger } from "./trigger-config";
 import { TriggerDialog } from "./trigger-dialog";
+import { AskedSecret, NeededSecret, ShownSecret } from "./trigger-secret";
 
 const NAMES: Readonly<Record<string, string>> = { webhook: "Webhook", schedule: "Schedule", event: "Event" };
 type Asked = "edit" | "delete" | "url" | "secret" | undefined;
@@ -35,6 +35,7 @@ export function TriggerCard({ trigger }: { trigger: Trigger }) {
           <CopyButton text={trigger.url} what="The address" />
         </div>
       )}
+      {trigger.needs_secret && <NeededSecret trigger={trigger} />}
       {trigger.previous_secret_until !== null && (
         <p className="mt-2 text-ink-2">
           The secret before is good until <Moment at={trigger.previous_secret_until} />.
@@ -114,8 +115,8 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
         </MenuItem>
         {trigger.type === "webhook" && (
           <>
-            <MenuItem icon="key" isDisabled={!trigger.has_secret} onSelect={() => setAsked("secret")}>
-              Rotate the secret
+            <MenuItem icon="key" isDisabled={!trigger.has_secret && !trigger.needs_secret} onSelect={() => setAsked("secret")}>
+              {trigger.needs_secret ? "Make a secret" : "Rotate the secret"}
             </MenuItem>
             <MenuItem icon="link" onSelect={() => setAsked("url")}>
               New address
@@ -145,22 +146,8 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
       <Confirm isOpen={asked === "url"} onClose={close} title="Make a new address?" verb="New address" onConfirm={() => rotate("url")}>
         The old address is void at once: whoever calls it has to be told the new one.
       </Confirm>
-      <Confirm isOpen={asked === "secret"} onClose={close} title="Rotate the secret?" verb="Rotate" onConfirm={() => rotate("secret")}>
-        A new secret is made and shown once. The old one stays good for 24 hours more.
-      </Confirm>
-      <Dialog
-        isOpen={secret !== undefined}
-        isFirm
-        onClose={() => setSecret(undefined)}
-        title="The new secret"
-        actions={<Button onClick={() => setSecret(undefined)}>I have stored it</Button>}
-      >
-        <p className="mb-2">It is shown this once.</p>
-        <div className="flex flex-wrap items-center gap-2">
-          <code className="min-w-48 flex-1 rounded-control bg-sunken px-2 py-1.5 font-mono text-xs wrap-anywhere">{secret}</code>
-          <CopyButton text={secret ?? ""} what="The secret" />
-        </div>
-      </Dialog>
+      <AskedSecret isOpen={asked === "secret"} isFirst={trigger.needs_secret} onClose={close} onConfirm={() => rotate("secret")} />
+      <ShownSecret secret={secret} onClose={() => setSecret(undefined)} />
     </>
   );
 }
