@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
-import { logIn, signIn, statusOf } from "./doors.ts";
+import { enter, logIn, openAs, signIn, statusOf } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
+import { tryAgain } from "./states.ts";
 
 const VIEWER = "admin-viewer@example.com";
 const HOSTILE = "<img src=x onerror=alert(1)> & co";
@@ -17,16 +18,15 @@ let owner: Owner;
 beforeAll(async () => {
   owner = await Owner.signIn();
   await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
+  browser = await openAs({ path: "/settings" });
   viewer = await openBrowser();
-  await signIn(browser.page);
+  // By the form: this sign-in is among those that are looked at.
   await signIn(viewer.page, VIEWER);
 });
 afterAll(() => Promise.all([browser.close(), viewer.close()]));
 
 test("an owner renames the workspace, and everybody sees it", async () => {
   const { page } = browser;
-  await page.goto("/settings");
   const { workspace } = await owner.get<{ workspace: { id: string } }>("/v1/auth/me");
   const name = page.getByLabel("Name of the workspace");
   try {
@@ -61,9 +61,8 @@ test("whoever looks only makes a workspace of their own, and goes back", async (
   await dialog.locator("[aria-invalid=true]").waitFor();
   await name.fill(HOSTILE);
   await dialog.getByRole("button", { name: "Make it" }).click();
-  await page.getByRole("button", { name: `Workspace: ${HOSTILE}` }).click();
-  await page.getByRole("menuitemradio", { name: "Main", exact: true }).click();
-  await page.getByRole("button", { name: "Workspace: Main" }).waitFor();
+  await page.getByRole("button", { name: `Workspace: ${HOSTILE}` }).waitFor();
+  await enter(page, "Main", "/workflows");
   expect(await page.locator("img").count()).toBe(0);
 });
 
@@ -218,7 +217,7 @@ test("operations show every process, what waits, and what is away with its cure"
   // What needs no session goes on telling.
   await page.getByRole("region", { name: "Dependencies" }).getByText("PostgreSQL").waitFor();
   await page.unroute("**/v1/operations");
-  await page.getByRole("button", { name: "Try again" }).click();
+  await tryAgain(page);
   await processes.waitFor();
 });
 

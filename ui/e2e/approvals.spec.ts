@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn, signOut } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs, visitAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -21,14 +21,12 @@ beforeAll(async () => {
     { id: "pay", type: "transform", with: { values: {} }, after: ["ask"] },
   ]);
   await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/approvals");
+  browser = await openAs({ workspace: WORKSPACE, path: "/approvals" });
 });
 afterAll(() => browser.close());
 
-const open = () => browser.page.getByRole("list", { name: "Open approvals" }).getByRole("listitem");
-const over = () => browser.page.getByRole("list", { name: "Approvals that are over" }).getByRole("listitem");
+const open = (page = browser.page) => page.getByRole("list", { name: "Open approvals" }).getByRole("listitem");
+const over = (page = browser.page) => page.getByRole("list", { name: "Approvals that are over" }).getByRole("listitem");
 const ask = (message: string) => owner.start(refund, { message });
 
 test("that nobody waits for a decision is said", async () => {
@@ -147,16 +145,14 @@ test("what is on its way, and what does not come, is told", async () => {
 });
 
 test("who may only look sees all, and why nothing can be decided", async () => {
-  const { page } = browser;
-  await signOut(page);
-  await signIn(page, VIEWER);
-  await page.goto("/approvals");
-  await open().getByText("Only this one?").waitFor();
-  await page.getByText("It takes an operator to decide.").waitFor();
-  expect(await page.getByRole("button", { name: /^(Approve|Reject)/ }).count()).toBe(0);
-  await over().filter({ hasText: "Theirs" }).getByText("by Olga Owner").waitFor();
-  await takeShots(page, "approvals-viewer");
-  await expectAccessible(page);
+  await visitAs({ email: VIEWER, path: "/approvals" }, async (page) => {
+    await open(page).getByText("Only this one?").waitFor();
+    await page.getByText("It takes an operator to decide.").waitFor();
+    expect(await page.getByRole("button", { name: /^(Approve|Reject)/ }).count()).toBe(0);
+    await over(page).filter({ hasText: "Theirs" }).getByText("by Olga Owner").waitFor();
+    await takeShots(page, "approvals-viewer");
+    await expectAccessible(page);
+  });
 });
 
 test("every page behaved", () => browser.conduct.check());

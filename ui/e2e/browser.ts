@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type BrowserContext, type Page, chromium } from "playwright-core";
+import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { expect } from "vitest";
+import { theChromium } from "./chromium.ts";
 
 /** For what comes for certain. */
 export const PATIENCE_MS = 60_000;
@@ -19,17 +17,6 @@ export function need(name: string): string {
   if (value === undefined) throw new Error(`${name} is not set: ./flowforge test tests/ui runs these tests`);
   return value;
 }
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-dev-shm-usage",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-];
 
 /** Whether it is a page of the provider's. */
 function isElsewhere(address: string): boolean {
@@ -74,34 +61,24 @@ interface Look {
   theme?: "light" | "dark";
   width?: number;
   height?: number;
+  /** What a browser keeps of an earlier visit. */
+  session?: NonNullable<BrowserContextOptions["storageState"]>;
 }
 
-/** A browser of the test's own, with nothing in it. */
-export async function openBrowser({ theme = "light", width = 1440, height = 900 }: Look = {}): Promise<Opened> {
-  const folder = mkdtempSync(join(tmpdir(), "flowforge-browser-"));
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: need("E2E_CHROMIUM"),
-    args: FLAGS,
-    headless: true,
+/** A browser of the test's own, with nothing in it, or with a session alone: it shares its program with others, and no more. */
+export async function openBrowser({ theme = "light", width = 1440, height = 900, session }: Look = {}): Promise<Opened> {
+  const browser = await theChromium(need("E2E_CHROMIUM"), 2 * PATIENCE_MS);
+  const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
     reducedMotion: "reduce",
     baseURL: URL_OF_PRODUCT,
     locale: "en-GB",
-    timeout: 2 * PATIENCE_MS,
+    ...(session === undefined ? {} : { storageState: session }),
   });
   context.setDefaultTimeout(PATIENCE_MS);
   context.setDefaultNavigationTimeout(PATIENCE_MS);
   const conduct = new Conduct();
   conduct.watch(context);
-  const page = context.pages()[0] ?? (await context.newPage());
-  return {
-    page,
-    context,
-    conduct,
-    close: async () => {
-      await context.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  return { page: await context.newPage(), context, conduct, close: () => context.close() };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { URL_OF_PRODUCT } from "./browser.ts";
-import { signIn, signOut } from "./doors.ts";
+import { visitAs } from "./doors.ts";
 import { journeyTo } from "./journey.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { takeShots } from "./shots.ts";
@@ -189,18 +189,16 @@ test("what is on its way, and what does not come, is told", async () => {
 });
 
 test("who may only look sees all but secrets, and why nothing can be changed", async () => {
-  const { page } = journey;
-  await signOut(page);
-  await signIn(page, VIEWER);
-  await page.goto("/connections");
-  await row("partner").waitFor();
-  await page.getByText("It takes an admin to make and change connections.").waitFor();
-  expect(await page.getByRole("button", { name: "New connection" }).count()).toBe(0);
-  await page.getByRole("link", { name: "partner" }).click();
-  await page.getByText("It takes an admin to change, test and delete it.").waitFor();
-  for (const name of ["Change", "Delete", "Test"]) expect(await page.getByRole("button", { name, exact: true }).count()).toBe(0);
-  await takeShots(page, "connection-viewer");
-  await expectAccessible(page);
+  await visitAs({ email: VIEWER, path: "/connections" }, async (page) => {
+    await page.getByRole("row").filter({ hasText: "partner" }).waitFor();
+    await page.getByText("It takes an admin to make and change connections.").waitFor();
+    expect(await page.getByRole("button", { name: "New connection" }).count()).toBe(0);
+    await page.getByRole("link", { name: "partner" }).click();
+    await page.getByText("It takes an admin to change, test and delete it.").waitFor();
+    for (const name of ["Change", "Delete", "Test"]) expect(await page.getByRole("button", { name, exact: true }).count()).toBe(0);
+    await takeShots(page, "connection-viewer");
+    await expectAccessible(page);
+  });
 });
 
 test("one that does not exist says so", async () => {

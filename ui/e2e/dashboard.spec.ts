@@ -1,11 +1,12 @@
 import { cpus, loadavg } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs, visitAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner, deliver } from "./product.ts";
 import { takeShots } from "./shots.ts";
+import { tryAgain } from "./states.ts";
 
 const VIEWER = "dashboard-viewer@example.com";
 const HOSTILE = "<img src=x onerror=alert(1)>";
@@ -36,8 +37,7 @@ beforeAll(async () => {
   });
   for (const total of [10, 20, 20, 0]) await deliver(url, { total }, `order-${total}`);
   await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
-  await signIn(browser.page);
+  browser = await openAs({ path: "/" });
 });
 afterAll(() => browser.close());
 
@@ -140,7 +140,7 @@ test("a slow answer is waited for in its place, and a broken one is told", async
   await takeShots(page, "dashboard-error");
   await expectAccessible(page);
   await page.unroute(STATS);
-  await page.getByRole("button", { name: "Try again" }).click();
+  await tryAgain(page);
   await page.getByRole("region", { name: "Accounted events" }).waitFor();
 });
 
@@ -181,19 +181,14 @@ test("something is seen within a second", async () => {
 });
 
 test("a viewer sees it too, and is led to nothing that is not theirs", async () => {
-  const other = await openBrowser();
-  try {
-    await signIn(other.page, VIEWER);
-    await other.page.getByRole("region", { name: "Accounted events" }).waitFor();
-    const rail = other.page.getByRole("navigation", { name: "Pages" });
+  await visitAs({ email: VIEWER, path: "/" }, async (page) => {
+    await page.getByRole("region", { name: "Accounted events" }).waitFor();
+    const rail = page.getByRole("navigation", { name: "Pages" });
     await rail.getByRole("link", { name: "Settings" }).waitFor();
     for (const name of ["API keys", "Audit log", "Operations"]) {
       expect(await rail.getByRole("link", { name }).count(), name).toBe(0);
     }
-    other.conduct.check();
-  } finally {
-    await other.close();
-  }
+  });
 });
 
 test("every page behaved", () => browser.conduct.check());

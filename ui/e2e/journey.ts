@@ -1,7 +1,7 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { Owner } from "./product.ts";
 
 /** The owner in a browser, on a page of a workspace in which nothing else happens. */
@@ -32,9 +32,7 @@ export function journeyTo({ workspace, path, viewer }: Place): Journey {
   beforeAll(async () => {
     journey.owner = await Owner.inWorkspace(workspace);
     if (viewer !== undefined) await journey.owner.invite(viewer, "viewer");
-    journey.browser = await openBrowser();
-    await signIn(journey.page);
-    await enter(journey.page, workspace, path);
+    journey.browser = await openAs({ workspace, path });
   });
   afterAll(() => journey.browser.close());
   return journey;

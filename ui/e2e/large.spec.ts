@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { inTime, longestTask } from "./pace.ts";
 import { Owner } from "./product.ts";
 
@@ -32,9 +32,7 @@ beforeAll(async () => {
   const parts = Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((name) => [name, "{{ input.text }}"]));
   const heavy = await owner.publish("Heavy", [{ id: "copy", type: "transform", with: { values: parts } }]);
   runs = { deep: await owner.start(deep), heavy: await owner.start(heavy, { text: "x".repeat(LETTERS) }) };
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/runs");
+  browser = await openAs({ workspace: WORKSPACE, path: "/runs" });
 });
 afterAll(() => browser.close());
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
-import { expectWaitingAndFailing } from "./states.ts";
+import { expectWaitingAndFailing, tryAgain } from "./states.ts";
 
 const WORKSPACE = "Members";
 const NEWCOMER = "members-newcomer@example.com";
@@ -19,11 +19,9 @@ beforeAll(async () => {
   // Who has an account already, by another workspace.
   await (await Owner.signIn()).invite(KNOWN, "viewer");
   await Owner.inWorkspace(WORKSPACE);
-  browser = await openBrowser();
-  guest = await openBrowser();
+  browser = await openAs({ workspace: WORKSPACE, path: "/members" });
   await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/members");
+  guest = await openBrowser();
 });
 afterAll(async () => {
   await guest.close();
@@ -147,7 +145,7 @@ test("a member gets another role after it was asked for", async () => {
   await takeShots(page, "members-role");
   await expectAccessible(page);
   await dialog().getByRole("button", { name: "Leave it as it is" }).click();
-  expect(await role.inputValue()).toBe("editor");
+  await expect.poll(() => role.inputValue(), { timeout: PATIENCE_MS }).toBe("editor");
   await role.selectOption("admin");
   await dialog().getByRole("button", { name: "Make them admin" }).click();
   await page.getByText(/is admin now\.$/).waitFor();
@@ -196,7 +194,7 @@ test("an invitation that does not come is asked for again", async () => {
   await page.getByText("No connection").waitFor();
   await expectAccessible(page);
   await page.unroute("**/v1/invitations/read");
-  await page.getByRole("button", { name: "Try again" }).click();
+  await tryAgain(page);
   await page.getByRole("heading", { name: `Join ${WORKSPACE}` }).waitFor();
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { without } from "./processes.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -13,8 +13,7 @@ beforeAll(async () => {
   owner = await Owner.signIn();
   const workflow = await owner.publish("Steady", [{ id: "greet", type: "transform", with: { values: {} } }]);
   await owner.start(workflow);
-  browser = await openBrowser();
-  await signIn(browser.page);
+  browser = await openAs({ path: "/" });
   await browser.page.getByText("Live", { exact: true }).waitFor();
 });
 afterAll(() => browser.close());

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs, visitAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -55,8 +55,7 @@ beforeAll(async () => {
     loop: await owner.start(loop, { items: [1, 2, "three"] }),
     large: await owner.start(large, { text: "x".repeat(LETTERS) }),
   };
-  browser = await openBrowser();
-  await signIn(browser.page);
+  browser = await openAs();
 });
 afterAll(() => browser.close());
 
@@ -94,6 +93,8 @@ test("why a step did not run can be read, and keys lead through steps", async ()
   const { page } = browser;
   await page.locator('[data-path="charge"]').focus();
   await page.locator('[data-path="charge"]').press("Enter");
+  // Arrows lead on from the step that is chosen.
+  await page.getByRole("region", { name: "Charge the card" }).waitFor();
   await page.keyboard.press("ArrowDown");
   await page.getByRole("heading", { name: "thank" }).waitFor();
   await page.getByRole("region", { name: "thank" }).getByText("Cancelled", { exact: true }).waitFor();
@@ -200,6 +201,8 @@ test("of a large output one sees how it begins, and saves the whole", async () =
 test("a rerun leads to the new run, which leads back", async () => {
   const { page } = browser;
   await open("loop", "Each order", "Succeeded");
+  // Who may do it has the button, and the key with it.
+  await page.getByRole("button", { name: "Rerun", exact: true, disabled: false }).waitFor();
   await page.locator("#main").focus();
   await page.keyboard.press("r");
   await page.getByRole("dialog", { name: "Rerun" }).getByRole("button", { name: "Start the new run" }).click();
@@ -231,18 +234,12 @@ test("what was read stays where it cannot be read anew, and that is said", async
 
 test("a viewer sees all and may do nothing", async () => {
   await owner.invite("run-viewer@example.com", "viewer");
-  const other = await openBrowser();
-  try {
-    await signIn(other.page, "run-viewer@example.com");
-    await other.page.goto(`${URL_OF_PRODUCT}/runs/${runs.failed}`);
-    await other.page.locator('[data-path="charge"]').waitFor();
-    await other.page.getByText("It takes an operator to cancel, retry or rerun.").waitFor();
-    expect(await other.page.getByRole("button", { name: "Retry" }).isDisabled()).toBe(true);
-    expect(await other.page.getByRole("button", { name: "Rerun", exact: true }).isDisabled()).toBe(true);
-    other.conduct.check();
-  } finally {
-    await other.close();
-  }
+  await visitAs({ email: "run-viewer@example.com", path: `/runs/${runs.failed}` }, async (page) => {
+    await page.locator('[data-path="charge"]').waitFor();
+    await page.getByText("It takes an operator to cancel, retry or rerun.").waitFor();
+    expect(await page.getByRole("button", { name: "Retry" }).isDisabled()).toBe(true);
+    expect(await page.getByRole("button", { name: "Rerun", exact: true }).isDisabled()).toBe(true);
+  });
 });
 
 test("every page behaved", () => browser.conduct.check());

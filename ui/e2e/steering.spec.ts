@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -28,10 +28,8 @@ beforeAll(async () => {
   const lines = [{ sku: "a", count: 1 }, { sku: "b", count: 2 }];
   runs = { small: await owner.start(orders, { total: 40, lines }), large: await owner.start(orders, { total: 120, lines }) };
   await Promise.all(Array.from({ length: WAITING }, () => owner.start(patient)));
-  browser = await openBrowser();
+  browser = await openAs({ workspace: WORKSPACE, path: "/runs" });
   await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/runs");
 });
 afterAll(() => browser.close());
 

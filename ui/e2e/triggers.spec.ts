@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import type { Opened } from "./browser.ts";
+import { openAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -16,9 +16,7 @@ let workflow: string;
 beforeAll(async () => {
   const owner = await Owner.inWorkspace(WORKSPACE);
   workflow = await owner.publish("Order fulfilment", [{ id: "greet", type: "transform", with: { values: { text: "hello" } } }]);
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, `/workflows/${workflow}?tab=triggers`);
+  browser = await openAs({ workspace: WORKSPACE, path: `/workflows/${workflow}?tab=triggers` });
 });
 afterAll(() => browser.close());
 
@@ -144,7 +142,7 @@ test("whoever stays for something unsaved stays in the workspace, and whoever go
   await asked.getByRole("button", { name: "Leave" }).click();
   for (const tab of [page, other]) await tab.getByRole("button", { name: "Workspace: Main" }).waitFor();
   await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
-  expect(new URL(page.url()).pathname).toBe("/workflows");
+  await page.waitForURL("**/workflows");
   await other.close();
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { signIn, signOut } from "./doors.ts";
+import { visitAs } from "./doors.ts";
 import { journeyTo } from "./journey.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { takeShots } from "./shots.ts";
@@ -139,19 +139,17 @@ test("what is on its way, and what does not come, is told", async () => {
 });
 
 test("who may only look sees all, and why nothing can be changed", async () => {
-  const { page } = journey;
-  await signOut(page);
-  await signIn(page, VIEWER);
-  await page.goto("/variables");
-  await row("LIMITS").waitFor();
-  await page.getByText("It takes an editor to change variables.").waitFor();
-  expect(await page.getByRole("button", { name: "New variable" }).count()).toBe(0);
-  await page.getByRole("button", { name: "Actions for LIMITS" }).click();
-  for (const name of ["Change", "Delete"]) {
-    expect(await page.getByRole("menuitem", { name }).getAttribute("aria-disabled")).toBe("true");
-  }
-  await page.keyboard.press("Escape");
-  await expectAccessible(page);
+  await visitAs({ email: VIEWER, path: "/variables" }, async (page) => {
+    await page.getByRole("row").filter({ hasText: "LIMITS" }).waitFor();
+    await page.getByText("It takes an editor to change variables.").waitFor();
+    expect(await page.getByRole("button", { name: "New variable" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Actions for LIMITS" }).click();
+    for (const name of ["Change", "Delete"]) {
+      expect(await page.getByRole("menuitem", { name }).getAttribute("aria-disabled")).toBe("true");
+    }
+    await page.keyboard.press("Escape");
+    await expectAccessible(page);
+  });
 });
 
 test("every page behaved", () => journey.browser.conduct.check());

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
-import { enter, signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS } from "./browser.ts";
+import { openAs, visitAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -21,9 +21,7 @@ let workflow: string;
 beforeAll(async () => {
   owner = await Owner.inWorkspace(WORKSPACE);
   workflow = await owner.publish("Order fulfilment", STEPS, { description: "Charges, packs and tells the customer." });
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await enter(browser.page, WORKSPACE, "/workflows");
+  browser = await openAs({ workspace: WORKSPACE, path: "/workflows" });
 });
 afterAll(() => browser.close());
 
@@ -62,7 +60,7 @@ test("every template can be published as it is", async () => {
     if (index > 0) await page.getByRole("button", { name: "New workflow" }).click();
     await dialog.getByRole("button", { name: `Make it: ${name}` }).click();
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
-    expect(await page.getByRole("button", { name: "Publish", exact: true }).isEnabled(), name).toBe(true);
+    await page.getByRole("button", { name: "Publish", exact: true, disabled: false }).waitFor();
     await page.goto("/workflows");
   }
 });
@@ -95,7 +93,7 @@ test("faults of a definition stand at their lines, in JSON as in YAML", async ()
   const line = text.slice(0, text.indexOf('"type": "fail"')).split("\n").length;
   await faults.getByRole("button", { name: `Line ${line}` }).click();
   const place = () => field.evaluate((area: HTMLTextAreaElement) => area.value.slice(0, area.selectionStart).split("\n").length);
-  expect(await place()).toBe(line);
+  await expect.poll(place, { timeout: PATIENCE_MS }).toBe(line);
   await takeShots(page, "workflow-definition");
   await expectAccessibleInBothThemes(page);
   await page.getByLabel("Written as").selectOption("yaml");
@@ -228,22 +226,16 @@ test("the page says that it is loading, and what has failed", async () => {
 
 test("who may only look sees everything and changes nothing", async () => {
   await owner.invite("workshop-viewer@example.com", "viewer");
-  const other = await openBrowser();
-  try {
-    await signIn(other.page, "workshop-viewer@example.com");
-    await other.page.goto(`${URL_OF_PRODUCT}/workflows/${workflow}?tab=definition`);
-    await other.page.getByText("It takes an editor to change workflows.").waitFor();
-    expect(await other.page.getByLabel("Definition", { exact: true }).getAttribute("readonly")).not.toBeNull();
-    expect(await other.page.getByRole("button", { name: "Publish", exact: true }).isDisabled()).toBe(true);
-    await other.page.getByRole("link", { name: "Triggers" }).click();
-    await other.page.getByText("It takes an editor to change triggers.").waitFor();
-    await other.page.getByRole("link", { name: "Versions" }).click();
-    await other.page.getByRole("list", { name: "Versions" }).waitFor();
-    expect(await other.page.getByRole("button", { name: /^Restore/ }).count()).toBe(0);
-    other.conduct.check();
-  } finally {
-    await other.close();
-  }
+  await visitAs({ email: "workshop-viewer@example.com", path: `/workflows/${workflow}?tab=definition` }, async (page) => {
+    await page.getByText("It takes an editor to change workflows.").waitFor();
+    expect(await page.getByLabel("Definition", { exact: true }).getAttribute("readonly")).not.toBeNull();
+    expect(await page.getByRole("button", { name: "Publish", exact: true }).isDisabled()).toBe(true);
+    await page.getByRole("link", { name: "Triggers" }).click();
+    await page.getByText("It takes an editor to change triggers.").waitFor();
+    await page.getByRole("link", { name: "Versions" }).click();
+    await page.getByRole("list", { name: "Versions" }).waitFor();
+    expect(await page.getByRole("button", { name: /^Restore/ }).count()).toBe(0);
+  });
 });
 
 test("every page behaved", () => browser.conduct.check());

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import { type Opened, PATIENCE_MS } from "./browser.ts";
+import { openAs, visitAs } from "./doors.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
@@ -20,9 +20,7 @@ beforeAll(async () => {
   await owner.publish("Nightly clean-up", STEPS, { enabled: false });
   await owner.post("/v1/workflows", { name: HOSTILE, description: HOSTILE, definition: { schema: 1, steps: [] } });
   await owner.invite(VIEWER, "viewer");
-  browser = await openBrowser();
-  await signIn(browser.page);
-  await browser.page.goto("/workflows");
+  browser = await openAs({ path: "/workflows" });
 });
 afterAll(() => browser.close());
 
@@ -239,18 +237,14 @@ test("nothing is wider than a small screen", async () => {
 });
 
 test("who may only look is offered nothing else", async () => {
-  const other = await openBrowser();
-  await signIn(other.page, VIEWER);
-  const { page } = other;
-  await page.goto("/workflows");
-  await page.getByRole("button", { name: "Actions for Order fulfilment" }).click();
-  await page.getByRole("menuitem", { name: "Export as YAML" }).waitFor();
-  for (const name of ["Run", "Publish the draft", "Turn off", "Duplicate", "Delete"]) {
-    expect(await page.getByRole("menuitem", { name, exact: true }).getAttribute("aria-disabled")).toBe("true");
-  }
-  expect(await page.getByRole("button", { name: "Import" }).count()).toBe(0);
-  other.conduct.check();
-  await other.close();
+  await visitAs({ email: VIEWER, path: "/workflows" }, async (page) => {
+    await page.getByRole("button", { name: "Actions for Order fulfilment" }).click();
+    await page.getByRole("menuitem", { name: "Export as YAML" }).waitFor();
+    for (const name of ["Run", "Publish the draft", "Turn off", "Duplicate", "Delete"]) {
+      expect(await page.getByRole("menuitem", { name, exact: true }).getAttribute("aria-disabled")).toBe("true");
+    }
+    expect(await page.getByRole("button", { name: "Import" }).count()).toBe(0);
+  });
 });
 
 test("every page behaved", () => browser.conduct.check());
