@@ -1,6 +1,5 @@
 """A page of receipts costs a page, whatever is asked for and however many receipts there are."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +9,8 @@ import asyncpg
 import pytest
 
 from engine.infra.ids import floor_id, new_id
-from engine.store.isolation import BIND
 from engine.store.receipts import ReceiptFilter, choose, list_receipts, reading_along_indexes
+from tests.integration.plans import Cost, add_workflow, bind, measure
 
 NOW = datetime.now(UTC)
 MANY, LIMIT = 15_000, 21
@@ -47,13 +46,7 @@ class Archive:
         await self._receive(6, new_id(), "started", MANY, workspace_id=self.stranger_id)
 
     async def _add_workflow(self, trigger_id: UUID) -> UUID:
-        workflow_id = new_id()
-        await self.connection.execute(
-            "INSERT INTO workflow (id, workspace_id, name, definition, created_by, updated_by) "
-            "VALUES ($1, $2, 'w', '', $1, $1)",
-            workflow_id,
-            self.workspace_id,
-        )
+        workflow_id = await add_workflow(self.connection, self.workspace_id)
         await self.connection.execute(
             "INSERT INTO workflow_trigger (id, workspace_id, workflow_id, type, config) "
             "VALUES ($1, $2, $3, 'webhook', '{}')",
@@ -76,17 +69,15 @@ class Archive:
         floor = floor_id(NOW - timedelta(hours=hours_ago, seconds=first))
         await self.connection.execute(_FILL, floor, workspace_id or self.workspace_id, trigger_id, outcome, count)
 
-    async def read_page(self, chosen: ReceiptFilter) -> tuple[list[dict[str, Any]], int, str]:
-        """A page, the pages of the disk that were looked at for it, and the plan: bound, as callers are."""
+    async def read_page(self, chosen: ReceiptFilter) -> tuple[list[dict[str, Any]], Cost]:
+        """A page, and what it cost: bound, as callers are."""
         statement, values = choose(self.workspace_id, chosen, None, LIMIT)
-        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
         async with self.connection.transaction():
-            assert await self.connection.fetch(BIND.replace(":workspace", "$1"), str(self.workspace_id))
+            await bind(self.connection, self.workspace_id)
             async with reading_along_indexes(self.connection):
-                plan = await self.connection.fetchval(explain, *values)
+                cost = await measure(self.connection, statement, *values)
             found = await list_receipts(self.connection, self.workspace_id, chosen, before=None, limit=LIMIT)
-        (top,) = json.loads(plan)
-        return found, top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"], plan
+        return found, cost
 
 
 @pytest.fixture
@@ -122,9 +113,9 @@ async def test_a_page_of_receipts_costs_a_page_whatever_is_asked_for(archive: Ar
         await archive.connection.execute(look)
         await archive.connection.execute(f"SET plan_cache_mode = {plans}")
         for chosen, count in expected:
-            found, pages, plan = await archive.read_page(chosen)
+            found, cost = await archive.read_page(chosen)
             assert len(found) == count, chosen
-            assert pages <= PAGES, (chosen, plan)
+            assert cost.pages <= PAGES, (chosen, cost.plan)
 
 
 async def test_pages_follow_each_other_without_a_gap(archive: Archive) -> None:

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from cli.isolation import CHILDREN, POLICY, SHARED
 from engine.infra.ids import new_id
-from engine.store.isolation import BIND, NAME_OF_ROLE
+from engine.store.isolation import NAME_OF_ROLE
+from tests.integration.plans import bind
 
 _TABLES = """
 SELECT relname AS name, relrowsecurity AS is_on, oid,
@@ -110,10 +111,6 @@ async def furnish(connection: asyncpg.Connection) -> tuple[Place, Place]:
 async def count(connection: asyncpg.Connection, tables: list[str]) -> dict[str, int]:
     """How many rows of each table there are to be seen."""
     return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in tables}  # noqa: S608 - names of the catalogue
-
-
-async def bind(connection: asyncpg.Connection, workspace_id: UUID | str) -> None:
-    assert await connection.fetchrow(BIND.replace(":workspace", "$1"), str(workspace_id)) is not None
 
 
 @asynccontextmanager

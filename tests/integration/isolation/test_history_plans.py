@@ -1,6 +1,5 @@
 """A bound transaction reads a run's history at the price of an unbound one, however many runs there are."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +9,7 @@ import pytest
 
 from engine.infra.ids import new_id
 from engine.store import histories, journal, reads
-from engine.store.isolation import BIND
+from tests.integration.plans import add_workflow, bind, measure
 
 # More pages than `SLACK`, should somebody go through all of them.
 RUNS: Final = 20_000
@@ -39,14 +38,8 @@ class Archive:
         self.workspace_id, self.run_id = new_id(), new_id()
 
     async def fill(self) -> None:
-        workflow_id = new_id()
         await self.connection.execute("INSERT INTO workspace (id, name) VALUES ($1, 'w')", self.workspace_id)
-        await self.connection.execute(
-            "INSERT INTO workflow (id, workspace_id, name, definition, created_by, updated_by) "
-            "VALUES ($1, $2, 'w', '', $1, $1)",
-            workflow_id,
-            self.workspace_id,
-        )
+        workflow_id = await add_workflow(self.connection, self.workspace_id)
         await self.connection.execute(_RUNS, new_id(), self.workspace_id, workflow_id, RUNS)
         await self.connection.execute(
             "INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status) "
@@ -61,13 +54,10 @@ class Archive:
         """The pages of the disk that a statement looks at."""
         async with self.connection.transaction():
             if is_bound:
-                assert await self.connection.fetch(BIND.replace(":workspace", "$1"), str(self.workspace_id))
+                await bind(self.connection, self.workspace_id)
             if opens is not None:
                 assert await reads.open_run(self.connection, opens, self.workspace_id) is not None
-            (top,) = json.loads(
-                await self.connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *values)
-            )
-        return int(top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"])
+            return (await measure(self.connection, statement, *values)).pages
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import msgspec
 from engine.infra.ids import new_id
 from engine.relay.events import EventMatcher
 from engine.store.outbox import delete, take
-from tests.integration.relay.conftest import Outbox
+from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.triggers import Workspace
 
 
@@ -21,14 +21,14 @@ class Stage:
         self.outbox = outbox
 
     async def add_run(self, workflow_id: UUID, **more: Any) -> UUID:
-        """A run that has ended."""
-        values = {"trigger_type": "api", "is_test": False, "parent_run_id": None, **more}
+        """A run that has ended; nothing led to it, unless told otherwise."""
+        values = {"trigger_type": "api", "is_test": False, "parent_run_id": None, "origin_run_id": None, **more}
         run_id = new_id()
         await self.outbox.connection.execute(
             """
             INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status, is_test,
-                             parent_run_id)
-            VALUES ($1, $2, $3, $3, 1, $4, 'failed', $5, $6)
+                             parent_run_id, origin_run_id)
+            VALUES ($1, $2, $3, $3, 1, $4, 'failed', $5, $6, $7)
             """,
             run_id,
             self.workspace.id,
@@ -36,6 +36,7 @@ class Stage:
             values["trigger_type"],
             values["is_test"],
             values["parent_run_id"],
+            values["origin_run_id"],
         )
         return run_id
 

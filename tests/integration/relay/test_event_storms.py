@@ -3,15 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from engine.infra.ids import new_id
 from engine.relay import events
 from engine.relay.events import EventMatcher
 from engine.store.outbox import delete, take
-from tests.integration.relay.conftest import Outbox
-from tests.integration.relay.triggers import Workspace
+from tests.integration.relay.stage import Stage, note_change
 
 MOST = 20
 
@@ -19,9 +17,9 @@ MOST = 20
 class Storm:
     """Workflows that all listen to each other, and runs of theirs that all fail."""
 
-    def __init__(self, workspace: Workspace, outbox: Outbox) -> None:
-        self.workspace = workspace
-        self.outbox = outbox
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.workspace = stage.workspace
         self.matcher = EventMatcher()
         self.told: set[UUID] = set()
 
@@ -29,31 +27,16 @@ class Storm:
         """So many workflows start with each failure."""
         for _ in range(count):
             await self.workspace.add_trigger(await self.workspace.publish(), "event", {"event": "run.failed"})
-        await self.workspace.connection.execute("INSERT INTO listener_revision (revision) VALUES (1)")
+        await note_change(self.workspace.connection)
 
     async def add_run(self, **more: Any) -> UUID:
-        """A run that nothing led to, unless told otherwise."""
-        run_id, workflow_id = new_id(), await self.workspace.publish()
-        values = {"trigger_type": "api", "origin_run_id": None, **more}
-        await self.workspace.connection.execute(
-            """
-            INSERT INTO run (id, workspace_id, workflow_id, version_id, version, trigger_type, status, origin_run_id)
-            VALUES ($1, $2, $3, $3, 1, $4, 'failed', $5)
-            """,
-            run_id,
-            self.workspace.id,
-            workflow_id,
-            values["trigger_type"],
-            values["origin_run_id"],
-        )
-        return run_id
+        """A run of a workflow of its own, that nothing led to unless told otherwise."""
+        return await self.stage.add_run(await self.workspace.publish(), **more)
 
     async def tell(self, run_id: UUID) -> None:
         """Its failure, as a worker leaves it in the outbox."""
         self.told.add(run_id)
-        payload = {"id": f"{run_id}:9", "type": "run.failed", "workflow_id": new_id(), "run_id": run_id, "seq": 9}
-        body = msgspec.json.encode(payload)
-        await self.outbox.add("event", body, run_id=run_id, workspace_id=self.workspace.id)
+        await self.stage.tell(new_id(), run_id)
 
     async def go_on(self) -> int:
         """Start what listens, and let it fail, until nothing comes of it; how many runs were started."""
@@ -79,9 +62,9 @@ class Storm:
 
 
 @pytest.fixture
-async def storm(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Storm:
+def storm(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Storm:
     monkeypatch.setattr(events, "MOST_FOLLOWING", MOST)
-    return Storm(await Workspace(outbox.connection).open(), outbox)
+    return Storm(stage)
 
 
 async def test_a_storm_of_events_is_cut_off_and_every_one_has_a_receipt_that_says_so(storm: Storm) -> None:

@@ -16,25 +16,11 @@ from engine.store.outbox import OutboxRow
 from engine.store.starts import Start
 from engine.triggers.event import MAX_DEPTH
 from engine.triggers.starting import make_start
-from tests.integration.relay.conftest import Outbox, StartRelay
+from tests.integration.relay.conftest import StartRelay
+from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.stage import Stage, listen, match
 from tests.integration.relay.triggers import Workspace
 from tests.product import PATIENCE_SECONDS
-
-
-@pytest.fixture
-async def workspace(outbox: Outbox) -> Workspace:
-    return await Workspace(outbox.connection).open()
-
-
-@pytest.fixture
-def stage(workspace: Workspace, outbox: Outbox) -> Stage:
-    return Stage(workspace, outbox)
-
-
-@pytest.fixture
-def matcher() -> EventMatcher:
-    return EventMatcher()
 
 
 async def test_an_event_starts_a_run_that_sees_it(workspace: Workspace, stage: Stage, matcher: EventMatcher) -> None:

@@ -16,7 +16,8 @@ from engine.relay import listener, loop
 from engine.relay.listener import Session
 from engine.relay.publisher import Publisher
 from engine.store.outbox import OutboxRow
-from tests.integration.relay.conftest import Outbox, StartRelay, published
+from tests.integration.relay.conftest import StartRelay, published
+from tests.integration.relay.outbox import Outbox
 from tests.product import PATIENCE_SECONDS, TRIES, idle_in_time
 
 TAKEOVER_SECONDS = 2.0

@@ -14,7 +14,8 @@ from engine.infra.metrics import REGISTRY
 from engine.relay import events, loop
 from engine.relay.publisher import Publisher
 from engine.store.outbox import OutboxRow
-from tests.integration.relay.conftest import Outbox, StartRelay
+from tests.integration.relay.conftest import StartRelay
+from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.triggers import Workspace
 from tests.product import PATIENCE_SECONDS
 

@@ -18,7 +18,7 @@ from engine.relay.releaser import Releaser
 from engine.relay.scheduler import Scheduler
 from engine.store.outbox import RELAY_LOCK
 from engine.store.schedules import SCHEDULE_CHANNEL
-from tests.integration.relay.conftest import Outbox
+from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.triggers import Workspace
 from tests.product import PATIENCE_SECONDS
 

@@ -1,7 +1,6 @@
 """Run events that an event trigger holds back: by throttle, debounce and batch, each accounted for."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -11,40 +10,19 @@ import pytest
 from engine.infra.bell import HELD_CHANNEL
 from engine.relay import events
 from engine.relay.events import EventMatcher
-from engine.relay.releaser import release_due
-from engine.store.accounts import sum_ingest
 from engine.store.trigger_payloads import list_received
-from tests.integration.relay.conftest import Outbox
+from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.stage import Stage, listen, match, note_change
 from tests.integration.relay.triggers import Workspace
+from tests.integration.relay.yard import assert_accounted, let_pass, release_all
 
 HOUR = 3600
 
 
-@pytest.fixture
-async def workspace(outbox: Outbox) -> Workspace:
-    return await Workspace(outbox.connection).open()
-
-
-@pytest.fixture
-def stage(workspace: Workspace, outbox: Outbox) -> Stage:
-    return Stage(workspace, outbox)
-
-
-@pytest.fixture
-def matcher() -> EventMatcher:
-    return EventMatcher()
-
-
 async def release(workspace: Workspace, *, later: float = 0) -> None:
     """Release all that is due once so many seconds have gone by."""
-    await workspace.connection.execute(
-        "UPDATE held_group SET due_at = due_at - $1::interval, first_at = first_at - $1::interval, "
-        "last_at = last_at - $1::interval, starts = ARRAY(SELECT m - $1::interval FROM unnest(starts) AS m ORDER BY m)",
-        timedelta(seconds=later),
-    )
-    while await release_due(workspace.connection):
-        pass
+    await let_pass(workspace.connection, later)
+    await release_all(workspace.connection)
 
 
 async def outcomes(workspace: Workspace, trigger_id: UUID) -> list[str]:
@@ -57,12 +35,6 @@ async def reasons(workspace: Workspace, trigger_id: UUID) -> list[str]:
         "SELECT reason FROM inbound_event WHERE trigger_id = $1 AND reason IS NOT NULL ORDER BY received_at", trigger_id
     )
     return [row["reason"] for row in rows]
-
-
-async def assert_accounted(workspace: Workspace, **expected: int) -> None:
-    _, ingest = await sum_ingest(workspace.connection, workspace.id, timedelta(days=1))
-    assert {name: getattr(ingest, name) for name in expected} == expected
-    assert ingest.drift == 0
 
 
 async def fail_all(stage: Stage, workflow_id: UUID, count: int) -> list[str]:
@@ -83,7 +55,9 @@ async def test_a_throttle_starts_events_in_their_order_as_fast_as_it_lets_them(
         assert heard - known == set(turn)
         known = heard
         assert {(run["run_type"], run["depth"]) for run in runs} == {("event", 1)}
-        await assert_accounted(workspace, accepted=5, started=len(known), pending=5 - len(known))
+        await assert_accounted(
+            workspace.connection, workspace.id, accepted=5, started=len(known), pending=5 - len(known)
+        )
 
 
 async def test_a_debounce_starts_one_run_with_the_last_event_and_all_receipts_name_it(
@@ -114,7 +88,7 @@ async def test_a_batch_starts_one_run_that_sees_all_events_of_its_key(
     (run,) = await workspace.runs(trigger_id)
     assert [one["event"]["run_id"] for one in run["events"]] == failed
     assert (run["type"], run["run_type"], run["depth"], run["chain"]) == ("event", "event", 1, [str(trigger_id)])
-    await assert_accounted(workspace, accepted=5, started=3, pending=2)
+    await assert_accounted(workspace.connection, workspace.id, accepted=5, started=3, pending=2)
 
 
 async def test_no_trigger_that_led_to_any_event_of_a_batch_fires_for_its_run(

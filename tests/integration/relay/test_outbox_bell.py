@@ -9,7 +9,7 @@ import pytest
 
 from engine.infra.bell import CHANNEL, OutboxBell
 from engine.infra.settings import Settings
-from tests.integration.relay.conftest import Outbox
+from tests.integration.relay.outbox import Outbox
 from tests.product import PATIENCE_SECONDS
 
 

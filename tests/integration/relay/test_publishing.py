@@ -12,7 +12,8 @@ from engine.infra.broker import QUEUE, decode_job, unpack_ids
 from engine.infra.ids import new_id
 from engine.infra.pubsub import Subscriber
 from engine.relay import loop, publisher
-from tests.integration.relay.conftest import STREAM, Outbox, StartRelay, published
+from tests.integration.relay.conftest import STREAM, StartRelay, published
+from tests.integration.relay.outbox import Outbox
 from tests.product import PATIENCE_SECONDS
 
 SAMPLED = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"

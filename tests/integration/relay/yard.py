@@ -17,6 +17,30 @@ from engine.triggers.flow import FlowConfig, make_hold
 
 USER = new_id()
 
+_EARLIER = """
+UPDATE held_group SET due_at = due_at - $1::interval, first_at = first_at - $1::interval,
+    last_at = last_at - $1::interval,
+    starts = ARRAY(SELECT moment - $1::interval FROM unnest(starts) AS moment ORDER BY moment)
+"""
+
+
+async def let_pass(connection: asyncpg.Connection, seconds: float) -> None:
+    """Let time go by for all that is held."""
+    await connection.execute(_EARLIER, timedelta(seconds=seconds))
+
+
+async def release_all(connection: asyncpg.Connection) -> None:
+    """Release until nothing is due."""
+    while await release_due(connection):
+        pass
+
+
+async def assert_accounted(connection: asyncpg.Connection, workspace_id: UUID, **expected: int) -> None:
+    """Of the workspace's events nothing is lost and nothing doubled; so many have come to what."""
+    _, ingest = await sum_ingest(connection, workspace_id, timedelta(days=1))
+    assert {name: getattr(ingest, name) for name in expected} == expected
+    assert ingest.drift == 0
+
 
 class Yard:
     """The trigger, over one connection. Time goes by as `pass_` says."""
@@ -83,19 +107,11 @@ class Yard:
 
     async def pass_(self, seconds: float) -> None:
         """Let time go by for what is held."""
-        await self.connection.execute(
-            """
-            UPDATE held_group SET due_at = due_at - $1::interval, first_at = first_at - $1::interval,
-                last_at = last_at - $1::interval,
-                starts = ARRAY(SELECT moment - $1::interval FROM unnest(starts) AS moment ORDER BY moment)
-            """,
-            timedelta(seconds=seconds),
-        )
+        await let_pass(self.connection, seconds)
 
     async def release(self) -> int:
         """Release until nothing is due; the runs that there are."""
-        while await release_due(self.connection):
-            pass
+        await release_all(self.connection)
         count: int = await self.connection.fetchval("SELECT count(*) FROM run")
         return count
 
@@ -131,9 +147,7 @@ class Yard:
 
     async def assert_accounted(self, **expected: int) -> None:
         """Nothing is lost and nothing doubled."""
-        _, ingest = await sum_ingest(self.connection, self.workspace_id, timedelta(days=1))
-        assert ingest.drift == 0
-        assert {name: getattr(ingest, name) for name in expected} == expected
+        await assert_accounted(self.connection, self.workspace_id, **expected)
 
     def over(self, connection: asyncpg.Connection) -> "Yard":
         """The same trigger over another connection."""

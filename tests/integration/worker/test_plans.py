@@ -13,6 +13,7 @@ from engine.infra.ids import new_id
 from engine.store import journal, leases, runs
 from engine.store.extras import ApprovalEnd, Extras, extra_columns
 from engine.store.partitions import list_partitions
+from tests.integration.plans import Cost, measure
 from tests.integration.worker.conftest import Workshop
 
 OWNED, SUSPENDED, ENDED = 3000, 20_000, 40_000
@@ -107,13 +108,11 @@ async def fill_queue(connection: asyncpg.Connection, *, flood: int, workspaces: 
     await connection.execute(_QUEUE, workspaces, wake_at, flood)
 
 
-async def read_pages(connection: asyncpg.Connection, statement: str, *arguments: object) -> tuple[str, int]:
-    """The plan as the sweep has it made, and how many pages its execution looked at."""
+async def measure_sweep(connection: asyncpg.Connection, statement: str, *arguments: object) -> Cost:
+    """What a statement costs as the sweep has its plan made."""
     await connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_partition_pruning = off")
     async with runs.reading_in_order(connection):
-        rows = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *arguments)
-    (plan,) = json.loads(rows[0][0])
-    return rows[0][0], plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+        return await measure(connection, statement, *arguments)
 
 
 @pytest.mark.parametrize("workspaces", [1, 2, 3000])
@@ -129,7 +128,7 @@ async def test_a_sweep_costs_the_same_however_many_runs_and_workspaces_wait(
         # What the planner knows of the table: nothing, by a poor sample, by the usual one.
         for look in ("SELECT", "SET default_statistics_target = 1; ANALYZE run", "RESET ALL; ANALYZE run"):
             await connection.execute(look)
-            plan, pages = await read_pages(connection, statement, runs.NO_WORKSPACE, 100, 100, [])
+            pages, plan = await measure_sweep(connection, statement, runs.NO_WORKSPACE, 100, 100, [])
             assert "Seq Scan" not in plan, plan
             # For each workspace a few in the index to find it, and as many to find its first run; and a look into the
             # indexes of every other partition, which are empty.
@@ -199,7 +198,7 @@ async def test_a_look_for_the_runs_of_dead_workers_costs_the_same_however_many_r
         partitions = len(await list_partitions(connection)) + 1
         for look in LOOKS:
             await connection.execute(look)
-            plan, pages = await read_pages(connection, leases._FIND_STRANDED, 15.0)
+            pages, plan = await measure_sweep(connection, leases._FIND_STRANDED, 15.0)
             assert "Seq Scan on run" not in plan, plan
             # One owner: a look for the first, and one for whoever comes after.
             assert pages <= 2 * 4 * partitions + 20, plan
