@@ -1,6 +1,7 @@
 """Keeps a product's processes alive: starts again what dies, and stops everything in order."""
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -21,6 +22,9 @@ HEALTHY_SECONDS = 5.0
 BAD_SETTING = 2
 # How often to look whether all is ready, in the first seconds and later.
 PROBE_SECONDS, EARLY_SECONDS, LATE_PROBE_SECONDS = 0.02, 10.0, 0.5
+
+# How often to look whether a server runs and serves nobody.
+STRANDED_SECONDS = 15.0
 
 logger = structlog.get_logger()
 
@@ -43,6 +47,9 @@ class Server(Protocol):
 
     def poll(self) -> int | None:
         """Its exit code once it ended."""
+
+    def is_stranded(self) -> bool:
+        """Whether it runs and never serves anybody again."""
 
     def stop(self) -> None:
         """Stop it."""
@@ -107,6 +114,8 @@ class Supervisor:
         self._watches = [*map(_Watch, servers), *map(_Watch, children)]
         # When to tell of new process ids; None where all are known.
         self._tell_at: float | None = None
+        # When to look at the servers again.
+        self._look_at = self._started_at + STRANDED_SECONDS if servers else math.inf
         self._is_ready = False
         self._stops = 0
         self._is_starting_server = False
@@ -162,6 +171,9 @@ class Supervisor:
 
     def _keep_alive(self) -> None:
         now = time.monotonic()
+        if self._look_at <= now:
+            self._look_at = now + STRANDED_SECONDS
+            self._end_stranded()
         changed = False
         for watch in self._watches:
             if watch.start_at is None:
@@ -173,6 +185,13 @@ class Supervisor:
                 changed = self._start(watch) or changed
         if changed or (self._tell_at is not None and self._tell_at <= now):
             self._tell()
+
+    def _end_stranded(self) -> None:
+        """Stop servers that serve nobody any more; what has ended is started again."""
+        for server in self._servers:
+            if server.poll() is None and server.is_stranded():
+                logger.error("server is stranded: it is started anew", process=server.name, process_id=server.pid)
+                server.stop()
 
     def _start(self, watch: _Watch) -> bool:
         self._is_starting_server = not isinstance(watch.process, Child)
@@ -201,9 +220,10 @@ class Supervisor:
             self._tell_at = None
 
     def _until_next(self) -> float:
-        """Seconds until something is due: a start, a note of process ids, or a look whether all is ready."""
-        due = [at for at in (self._tell_at, *(watch.start_at for watch in self._watches)) if at is not None]
-        seconds = min(due) - time.monotonic() if due else 60.0
+        """Seconds until something is due: a start, a note of ids, a look at servers, or at whether all is ready."""
+        now = time.monotonic()
+        starts = (watch.start_at for watch in self._watches)
+        seconds = min(at for at in (now + 60.0, self._look_at, self._tell_at, *starts) if at is not None) - now
         if not self._is_ready:
             is_early = time.monotonic() - self._started_at < EARLY_SECONDS
             seconds = min(seconds, PROBE_SECONDS if is_early else LATE_PROBE_SECONDS)

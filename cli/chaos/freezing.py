@@ -5,8 +5,9 @@ import os
 import signal
 import time
 
-from cli.chaos.standby import children_of, read_state
+from cli.chaos.standby import read_state
 from cli.servers.postgres import Postgres
+from cli.servers.process import children_of
 
 _STOPPED_OR_ENDED = ("T", "Z", "")
 _LOOK_SECONDS = 0.01

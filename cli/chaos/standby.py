@@ -14,7 +14,7 @@ import asyncpg
 from cli.chaos.waiting import wait_until
 from cli.servers.postgres import Postgres
 from cli.servers.postgres_binaries import find_binaries, unprivileged
-from cli.servers.process import ServerError
+from cli.servers.process import ServerError, children_of
 
 SYNCHRONOUS_SECONDS = 60.0
 _IS_SYNCHRONOUS = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync')"
@@ -95,17 +95,6 @@ async def promote(standby: asyncpg.Connection) -> None:
         raise ServerError("the standby was not promoted within 60 s")
     await standby.execute("ALTER SYSTEM RESET synchronous_standby_names")
     await standby.execute("SELECT pg_reload_conf()")
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes whose parent this one is."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            # After the name, which may hold anything: state, parent.
-            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(process.name))
-    return found
 
 
 def read_state(pid: int) -> str:

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: made on first use, on a stable port of 127.0.0.1, with a password of its own."""
 
+import math
 import os
 import secrets
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from urllib.parse import quote
 from cli.servers.postgres_binaries import find_binaries, has_lz4, unprivileged
 from cli.servers.process import (
     ServerError,
+    children_of,
     command_line,
     keep_port,
     spawn,
@@ -28,6 +31,8 @@ USER = "flowforge"
 DATABASE = "postgres"
 # After so long without being ready, and again and again, that is told.
 _PATIENCE_SECONDS = 60.0
+# Longer than any start or stop is between two of its processes, also on a busy machine.
+_STRANDED_SECONDS = 10.0
 # A socket's path has to fit into 107 bytes, with its file name.
 _LONGEST_SOCKET_FOLDER = 80
 # Sized for one machine that also does the work: idle it costs little, and a commit stays durable.
@@ -69,6 +74,7 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self._password = ""
+        self._stranded_since = math.inf
 
     @property
     def url(self) -> str:
@@ -83,6 +89,19 @@ class Postgres:
     def poll(self) -> int | None:
         """The exit code once the server ended, else None."""
         return self._process.poll() if self._process else None
+
+    def is_stranded(self) -> bool:
+        """Whether it has lacked, since an earlier look, what lets it recover and what starts once it has.
+
+        It will refuse everybody for ever then. PostgreSQL 18 was seen to run on like that where its recovery ended at
+        once for want of room on the disk. While it starts or stops it looks like that for a moment as well.
+        """
+        names = " ".join(command_line(child) for child in children_of(self.pid)) if self.pid else ""
+        if "checkpointer" not in names or "startup" in names or "walwriter" in names:
+            self._stranded_since = math.inf
+        else:
+            self._stranded_since = min(self._stranded_since, time.monotonic())
+        return time.monotonic() - self._stranded_since >= _STRANDED_SECONDS
 
     def start(self) -> None:
         """Make the data folder if there is none, start the server, and return when it takes connections."""
@@ -111,7 +130,7 @@ class Postgres:
             log=self.log,
             timeout=_PATIENCE_SECONDS,
             # After a crash it first reads all of its log since the last checkpoint, however long that takes.
-            may_take_longer=lambda: True,
+            may_take_longer=lambda: not self.is_stranded(),
         )
 
     def stop(self) -> None:

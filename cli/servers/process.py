@@ -155,6 +155,17 @@ def command_line(pid: int) -> str:
     return answer.stdout.strip()
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent this one is (Linux only: none elsewhere)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            # After the name, which may hold anything: state, parent.
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(process.name))
+    return found
+
+
 def keep_port(path: Path) -> int:
     """A free port of 127.0.0.1, the one noted in `path` as long as nobody else took it."""
     with contextlib.suppress(OSError, ValueError):

@@ -56,6 +56,10 @@ class Valkey:
         """The exit code once the server ended, else None."""
         return self._process.poll() if self._process else None
 
+    def is_stranded(self) -> bool:
+        """It ends where it cannot go on."""
+        return False
+
     def start(self) -> None:
         """Start the server and return when it answers."""
         binary = find_binary()

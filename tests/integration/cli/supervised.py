@@ -3,7 +3,8 @@
 Prints a JSON line at every change: when it was, by the monotonic clock, and the process ids by name. Children: `steady`
 lives, `short` ends at once with the code in SHORT_CODE, `stubborn` ignores SIGTERM. ROLES names those that are wanted.
 One that has its signal handler in place leaves a file of its process id in MARKS. With SERVER there is a server beside
-them that has died, and whose next start takes for ever; it leaves the file `recovering`, and `stopped` once it is.
+them: `recovering` has died, and its next start takes for ever; `stranded` runs without serving anybody, until it is
+started anew. They leave the files `recovering` or `started`, and `stopped`.
 """
 
 import json
@@ -13,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from cli import supervisor
 from cli.children import Child
 from cli.supervisor import Supervisor
 
@@ -55,12 +57,44 @@ class Recovering:
     def poll(self) -> int:
         return 1
 
+    def is_stranded(self) -> bool:
+        return False
+
     def stop(self) -> None:
         Path(os.environ["MARKS"], "stopped").touch()
 
 
+class Stranded:
+    """A server that runs without serving anybody, until it is started anew."""
+
+    name = "server"
+    pid = os.getpid()
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+        self._is_stranded = True
+
+    def start(self) -> None:
+        self._code, self._is_stranded = None, False
+        Path(os.environ["MARKS"], "started").touch()
+
+    def poll(self) -> int | None:
+        return self._code
+
+    def is_stranded(self) -> bool:
+        return self._is_stranded
+
+    def stop(self) -> None:
+        self._code = 0
+        Path(os.environ["MARKS"], "stopped").touch()
+
+
 CHOICES = {"steady": steady, "short": short, "stubborn": stubborn}
+SERVERS: dict[str, type[Recovering | Stranded]] = {"recovering": Recovering, "stranded": Stranded}
 children = [Child(name, CHOICES[name]) for name in os.environ["ROLES"].split(",")]
+
+
+supervisor.STRANDED_SECONDS = 0.1
 
 
 def tell() -> None:
@@ -71,7 +105,7 @@ def tell() -> None:
 
 sys.exit(
     Supervisor(
-        [Recovering()] if "SERVER" in os.environ else [],
+        [SERVERS[os.environ["SERVER"]]()] if "SERVER" in os.environ else [],
         children,
         grace_seconds=float(os.environ.get("GRACE", "5")),
         on_change=tell,

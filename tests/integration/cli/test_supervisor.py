@@ -116,11 +116,21 @@ def test_an_end_asked_for_is_orderly(start: Start, number: signal.Signals) -> No
 
 
 def test_an_end_that_is_asked_for_does_not_wait_for_a_server_that_recovers(start: Start, tmp_path: Path) -> None:
-    supervised = start("steady", SERVER="yes")
+    supervised = start("steady", SERVER="recovering")
     pid = supervised.next_pids()["steady"]
     wait_for((tmp_path / "recovering").exists, what="start of the server")
     assert supervised.stop() == 0
     assert is_gone(pid)
+    assert (tmp_path / "stopped").exists()
+
+
+def test_a_server_that_runs_and_serves_nobody_is_started_anew(start: Start, tmp_path: Path) -> None:
+    supervised = start("steady", SERVER="stranded")
+    pids = supervised.next_pids()
+    wait_for((tmp_path / "started").exists, what="another start of the server")
+    (tmp_path / "stopped").unlink()
+    assert not is_gone(pids["steady"])
+    assert supervised.stop() == 0
     assert (tmp_path / "stopped").exists()
 
 
