@@ -30,7 +30,7 @@ from cli.servers.process import (
 USER = "flowforge"
 DATABASE = "postgres"
 # After so long without being ready, and again and again, that is told.
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 20.0
 # Longer than any start or stop is between two of its processes, also on a busy machine.
 _STRANDED_SECONDS = 10.0
 # A socket's path has to fit into 107 bytes, with its file name.
