@@ -19,6 +19,10 @@ _OURS: Final = frozenset(
     | {"strict-transport-security", "x-content-type-options", "x-frame-options", "x-request-id"}
     # Browsers remember these for all that they ask of the origin from then on, and tell others of it.
     | {"accept-ch", "alt-svc", "expect-ct", "nel", "public-key-pins", "report-to", "reporting-endpoints", "set-cookie2"}
+    # What proxies in front take for orders: they would answer with files and addresses of their own.
+    | {"x-accel-redirect", "x-accel-buffering", "x-accel-charset", "x-accel-expires", "x-accel-limit-rate"}
+    | {"x-sendfile", "x-sendfile2", "x-send-file", "x-lighttpd-send-file", "x-lighttpd-send-tempfile"}
+    | {"x-reproxy-url", "x-reproxy-file", "x-litespeed-location"}
     | {EVENT_HEADER, RUN_HEADER}
 )
 # A page that a workflow answers with is shown as a stranger's: it runs no scripts and sees nothing of ours.

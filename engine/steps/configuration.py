@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -16,6 +18,13 @@ from engine.steps.base import ActionStep, StepFailure, StepType
 from engine.steps.registry import config_schema
 from engine.steps.templates import is_expression, is_template
 
+# More faults than that are told to nobody.
+MAX_PROBLEMS = 200
+# All faults of a value are found before the first is told of, each of them with its whole path, and none is kept back.
+MOST_VALUES = 1_000
+MOST_SAID = 500
+_CHARACTERS_A_VALUE = 64
+
 _log = structlog.get_logger()
 _KINDS = {
     "string": "a text",
@@ -26,6 +35,7 @@ _KINDS = {
     "object": "an object",
     "null": "null",
 }
+_SAYING_NOTHING = frozenset({"title", "description", "default", "examples"})
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
@@ -37,7 +47,7 @@ def problems_in(step_type: StepType, config: Any, pointer: str) -> list[Problem]
     if not isinstance(config, Mapping):
         return [Problem(pointer, "invalid_type", f"`with` is {_name(config)}; it must be an object")]
     fields = ", ".join(config_schema(step_type.name).get("properties", ()))
-    problems = list(schema_problems(_validator(step_type.name).iter_errors(config), pointer, fields))
+    problems = _schema_problems_in(step_type, config, pointer, fields)
     # The rules beyond the schema may then rely on the shape of what they look at, but must not go unasked for a
     # fault elsewhere: what is wrong is told all at once.
     told = {problem.pointer for problem in problems}
@@ -65,9 +75,58 @@ def parse_config(step_type: ActionStep, rendered: Any) -> Struct:
         raise StepFailure("invalid_config", f"`{where}` cannot be used: {reason}") from None
 
 
+def _schema_problems_in(step_type: StepType, config: Mapping[str, Any], pointer: str, fields: str) -> list[Problem]:
+    validator = _validator(step_type.name)
+    if validator.is_valid(config):
+        return []
+    if is_large(config, _free_fields(step_type.name), MOST_VALUES):
+        return [_first_fault(step_type, config, pointer)]
+    return list(islice(schema_problems(validator.iter_errors(config), pointer, fields), MAX_PROBLEMS))
+
+
+def _first_fault(step_type: StepType, config: Mapping[str, Any], pointer: str) -> Problem:
+    """What is wrong with a `with` of a great many values, in one sentence; all of it would take minutes to find."""
+    reason = "something is not as it must be"
+    try:
+        msgspec.convert(config, step_type.Config)
+    except msgspec.ValidationError as error:
+        reason = str(error)[:MOST_SAID]
+    message = (
+        f"{reason} (of more than {MOST_VALUES:,} values one fault is told, and none may be an expression for a number)"
+    )
+    return Problem(pointer, "invalid_value", message)
+
+
 @cache
 def _validator(name: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(config_schema(name))
+
+
+@cache
+def _free_fields(name: str) -> frozenset[str]:
+    """The fields of a `with` that take any value: there is nothing to be found in them."""
+    fields: Mapping[str, Any] = config_schema(name).get("properties", {})
+    return frozenset(field for field, schema in fields.items() if not schema.keys() - _SAYING_NOTHING)
+
+
+def is_large(value: Any, free: AbstractSet[str], most: int) -> bool:
+    """Whether it holds more than so many values; those under `free` names do not count.
+
+    A value counts for more where the names around it are long: they are repeated in whatever is wrong with it.
+    """
+    room = most
+    stack = [(value, 0)]
+    while stack:
+        holder, around = stack.pop()
+        if isinstance(holder, Mapping):
+            members = [(inner, around + len(name)) for name, inner in holder.items() if name not in free]
+        else:
+            members = [(inner, around) for inner in holder]
+        room -= sum(1 + length // _CHARACTERS_A_VALUE for _, length in members)
+        if room < 0:
+            return True
+        stack += [(inner, length) for inner, length in members if isinstance(inner, Mapping | list)]
+    return False
 
 
 def schema_problems(errors: Iterable[ValidationError], pointer: str, fields: str) -> Iterator[Problem]:

@@ -13,11 +13,16 @@ from engine.core.definition import MAX_NESTING, MAX_STEPS, Definition
 from engine.core.problems import Problem
 from engine.core.validation import find_graph_problems
 from engine.steps.base import ActionStep
-from engine.steps.configuration import problems_in, schema_problems
+from engine.steps.configuration import MAX_PROBLEMS, is_large, problems_in, schema_problems
 from engine.steps.registry import config_schema, get_step_type, step_types
 from engine.steps.templates import is_expression
 
-MAX_PROBLEMS = 200
+# Their pointers and sentences together, in characters: a name may be as long as a definition.
+MOST_TOLD = 1_048_576
+# As `MOST_VALUES`: two thousand steps have so many fields, and entries of `after`.
+MOST_FIELDS = 10_000
+# What may stand under these is not for the schema to say.
+_FREE = frozenset({"with", "output", "ui"})
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _PLACE_PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 FIELDS = ", ".join(Definition.__struct_encode_fields__)
@@ -31,8 +36,8 @@ def validate_definition(document: object) -> list[Problem]:
     if count > MAX_STEPS:
         message = f"there are {count:,} steps; a definition has at most {MAX_STEPS:,}"
         return [Problem("/steps", "too_many_steps", message)]
-    problems = list(schema_problems(_validator().iter_errors(document), "", FIELDS))
-    problems += _step_problems(document)
+    problems = list(islice(_shape_problems(document), MAX_PROBLEMS))
+    problems += islice(_step_problems(document), MAX_PROBLEMS - len(problems))
     problems += _settings_problems(document.get("settings"))
     # One by one: what more than enough faults would take to find is not spent.
     problems += islice(
@@ -41,7 +46,17 @@ def validate_definition(document: object) -> list[Problem]:
     )
     if not problems:
         problems += _conversion_problems(document)
-    return sort_problems(problems[:MAX_PROBLEMS])
+    return sort_problems(_fit(problems[:MAX_PROBLEMS]))
+
+
+def _fit(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The first of them, at least one, as far as they are told at all."""
+    room = MOST_TOLD
+    for number, problem in enumerate(problems):
+        room -= len(problem.pointer) + len(problem.message)
+        if room < 0 and number:
+            return
+        yield problem
 
 
 def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
@@ -57,6 +72,16 @@ def _walk(holder: Mapping[str, Any], pointer: str, depth: int) -> Iterator[tuple
             place = f"{pointer}/steps/{index}"
             yield step, place, depth
             yield from _walk(step, place, depth + 1)
+
+
+def _shape_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """The faults of a definition's own fields; of one with a great many values, the first alone."""
+    if _validator().is_valid(document):
+        return
+    if is_large(document, _FREE, MOST_FIELDS):
+        yield from _conversion_problems(document)
+    else:
+        yield from schema_problems(_validator().iter_errors(document), "", FIELDS)
 
 
 def _step_problems(document: Mapping[str, Any]) -> Iterator[Problem]:

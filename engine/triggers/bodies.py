@@ -19,6 +19,8 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MOST_FIELDS = 10_000
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+# So many packed streams may follow each other: each costs a copy of all that is left.
+MOST_STREAMS = 100
 # As deep as JSON may be everywhere. What is recoded here was not looked at before.
 MOST_LEVELS = 64
 _MARK = "\ufeff"
@@ -56,13 +58,15 @@ class TooLongUnpacked(Exception):
 def unpack(encoding: str, body: bytes, most: int) -> bytes:
     """The body as it was before its Content-Encoding; as it is where that is neither gzip nor deflate, or not true.
 
+    More than `MOST_STREAMS` streams are taken for none.
+
     Raises TooLongUnpacked where it is longer than `most` bytes, without making more of them.
     """
     if encoding.strip().lower() not in PACKED:
         return body
     unpacked, rest = b"", body
     try:
-        while rest:
+        for _ in range(MOST_STREAMS):
             # Of either kind, as its first bytes say; several may follow each other.
             stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
             unpacked += stream.decompress(rest, most + 1 - len(unpacked))
@@ -71,9 +75,11 @@ def unpack(encoding: str, body: bytes, most: int) -> bytes:
             if not stream.eof:
                 return body
             rest = stream.unused_data
+            if not rest:
+                return unpacked
     except zlib.error:
         return body
-    return unpacked
+    return body
 
 
 def may_be_json(content_type: str) -> bool:

@@ -13,6 +13,7 @@ from engine.infra.ids import new_id
     [
         *("Set-Cookie", "NEL", "Report-To", "Reporting-Endpoints", "Alt-Svc", "Strict-Transport-Security", "Accept-CH"),
         *("Clear-Site-Data", "Service-Worker-Allowed", "X-Content-Type-Options", "X-Frame-Options", "Content-Length"),
+        *("X-Accel-Redirect", "X-Sendfile", "X-Lighttpd-Send-File", "X-Reproxy-URL", "X-LiteSpeed-Location"),
         *("Cross-Origin-Opener-Policy", "Referrer-Policy", "Public-Key-Pins", "Expect-CT", "X-FlowForge-Run-Id"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.triggers.bodies import MOST_FIELDS, MOST_LEVELS, Body, TooLongUnpacked, read_body, unpack
+from engine.triggers.bodies import MOST_FIELDS, MOST_LEVELS, MOST_STREAMS, Body, TooLongUnpacked, read_body, unpack
 
 BOUNDARY = "----b0undary"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -147,6 +147,14 @@ def test_a_packed_body_is_unpacked(encoding: str, packed: bytes) -> None:
 @pytest.mark.parametrize("spoilt", [gzip.compress(JSON)[:-9], gzip.compress(JSON) + b"x", b"\x1f\x8b"])
 def test_a_body_that_is_packed_wrongly_stays_as_it_is(spoilt: bytes) -> None:
     assert unpack("gzip", spoilt, 100) == spoilt
+
+
+def test_of_a_great_many_streams_none_is_unpacked() -> None:
+    empty = gzip.compress(b"")
+    assert unpack("gzip", empty * (MOST_STREAMS - 1) + gzip.compress(JSON), 100) == JSON
+    # Each of them costs a copy of those behind it: a mebibyte of them would keep the process busy for seconds.
+    many = empty * MOST_STREAMS + gzip.compress(JSON)
+    assert unpack("gzip", many, 100) == many
 
 
 def test_no_more_is_unpacked_than_a_body_may_have() -> None:
