@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+import structlog
 from litestar import Controller, Request, get
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
@@ -21,6 +22,8 @@ from app.errors import MissingPermission
 from app.openapi import problems
 from engine.infra.metrics_exchange import collect_metrics
 from engine.store.isolation import IS_READY
+
+_log = structlog.get_logger(__name__)
 
 _PATIENCE_SECONDS = 2.0
 _VERSIONS = Path(__file__).resolve().parents[2] / "alembic" / "versions"
@@ -78,11 +81,8 @@ class HealthController(Controller):
     )
     async def get_readiness(self, state: State) -> Response[Readiness]:
         """200 where every dependency can be used, else 503, with the same body."""
-        names = ("postgres", "redis", "migrations")
-        results = await asyncio.gather(
-            _check(_check_postgres, state), _check(_check_redis, state), _check(_check_migrations, state)
-        )
-        checks = dict(zip(names, results, strict=True))
+        results = await asyncio.gather(*(_check(name, state) for name in _CHECKS))
+        checks = dict(zip(_CHECKS, results, strict=True))
         ready = all(check.status == "ok" for check in results)
         body = Readiness(status="ready" if ready else "unavailable", checks=checks)
         return Response(body, status_code=200 if ready else 503)
@@ -119,14 +119,15 @@ def _is_local(request: Request[Any, Any, Any]) -> bool:
         return False
 
 
-async def _check(check: Callable[[State], Awaitable[str | None]], state: State) -> DependencyCheck:
+async def _check(name: str, state: State) -> DependencyCheck:
     try:
-        fault = await asyncio.wait_for(check(state), _PATIENCE_SECONDS)
+        fault = await asyncio.wait_for(_CHECKS[name](state), _PATIENCE_SECONDS)
     except TimeoutError:
         fault = f"no answer within {_PATIENCE_SECONDS:.0f} s"
     except Exception as error:
-        # The kind of error is enough for an open probe; addresses and names stay in the log.
+        # The kind of error is enough for an open probe; addresses and names are for the log.
         fault = type(error).__name__
+        _log.warning("dependency_failed", dependency=name, error=repr(error))
     if fault is None or isinstance(fault, _Remark):
         return DependencyCheck(status="ok", detail=fault)
     return DependencyCheck(status="failed", detail=fault)
@@ -157,7 +158,11 @@ async def _check_migrations(state: State) -> str | None:
     return None
 
 
-_CHECKS = {"postgres": _check_postgres, "redis": _check_redis, "migrations": _check_migrations}
+_CHECKS: Final[Mapping[str, Callable[[State], Awaitable[str | None]]]] = {
+    "postgres": _check_postgres,
+    "redis": _check_redis,
+    "migrations": _check_migrations,
+}
 
 
 @cache

@@ -1,5 +1,6 @@
 import msgspec
 import pytest
+import structlog
 from sqlalchemy import text
 
 from app.auth.permissions import Role
@@ -35,10 +36,16 @@ async def test_without_a_database_the_api_starts_says_so_and_answers_503(setting
     async with running(msgspec.structs.replace(settings, database_url=NOWHERE)) as api:
         client = api.client()
         assert (await client.get("/health/live")).status_code == 200
-        answer = await client.get("/health/ready")
+        with structlog.testing.capture_logs() as logged:
+            answer = await client.get("/health/ready")
         assert answer.status_code == 503
         assert answer.json()["checks"]["postgres"]["status"] == "failed"
         assert answer.json()["checks"]["redis"]["status"] == "ok"
+        # An open probe tells nobody where the database is; the log does.
+        assert "127.0.0.1" not in answer.text
+        told = {line["dependency"]: line["error"] for line in logged if line["event"] == "dependency_failed"}
+        assert "127.0.0.1" in told["postgres"]
+        assert "redis" not in told
         for method, path, body in CALLS:
             answer = await client.request(method, path, json=body)
             assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
