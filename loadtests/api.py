@@ -92,7 +92,7 @@ class Api:
         cursor: str | None = None
         while True:
             chosen = {**query, "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-            page = msgspec.json.decode(await self._send("GET", path, chosen), type=_Page[kind])  # type: ignore[valid-type]
+            page = msgspec.json.decode(await self._send("GET", path, chosen), type=_Page[kind])  # type: ignore[valid-type]  # it is one at run time
             for item in page.items:
                 yield item
             cursor = page.next_cursor

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from joserfc import jwt
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, KeyParameters, OKPKey, RSAKey
 
 from tests.integration.api.callers import Api
 from tests.integration.api.sign_ins import Browser, Landing
@@ -25,14 +25,14 @@ SigningKey = RSAKey | ECKey | OKPKey
 @cache
 def make_key(kid: str, algorithm: str = "ES256") -> SigningKey:
     """A signing key of a provider's; the same one for the same name."""
-    parameters = {"kid": kid, "alg": algorithm, "use": "sig"}
+    parameters: KeyParameters = {"kid": kid, "alg": algorithm, "use": "sig"}
     match algorithm[:2]:
         case "ES":
-            return ECKey.generate_key("P-256", parameters)  # type: ignore[arg-type]
+            return ECKey.generate_key("P-256", parameters)
         case "Ed":
-            return OKPKey.generate_key("Ed25519", parameters)  # type: ignore[arg-type]
+            return OKPKey.generate_key("Ed25519", parameters)
         case _:
-            return RSAKey.generate_key(2048, parameters)  # type: ignore[arg-type]
+            return RSAKey.generate_key(2048, parameters)
 
 
 class FalseProvider:

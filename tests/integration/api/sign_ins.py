@@ -1,5 +1,6 @@
 """A browser that signs in through a provider, as far as FlowForge sees it."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -48,11 +49,11 @@ class Browser:
         """Exchange the session's cookie, as the web app does."""
         return await self.client.post("/v1/auth/refresh", json={}, headers=BROWSER)
 
-    async def read_me(self) -> dict[str, object]:
+    async def read_me(self) -> dict[str, Any]:
         """Who is signed in."""
         token = (await self.refresh()).raise_for_status().json()["access_token"]
         answer = await self.client.get("/v1/auth/me", headers={"authorization": f"Bearer {token}"})
-        found: dict[str, object] = answer.raise_for_status().json()
+        found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
 

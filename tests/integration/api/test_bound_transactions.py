@@ -97,8 +97,7 @@ async def test_a_query_that_forgets_its_workspace_finds_nothing_of_others(
         theirs, stranger = await api.sign_in(Role.OWNER), await api.sign_in(Role.OWNER)
         made = await theirs.client.post("/v1/workflows", json={"name": "w", "definition": _STEPS})
         path = f"/v1/workflows/{made.raise_for_status().json()['id']}"
-        forgetful = lambda _workspace, workflow_id: workflow.c.id == workflow_id  # noqa: E731
-        monkeypatch.setattr(workflows, "_is_visible", forgetful)
+        monkeypatch.setattr(workflows, "_is_visible", lambda _workspace, workflow_id: workflow.c.id == workflow_id)
         status = 404 if mode == "required" else 200
         etag = made.headers["etag"]
         assert (await stranger.client.get(path)).status_code == status

@@ -64,7 +64,7 @@ async def sign_in(api: Api, provider: FalseProvider) -> Browser:
 
 
 async def read_user_id(browser: Browser) -> UUID:
-    return UUID((await browser.read_me())["user"]["id"])  # type: ignore[index]
+    return UUID((await browser.read_me())["user"]["id"])
 
 
 async def count_users(api: Api) -> int:
@@ -113,7 +113,7 @@ async def test_somebody_new_gets_the_strongest_role_that_the_claim_gives(
 ) -> None:
     claim(provider, *roles)
     me = await (await sign_in(api, provider)).read_me()
-    assert (me["role"], me["workspace"]["id"]) == (role, str(owner.workspace_id))  # type: ignore[index]
+    assert (me["role"], me["workspace"]["id"]) == (role, str(owner.workspace_id))
 
 
 @pytest.mark.parametrize("roles", [[], ["unknown"], ["Devs"]], ids=str)
@@ -133,7 +133,7 @@ async def test_the_operator_may_name_a_role_and_a_workspace_for_everybody_else(
     more = {"oidc_provision": True, "oidc_default_role": "viewer", "oidc_workspace": str(other.workspace_id)}
     async with running(msgspec.structs.replace(plain, **more)) as api:
         me = await (await sign_in(api, provider)).read_me()
-    assert (me["role"], me["workspace"]["id"]) == ("viewer", str(other.workspace_id))  # type: ignore[index]
+    assert (me["role"], me["workspace"]["id"]) == ("viewer", str(other.workspace_id))
 
 
 async def test_a_role_follows_the_claim_with_every_sign_in(api: Api, owner: Caller, provider: FalseProvider) -> None:
@@ -224,7 +224,7 @@ async def test_what_the_token_does_not_tell_is_read_from_user_info(
     provider.say(name="Grace", realm_access={"roles": ["cn=x"]})
     provider.user_info = {"sub": "grace", **told}
     me = await (await sign_in(api, provider)).read_me()
-    assert (me["role"], me["user"]["name"]) == ("operator", "Grace")  # type: ignore[index]
+    assert (me["role"], me["user"]["name"]) == ("operator", "Grace")
     (*_, asked) = [received for received in provider.target.received if received.path == "/me"]
     assert asked.header("authorization") == "Bearer an-access-token"
 
@@ -258,7 +258,7 @@ async def test_a_name_is_made_fit_to_be_shown(api: Api, owner: Caller, provider:
         subject = new_id().hex
         claim(provider, "devs", sub=subject, email=f"grace@{subject}.example", name=name)
         me = await (await sign_in(api, provider)).read_me()
-        assert me["user"]["name"] == shown  # type: ignore[index]
+        assert me["user"]["name"] == shown
 
 
 async def test_who_loses_a_role_loses_what_they_have_invited_to_with_it(

@@ -58,7 +58,7 @@ async def test_somebody_new_joins_without_a_password_and_signs_in_from_then_on(
     browser = Browser(api)
     assert await accept(api, provider, token, browser) == Landing(None, True, "/runs")
     me = await browser.read_me()
-    assert (me["role"], me["workspace"]["id"]) == ("editor", str(owner.workspace_id))  # type: ignore[index]
+    assert (me["role"], me["workspace"]["id"]) == ("editor", str(owner.workspace_id))
     assert me["has_password"] is False
     again = await api.client().post("/v1/invitations/read", json={"token": await invite(await api.sign_in(Role.OWNER))})
     assert (again.json()["has_account"], again.json()["has_password"]) == (True, False)
@@ -108,13 +108,13 @@ async def test_an_account_with_a_password_is_linked_first(api: Api, owner: Calle
     joined = Browser(api)
     assert (await accept(api, provider, token, joined)).is_signed_in
     me = await joined.read_me()
-    assert (me["user"]["id"], me["workspace"]["id"]) == (str(owner.user_id), str(host.workspace_id))  # type: ignore[index]
+    assert (me["user"]["id"], me["workspace"]["id"]) == (str(owner.user_id), str(host.workspace_id))
 
 
 async def test_who_was_removed_comes_back_by_an_invitation(api: Api, owner: Caller, provider: FalseProvider) -> None:
     browser = Browser(api)
     assert (await accept(api, provider, await invite(owner), browser)).is_signed_in
-    user_id = (await browser.read_me())["user"]["id"]  # type: ignore[index]
+    user_id = (await browser.read_me())["user"]["id"]
     assert (await owner.client.delete(f"/v1/members/{user_id}")).status_code == 204
     assert (await provider.sign_in(api)).error == "oidc_no_access"
     assert (await accept(api, provider, await invite(owner, role="viewer"), browser)).is_signed_in

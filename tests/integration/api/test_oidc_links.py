@@ -68,7 +68,7 @@ async def test_an_account_is_linked_by_its_owner_and_then_opens(
     assert (await provider.sign_in(api, signed_in)).is_signed_in
     me = await signed_in.read_me()
     # Its role stays as it was, whatever the claim says.
-    assert (me["user"]["id"], me["role"]) == (str(owner.user_id), "owner")  # type: ignore[index]
+    assert (me["user"]["id"], me["role"]) == (str(owner.user_id), "owner")
     entries = (await owner.client.get("/v1/audit", params={"action": "identity"})).json()["items"]
     assert [(each["action"], each["actor"]["email"]) for each in entries] == [("identity.linked", owner.email)]
 

@@ -61,8 +61,8 @@ async def test_somebody_new_signs_in_and_has_the_session_that_a_password_gives(a
     browser = Browser(api)
     assert await sign_in(browser, "grace", next="/runs?status=failed") == Landing(None, True, "/runs?status=failed")
     me = await browser.read_me()
-    assert me["user"] | {"id": ""} == {"id": "", "email": "grace@example.com", "name": "Grace Hopper"}  # type: ignore[operator]
-    assert (me["role"], me["workspace"]["id"]) == ("editor", str(owner.workspace_id))  # type: ignore[index]
+    assert me["user"] | {"id": ""} == {"id": "", "email": "grace@example.com", "name": "Grace Hopper"}
+    assert (me["role"], me["workspace"]["id"]) == ("editor", str(owner.workspace_id))
     before = browser.client.cookies[SESSION_COOKIE]
     access = (await browser.refresh()).json()["access_token"]
     assert browser.client.cookies[SESSION_COOKIE] != before

@@ -191,7 +191,7 @@ async def test_a_read_that_fails_is_noticed(stand_in: StandIn, tmp_path: Path) -
             has_read.set()
         return answer(method, path)
 
-    stand_in.answer = notice  # type: ignore[method-assign]
+    stand_in.answer = notice  # type: ignore[method-assign]  # it stands in for it
     stand_in.list_runs = list
     stand_in.take = lambda delivery: (has_read.wait(50), stand_in.accept(delivery))[1]
     _, seen = await run_locust(stand_in, tmp_path, readers=3)

@@ -134,7 +134,7 @@ async def test_the_best_form_that_the_browser_takes_is_sent(
     transport = httpx.ASGITransport(app)
     request = httpx.Request("GET", "http://flowforge.test/", headers={"accept-encoding": accepted})
     answer = await transport.handle_async_request(request)
-    body = b"".join([chunk async for chunk in answer.stream])  # type: ignore[union-attr]
+    body = b"".join([chunk async for chunk in answer.stream])  # type: ignore[union-attr]  # asynchronous, as the transport is
     assert answer.headers.get("content-encoding") == encoding
     assert body == {"br": b"brotli", None: PAGE}.get(encoding, body)
     assert int(answer.headers["content-length"]) == len(body)

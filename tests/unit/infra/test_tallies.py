@@ -2,8 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-# It switches off what the library would add to every figure.
-import engine.infra.metrics  # noqa: F401
+import engine.infra.metrics  # noqa: F401 - it switches off what the library would add to every figure
 from engine.infra.tallies import SpreadTally, Tally
 
 BUCKETS = (0.1, 1.0, 10)
