@@ -18,6 +18,8 @@ interface LoadedProps<Data> {
   rows?: number;
   /** Where it stands for the whole page. */
   isPage?: boolean;
+  /** Where one goes on from what is not there: a link. */
+  way?: ReactNode;
   children: (data: Data) => ReactNode;
 }
 
@@ -26,10 +28,10 @@ interface LoadedProps<Data> {
  *
  * What was there stays where asking again fails: a line above it says that it is old.
  */
-export function Loaded<Data>({ query, rows = 6, isPage = false, children }: LoadedProps<Data>) {
+export function Loaded<Data>({ query, rows = 6, isPage = false, way, children }: LoadedProps<Data>) {
   const { data, error } = query;
   if (query.isPending) return <LoadingRows rows={rows} />;
-  if (data === undefined) return <ErrorState isPage={isPage} error={error} onRetry={() => query.refetch()} />;
+  if (data === undefined) return <ErrorState isPage={isPage} way={way} error={error} onRetry={() => query.refetch()} />;
   return (
     <>
       <Stale query={query} />

@@ -1,9 +1,16 @@
 import type { ReactNode } from "react";
 import { usePageTitle } from "@/lib/page-title";
 
+interface HeaderProps {
+  title: string;
+  /** What the tab is called, and what is read out as often as it changes; left out, the title. */
+  tab?: string;
+  children?: ReactNode;
+}
+
 /** The title of a page, in the page and in the tab, and what can be done on it. */
-export function PageHeader({ title, children }: { title: string; children?: ReactNode }) {
-  usePageTitle(title);
+export function PageHeader({ title, tab = title, children }: HeaderProps) {
+  usePageTitle(tab);
   return (
     <div className="flex min-h-16 flex-wrap items-center justify-between gap-3 px-4 py-3 md:px-6">
       {/* A name may be long, without a space, and written from the right. */}

@@ -21,10 +21,19 @@ function Panel({ icon, title, children, action, role, isPage = false }: PanelPro
         <Icon name={icon} size={24} />
       </span>
       <Title className="text-lg font-semibold">{title}</Title>
+      {isPage && <PageName title={title} />}
       {children !== undefined && <div className="text-ink-2 wrap-anywhere">{children}</div>}
       {action}
     </div>
   );
+}
+
+/** What has come in place of the page is what the tab is called. That it has come, its role tells. */
+function PageName({ title }: { title: string }) {
+  useEffect(() => {
+    document.title = `${title} · FlowForge`;
+  }, [title]);
+  return null;
 }
 
 /** Nothing is there yet: one sentence and one thing to do. */
@@ -38,10 +47,12 @@ interface ErrorStateProps {
   error: unknown;
   onRetry?: () => void;
   isPage?: boolean;
+  /** Where one goes on from what is not there: a link. */
+  way?: ReactNode;
 }
 
 /** What failed, why, and how to try again. Where the role is what is missing, another try gives the same. */
-export function ErrorState({ error, onRetry, isPage = false }: ErrorStateProps) {
+export function ErrorState({ error, onRetry, isPage = false, way }: ErrorStateProps) {
   const requestId = error instanceof ApiProblem ? error.requestId : undefined;
   if (isForbidden(error)) {
     return (
@@ -58,11 +69,14 @@ export function ErrorState({ error, onRetry, isPage = false }: ErrorStateProps) 
       icon={iconOf(error)}
       title={titleOf(error)}
       action={
-        onRetry !== undefined && (
-          <Button icon="refresh" onClick={onRetry}>
-            Try again
-          </Button>
-        )
+        <div className="flex flex-wrap justify-center gap-2">
+          {isGone(error) && way}
+          {onRetry !== undefined && (
+            <Button icon="refresh" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
+        </div>
       }
     >
       <p>{describeError(error)}</p>
@@ -89,9 +103,13 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof ApiProblem && error.status === 403;
 }
 
+function isGone(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 404;
+}
+
 function titleOf(error: unknown): string {
   if (error instanceof Unreachable) return "No connection";
-  if (error instanceof ApiProblem && error.status === 404) return "Not found";
+  if (isGone(error)) return "Not found";
   return "This did not work";
 }
 

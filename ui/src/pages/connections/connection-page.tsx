@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button } from "@/components/ui/button";
+import { Button, buttonClass } from "@/components/ui/button";
 import { Loaded } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
@@ -21,9 +21,17 @@ export function ConnectionPage() {
   const { connectionId } = useParams({ from: "/signed-in/connections/$connectionId" });
   const query = useQuery(connectionQuery(connectionId));
   return (
-    <Loaded isPage query={query}>
+    <Loaded isPage query={query} way={<ToConnections />}>
       {(connection) => <ConnectionView key={connectionId} connection={connection} />}
     </Loaded>
+  );
+}
+
+function ToConnections() {
+  return (
+    <Link to="/connections" className={buttonClass()}>
+      To the connections
+    </Link>
   );
 }
 
@@ -91,11 +99,11 @@ function Facts({ connection }: { connection: ConnectionDetail }) {
         </dd>
         <dt className="text-ink-3">Made</dt>
         <dd className="wrap-anywhere">
-          <Moment at={connection.created_at} /> by {nameOf(connection.created_by)}
+          <Moment at={connection.created_at} /> by <bdi>{nameOf(connection.created_by)}</bdi>
         </dd>
         <dt className="text-ink-3">Changed</dt>
         <dd className="wrap-anywhere">
-          <Moment at={connection.updated_at} /> by {nameOf(connection.updated_by)}
+          <Moment at={connection.updated_at} /> by <bdi>{nameOf(connection.updated_by)}</bdi>
         </dd>
       </dl>
     </section>

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
-import { Button } from "@/components/ui/button";
+import { Button, buttonClass } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
@@ -12,7 +12,7 @@ import { ValueView } from "@/features/values/value-view";
 import { useNow } from "@/lib/clock";
 import { passFocus } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
-import { isLive } from "@/lib/status";
+import { STATUS_LOOKS, isLive } from "@/lib/status";
 import { type Run, runQuery } from "./api";
 import { CopyAsCurl } from "./copy-as-curl";
 import { EventsList } from "./events-list";
@@ -44,7 +44,7 @@ export function RunPage() {
     );
   }
   // What was there stays, and is asked for again.
-  if (query.data === undefined) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.data === undefined) return <ErrorState isPage error={query.error} way={<ToRuns />} onRetry={() => void query.refetch()} />;
   return (
     <>
       {!isPolled && (
@@ -54,6 +54,14 @@ export function RunPage() {
       )}
       <RunView key={runId} run={query.data} />
     </>
+  );
+}
+
+function ToRuns() {
+  return (
+    <Link to="/runs" className={buttonClass()}>
+      To the runs
+    </Link>
   );
 }
 
@@ -74,7 +82,7 @@ function RunView({ run }: { run: Run }) {
   ]);
   return (
     <>
-      <PageHeader title={run.workflow_name}>
+      <PageHeader title={run.workflow_name} tab={`${STATUS_LOOKS[run.status].label}: ${run.workflow_name}`}>
         <StatusBadge status={run.status} />
         {/* A button that is switched off tells why to a pointer alone. */}
         <Allowed to="runs:control" why="It takes an operator to cancel, retry or rerun." />
