@@ -1,4 +1,5 @@
 import type { components } from "@/generated/api";
+import { formatDuration } from "./format";
 
 type Problem = components["schemas"]["ProblemDocument"];
 
@@ -45,6 +46,17 @@ export function describeError(error: unknown): string {
     return faults.length > 0 ? `${error.message} (${faults.join("; ")})` : error.message;
   }
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The sentence where somebody has tried too often, with when to try again; undefined where it was refused for something else. */
+export function tellTooMany(error: unknown): string | undefined {
+  if (!(error instanceof ApiProblem) || error.status !== 429 || error.retryAfter === undefined) return undefined;
+  return `Too many tries. Try again in ${formatDuration(error.retryAfter * 1000).replace(".0 s", " s")}.`;
+}
+
+/** Whether it was refused since somebody has changed meanwhile what was to be changed. */
+export function isStale(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 412;
 }
 
 /** Whether asking again may help: not where the answer would be the same. */

@@ -7,7 +7,7 @@ import { Field } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { sortFaults } from "@/lib/faults";
-import { ApiProblem } from "@/lib/problem";
+import { ApiProblem, tellTooMany } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
 import { type Offer, accept, isGone, readOffer, readToken } from "./api";
 import { ProviderWays } from "./provider-ways";
@@ -102,6 +102,5 @@ function Acceptance({ token, offer }: { token: string; offer: Offer }) {
 /** What a refusal means here, where the API's sentence says too little. */
 function explain(error: unknown): string | undefined {
   if (!(error instanceof ApiProblem)) return undefined;
-  if (error.status === 429 && error.retryAfter !== undefined) return `Too many tries. Try again in ${error.retryAfter} s.`;
-  return error.code === "invalid_credentials" ? "This is not the password of your account." : undefined;
+  return tellTooMany(error) ?? (error.code === "invalid_credentials" ? "This is not the password of your account." : undefined);
 }

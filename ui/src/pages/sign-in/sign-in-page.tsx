@@ -5,7 +5,7 @@ import { Button } from "@/components/ui/button";
 import { Door, FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
 import { publicApi, unwrap } from "@/lib/api";
-import { ApiProblem, describeError } from "@/lib/problem";
+import { describeError, tellTooMany } from "@/lib/problem";
 import { acceptTokens } from "@/lib/session";
 import { readSignIn } from "./next";
 import { sentenceOf } from "./outcome";
@@ -33,7 +33,7 @@ export function SignInPage() {
       <form onSubmit={submit} className="mt-4 flex flex-col gap-4">
         <Field label="Email" name="email" type="email" autoComplete="username" required autoFocus />
         <Field label="Password" name="password" type="password" autoComplete="current-password" required />
-        <FormError>{signIn.isError ? describe(signIn.error) : code !== undefined && signIn.isIdle ? sentenceOf(code) : undefined}</FormError>
+        <FormError>{signIn.isError ? (tellTooMany(signIn.error) ?? describeError(signIn.error)) : code !== undefined && signIn.isIdle ? sentenceOf(code) : undefined}</FormError>
         <Button type="submit" kind="primary" isBusy={signIn.isPending}>
           {signIn.isPending ? "Signing in" : "Sign in"}
         </Button>
@@ -41,11 +41,4 @@ export function SignInPage() {
       <Providers next={next} />
     </Door>
   );
-}
-
-function describe(error: unknown): string {
-  if (error instanceof ApiProblem && error.status === 429 && error.retryAfter !== undefined) {
-    return `Too many tries. Try again in ${error.retryAfter} s.`;
-  }
-  return describeError(error);
 }
