@@ -38,6 +38,19 @@ export const workflowNamesQuery = queryOptions({
   staleTime: 60_000,
 });
 
+const FEW = 8;
+
+/** A few workflows whose name holds `q`, to go to; none where nothing is looked for. */
+export function workflowsByNameQuery(q: string | undefined) {
+  return queryOptions({
+    queryKey: [...WORKFLOWS, "by-name", q],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/workflows", { params: { query: { limit: FEW, q: q ?? null } }, signal })),
+    enabled: q !== undefined,
+    placeholderData: (before) => before,
+    staleTime: 60_000,
+  });
+}
+
 /** Let a workflow's triggers start runs, or stop that. Raises ApiProblem 412 where somebody changed it meanwhile. */
 export function setEnabled({ id, revision }: Known, enabled: boolean) {
   return unwrap(
@@ -48,16 +61,17 @@ export function setEnabled({ id, revision }: Known, enabled: boolean) {
   );
 }
 
-/** Make the draft that is there the live version. */
-export function publish(id: string) {
-  return unwrap(api.POST("/v1/workflows/{workflow_id}/publish", { params: { path: { workflow_id: id } }, body: {} }));
+/** Make the draft the live version: the one of this revision, or else the one that is there. Raises ApiProblem 412 where it is another one by now. */
+export function publish(id: string, revision?: number) {
+  const header = revision === undefined ? {} : { "If-Match": `"${revision}"` };
+  return unwrap(api.POST("/v1/workflows/{workflow_id}/publish", { params: { path: { workflow_id: id }, header }, body: {} }));
 }
 
-/** Start a run of the live version; the JSON of its input goes as it is written, with every digit. */
-export function start(id: string, input = "{}") {
+/** Start a run of the live version; the JSON of its input goes as it is written, with every digit. A `header` lets it be asked for again. */
+export function start(id: string, input = "{}", header: { "Idempotency-Key"?: string } = {}) {
   return unwrap(
     api.POST("/v1/workflows/{workflow_id}/runs", {
-      params: { path: { workflow_id: id } },
+      params: { path: { workflow_id: id }, header },
       body: {},
       bodySerializer: () => addJson({}, "input", input),
     }),

@@ -9,15 +9,18 @@ const RUN = "01a21a4f-3d41-7000-8000-000000000001";
 const PATIENCE = { timeout: 20_000 };
 
 let sent: { path: string; body: string }[];
+let keys: (string | null)[];
 let answer: () => Response;
 const answering = (status: number, document: object) => () =>
   new Response(JSON.stringify(document), { status, headers: { "content-type": "application/json" } });
 
 beforeEach(() => {
   sent = [];
+  keys = [];
   answer = answering(202, { run_id: RUN });
   useSession.setState({ status: "anonymous" });
   vi.stubGlobal("fetch", async (request: Request) => {
+    keys.push(request.headers.get("idempotency-key"));
     sent.push({ path: new URL(request.url).pathname, body: await request.text() });
     return answer();
   });
@@ -48,6 +51,25 @@ it("the payload is sent as it was typed, long numbers too", async () => {
   press("Send it");
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull(), PATIENCE);
   expect(sent).toEqual([{ path: `/v1/runs/${RUN}/signal`, body: '{"name": "booked", "payload": {"seat": 9007199254740993}}' }]);
+});
+
+it("a signal whose answer was lost is sent again as the same one, and another payload as another", async () => {
+  const reached = answer;
+  answer = () => {
+    throw new TypeError("the network is away");
+  };
+  show(["runs:control"]);
+  press("Send signal…");
+  press("Send it");
+  await screen.findByText(/^FlowForge does not answer/, undefined, PATIENCE);
+  answer = answering(503, { code: "unavailable", detail: "It is starting." });
+  press("Send it");
+  await screen.findByText("It is starting.", undefined, PATIENCE);
+  answer = reached;
+  type('{"seat": 7}');
+  press("Send it");
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull(), PATIENCE);
+  expect([keys.length, new Set(keys).size, keys[0] === keys[1], keys.every((key) => key !== null)]).toEqual([3, 2, true, true]);
 });
 
 it("what is no JSON is not sent, and its line is told", () => {

@@ -8,6 +8,7 @@ import { toast } from "@/components/ui/toasts";
 import { Allowed } from "@/features/permissions/allowed";
 import { api, unwrap } from "@/lib/api";
 import { faultOfJson } from "@/lib/json-text";
+import { useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 
 interface SignalProps {
@@ -35,11 +36,12 @@ function SignalDialog({ runId, name, onClose }: SignalProps & { onClose: () => v
   const [text, setText] = useState("{}");
   const fault = faultOfJson(text);
   const queryClient = useQueryClient();
+  const once = useOnce();
   const send = useMutation({
     mutationFn: (payload: string) =>
       unwrap(
         api.POST("/v1/runs/{run_id}/signal", {
-          params: { path: { run_id: runId } },
+          params: { path: { run_id: runId }, header: once.headerFor(payload) },
           body: { name, payload: null },
           // The payload goes as it was typed: what JavaScript makes of long numbers is not always the same.
           bodySerializer: () => `{"name": ${JSON.stringify(name)}, "payload": ${payload}}`,
@@ -49,7 +51,10 @@ function SignalDialog({ runId, name, onClose }: SignalProps & { onClose: () => v
       toast("done", `The signal ${name} was sent.`);
       onClose();
     },
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ["run", runId] }),
+    onSettled: (_, error) => {
+      once.settle(error);
+      return queryClient.invalidateQueries({ queryKey: ["run", runId] });
+    },
   });
   return (
     <Dialog

@@ -8,6 +8,7 @@ import { FormError } from "@/components/ui/door";
 import { start } from "@/features/workflows/api";
 import { faultOfJson } from "@/lib/json-text";
 import { usePermission } from "@/lib/me";
+import { useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 import type { Detail } from "./api";
 
@@ -17,16 +18,22 @@ export function RunButton({ workflow }: { workflow: Detail }) {
   const [text, setText] = useState("{}");
   const mayStart = usePermission("runs:start");
   const navigate = useNavigate();
+  const once = useOnce();
   const begin = useMutation({
-    mutationFn: () => start(workflow.id, text),
+    mutationFn: (input: string) => start(workflow.id, input, once.headerFor(input)),
+    onSettled: (_, error) => once.settle(error),
     onSuccess: ({ run_id: runId }) => navigate({ to: "/runs/$runId", params: { runId } }),
   });
+  const open = () => {
+    begin.reset();
+    setIsOpen(true);
+  };
   const fault = faultOfJson(text);
   const isPublished = workflow.published_version !== null;
   const title = !mayStart ? "It takes an operator to start runs." : isPublished ? undefined : "Publish it first.";
   return (
     <>
-      <Button icon="play" title={title} disabled={!mayStart || !isPublished} onClick={() => setIsOpen(true)}>
+      <Button icon="play" title={title} disabled={!mayStart || !isPublished} onClick={open}>
         Run
       </Button>
       <Dialog
@@ -34,7 +41,7 @@ export function RunButton({ workflow }: { workflow: Detail }) {
         onClose={() => setIsOpen(false)}
         title={`Run ${workflow.name}`}
         actions={
-          <Button kind="primary" icon="play" disabled={fault !== undefined} isBusy={begin.isPending} onClick={() => begin.mutate()}>
+          <Button kind="primary" icon="play" disabled={fault !== undefined} isBusy={begin.isPending} onClick={() => begin.mutate(text)}>
             Run version {workflow.published_version}
           </Button>
         }
