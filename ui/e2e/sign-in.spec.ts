@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
+import { signIn } from "./doors.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
@@ -71,6 +72,38 @@ test("an address that is none says so", async () => {
   await page.goto("/no/such/page");
   await page.getByText("There is no such page").waitFor();
   await expectAccessible(page);
+});
+
+test("what is written and not saved outlives the end of the session, and is asked about before one signs out", async () => {
+  const { page } = browser;
+  const owner = await Owner.inWorkspace("Writing room");
+  await owner.invite("writer@example.com", "editor");
+  const id = await owner.publish("Letter", [{ id: "write", type: "transform", with: { values: { text: "dear" } } }]);
+  await signIn(page, "writer@example.com");
+  await page.goto(`/workflows/${id}?tab=definition`);
+  const field = page.getByLabel("Definition", { exact: true });
+  const mine = (await field.inputValue()).replace("dear", "dearest");
+  await field.fill(mine);
+  await page.getByRole("button", { name: "Publish", exact: true, disabled: true }).waitFor();
+  // The session is over: the token is refused, and there is nothing that another one is given for.
+  await page.context().clearCookies();
+  await page.route(`**/v1/workflows/${id}`, (route) => route.fulfill({ status: 401, json: { code: "invalid_token" } }), { times: 1 });
+  await page.getByRole("button", { name: "Save the draft" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByLabel("Email").fill("writer@example.com");
+  await page.getByLabel("Password").fill(OWNER.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("What you had written and not saved is here again.").waitFor();
+  expect(await field.inputValue()).toBe(mine);
+  const leave = async (verb: string) => {
+    await page.getByRole("button", { name: "Account" }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await page.getByRole("dialog", { name: "Leave without saving?" }).getByRole("button", { name: verb }).click();
+  };
+  await leave("Stay");
+  expect(await field.inputValue()).toBe(mine);
+  await leave("Leave");
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
 });
 
 test("every page behaved", () => browser.conduct.check());

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
 import { IconButton } from "@/components/ui/button";
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
+import { mayLeave } from "@/lib/leave";
 import { meQuery } from "@/lib/me";
 import { describeError } from "@/lib/problem";
 import { endSession } from "@/lib/session";
@@ -11,8 +12,10 @@ import { endSession } from "@/lib/session";
 /** Who is signed in, and the way out. */
 export function AccountMenu() {
   const me = useQuery(meQuery).data;
-  const navigate = useNavigate();
+  const router = useRouter();
   const signOut = async () => {
+    // Before the call: whoever stays for something unsaved stays signed in.
+    if (!(await mayLeave(router.history))) return;
     try {
       await unwrap(api.POST("/v1/auth/logout", { body: {} }));
     } catch (error) {
@@ -20,7 +23,7 @@ export function AccountMenu() {
       return;
     }
     endSession();
-    await navigate({ to: "/signin" });
+    await router.navigate({ to: "/signin", ignoreBlocker: true });
   };
   return (
     <Menu trigger={<IconButton label="Account" icon="user" />}>

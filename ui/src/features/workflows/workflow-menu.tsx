@@ -9,7 +9,7 @@ import * as workflows from "./api";
 
 interface WorkflowMenuProps {
   workflow: workflows.Known;
-  /** What else happens once it is deleted, where its own page shows it. */
+  /** What else happens once it is deleted, where its own page shows it: there, the draft that is seen is published by a button of the page's. */
   onDeleted?: () => void;
 }
 
@@ -54,13 +54,15 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
         >
           {version === null ? "Run (publish it first)" : "Run"}
         </MenuItem>
-        <MenuItem
-          icon="check"
-          isDisabled={!mayPublish}
-          onSelect={() => mutate({ failure: `${name} was not published.`, work: publish })}
-        >
-          Publish the draft
-        </MenuItem>
+        {onDeleted === undefined && (
+          <MenuItem
+            icon="check"
+            isDisabled={!mayPublish}
+            onSelect={() => mutate({ failure: `${name} was not published.`, work: publish })}
+          >
+            Publish the draft
+          </MenuItem>
+        )}
         <MenuItem
           icon={enabled ? "pause" : "play"}
           isDisabled={!mayWrite}

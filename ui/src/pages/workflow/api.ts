@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { publish } from "@/features/workflows/api";
 import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
 import { sliceJson } from "@/lib/json-text";
-import { ApiProblem } from "@/lib/problem";
+import { ApiProblem, isStale } from "@/lib/problem";
 import { readProblem } from "@/lib/session";
 
 export type Detail = Schemas["WorkflowDetail"];
@@ -30,6 +31,19 @@ export function saveDraft(id: string, revision: number, text: string): Promise<D
       body: `{"definition": ${text}}`,
     }),
   );
+}
+
+/** Make the draft that is seen the live version. Raises an error that says so where the draft is another one by now. */
+export async function publishSeen({ detail: { id, revision }, text }: Draft) {
+  try {
+    return await publish(id, revision);
+  } catch (error) {
+    if (!isStale(error)) throw error;
+    const now = await readDraft(new Request(addressOf(`/v1/workflows/${id}`)));
+    // Its name or its switch was changed, and not its definition: what is published is still what was seen.
+    if (now.text !== text) throw new Error("Somebody has saved another draft meanwhile, which is shown now. Look at it first.", { cause: error });
+    return publish(id, now.detail.revision);
+  }
 }
 
 /** Every fault of this text, as a definition of this workspace; nothing is saved. */

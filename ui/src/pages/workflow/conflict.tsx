@@ -15,7 +15,7 @@ export function Conflict({ detail, onTakeTheirs, onKeepMine }: ConflictProps) {
   return (
     <div role="alert" className="flex flex-wrap items-center gap-2 rounded-control border border-line-strong bg-retrying-soft p-3 text-retrying">
       <p className="min-w-48 flex-1">
-        {people(detail.updated_by)} has saved another draft meanwhile, <Moment at={detail.updated_at} isRelative />. Nothing of yours is
+        <bdi>{people(detail.updated_by)}</bdi> has saved another draft meanwhile, <Moment at={detail.updated_at} isRelative />. Nothing of yours is
         lost as long as you stay here.
       </p>
       <Button onClick={onTakeTheirs}>Show theirs, discard mine</Button>

@@ -1,6 +1,6 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { CodeField, type CodeFieldHandle } from "@/components/ui/code-field";
 import { Confirm } from "@/components/ui/confirm";
@@ -9,46 +9,77 @@ import { LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
 import { Allowed } from "@/features/permissions/allowed";
 import { WORKFLOWS } from "@/features/workflows/api";
-import { usePermission } from "@/lib/me";
-import { ApiProblem, describeError } from "@/lib/problem";
+import { meQuery, usePermission } from "@/lib/me";
+import { describeError, isStale } from "@/lib/problem";
 import { type Draft, saveDraft, workflowQuery } from "./api";
 import { Conflict } from "./conflict";
 import { FaultList } from "./fault-list";
+import { type Base, type Kept, type Place, readKept, useKeeping } from "./kept-text";
 import { FORMATS, type Format, isExact, readText, writeText } from "./texts";
 import { useFaults } from "./use-faults";
 
 const NAMES = { json: "JSON", yaml: "YAML" } satisfies Record<Format, string>;
 
+interface DefinitionProps {
+  draft: Draft;
+  /** Told whether something is written that is not saved. */
+  onUnsaved: (isUnsaved: boolean) => void;
+}
+
 /** The draft as a text, with every fault at its line. Nothing that was written is lost: not to others, nor by leaving. */
-export function DefinitionTab({ draft }: { draft: Draft }) {
-  const [format, setFormat] = useState<Format>("json");
-  const [first, setFirst] = useState<string>();
+export function DefinitionTab({ draft, onUnsaved }: DefinitionProps) {
+  const { data: me, isPending } = useQuery(meQuery);
+  if (isPending) return <LoadingRows />;
+  const owner = me === undefined ? "" : `${me.user.id} ${me.workspace.id}`;
+  return <Opening draft={draft} place={{ owner, workflowId: draft.detail.id }} onUnsaved={onUnsaved} />;
+}
+
+function Opening({ draft, place, onUnsaved }: DefinitionProps & { place: Place }) {
+  const [first, setFirst] = useState<First>();
   useEffect(() => {
-    void writeText(draft.text, "json").then(setFirst);
+    void open(draft, place).then(setFirst);
     // What is written meanwhile by others is told by the editor.
   }, []);
   if (first === undefined) return <LoadingRows />;
-  return <Editor draft={draft} first={first} format={format} onFormat={setFormat} />;
+  return <Editor draft={draft} place={place} first={first} onUnsaved={onUnsaved} />;
 }
 
-interface EditorProps {
-  draft: Draft;
-  first: string;
-  format: Format;
-  onFormat: (format: Format) => void;
+/** What the editor begins with: what was written in this tab and not saved, or the draft as it is saved. */
+interface First extends Kept {
+  clean: string;
 }
 
-function Editor({ draft, first, format, onFormat }: EditorProps) {
+async function open(draft: Draft, place: Place): Promise<First> {
+  const kept = readKept(place);
+  const format = kept?.format ?? "json";
+  const clean = await writeText(draft.text, format);
+  if (kept === undefined) return { format, text: clean, clean, base: baseOf(draft) };
+  toast("done", "What you had written and not saved is here again.");
+  return { ...kept, clean };
+}
+
+interface EditorProps extends DefinitionProps {
+  place: Place;
+  first: First;
+}
+
+function Editor({ draft, place, first, onUnsaved }: EditorProps) {
   const { detail } = draft;
   const queryClient = useQueryClient();
   const mayWrite = usePermission("workflows:write");
   const field = useRef<CodeFieldHandle>(null);
-  const [text, setText] = useState(first);
-  const [clean, setClean] = useState(first);
-  const { begin, isOther, put } = useBase(draft);
+  const [format, setFormat] = useState(first.format);
+  const [text, setText] = useState(first.text);
+  const [clean, setClean] = useState(first.clean);
+  const { base, begin, isOther, put } = useBase(draft, first.base);
   const [isSaving, setIsSaving] = useState(false);
   const isDirty = text !== clean;
-  const { faults, isChecking, trouble } = useFaults(text, format);
+  useEffect(() => {
+    onUnsaved(isDirty);
+    return () => onUnsaved(false);
+  }, [isDirty, onUnsaved]);
+  const forget = useKeeping(place, useMemo(() => (isDirty ? { format, text, base } : undefined), [isDirty, format, text, base]));
+  const checked = useFaults(text, format);
   const show = async (shown: Draft) => {
     const written = await writeText(shown.text, format);
     setText(written);
@@ -83,7 +114,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
       const written = await writeText(json, next);
       if (!isDirty) setClean(written);
       setText(written);
-      onFormat(next);
+      setFormat(next);
     } catch (error) {
       toast("failed", `It cannot be shown as ${NAMES[next]}. ${describeError(error)}`);
     }
@@ -105,7 +136,7 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
           ))}
         </Select>
         <span role="status" className="grow text-ink-2">
-          {isDirty ? "Not saved yet" : "As it is saved"}
+          {isDirty ? "Not saved yet: save it before you test or publish it." : "As it is saved"}
         </span>
         {mayWrite && (
           <>
@@ -123,28 +154,33 @@ function Editor({ draft, first, format, onFormat }: EditorProps) {
         label="Definition"
         text={text}
         {...(mayWrite ? { onText: setText } : {})}
-        faults={new Map(faults.map(({ line, message }) => [line, message]))}
+        faults={new Map(checked.faults.map(({ line, message }) => [line, message]))}
         handle={field}
         rows={24}
       />
-      <FaultList faults={faults} isChecking={isChecking} trouble={trouble} onShow={(line) => field.current?.goTo(line)} />
-      <Leaving isDirty={isDirty} />
+      <FaultList checked={checked} onShow={(line) => field.current?.goTo(line)} />
+      <Leaving isDirty={isDirty} onLeave={forget} />
     </div>
   );
 }
 
+function baseOf({ detail, text }: Draft): Base {
+  return { revision: detail.revision, text };
+}
+
 /** The draft that a text began with, and the way to save over that one and no other. */
-function useBase(draft: Draft) {
+function useBase(draft: Draft, first: Base) {
   const queryClient = useQueryClient();
-  const [base, begin] = useState(draft);
-  const isNewer = draft.detail.revision > base.detail.revision;
+  const [base, setBase] = useState(first);
+  const begin = (saved: Draft) => setBase(baseOf(saved));
+  const isNewer = draft.detail.revision > base.revision;
   const isOther = isNewer && draft.text !== base.text;
   // Its name or its switch was changed, and not its definition: what is written here stands over the same one as before.
   if (isNewer && !isOther) begin(draft);
   const put = async (json: string) => {
-    const { id, revision } = base.detail;
+    const { id } = draft.detail;
     try {
-      return await saveDraft(id, revision, json);
+      return await saveDraft(id, base.revision, json);
     } catch (error) {
       if (!isStale(error)) throw error;
       const now = await queryClient.fetchQuery({ ...workflowQuery(id), staleTime: 0 });
@@ -152,15 +188,11 @@ function useBase(draft: Draft) {
       return saveDraft(id, now.detail.revision, json);
     }
   };
-  return { begin, isOther, put };
-}
-
-function isStale(error: unknown): boolean {
-  return error instanceof ApiProblem && error.status === 412;
+  return { base, begin, isOther, put };
 }
 
 /** Asks before what was written is left behind. */
-function Leaving({ isDirty }: { isDirty: boolean }) {
+function Leaving({ isDirty, onLeave }: { isDirty: boolean; onLeave: () => void }) {
   const blocker = useBlocker({ shouldBlockFn: () => isDirty, enableBeforeUnload: () => isDirty, withResolver: true });
   return (
     <Confirm
@@ -169,7 +201,10 @@ function Leaving({ isDirty }: { isDirty: boolean }) {
       title="Leave without saving?"
       verb="Leave"
       keep="Stay"
-      onConfirm={() => blocker.proceed?.()}
+      onConfirm={() => {
+        onLeave();
+        blocker.proceed?.();
+      }}
     >
       What was written since the last save is not kept.
     </Confirm>

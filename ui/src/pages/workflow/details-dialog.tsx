@@ -9,7 +9,7 @@ import { toast } from "@/components/ui/toasts";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
 import { api, unwrap } from "@/lib/api";
 import { sortFaults } from "@/lib/faults";
-import { ApiProblem } from "@/lib/problem";
+import { isStale } from "@/lib/problem";
 import { type Detail, workflowQuery } from "./api";
 
 /** What people call a workflow, and what they say of it. */
@@ -117,8 +117,4 @@ function change({ id, revision }: Detail, body: Words) {
       body,
     }),
   );
-}
-
-function isStale(error: unknown): boolean {
-  return error instanceof ApiProblem && error.status === 412;
 }

@@ -1,17 +1,15 @@
 import { Icon } from "@/components/ui/icon";
-import type { LineFault } from "./use-faults";
+import type { Checked } from "./use-faults";
 
 const MOST = 100;
 
 interface FaultListProps {
-  faults: readonly LineFault[];
-  isChecking: boolean;
-  trouble: string | undefined;
+  checked: Checked;
   onShow: (line: number) => void;
 }
 
-/** Every fault with its line; a press leads there. */
-export function FaultList({ faults, isChecking, trouble, onShow }: FaultListProps) {
+/** Every fault with its line; a press leads there. Below, what is no fault, and is lost all the same. */
+export function FaultList({ checked: { faults, isChecking, trouble, hasComments }, onShow }: FaultListProps) {
   return (
     <section aria-label="Faults" className="rounded-control border border-line bg-surface p-3">
       <p role="status" className="flex items-center gap-2 font-semibold">
@@ -35,6 +33,9 @@ export function FaultList({ faults, isChecking, trouble, onShow }: FaultListProp
           ))}
         </ol>
       )}
+      <p role="status" className="mt-1 text-ink-2 empty:absolute">
+        {hasComments && "Comments are not kept: the draft is saved without them. What people are to read belongs into names and the description."}
+      </p>
     </section>
   );
 }

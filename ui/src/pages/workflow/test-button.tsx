@@ -7,24 +7,27 @@ import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { api, unwrap } from "@/lib/api";
 import { faultOfJson } from "@/lib/json-text";
+import { useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 import type { Detail } from "./api";
 
 /** Run the draft as it is saved, before it is published. */
-export function TestButton({ workflow }: { workflow: Detail }) {
+export function TestButton({ workflow, isUnsaved }: { workflow: Detail; isUnsaved: boolean }) {
   const [isOpen, setIsOpen] = useState(false);
   const [text, setText] = useState("{}");
   const navigate = useNavigate();
+  const once = useOnce();
   const begin = useMutation({
     mutationFn: (input: string) =>
       unwrap(
         api.POST("/v1/workflows/{workflow_id}/test", {
-          params: { path: { workflow_id: workflow.id } },
+          params: { path: { workflow_id: workflow.id }, header: once.headerFor(`${workflow.revision} ${input}`) },
           body: { trigger: {}, mocks: {} },
           // The input goes as it was typed: what JavaScript makes of long numbers is not always the same.
           bodySerializer: () => `{"input": ${input}}`,
         }),
       ),
+    onSettled: (_, error) => once.settle(error),
     onSuccess: ({ run_id: runId }) => navigate({ to: "/runs/$runId", params: { runId } }),
   });
   const open = () => {
@@ -32,10 +35,10 @@ export function TestButton({ workflow }: { workflow: Detail }) {
     setIsOpen(true);
   };
   const fault = faultOfJson(text);
-  const isFaulty = workflow.problems.length > 0;
+  const why = isUnsaved ? "Save the draft first." : workflow.problems.length > 0 ? "The draft has faults; the definition shows them." : undefined;
   return (
     <>
-      <Button title={isFaulty ? "The draft has faults; the definition shows them." : undefined} disabled={isFaulty} onClick={open}>
+      <Button title={why} disabled={why !== undefined} onClick={open}>
         Test draft…
       </Button>
       <Dialog

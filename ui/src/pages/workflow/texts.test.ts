@@ -26,6 +26,16 @@ describe("a definition as a text", () => {
     expect([lines.get("/steps"), lines.get("/steps/0/with/url"), lines.get("/steps/1"), lines.get("/steps/1/after/0")]).toEqual([2, 6, 7, 9]);
   });
 
+  it.each([
+    ["a line of its own", `# what this is\n${YAML}`, true],
+    ["the end of a line", YAML.replace("type: http", "type: http # the shop"), true],
+    ["the last line", `${YAML}# that is all\n`, true],
+    ["a text in quotes", YAML.replace("orders/", "orders#"), false],
+    ["nothing", YAML, false],
+  ])("of YAML tells of comments: in %s", async (_, text, hasComments) => {
+    expect((await readText(text, "yaml")).hasComments).toBe(hasComments);
+  });
+
   it("of JSON stays as it was written", async () => {
     const text = '{\n  "schema": 1.0,\n  "steps": [\n    {"id": "a"}\n  ]\n}';
     const { json, lines } = await readText(text, "json");

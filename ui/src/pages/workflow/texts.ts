@@ -8,6 +8,8 @@ export type Format = (typeof FORMATS)[number];
 export interface ReadText {
   json: string;
   lines: ReadonlyMap<string, number>;
+  /** It has comments, for which JSON has no place. */
+  hasComments: boolean;
 }
 
 /** Read what somebody wrote. Raises TextFault with the place of what is wrong. */
@@ -31,11 +33,11 @@ function readJson(text: string): ReadText {
   const lines = new Map<string, number>();
   const lineAt = counter(text);
   walkJson(text, (pointer, offset) => lines.set(pointer, lineAt(offset)));
-  return { json: text, lines };
+  return { json: text, lines, hasComments: false };
 }
 
 async function readYaml(text: string): Promise<ReadText> {
-  const { isMap, isScalar, isSeq, parseDocument } = await import("yaml");
+  const { isMap, isNode, isScalar, isSeq, parseDocument, visit: walk } = await import("yaml");
   const document = parseDocument(text, { prettyErrors: false, intAsBigInt: true });
   const [fault] = document.errors;
   if (fault !== undefined) throw new TextFault(fault.message, fault.pos[0]);
@@ -55,11 +57,19 @@ async function readYaml(text: string): Promise<ReadText> {
     }
   };
   visit(document.contents, "");
+  let hasComments = saysMore(document);
+  walk(document, (_, node) => {
+    hasComments ||= isNode(node) && saysMore(node);
+  });
   try {
-    return { json: writeExact(document.toJS() ?? null), lines };
+    return { json: writeExact(document.toJS() ?? null), lines, hasComments };
   } catch (error) {
     throw new TextFault(error instanceof Error ? error.message : String(error), 0);
   }
+}
+
+function saysMore({ comment, commentBefore }: { comment?: string | null; commentBefore?: string | null }): boolean {
+  return [comment, commentBefore].some((text) => text != null && text !== "");
 }
 
 /** Lines of offsets that only grow, each newline counted once. */

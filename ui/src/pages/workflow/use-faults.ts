@@ -11,11 +11,14 @@ export interface LineFault {
   message: string;
 }
 
-interface Checked {
+/** What is known of a text. */
+export interface Checked {
   faults: readonly LineFault[];
   isChecking: boolean;
   /** Why it could not be checked. */
   trouble: string | undefined;
+  /** It has comments, which are not saved with it. */
+  hasComments: boolean;
 }
 
 /** Somebody who writes is not interrupted for every letter. */
@@ -23,14 +26,15 @@ const PAUSE_MS = 400;
 
 /** Every fault of a definition as the API finds it, at its line. */
 export function useFaults(text: string, format: Format): Checked {
-  const [checked, setChecked] = useState<Checked>({ faults: [], isChecking: true, trouble: undefined });
+  const [checked, setChecked] = useState<Checked>({ faults: [], isChecking: true, trouble: undefined, hasComments: false });
   useEffect(() => {
     const controller = new AbortController();
     setChecked((before) => ({ ...before, isChecking: true }));
     const timer = setTimeout(() => {
       findFaults(text, format, controller.signal).then(
-        (faults) => !controller.signal.aborted && setChecked({ faults, isChecking: false, trouble: undefined }),
-        (error: unknown) => !controller.signal.aborted && setChecked({ faults: [], isChecking: false, trouble: describeError(error) }),
+        (found) => !controller.signal.aborted && setChecked({ ...found, isChecking: false, trouble: undefined }),
+        (error: unknown) =>
+          !controller.signal.aborted && setChecked((before) => ({ ...before, faults: [], isChecking: false, trouble: describeError(error) })),
       );
     }, PAUSE_MS);
     return () => {
@@ -41,13 +45,16 @@ export function useFaults(text: string, format: Format): Checked {
   return checked;
 }
 
-async function findFaults(text: string, format: Format, signal: AbortSignal): Promise<LineFault[]> {
+async function findFaults(text: string, format: Format, signal: AbortSignal): Promise<Pick<Checked, "faults" | "hasComments">> {
   try {
-    const { json, lines } = await readText(text, format);
+    const { json, lines, hasComments } = await readText(text, format);
     const problems = await validate(json, signal);
-    return problems.map(({ pointer, message }) => ({ line: findNearest(lines, pointer) ?? 1, pointer, message }));
+    const faults = problems.map(({ pointer, message }) => ({ line: findNearest(lines, pointer) ?? 1, pointer, message }));
+    return { faults, hasComments };
   } catch (error) {
-    if (error instanceof TextFault) return [{ line: lineOf(text, error.offset), pointer: "", message: error.message }];
+    if (error instanceof TextFault) {
+      return { faults: [{ line: lineOf(text, error.offset), pointer: "", message: error.message }], hasComments: false };
+    }
     throw error;
   }
 }

@@ -1,19 +1,17 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
-import { Dialog } from "@/components/ui/dialog";
 import { Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
-import { DiffView } from "@/features/diff/diff-view";
 import { WORKFLOW, WORKFLOWS, publish } from "@/features/workflows/api";
-import { formatJson } from "@/lib/json-text";
 import { usePermission } from "@/lib/me";
 import { usePeople } from "@/lib/people";
-import { type Draft, type Version, restore, versionTextQuery, versionsQuery } from "./api";
+import { type Draft, type Version, restore, versionsQuery } from "./api";
+import { VersionComparison } from "./version-comparison";
 
-/** Every published version: who, when, how it differs from the draft, and the way back to it. */
+/** Every published version: who, when, how it differs from the draft and from the others, and the way back to it. */
 export function VersionsTab({ draft }: { draft: Draft }) {
   const query = useInfiniteQuery(versionsQuery(draft.detail.id));
   const versions = query.data?.pages.flatMap((page) => page.items);
@@ -39,9 +37,9 @@ export function VersionsTab({ draft }: { draft: Draft }) {
           Show more
         </Button>
       )}
-      <Dialog isOpen={compared !== undefined} onClose={() => setCompared(undefined)} title={`Version ${compared ?? ""} and the draft`} isWide>
-        {compared !== undefined && <Comparison draft={draft} version={compared} />}
-      </Dialog>
+      {compared !== undefined && (
+        <VersionComparison draft={draft} version={compared} known={versions.map(({ version }) => version)} onClose={() => setCompared(undefined)} />
+      )}
     </>
   );
 }
@@ -64,9 +62,9 @@ function VersionRow({ draft: { detail }, version: { version, published_by, creat
     action.mutate({
       failure: `Version ${version} was not ${asked === "publish" ? "published again" : "restored"}.`,
       work: async () => {
-        await restore(detail.id, version, detail.revision);
+        const restored = await restore(detail.id, version, detail.revision);
         if (asked !== "publish") return `The draft is as version ${version} was.`;
-        return `What version ${version} was is live as version ${(await publish(detail.id)).version}.`;
+        return `What version ${version} was is live as version ${(await publish(detail.id, restored.revision)).version}.`;
       },
     });
   };
@@ -105,11 +103,4 @@ function VersionRow({ draft: { detail }, version: { version, published_by, creat
       </Confirm>
     </li>
   );
-}
-
-function Comparison({ draft, version }: { draft: Draft; version: number }) {
-  const query = useQuery(versionTextQuery(draft.detail.id, version));
-  if (query.isPending) return <LoadingRows />;
-  if (query.data === undefined) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  return <DiffView left={formatJson(query.data)} right={formatJson(draft.text)} leftName={`Version ${version}`} rightName="The draft" />;
 }

@@ -1,21 +1,21 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Button } from "@/components/ui/button";
+import { useMemo, useState } from "react";
+import { buttonClass } from "@/components/ui/button";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
-import { useAction } from "@/components/ui/use-action";
 import { Allowed } from "@/features/permissions/allowed";
-import { WORKFLOW, WORKFLOWS, publish } from "@/features/workflows/api";
 import { WorkflowState } from "@/features/workflows/state";
 import { WorkflowMenu } from "@/features/workflows/workflow-menu";
 import { classNames } from "@/lib/class-names";
-import { usePermission } from "@/lib/me";
+import { formatJson } from "@/lib/json-text";
 import { usePeople } from "@/lib/people";
-import { type Draft, workflowQuery } from "./api";
+import { type Draft, versionTextQuery, workflowQuery } from "./api";
 import { DefinitionTab } from "./definition-tab";
 import { DetailsButton } from "./details-dialog";
 import { GraphTab } from "./graph-tab";
+import { PublishButton } from "./publish-button";
 import { RunButton } from "./run-button";
 import { RunsTab } from "./runs-tab";
 import { TABS, type Tab, readWorkflowSearch } from "./search";
@@ -44,24 +44,33 @@ export function WorkflowPage() {
     );
   }
   // What was there stays, and is asked for again.
-  if (query.data === undefined) return <ErrorState isPage error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.data === undefined) return <ErrorState isPage error={query.error} way={<ToWorkflows />} onRetry={() => void query.refetch()} />;
   return <WorkflowView key={workflowId} draft={query.data} />;
+}
+
+function ToWorkflows() {
+  return (
+    <Link to="/workflows" className={buttonClass()}>
+      To the workflows
+    </Link>
+  );
 }
 
 function WorkflowView({ draft }: { draft: Draft }) {
   const { tab = "graph" } = readWorkflowSearch(useSearch({ from: "/signed-in/workflows/$workflowId" }));
   const navigate = useNavigate();
   const { detail } = draft;
+  const [isUnsaved, setIsUnsaved] = useState(false);
   return (
     <>
       <PageHeader title={detail.name}>
         <WorkflowState workflow={detail} />
         <Allowed to="workflows:write" why="It takes an editor to rename, test or publish it.">
           <DetailsButton detail={detail} />
-          <TestButton workflow={detail} />
+          <TestButton workflow={detail} isUnsaved={isUnsaved} />
         </Allowed>
         <RunButton workflow={detail} />
-        <PublishButton detail={detail} />
+        <PublishButton draft={draft} isUnsaved={isUnsaved} />
         <WorkflowMenu workflow={detail} onDeleted={() => void navigate({ to: "/workflows" })} />
       </PageHeader>
       <Facts draft={draft} />
@@ -86,7 +95,7 @@ function WorkflowView({ draft }: { draft: Draft }) {
       </nav>
       <div className="px-4 py-4 md:px-6">
         {tab === "graph" && <GraphTab draft={draft} />}
-        {tab === "definition" && <DefinitionTab draft={draft} />}
+        {tab === "definition" && <DefinitionTab draft={draft} onUnsaved={setIsUnsaved} />}
         {tab === "versions" && <VersionsTab draft={draft} />}
         {tab === "triggers" && <TriggersTab workflow={detail} />}
         {tab === "runs" && <RunsTab workflowId={detail.id} />}
@@ -95,9 +104,18 @@ function WorkflowView({ draft }: { draft: Draft }) {
   );
 }
 
-function Facts({ draft: { detail } }: { draft: Draft }) {
+/** The version that is live, where the draft is another one. */
+function useDifference({ detail: { id, published_version: live }, text }: Draft): number | undefined {
+  const published = useQuery({ ...versionTextQuery(id, live ?? 0), enabled: live !== null }).data;
+  const isOther = useMemo(() => published !== undefined && formatJson(published) !== formatJson(text), [published, text]);
+  return isOther && live !== null ? live : undefined;
+}
+
+function Facts({ draft }: { draft: Draft }) {
+  const { detail } = draft;
   const people = usePeople();
   const faults = detail.problems.length;
+  const live = useDifference(draft);
   return (
     <div className="px-4 pb-3 text-ink-2 md:-mt-3 md:px-6">
       {detail.description !== "" && <p dir="auto" className="max-w-3xl text-left wrap-anywhere">{detail.description}</p>}
@@ -105,6 +123,11 @@ function Facts({ draft: { detail } }: { draft: Draft }) {
         <span>
           Draft changed by <bdi>{people(detail.updated_by)}</bdi>, <Moment at={detail.updated_at} isRelative />
         </span>
+        {live !== undefined && (
+          <Link to="/workflows/$workflowId" params={{ workflowId: detail.id }} search={{ tab: "versions" }} className="text-ink underline">
+            It is another one than version {live}, which is live
+          </Link>
+        )}
         {faults > 0 && (
           <Link to="/workflows/$workflowId" params={{ workflowId: detail.id }} search={{ tab: "definition" }} className="text-ink underline">
             {faults === 1 ? "1 fault keeps it from being published" : `${faults} faults keep it from being published`}
@@ -112,29 +135,5 @@ function Facts({ draft: { detail } }: { draft: Draft }) {
         )}
       </p>
     </div>
-  );
-}
-
-function PublishButton({ detail }: { detail: Draft["detail"] }) {
-  const action = useAction(WORKFLOWS, WORKFLOW);
-  const mayPublish = usePermission("workflows:publish");
-  const faults = detail.problems.length > 0;
-  const title = !mayPublish ? "It takes an editor to publish." : faults ? "The draft has faults; the definition shows them." : undefined;
-  return (
-    <Button
-      kind="primary"
-      icon="check"
-      title={title}
-      isBusy={action.isPending}
-      disabled={!mayPublish || faults}
-      onClick={() =>
-        action.mutate({
-          failure: `${detail.name} was not published.`,
-          work: async () => `${detail.name} is live as version ${(await publish(detail.id)).version}.`,
-        })
-      }
-    >
-      Publish
-    </Button>
   );
 }
