@@ -1,3 +1,4 @@
+import { useEffect, useState } from "react";
 import { create } from "zustand";
 import { classNames } from "@/lib/class-names";
 import { IconButton } from "./button";
@@ -17,7 +18,6 @@ let nextId = 1;
 export function toast(kind: Toast["kind"], text: string): void {
   const id = nextId++;
   useToasts.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), { id, kind, text }] }));
-  if (kind === "done") setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
 function dismiss(id: number): void {
@@ -28,22 +28,38 @@ function dismiss(id: number): void {
 export function Toasts() {
   const toasts = useToasts((state) => state.toasts);
   return (
-    <div aria-live="polite" className="pointer-events-none fixed right-4 bottom-4 left-4 z-50 flex flex-col items-end gap-2">
-      {toasts.map(({ id, kind, text }) => (
-        <div
-          key={id}
-          className={classNames(
-            "pointer-events-auto flex max-w-md items-start gap-2 rounded-control border bg-raised py-1.5 pr-1.5 pl-3 shadow-floating",
-            kind === "failed" ? "border-failed" : "border-line-strong",
-          )}
-        >
-          <span className={classNames("py-2", kind === "failed" ? "text-failed" : "text-succeeded")}>
-            <Icon name={kind === "failed" ? "warning" : "check"} />
-          </span>
-          <p className="py-1.5 wrap-anywhere">{text}</p>
-          <IconButton label="Dismiss" icon="close" onClick={() => dismiss(id)} />
-        </div>
+    <div aria-live="polite" className="pointer-events-none fixed right-4 bottom-20 left-4 z-50 flex flex-col items-end gap-2 md:bottom-4">
+      {toasts.map((shown) => (
+        <ToastView key={shown.id} toast={shown} />
       ))}
+    </div>
+  );
+}
+
+/** It goes by itself after a while, but not while somebody points at it or is in it. */
+function ToastView({ toast: { id, kind, text } }: { toast: Toast }) {
+  const [isHeld, setIsHeld] = useState(false);
+  useEffect(() => {
+    if (kind === "failed" || isHeld) return undefined;
+    const timer = setTimeout(() => dismiss(id), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [id, kind, isHeld]);
+  return (
+    <div
+      onPointerEnter={() => setIsHeld(true)}
+      onPointerLeave={() => setIsHeld(false)}
+      onFocus={() => setIsHeld(true)}
+      onBlur={() => setIsHeld(false)}
+      className={classNames(
+        "pointer-events-auto flex max-w-md items-start gap-2 rounded-control border bg-raised py-1.5 pr-1.5 pl-3 shadow-floating",
+        kind === "failed" ? "border-failed" : "border-line-strong",
+      )}
+    >
+      <span className={classNames("py-2", kind === "failed" ? "text-failed" : "text-succeeded")}>
+        <Icon name={kind === "failed" ? "warning" : "check"} />
+      </span>
+      <p className="py-1.5 wrap-anywhere">{text}</p>
+      <IconButton label="Dismiss" icon="close" onClick={() => dismiss(id)} />
     </div>
   );
 }

@@ -1,0 +1,49 @@
+import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Toasts, toast } from "./toasts";
+
+const LONG_MS = 60_000;
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => {
+  for (const button of screen.queryAllByRole("button", { name: "Dismiss" })) fireEvent.click(button);
+  cleanup();
+  vi.useRealTimers();
+});
+
+function show(kind: "done" | "failed"): void {
+  render(<Toasts />);
+  act(() => toast(kind, "It is told."));
+}
+const pass = () => act(() => vi.advanceTimersByTime(LONG_MS));
+const isThere = () => screen.queryByText("It is told.") !== null;
+
+it("what was done is told for a while", () => {
+  show("done");
+  expect(isThere()).toBe(true);
+  pass();
+  expect(isThere()).toBe(false);
+});
+
+it("it stays while somebody points at it, or is in it by keyboard", () => {
+  show("done");
+  const box = screen.getByText("It is told.").parentElement as HTMLElement;
+  fireEvent.pointerEnter(box);
+  pass();
+  expect(isThere()).toBe(true);
+  fireEvent.pointerLeave(box);
+  fireEvent.focus(screen.getByRole("button", { name: "Dismiss" }));
+  pass();
+  expect(isThere()).toBe(true);
+  fireEvent.blur(screen.getByRole("button", { name: "Dismiss" }));
+  pass();
+  expect(isThere()).toBe(false);
+});
+
+it("what has failed stays until it is dismissed", () => {
+  show("failed");
+  pass();
+  expect(isThere()).toBe(true);
+  fireEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+  expect(isThere()).toBe(false);
+});
