@@ -1,5 +1,6 @@
-import { type ComponentProps, type RefObject, useId, useImperativeHandle, useRef } from "react";
+import { type ComponentProps, type KeyboardEvent, type RefObject, useId, useImperativeHandle, useRef } from "react";
 import { classNames } from "@/lib/class-names";
+import { indentAfter } from "./indent";
 
 /** The same as `leading-5` below: lines of the gutter and marks lie beside those of the text. */
 const LINE_PIXELS = 20;
@@ -66,6 +67,7 @@ export function CodeField({ label, text, onText, faults, handle, rows = 12, clas
           value={text}
           readOnly={onText === undefined}
           onChange={(event) => onText?.(event.target.value)}
+          onKeyDown={indent}
           onScroll={(event) => gutter.current?.scrollTo({ top: event.currentTarget.scrollTop })}
           wrap="off"
           spellCheck={false}
@@ -77,6 +79,15 @@ export function CodeField({ label, text, onText, faults, handle, rows = 12, clas
       </div>
     </div>
   );
+}
+
+/** Let a new line begin where the one before does, in a way that the browser can take back. */
+function indent(event: KeyboardEvent<HTMLTextAreaElement>): void {
+  const { key, ctrlKey, metaKey, altKey, shiftKey, nativeEvent, currentTarget: field } = event;
+  if (key !== "Enter" || ctrlKey || metaKey || altKey || shiftKey || nativeEvent.isComposing || field.readOnly) return;
+  const before = indentAfter(field.value.slice(0, field.selectionStart));
+  // Old, and the only way that keeps what can be undone.
+  if (before !== "" && document.execCommand("insertText", false, `\n${before}`)) event.preventDefault();
 }
 
 function countLines(text: string): number {
