@@ -8,14 +8,14 @@ import { trackPath } from "@/components/ui/track";
 import { STATUS_LOOKS } from "@/lib/status";
 import { type GraphStep, NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
 import { MarkContext, type MarkStore, isTaken, labelOf, useIsSelected, useMark } from "./marks";
+import { type SetUp, summaryOf } from "./summary";
 import "./graph.css";
 
-export interface CanvasStep extends GraphStep {
-  type: string;
+export interface CanvasStep extends GraphStep, SetUp {
   name?: string | null;
 }
 
-type StepNode = Node<{ title: string; type: string }, "step">;
+type StepNode = Node<{ title: string; type: string; summary: string }, "step">;
 type TrackEdge = Edge<{ port: string | undefined }, "track">;
 type Flow = ReactFlowInstance<StepNode, TrackEdge>;
 
@@ -119,7 +119,7 @@ function draw(steps: readonly CanvasStep[]) {
     width: NODE_WIDTH,
     height: NODE_HEIGHT,
     handles: HANDLES,
-    data: { title: step.name ?? step.id, type: step.type },
+    data: { title: step.name ?? step.id, type: step.type, summary: summaryOf(step) },
   }));
   const edges = tracks.map(({ source, target, port }): TrackEdge => ({
     id: `${source}.${port ?? ""}>${target}`,
@@ -172,7 +172,7 @@ function StepPlate({ id, data }: NodeProps<StepNode>) {
       <Plate
         kind={KINDS[data.type] ?? "action"}
         title={data.title}
-        summary={data.type}
+        summary={data.summary}
         isSelected={isSelected}
         isDisabled={mark?.status === "skipped"}
         {...more}
