@@ -81,7 +81,7 @@ function Decided({ approval }: { approval: Approval }) {
         <p className="flex flex-wrap items-center gap-x-2">
           {status !== undefined && <Icon name={LOOKS[status].icon} />}
           <span className="font-semibold">{status === undefined ? approval.status : LOOKS[status].label}</span>
-          {approval.decided_by !== null && <span className="wrap-anywhere">by {nameOf(approval.decided_by)}</span>}
+          {approval.decided_by !== null && <span className="wrap-anywhere">by <bdi>{nameOf(approval.decided_by)}</bdi></span>}
           {approval.decided_at !== null && (
             <span className="text-ink-3">
               <Moment at={approval.decided_at} />

@@ -56,7 +56,7 @@ export function DecisionDialog({ approval, decision, onClose, returnTo }: Dialog
       }
     >
       <form id={form} onSubmit={submit} className="flex flex-col gap-4">
-        <p className="line-clamp-6 whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
+        <p dir="auto" className="line-clamp-6 text-left whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
         <TextArea
           label="Comment"
           name="comment"

@@ -46,7 +46,7 @@ export function Source({ approval }: { approval: Approval }) {
   return (
     <p className="flex flex-wrap items-baseline gap-x-2 wrap-anywhere">
       <Link to="/runs/$runId" params={{ runId: approval.run_id }} className="font-semibold hover:underline">
-        {approval.workflow_name}
+        <bdi>{approval.workflow_name}</bdi>
       </Link>
       <span className="font-mono text-xs text-ink-3">{approval.step_id}</span>
     </p>

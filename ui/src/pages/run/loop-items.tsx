@@ -94,7 +94,7 @@ function ItemView({ item, detail }: { item: Item; detail: LoopItemsProps["detail
           <StatusBadge status={item.status} />
           <span className="font-mono">{item.path}</span>
           <Duration from={item.started_at} to={item.finished_at} />
-          {item.error !== null && <span className="line-clamp-2 text-failed wrap-anywhere">{item.error.message}</span>}
+          {item.error !== null && <span dir="auto" className="line-clamp-2 text-left text-failed wrap-anywhere">{item.error.message}</span>}
         </>
       }
     >

@@ -49,8 +49,9 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
       ) : (
         <>
           {fromStep !== undefined && (
-            <Button onClick={() => setFrom({ step: fromStep })} {...denied(mayStart && mayControl)}>
-              Rerun from {fromStep}
+            <Button className="max-w-60" onClick={() => setFrom({ step: fromStep })} {...denied(mayStart && mayControl)}>
+              {/* An id may have 63 letters. */}
+              <span className="truncate">Rerun from {fromStep}</span>
             </Button>
           )}
           <Button onClick={() => setFrom({ step: null })} {...denied(mayStart && mayControl)}>

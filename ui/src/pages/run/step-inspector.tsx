@@ -22,7 +22,7 @@ export function StepInspector({ run, step, onClose }: InspectorProps) {
   return (
     <section aria-labelledby="inspected" className="min-w-0 rounded-control border border-line bg-surface p-4">
       <div className="flex items-start gap-2">
-        <h2 id="inspected" className="grow text-lg font-semibold wrap-anywhere">
+        <h2 id="inspected" dir="auto" className="grow text-left text-lg font-semibold wrap-anywhere">
           {step.name ?? step.id}
         </h2>
         <IconButton label="Close the step" icon="close" onClick={onClose} />
@@ -104,7 +104,7 @@ function StepTime({ run, step, time }: { run: Run; step: Step; time: NonNullable
 export function Failure({ code, message }: { code: string; message: string }) {
   return (
     <p className="mt-3 rounded-control bg-failed-soft px-3 py-2 text-failed wrap-anywhere">
-      {message} <span className="font-mono text-xs">{code}</span>
+      <bdi>{message}</bdi> <span className="font-mono text-xs">{code}</span>
     </p>
   );
 }

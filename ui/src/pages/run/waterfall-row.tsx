@@ -78,7 +78,7 @@ export const Row = memo(function Row({ step, createdAt, length, isSelected, onSe
     >
       <span className={NAME}>
         <Lamp tone={tone} />
-        <span className="grow truncate" title={step.name ?? step.id}>
+        <span dir="auto" className="grow truncate text-left" title={step.name ?? step.id}>
           {step.name ?? step.id}
         </span>
         <span className="sr-only">, {label}, </span>
