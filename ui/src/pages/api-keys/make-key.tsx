@@ -6,6 +6,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
 import { SelectField } from "@/components/ui/select-field";
+import { serverNow } from "@/lib/clock";
 import { sortFaults } from "@/lib/faults";
 import { API_KEYS, type MadeKey, type Role, makeKey } from "./api";
 import { LIFETIMES, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
@@ -38,7 +39,7 @@ function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void
   const queryClient = useQueryClient();
   const make = useMutation({
     mutationFn: ({ name, role, lifetime }: { name: string; role: Role; lifetime: string }) =>
-      makeKey(name, role, expiryOf(lifetime, Date.now())),
+      makeKey(name, role, expiryOf(lifetime, serverNow())),
     onSuccess: onMade,
     onSettled: () => queryClient.invalidateQueries({ queryKey: API_KEYS }),
   });
