@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
+import { expectAccessibleInBothThemes } from "./looks.ts";
 import { OWNER } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
@@ -82,6 +83,27 @@ test("a template becomes a workflow that runs", async () => {
   await page.getByRole("button", { name: "Run version 1" }).click();
   await page.getByRole("heading", { name: "The whole run" }).waitFor();
   await page.getByText("Succeeded").first().waitFor();
+});
+
+test("a page, a workflow and a run are gone to by typing", async () => {
+  const { page } = browser;
+  const run = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+  const goTo = async (typed: string, entry: string) => {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Page, workflow or run" }).fill(typed);
+    await page.getByRole("option", { name: entry, selected: true }).waitFor();
+  };
+  await goTo("hel", "Hello workflow");
+  await expectAccessibleInBothThemes(page);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Hello", exact: true, level: 1 }).waitFor();
+  await goTo(run, `${run} run`);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "The whole run" }).waitFor();
+  await goTo("api", "API keys");
+  await page.keyboard.press("Enter");
+  await page.getByText("No API keys yet").waitFor();
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
 });
 
 test("who signs out is out", async () => {

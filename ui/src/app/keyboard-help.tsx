@@ -1,9 +1,12 @@
 import { Dialog } from "@/components/ui/dialog";
 import { useActiveShortcuts, useShortcutSwitch } from "@/lib/shortcuts";
 
+/** It is no single key, and acts also where somebody types. */
+const ALWAYS = [{ key: "Ctrl+K", label: "Go to a page, a workflow or a run" }] as const;
+
 /** Every key that acts on this page, from the table that binds them. */
 export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
-  const shortcuts = useActiveShortcuts();
+  const shortcuts = [...ALWAYS, ...useActiveShortcuts()];
   const [isOn, setIsOn] = useShortcutSwitch();
   return (
     <Dialog isOpen={isOpen} onClose={onClose} title="Keyboard shortcuts" isToRead>

@@ -31,7 +31,7 @@ const PAGES = [
 ] as const satisfies readonly Page[];
 
 /** The pages of this role. */
-function useMyPages() {
+export function useMyPages() {
   const permissions = useQuery(meQuery).data?.permissions;
   return PAGES.filter((page) => !("permission" in page) || permissions?.includes(page.permission) === true);
 }

@@ -8,6 +8,7 @@ import { AccountMenu } from "./account-menu";
 import { KeyboardHelp } from "./keyboard-help";
 import { LiveLamp, LiveStrip } from "./live-lamp";
 import { MeStrip } from "./me-strip";
+import { Palette } from "./palette";
 import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
@@ -50,6 +51,7 @@ export function Shell() {
         <header className="sticky top-0 z-20 flex h-12 items-center gap-1 border-b border-line bg-surface px-3 md:px-4">
           <WorkspaceMenu />
           <div className="grow" />
+          <Palette onHelp={() => setIsHelpOpen(true)} />
           <LiveLamp />
           <ThemeMenu onHelp={() => setIsHelpOpen(true)} />
           <AccountMenu />
