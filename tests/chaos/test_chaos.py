@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from cli.chaos.nemesis import DEFAULT, FAULTS, SHORT
+from tests.processes import processes_of, short_folder
 from tests.product import PATIENCE_SECONDS, clean_environment, wait_for
 
 # For what hangs: servers, processes, load, faults, calm and checks take a minute, and on a busy machine several.
@@ -40,26 +40,9 @@ def run_chaos(folder: Path, *arguments: str, seconds: float) -> tuple[int, str, 
     return answer.returncode, output, json.loads(report.read_text())
 
 
-def processes_of(folder: Path) -> list[str]:
-    """The command lines of everything that works for a chaos run in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (process / "environ").read_bytes()
-            line = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in environment + line and line:
-            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-    return found
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path, as sockets need it, through which PostgreSQL's account gets."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
-        path = Path(name)
-        path.chmod(0o711)
+    with short_folder("chaos-") as path:
         yield path
 
 

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from loadtests.profiles import PROFILES
 from tests.e2e.client import Client
+from tests.processes import processes_of, short_folder
 from tests.product import Product, clean_environment, wait_for
 
 # The profile takes a minute on a machine of its own; the rest is for slow ones.
@@ -40,26 +40,9 @@ def run_load_test(folder: Path, *arguments: str) -> tuple[int, str, dict[str, An
     return answer.returncode, output, {one["name"]: one for one in json.loads(summary.read_text())["figures"]}
 
 
-def processes_of(folder: Path) -> list[str]:
-    """The command lines of everything that works for a load test in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (process / "environ").read_bytes()
-            line = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in environment + line and line:
-            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-    return found
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path, as sockets need it, through which PostgreSQL's account gets."""
-    with TemporaryDirectory(prefix="load-") as name:
-        path = Path(name)
-        path.chmod(0o711)
+    with short_folder("load-") as path:
         yield path
 
 
