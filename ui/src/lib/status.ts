@@ -7,7 +7,8 @@ export type StepStatus = Schemas["StepStatus"];
 export const TONES = ["succeeded", "running", "failed", "retrying", "waiting", "queued", "cancelled", "skipped"] as const;
 export type Tone = (typeof TONES)[number];
 
-interface Look {
+/** How a state is seen and said. */
+export interface Look {
   tone: Tone;
   label: string;
 }

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { classNames } from "@/lib/class-names";
-import { type RunStatus, STATUS_LOOKS, type StepStatus, type Tone } from "@/lib/status";
+import { type Look, type RunStatus, STATUS_LOOKS, type StepStatus, type Tone } from "@/lib/status";
 
 /** Each state has a shape of its own: colour alone tells nobody anything. */
 const SHAPES = {
@@ -80,9 +80,14 @@ export function Lamp({ tone, size = 14 }: { tone: Tone; size?: number }) {
   );
 }
 
-/** A status in shape, colour and words. `detail` is what more there is to it, like "2/5". */
-export function StatusBadge({ status, detail }: { status: RunStatus | StepStatus; detail?: string }) {
-  const { tone, label } = STATUS_LOOKS[status];
+interface BadgeProps {
+  look: Look;
+  /** What more there is to it, like "2/5". */
+  detail?: string;
+}
+
+/** A state in shape, colour and words. */
+export function Badge({ look: { tone, label }, detail }: BadgeProps) {
   return (
     <span
       className={classNames(
@@ -96,4 +101,9 @@ export function StatusBadge({ status, detail }: { status: RunStatus | StepStatus
       {detail !== undefined && <span className="font-mono font-normal">{detail}</span>}
     </span>
   );
+}
+
+/** The status of a run or step. */
+export function StatusBadge({ status, ...rest }: { status: RunStatus | StepStatus; detail?: string }) {
+  return <Badge look={STATUS_LOOKS[status]} {...rest} />;
 }

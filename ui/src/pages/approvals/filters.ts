@@ -1,7 +1,7 @@
+import { readId } from "@/lib/id";
+
 export const DECIDED_STATUSES = ["approved", "rejected", "timed_out", "cancelled"] as const;
 export type DecidedStatus = (typeof DECIDED_STATUSES)[number];
-
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Which approvals are listed; it lives in the address of the page. */
 export interface ApprovalFilters {
@@ -14,10 +14,10 @@ export interface ApprovalFilters {
 /** The filters of an address; whatever is none is left out. */
 export function readApprovalFilters(search: Record<string, unknown>): ApprovalFilters {
   const status = DECIDED_STATUSES.find((known) => known === search["status"]);
-  const { run } = search;
+  const run = readId(search["run"]);
   return {
     ...(status === undefined ? {} : { status }),
-    ...(typeof run === "string" && ID.test(run) ? { run } : {}),
+    ...(run === undefined ? {} : { run }),
   };
 }
 

@@ -2,9 +2,10 @@ import { useNavigate } from "@tanstack/react-router";
 import type { RefObject } from "react";
 import { Button } from "@/components/ui/button";
 import { Search, Select } from "@/components/ui/field";
+import { PeriodSelect } from "@/components/ui/period-select";
 import { nameOf } from "@/lib/people";
 import type { Member } from "@/lib/people";
-import { type AuditFilters, KINDS, OUTCOMES, PERIODS, readAuditFilters } from "./filters";
+import { type AuditFilters, KINDS, OUTCOMES, readAuditFilters } from "./filters";
 import { sayAction } from "./words";
 
 const ANY = "";
@@ -50,14 +51,7 @@ export function FilterBar({ filters, members, searchField }: FilterBarProps) {
           </option>
         ))}
       </Select>
-      <Select label="Time" value={filters.period ?? ANY} onChange={(event) => change({ period: event.target.value })}>
-        <option value={ANY}>Any time</option>
-        {Object.entries(PERIODS).map(([key, label]) => (
-          <option key={key} value={key}>
-            {label}
-          </option>
-        ))}
-      </Select>
+      <PeriodSelect period={filters.period} onChange={(period) => change({ period })} />
       <Search
         field={searchField}
         label="Search in entries"

@@ -6,14 +6,17 @@ import { Field, Search, Select } from "@/components/ui/field";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
 import { ShowMore, Stale } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
+import { Figure, Panel } from "@/components/ui/panel";
+import { PeriodSelect } from "@/components/ui/period-select";
 import { Plate } from "@/components/ui/plate";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
 import { toast } from "@/components/ui/toasts";
+import { ToneToggles } from "@/components/ui/tone-toggles";
 import { Track } from "@/components/ui/track";
 import { WhyNot } from "@/components/ui/why-not";
 import { ApiProblem, Unreachable } from "@/lib/problem";
-import { STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status";
+import { RUN_STATUSES, STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status";
 import { THEMES, setTheme } from "@/lib/theme";
 
 const ASKED = { data: [], isPending: false, isFetching: false, refetch: () => undefined };
@@ -113,6 +116,20 @@ export function CataloguePage() {
         <div className="w-full">
           <Stale query={{ ...ASKED, error: new Unreachable(undefined) }} />
         </div>
+      </Part>
+      <Part title="Panels">
+        <Panel id="catalogue-panel" title="A titled part">
+          <p className="text-ink-2">What it tells.</p>
+        </Panel>
+        <dl>
+          <Figure label="Runs" note="3 running">
+            1,284
+          </Figure>
+        </dl>
+      </Part>
+      <Part title="Filters">
+        <ToneToggles label="Status" names={RUN_STATUSES} looks={STATUS_LOOKS} chosen={["failed"]} onChange={() => undefined} />
+        <PeriodSelect period="24h" onChange={() => undefined} />
       </Part>
       <Part title="Table">
         <div className="w-full">

@@ -1,22 +1,11 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
+import { Panel } from "@/components/ui/panel";
 import { isLive } from "@/lib/status";
 import type { Stats } from "./api";
 import { FailedLink } from "./tiles";
 import type { StatsWindow } from "./window";
-
-function Panel({ id, title, children }: { id: string; title: string; children: ReactNode }) {
-  return (
-    <section aria-labelledby={id} className="min-w-0 rounded-control border border-line bg-surface p-3">
-      <h2 id={id} className="mb-1 font-semibold">
-        {title}
-      </h2>
-      {children}
-    </section>
-  );
-}
 
 /** The workflows of whose runs some failed, the worst first, with the last reason. */
 export function FailingWorkflows({ workflows, window }: { workflows: Stats["failing_workflows"]; window: StatsWindow }) {

@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { Figure } from "@/components/ui/panel";
 import { formatDuration } from "@/lib/format";
 import type { Stats } from "./api";
 import { failedRuns, totalRuns } from "./health";
@@ -9,9 +10,6 @@ const count = new Intl.NumberFormat("en");
 const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const rate = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
-/** The list of runs knows these periods too. */
-const PERIODS = { "1h": "1h", "24h": "24h", "7d": "7d", "30d": undefined } as const satisfies Record<StatsWindow, string | undefined>;
-
 /** The figures at a glance. */
 export function Tiles({ stats, window }: { stats: Stats; window: StatsWindow }) {
   const { runs } = stats;
@@ -19,47 +17,36 @@ export function Tiles({ stats, window }: { stats: Stats; window: StatsWindow }) 
   const failed = failedRuns(stats);
   return (
     <dl aria-label="Figures" className="grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-6">
-      <Tile label="Runs" note={`${count.format(runs.by_status.running)} running, ${count.format(runs.by_status.waiting)} waiting`}>
+      <Figure label="Runs" note={`${count.format(runs.by_status.running)} running, ${count.format(runs.by_status.waiting)} waiting`}>
         {count.format(totalRuns(stats))}
-      </Tile>
-      <Tile label="Failed" note={runs.success_rate === null ? "nothing has ended" : `${share.format(runs.success_rate)} succeeded`}>
+      </Figure>
+      <Figure label="Failed" note={runs.success_rate === null ? "nothing has ended" : `${share.format(runs.success_rate)} succeeded`}>
         {failed === 0 ? "0" : <FailedLink window={window}>{count.format(failed)}</FailedLink>}
-      </Tile>
-      <Tile label="Duration" note={p95 === null ? "nothing has ended" : `95% below ${formatDuration(p95)}`}>
+      </Figure>
+      <Figure label="Duration" note={p95 === null ? "nothing has ended" : `95% below ${formatDuration(p95)}`}>
         {p50 === null ? "–" : formatDuration(p50)}
-      </Tile>
-      <Tile label="Queue" note="runs that wait for a worker">
+      </Figure>
+      <Figure label="Queue" note="runs that wait for a worker">
         {count.format(stats.queue_depth)}
-      </Tile>
-      <Tile label="In flight" note="attempts of steps">
+      </Figure>
+      <Figure label="In flight" note="attempts of steps">
         {count.format(stats.steps_in_flight)}
-      </Tile>
-      <Tile label="Events" note="accepted a minute, lately">
+      </Figure>
+      <Figure label="Events" note="accepted a minute, lately">
         {rate.format(stats.events_per_minute)}
-      </Tile>
+      </Figure>
     </dl>
-  );
-}
-
-function Tile({ label, note, children }: { label: string; note: string; children: ReactNode }) {
-  return (
-    <div className="flex min-w-0 flex-col rounded-control border border-line bg-surface p-3">
-      <dt className="text-ink-2">{label}</dt>
-      <dd className="font-mono text-xl">{children}</dd>
-      <dd className="text-xs text-ink-3">{note}</dd>
-    </div>
   );
 }
 
 /** The runs that failed, of the same time. */
 export function FailedLink({ window, workflow, children }: { window: StatsWindow; workflow?: string; children: ReactNode }) {
-  const period = PERIODS[window];
   return (
     <Link
       to="/runs"
       search={{
         status: ["failed", "timed_out"],
-        ...(period === undefined ? {} : { period }),
+        period: window,
         ...(workflow === undefined ? {} : { workflow }),
       }}
       className="inline-block min-h-6 underline"

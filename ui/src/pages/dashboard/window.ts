@@ -1,6 +1,8 @@
-/** So far back the dashboard looks; it lives in the address of the page. */
-export const WINDOWS = { "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days" } as const;
-export type StatsWindow = keyof typeof WINDOWS;
+import { PERIODS, type Period, readPeriod } from "@/lib/period";
+
+/** So far back the dashboard looks, as far as lists do; it lives in the address of the page. */
+export const WINDOWS = PERIODS;
+export type StatsWindow = Period;
 
 export const USUAL: StatsWindow = "24h";
 
@@ -10,6 +12,6 @@ export interface WindowSearch {
 
 /** The window of an address; left out where it is the usual one, or none. */
 export function readWindow(search: Record<string, unknown>): WindowSearch {
-  const found = (Object.keys(WINDOWS) as StatsWindow[]).find((known) => known === search["window"]);
+  const found = readPeriod(search["window"]);
   return found === undefined || found === USUAL ? {} : { window: found };
 }

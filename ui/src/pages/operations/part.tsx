@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import { Icon } from "@/components/ui/icon";
 import { type Asked, Stale } from "@/components/ui/loaded";
+import { Panel } from "@/components/ui/panel";
 import { LoadingRows } from "@/components/ui/states";
 import { describeError } from "@/lib/problem";
-import { Panel } from "./panel";
 
 interface PartProps<Data> {
   id: string;

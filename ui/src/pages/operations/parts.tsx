@@ -1,11 +1,11 @@
 import { Icon } from "@/components/ui/icon";
 import { Lamp } from "@/components/ui/lamp";
 import { Moment } from "@/components/ui/moment";
+import { Figure, Panel } from "@/components/ui/panel";
 import type { Schemas } from "@/lib/api";
 import { formatDuration } from "@/lib/format";
 import { DEPENDENCIES, describeWork, findUnseen, formatBytes } from "./advice";
 import type { Operations, Process, Readiness } from "./api";
-import { Panel } from "./panel";
 
 const count = new Intl.NumberFormat("en");
 
@@ -49,14 +49,12 @@ export function Backlog({ operations: { queue, outbox, due } }: { operations: Op
 
 function Waiting({ label, note, waiting }: { label: string; note: string; waiting: Operations["queue"] }) {
   return (
-    <div className="flex min-w-0 flex-col rounded-control border border-line bg-surface p-3">
-      <dt className="text-ink-2">{label}</dt>
-      <dd className="font-mono text-xl">{count.format(waiting.count)}</dd>
-      <dd className="text-xs text-ink-3">
-        {note}
-        {waiting.oldest_seconds !== null && `, the first for ${formatDuration(waiting.oldest_seconds * 1000)}`}
-      </dd>
-    </div>
+    <Figure
+      label={label}
+      note={waiting.oldest_seconds === null ? note : `${note}, the first for ${formatDuration(waiting.oldest_seconds * 1000)}`}
+    >
+      {count.format(waiting.count)}
+    </Figure>
   );
 }
 

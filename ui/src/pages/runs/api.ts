@@ -1,4 +1,4 @@
-import { type InfiniteData, type QueryClient, infiniteQueryOptions } from "@tanstack/react-query";
+import { type InfiniteData, infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import { serverNow } from "@/lib/clock";
 import type { LiveEvent } from "@/lib/live";
@@ -35,17 +35,6 @@ export function runsQuery(filters: RunFilters) {
 
 export function runsKey(filters: RunFilters) {
   return ["runs", filters] as const;
-}
-
-/** Read the newest page again. Those after it are dropped: nobody who looks at the top sees them. */
-export async function refreshTop(queryClient: QueryClient, filters: RunFilters): Promise<void> {
-  const queryKey = runsKey(filters);
-  queryClient.setQueryData<RunPages>(queryKey, (data) =>
-    data === undefined || data.pages.length < 2
-      ? data
-      : { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) },
-  );
-  await queryClient.invalidateQueries({ queryKey });
 }
 
 /** The rows with what the stream has told since, in their places; and what it told of runs that have none. */

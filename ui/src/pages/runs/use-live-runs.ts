@@ -1,13 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { isAtTop, readFirstPage } from "@/lib/first-page";
 import { type LiveEvent, listen, useLive } from "@/lib/live";
 import { type Refresher, createRefresher } from "@/lib/refresher";
-import { type RunPages, patchRuns, refreshTop, runsKey } from "./api";
+import { type RunPages, patchRuns, runsKey } from "./api";
 import type { RunFilters } from "./filters";
 import { NO_NEWS, noteNews } from "./news";
 
-/** Above this, a person reads the newest rows: there, new ones may come in. */
-const TOP_PIXELS = 80;
 /** The list is read anew at most so often, however much happens. */
 const PAUSE_MS = 1_000;
 /** Where the stream is away, the top of the list is asked for so often. */
@@ -34,7 +33,7 @@ export function useLiveRuns(filters: RunFilters) {
   const show = useCallback(() => {
     forget();
     window.scrollTo({ top: 0 });
-    void refreshTop(queryClient, current.current);
+    void readFirstPage(queryClient, runsKey(current.current));
   }, [forget, queryClient]);
 
   useEffect(() => {
@@ -44,7 +43,7 @@ export function useLiveRuns(filters: RunFilters) {
       // Whoever has gone further down meanwhile keeps what they look at.
       if (!isAtTop()) return setNews(Number.POSITIVE_INFINITY);
       forget();
-      await refreshTop(queryClient, filters);
+      await readFirstPage(queryClient, runsKey(filters));
     }, PAUSE_MS);
     latest.current = refresher;
     const take = (events: readonly LiveEvent[]) => {
@@ -73,8 +72,4 @@ export function useLiveRuns(filters: RunFilters) {
   }, [isPolled]);
 
   return { news, show };
-}
-
-function isAtTop(): boolean {
-  return window.scrollY < TOP_PIXELS;
 }

@@ -1,0 +1,38 @@
+import { classNames } from "@/lib/class-names";
+import type { Look } from "@/lib/status";
+import { Lamp } from "./lamp";
+
+interface ToneTogglesProps<Name extends string> {
+  label: string;
+  /** In this order. */
+  names: readonly Name[];
+  looks: Readonly<Record<Name, Look>>;
+  chosen: readonly Name[];
+  onChange: (chosen: Name[]) => void;
+}
+
+/** A button for each state by which a list is filtered, of which any number is pressed. */
+export function ToneToggles<Name extends string>({ label, names, looks, chosen, onChange }: ToneTogglesProps<Name>) {
+  return (
+    <div role="group" aria-label={label} className="flex flex-wrap gap-1">
+      {names.map((name) => {
+        const isChosen = chosen.includes(name);
+        return (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={isChosen}
+            onClick={() => onChange(names.filter((one) => chosen.includes(one) !== (one === name)))}
+            className={classNames(
+              "inline-flex h-8 items-center gap-1.5 rounded-control border px-2",
+              isChosen ? "border-ink bg-surface font-semibold" : "border-line bg-surface text-ink-2 hover:bg-sunken",
+            )}
+          >
+            <Lamp tone={looks[name].tone} size={12} />
+            {looks[name].label}
+          </button>
+        );
+      })}
+    </div>
+  );
+}
