@@ -62,6 +62,11 @@ test("every accepted event is accounted for, part by part", async () => {
   expect(accepted).toBe((started ?? 0) + (duplicate ?? 0) + (filtered ?? 0) + (pending ?? 0));
   expect([(started ?? 0) >= 2, (duplicate ?? 0) >= 1, (filtered ?? 0) >= 1]).toEqual([true, true, true]);
   await tile.getByText("Every accepted event is accounted for.").waitFor();
+  await tile.getByRole("link", { name: "were filtered out" }).click();
+  await page.waitForURL(/\/events\?.*period=24h/);
+  await page.getByRole("row").filter({ hasText: "Good dashboards" }).getByText("the filter leaves it out").waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
 });
 
 test("what failed leads to its runs", async () => {

@@ -6,6 +6,7 @@ import { openAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
 import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
+import { expectWaitingAndFailing } from "./states.ts";
 
 const WORKSPACE = "Triggers";
 const SECRET = "a secret that both sides know";
@@ -13,6 +14,7 @@ const HOSTILE = "<script>document.title = 'taken'</script>";
 
 let browser: Opened;
 let workflow: string;
+let hook: string | undefined;
 beforeAll(async () => {
   const owner = await Owner.inWorkspace(WORKSPACE);
   workflow = await owner.publish("Order fulfilment", [{ id: "greet", type: "transform", with: { values: { text: "hello" } } }]);
@@ -20,14 +22,34 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
+/** Call the hook of the signed trigger, as GitHub does; the status of the answer. */
+async function callHook(body: unknown, delivery: string, secret = SECRET): Promise<number> {
+  hook ??= (await card(/github/).locator("code").textContent()) ?? "";
+  const text = JSON.stringify(body);
+  const signature = createHmac("sha256", secret).update(text).digest("hex");
+  const headers = { "content-type": "application/json", "x-github-delivery": delivery, "x-hub-signature-256": `sha256=${signature}` };
+  return (await fetch(hook, { method: "POST", headers, body: text })).status;
+}
+
 const card = (name: RegExp) => browser.page.getByRole("region", { name });
 const dialog = (name: string) => browser.page.getByRole("dialog", { name });
+
+/** The rows of events of this outcome. */
+const event = (outcome: string) => browser.page.getByRole("row").filter({ has: browser.page.getByText(outcome, { exact: true }) });
 
 /** Choose something of the menu of a trigger. */
 async function choose(name: RegExp, item: string): Promise<void> {
   await card(name).getByRole("button", { name: /^Actions for/ }).click();
   await browser.page.getByRole("menuitem", { name: item }).click();
 }
+
+test("where nothing has come yet, the page of events says so", async () => {
+  const { page } = browser;
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Events" }).click();
+  await page.getByText("No events yet").waitFor();
+  await expectAccessible(page);
+  await page.goBack();
+});
 
 test("a schedule is made, and tells its next five times before and after", async () => {
   const { page } = browser;
@@ -66,24 +88,62 @@ test("a faulty setting stands at its field, and nothing is made", async () => {
 
 test("what a webhook received is shown with its payload, as text", async () => {
   const { page } = browser;
-  const url = (await card(/github/).locator("code").textContent()) ?? "";
-  const body = JSON.stringify({ wanted: true, note: HOSTILE });
-  const signature = createHmac("sha256", SECRET).update(body).digest("hex");
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json", "x-hub-signature-256": `sha256=${signature}` },
-    body,
-  });
-  expect(answer.status).toBe(202);
+  expect(await callHook({ wanted: true, note: HOSTILE }, "first")).toBe(202);
   await card(/github/).getByText("What it received last").click();
   const received = card(/github/).getByRole("list", { name: "Received" });
-  await received.getByText("started", { exact: true }).click();
+  await received.getByText("Started", { exact: true }).click();
   await received.getByText(HOSTILE).first().waitFor();
   await received.getByRole("button", { name: "Table" }).click();
   await received.getByRole("cell", { name: "webhook" }).waitFor();
   await takeShots(page, "triggers");
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
+});
+
+test("what became of each event is told with the reason, and leads to its run", async () => {
+  const { page } = browser;
+  expect(await callHook({ wanted: true }, "first")).toBe(200);
+  expect(await callHook({ wanted: false }, "second")).toBe(202);
+  expect(await callHook({ wanted: true }, "third", "another secret")).toBe(401);
+  await card(/github/).getByRole("link", { name: "Its events" }).click();
+  await page.waitForURL(/\/events\?.*trigger=/);
+  await event("Filtered").getByText("the filter leaves it out").waitFor();
+  await event("Rejected").getByText("the signature or the credentials are wrong").waitFor();
+  await event("Duplicate").getByText("a repeat of run").waitFor();
+  const runs = page.getByRole("link", { name: /^run / });
+  expect(await runs.evaluateAll((links) => new Set(links.map((link) => link.getAttribute("href"))).size)).toBe(1);
+  await takeShots(page, "events");
+  await expectAccessibleInBothThemes(page);
+  await expectReflow(page);
+  await event("Started").getByRole("link", { name: /^run / }).click();
+  await page.getByRole("heading", { name: "Order fulfilment", exact: true }).waitFor();
+  await page.goBack();
+});
+
+test("events are filtered by the address, and new ones come in by themselves", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Rejected" }).click();
+  await event("Started").waitFor({ state: "detached" });
+  await page.getByText("Of refused calls a sample is kept").waitFor();
+  await page.reload();
+  await event("Rejected").waitFor();
+  expect(await page.getByRole("button", { name: "Rejected" }).getAttribute("aria-pressed")).toBe("true");
+  await page.getByLabel("Trigger", { exact: true }).selectOption({ label: "Schedule: 0 6 * * 1-5 (Europe/Berlin)" });
+  await page.getByText("No events match").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).first().click();
+  await event("Started").waitFor();
+  expect(new URL(page.url()).search).toBe("");
+  await page.getByRole("button", { name: "Started" }).click();
+  await event("Filtered").waitFor({ state: "detached" });
+  expect(await callHook({ wanted: true }, "fourth")).toBe(202);
+  await page.locator('[data-row="1"]').waitFor();
+});
+
+test("events that are on their way, or do not come, are told in their place", async () => {
+  const { page } = browser;
+  await expectWaitingAndFailing(page, "**/v1/events?*", () => event("Started").first().waitFor());
+  await expectWaitingAndFailing(page, "**/v1/events?*", () => event("Started").first().waitFor(), "forbidden");
+  await page.goto(`/workflows/${workflow}?tab=triggers`);
 });
 
 test("a secret is rotated and shown once, an address is made anew", async () => {

@@ -35,12 +35,14 @@ export async function furnish(): Promise<Content> {
     owner.start(refund, { order: 1042 }),
     owner.start(refund, { order: 1043 }),
   ]);
-  const { url } = await owner.post<{ url: string }>(`/v1/workflows/${mail}/triggers`, {
-    type: "webhook",
-    config: { auth: "none", filter: "trigger.body.total > 0" },
-  });
+  const report = await addHook(owner, mail, { auth: "none", filter: "trigger.body.total > 0" });
   // Two of them are repeats, and one is left out by the filter.
-  for (const total of [10, 20, 30, 30, 10, 0]) await deliver(url, { total }, `order-${total}`);
+  for (const total of [10, 20, 30, 30, 10, 0]) await deliver(report, { total }, `order-${total}`);
+  // One waits for others, and one is signed by nobody.
+  const held = await addHook(owner, refund, { auth: "none", debounce: { period: 3600 } });
+  await deliver(held, { order: 1044 }, "refund-1044");
+  const signed = await addHook(owner, refund, { auth: { type: "github", secret: "a secret of the shop" } });
+  await fetch(signed, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
   const fineRun = await owner.start(orders, { total: 40 });
   const failedRun = await owner.start(orders, { total: 120 });
   await owner.post("/v1/api-keys", { name: "Nightly build", role: "operator" });
@@ -53,7 +55,12 @@ export async function furnish(): Promise<Content> {
   });
   await owner.put("/v1/vars/region", { value: { name: "eu", max_orders: 100 } });
   await owner.put("/v1/vars/greeting", { value: "Hello" });
-  await owner.invite("grace@example.com", "editor");
+  await owner.invite("grace@example.com", "editor", "Grace Hopper");
   const invited = await owner.post<{ url: string }>("/v1/invitations", { email: "ada@example.com", role: "operator" });
   return { failedRun, fineRun, orders, report: mail, connection: connection.id, invitation: new URL(invited.url).hash.slice(1) };
+}
+
+/** The address of a new hook of a workflow. */
+async function addHook(owner: Owner, workflow: string, config: unknown): Promise<string> {
+  return (await owner.post<{ url: string }>(`/v1/workflows/${workflow}/triggers`, { type: "webhook", config })).url;
 }

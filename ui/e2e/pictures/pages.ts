@@ -57,6 +57,11 @@ export const PICTURES: readonly Picture[] = [
     path: ({ fineRun, failedRun }) => `/runs/compare?a=${fineRun}&b=${failedRun}`,
     settle: (page) => page.getByText("The first step that differs is").waitFor(),
   },
+  {
+    name: "events",
+    path: () => "/events",
+    settle: (page) => Promise.all(["Pending", "Rejected"].map((outcome) => page.getByRole("row").getByText(outcome, { exact: true }).waitFor())),
+  },
   { name: "approvals", path: () => "/approvals", settle: (page) => page.getByText("Refund order 1042").nth(1).waitFor() },
   { name: "connections", path: () => "/connections", settle: (page) => page.getByText("Not used").waitFor() },
   {

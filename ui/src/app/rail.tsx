@@ -20,6 +20,7 @@ const PAGES = [
   { to: "/workflows", label: "Workflows", icon: "workflows", isMain: true },
   { to: "/runs", label: "Runs", icon: "runs", isMain: true },
   { to: "/approvals", label: "Approvals", icon: "approvals", isMain: true },
+  { to: "/events", label: "Events", icon: "events", isMain: false },
   { to: "/connections", label: "Connections", icon: "plug", isMain: false },
   { to: "/variables", label: "Variables", icon: "braces", isMain: false },
   { to: "/members", label: "Members", icon: "members", isMain: false },

@@ -17,6 +17,7 @@ import { readAuditFilters } from "@/pages/audit/filters";
 import { readOutcome } from "@/pages/connections/outcome";
 import { readWindow } from "@/pages/dashboard/window";
 import { readCompareSearch } from "@/pages/compare/search";
+import { readInboundFilters } from "@/pages/inbound-events/filters";
 import { readRunSearch } from "@/pages/run/search";
 import { readRunFilters } from "@/pages/runs/filters";
 import { readNext, readSignIn } from "@/pages/sign-in/next";
@@ -126,6 +127,13 @@ const compare = createRoute({
   component: lazyRouteComponent(() => import("@/pages/compare/compare-page"), "ComparePage"),
 });
 
+const inboundEvents = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events",
+  validateSearch: readInboundFilters,
+  component: lazyRouteComponent(() => import("@/pages/inbound-events/inbound-events-page"), "InboundEventsPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => signedIn,
   path: "/settings",
@@ -207,7 +215,7 @@ export const router = createRouter({
     setup,
     signIn,
     invitation,
-    signedIn.addChildren([home, workflows, workflow, runs, run, compare, settings, apiKeys, audit, operations, approvals, connections, connection, variables, members]),
+    signedIn.addChildren([home, workflows, workflow, runs, run, compare, inboundEvents, settings, apiKeys, audit, operations, approvals, connections, connection, variables, members]),
     ...(catalogue as []),
   ]),
   defaultPreload: "intent",

@@ -13,8 +13,8 @@ import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
 
-/** What follows runs, by the first word of its key. */
-const FOLLOWS_RUNS: readonly unknown[] = ["runs", "run", "run-events", "workflow", "workflows", "approvals", "stats"];
+/** What follows runs, and the events that start them, by the first word of its key. */
+const FOLLOWS_RUNS: readonly unknown[] = ["runs", "run", "run-events", "workflow", "workflows", "approvals", "stats", "events"];
 
 /** Without it no page is live, and none has its buttons: where it cannot be read, it is asked for until it can. */
 const ME_AGAIN_MS = 10_000;

@@ -5,6 +5,7 @@ const SHAPES = {
   dashboard: <path d="M2.5 2.5h4.5v5H2.5zM9 2.5h4.5v3H9zM9 7.5h4.5v6H9zM2.5 9.5H7v4H2.5z" />,
   workflows: <path d="M2.5 12h3c4 0 3-8 7-8h1M5.5 12h8M2.5 4h3" />,
   runs: <path d="M2.5 4h6M2.5 8h11M2.5 12h8" />,
+  events: <path d="M2.5 9.5h3l1 2h3l1-2h3M4 3.5h8l1.5 6v3.5h-11V9.5zM8 1.5v4.5M6.2 4.5 8 6.2l1.8-1.7" />,
   search: <path d="M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9Zm3.3-1.2 3.2 3.2" />,
   more: <path d="M8 3.5v.01M8 8v.01M8 12.5v.01" strokeWidth="2.2" />,
   close: <path d="m4 4 8 8m0-8-8 8" />,

@@ -64,7 +64,7 @@ function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isO
       <div className="grid gap-3 lg:grid-cols-3">
         <FailingWorkflows workflows={stats.failing_workflows} window={window} />
         <RunningNow runs={stats.running} />
-        <IngestTile ingest={stats.ingest} />
+        <IngestTile ingest={stats.ingest} window={window} />
       </div>
     </div>
   );

@@ -1,5 +1,10 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { Lamp } from "@/components/ui/lamp";
+import { Panel } from "@/components/ui/panel";
+import type { Outcome } from "@/features/inbound-events/outcome";
 import type { Stats } from "./api";
+import type { StatsWindow } from "./window";
 
 const count = new Intl.NumberFormat("en");
 
@@ -8,20 +13,27 @@ const PARTS = [
   { key: "duplicate", label: "were duplicates" },
   { key: "filtered", label: "were filtered out" },
   { key: "pending", label: "are held back" },
-] as const satisfies readonly { key: keyof Stats["ingest"]; label: string }[];
+] as const satisfies readonly { key: Outcome; label: string }[];
+
+interface IngestTileProps {
+  ingest: Stats["ingest"];
+  window: StatsWindow;
+}
 
 /** Where every accepted event has gone, counted from two sides, and by how many they differ. */
-export function IngestTile({ ingest }: { ingest: Stats["ingest"] }) {
+export function IngestTile({ ingest, window }: IngestTileProps) {
   const isWhole = ingest.drift === 0;
+  const link = (outcome: Outcome[], children: ReactNode) => (
+    <Link to="/events" search={{ outcome, period: window }} className="inline-block min-h-6 underline">
+      {children}
+    </Link>
+  );
   return (
-    <section aria-labelledby="ingest" className="min-w-0 rounded-control border border-line bg-surface p-3">
-      <h2 id="ingest" className="font-semibold">
-        Accounted events
-      </h2>
-      <dl className="mt-2 flex flex-col gap-1">
-        <Line label="accepted" value={ingest.accepted} />
+    <Panel id="ingest" title="Accounted events">
+      <dl className="flex flex-col">
+        <Line label={link(PARTS.map(({ key }) => key), "accepted")} value={ingest.accepted} />
         {PARTS.map(({ key, label }, place) => (
-          <Line key={key} label={label} value={ingest[key]} sign={place === 0 ? "=" : "+"} />
+          <Line key={key} label={link([key], label)} value={ingest[key]} sign={place === 0 ? "=" : "+"} />
         ))}
         <div className="mt-1 flex items-center justify-between gap-3 border-t border-line pt-2 font-semibold">
           <dt className="flex items-center gap-1.5">
@@ -35,15 +47,15 @@ export function IngestTile({ ingest }: { ingest: Stats["ingest"] }) {
       </dl>
       <p className="mt-1 text-xs text-ink-3">
         {isWhole ? "Every accepted event is accounted for." : "So many events were lost, or came out of nothing. See the log of the worker."}
-        {ingest.rejected > 0 && ` Beside them, ${count.format(ingest.rejected)} calls were refused.`}
+        {ingest.rejected > 0 && <> Beside them, {link(["rejected"], `${count.format(ingest.rejected)} calls were refused`)}.</>}
       </p>
-    </section>
+    </Panel>
   );
 }
 
-function Line({ label, value, sign }: { label: string; value: number; sign?: string }) {
+function Line({ label, value, sign }: { label: ReactNode; value: number; sign?: string }) {
   return (
-    <div className="flex justify-between gap-3">
+    <div className="flex items-baseline justify-between gap-3">
       <dt className="text-ink-2">
         {sign !== undefined && (
           <span aria-hidden="true" className="mr-1.5 font-mono text-ink-3">

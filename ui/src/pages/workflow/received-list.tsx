@@ -3,6 +3,8 @@ import { Link } from "@tanstack/react-router";
 import { Icon } from "@/components/ui/icon";
 import { Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { tellReason } from "@/features/inbound-events/outcome";
+import { OutcomeBadge } from "@/features/inbound-events/outcome-badge";
 import { ValueView } from "@/features/values/value-view";
 import { receivedQuery } from "./trigger-api";
 
@@ -20,8 +22,12 @@ export function ReceivedList({ triggerId }: { triggerId: string }) {
             <summary className="flex min-h-8 flex-wrap items-center gap-x-3 py-1">
               <Icon name="down" />
               <Moment at={event.received_at} />
-              <span className="font-semibold">{event.outcome}</span>
-              {event.reason !== null && <span className="font-mono text-xs text-ink-2">{event.reason}</span>}
+              <OutcomeBadge outcome={event.outcome} />
+              {event.reason !== null && (
+                <span title={event.reason} className="text-ink-2">
+                  {tellReason(event.reason)}
+                </span>
+              )}
             </summary>
             <div className="pb-3">
               {event.message !== null && <p className="text-failed wrap-anywhere">{event.message}</p>}

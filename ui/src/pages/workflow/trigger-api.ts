@@ -1,18 +1,11 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import type { Config } from "@/features/triggers/trigger";
 import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
-import type { Config, TriggerType } from "./trigger-config";
+import type { TriggerType } from "./trigger-config";
 
 export type Received = Schemas["ReceivedView"];
 
 const POLL_MS = 5_000;
-
-export function triggersQuery(workflowId: string) {
-  return queryOptions({
-    queryKey: ["workflow", workflowId, "triggers"],
-    queryFn: ({ signal }) =>
-      unwrap(api.GET("/v1/workflows/{workflow_id}/triggers", { params: { path: { workflow_id: workflowId } }, signal })),
-  });
-}
 
 export function createTrigger(workflowId: string, type: TriggerType, config: Config) {
   return unwrap(

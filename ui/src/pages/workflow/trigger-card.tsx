@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
@@ -5,22 +6,21 @@ import { CopyButton } from "@/components/ui/copy-button";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
+import { type Trigger, describeTrigger, nameTrigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
 import { LOCAL_ZONE } from "@/lib/format";
 import { usePermission } from "@/lib/me";
 import { ReceivedList } from "./received-list";
 import { changeTrigger, deleteTrigger, rotateTrigger } from "./trigger-api";
-import { type Trigger, describeTrigger } from "./trigger-config";
 import { TriggerDialog } from "./trigger-dialog";
 import { AskedSecret, NeededSecret, ShownSecret } from "./trigger-secret";
 
-const NAMES: Readonly<Record<string, string>> = { webhook: "Webhook", schedule: "Schedule", event: "Event" };
 type Asked = "edit" | "delete" | "url" | "secret" | undefined;
 
 /** One trigger: how it is set up, when it is due, and what it received last. */
 export function TriggerCard({ trigger }: { trigger: Trigger }) {
   const [isOpen, setIsOpen] = useState(false);
-  const name = NAMES[trigger.type] ?? trigger.type;
+  const name = nameTrigger(trigger.type);
   return (
     <section aria-label={`${name}: ${describeTrigger(trigger)}`} className="rounded-control border border-line bg-surface p-3">
       <div className="flex flex-wrap items-center gap-2">
@@ -42,7 +42,12 @@ export function TriggerCard({ trigger }: { trigger: Trigger }) {
         </p>
       )}
       {trigger.schedule !== null && <FireTimes schedule={trigger.schedule} />}
-      <details className="mt-2" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <p className="mt-2">
+        <Link to="/events" search={{ workflow: trigger.workflow_id, trigger: trigger.id }} className="inline-block min-h-6 underline">
+          Its events
+        </Link>
+      </p>
+      <details onToggle={(event) => setIsOpen(event.currentTarget.open)}>
         <summary className="py-1 text-ink-2">What it received last</summary>
         {isOpen && <ReceivedList triggerId={trigger.id} />}
       </details>

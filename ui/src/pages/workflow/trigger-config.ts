@@ -1,8 +1,7 @@
+import { type Config, typeOfAuth } from "@/features/triggers/trigger";
 import type { Schemas } from "@/lib/api";
 
-export type Trigger = Schemas["TriggerView"];
 export type TriggerType = Schemas["NewTrigger"]["type"];
-export type Config = Readonly<Record<string, unknown>>;
 
 export const AUTH_TYPES = ["none", "standard_webhooks", "github", "stripe", "slack", "hmac", "basic", "bearer"] as const;
 export const EVENTS = [
@@ -88,23 +87,6 @@ export function writeConfig(form: TriggerForm, before: Config = {}): Config {
     ...given("dedup_key", form.dedupKey),
     respond: form.isSync ? "sync" : "accepted",
   };
-}
-
-/** What a trigger does, in a line. */
-export function describeTrigger(trigger: Pick<Trigger, "type" | "config">): string {
-  const config = trigger.config as Config;
-  if (trigger.type === "schedule") {
-    if ("cron" in config) return `${String(config["cron"])} (${String(config["timezone"] ?? "UTC")})`;
-    return "every_seconds" in config ? `every ${String(config["every_seconds"])} s` : `once, at ${String(config["at"])}`;
-  }
-  if (trigger.type === "event") return `on ${String(config["event"])}${"workflow_id" in config ? " of one workflow" : " of any workflow"}`;
-  const auth = typeOfAuth(config);
-  return auth === "none" ? "open to whoever knows its address" : `signed or signed in: ${auth}`;
-}
-
-function typeOfAuth(config: Config): string {
-  const auth = config["auth"];
-  return typeof auth === "object" && auth !== null ? String((auth as Config)["type"]) : "none";
 }
 
 /** The settings of an authentication stay with its kind; a secret that is left empty stays as it is. */

@@ -6,12 +6,13 @@ import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
+import type { Config, Trigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
 import { sortFaults } from "@/lib/faults";
 import { faultOfJson } from "@/lib/json-text";
 import { EventFields, ScheduleFields, WebhookFields } from "./trigger-fields";
 import { changeTrigger, createTrigger } from "./trigger-api";
-import { type Config, type Trigger, type TriggerForm, type TriggerType, readForm, writeConfig } from "./trigger-config";
+import { type TriggerForm, type TriggerType, readForm, writeConfig } from "./trigger-config";
 
 const TYPES = { webhook: "Webhook", schedule: "Schedule", event: "Event of another run" } satisfies Record<TriggerType, string>;
 const POINTERS = ["/config/auth/secret", "/config/auth", "/config/filter", "/config/dedup_key", "/config/cron", "/config/every_seconds", "/config/at", "/config/timezone", "/config/workflow_id"];

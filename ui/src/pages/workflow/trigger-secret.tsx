@@ -5,7 +5,7 @@ import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { Icon } from "@/components/ui/icon";
 import { Allowed } from "@/features/permissions/allowed";
-import type { Trigger } from "./trigger-config";
+import type { Trigger } from "@/features/triggers/trigger";
 import { TriggerDialog } from "./trigger-dialog";
 
 /** That a trigger lacks its secret, as imported ones do, and the way to set it. */

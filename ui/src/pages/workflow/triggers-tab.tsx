@@ -4,10 +4,9 @@ import { Button } from "@/components/ui/button";
 import { Loaded } from "@/components/ui/loaded";
 import { EmptyState } from "@/components/ui/states";
 import { Allowed } from "@/features/permissions/allowed";
+import { type Trigger, triggersQuery } from "@/features/triggers/trigger";
 import type { Detail } from "./api";
-import { triggersQuery } from "./trigger-api";
 import { TriggerCard } from "./trigger-card";
-import type { Trigger } from "./trigger-config";
 import { TriggerDialog } from "./trigger-dialog";
 
 /** What starts the workflow. */
