@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api_keys import repository
 from app.api_keys.schemas import ApiKeyView, MadeApiKey, NewApiKey
 from app.api_keys.secrets import make_key
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter
 from app.auth.authenticator import Authenticator
 from app.auth.confirmation import confirm
@@ -52,7 +52,7 @@ class ApiKeyService:
         )
         made = {"role": new.role.value, "prefix": key.prefix, "expires_at": expires_at}
         target = Target(type="api_key", id=str(key_id), name=new.name)
-        await enter(connection, principal, Event(action=Action.API_KEY_CREATED, target=target, after=made))
+        await enter(connection, principal, Act(action=Action.API_KEY_CREATED, target=target, after=made))
         _log.info("api key made", key_id=str(key_id), role=new.role.value, by=str(principal.user_id))
         return MadeApiKey(**row, secret=key.secret)
 
@@ -72,7 +72,7 @@ class ApiKeyService:
             raise NotFound
         target = Target(type="api_key", id=str(key_id), name=row.name)
         before = {"role": row.role, "prefix": row.prefix, "expires_at": row.expires_at}
-        await enter(connection, principal, Event(action=Action.API_KEY_REVOKED, target=target, before=before))
+        await enter(connection, principal, Act(action=Action.API_KEY_REVOKED, target=target, before=before))
         self._authenticator.forget_api_key(key_id)
         _log.info("api key revoked", key_id=str(key_id), by=str(principal.user_id))
 

@@ -12,7 +12,7 @@ from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK
 
 from app.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter
 from app.auth.guards import requires
 from app.auth.permissions import Permission
@@ -125,8 +125,8 @@ async def _decide(
         raise ApprovalDecided(f"The approval is {found.status}." if found.status != "pending" else None)
     target = Target(type="approval", id=str(approval_id), name=found.workflow_name)
     decided = {"decision": data.decision, "comment": data.comment, "run_id": found.run_id, "step_id": found.step}
-    event = Event(action=Action.APPROVAL_DECIDED, target=target, before={"status": "pending"}, after=decided)
-    await enter(connection, principal, event)
+    act = Act(action=Action.APPROVAL_DECIDED, target=target, before={"status": "pending"}, after=decided)
+    await enter(connection, principal, act)
     return _describe(found)
 
 

@@ -65,7 +65,7 @@ class Target(Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Act(Struct, frozen=True, kw_only=True):
     """What is to be entered. Neither side ever holds a secret."""
 
     action: Action
@@ -97,17 +97,17 @@ class Entry(Struct, frozen=True, kw_only=True):
     after: Raw
 
 
-def make_entry(event: Event, actor: Actor, address: str | None, request_id: str | None) -> Entry:
-    """The entry of an event; encoded as JSON, its bytes are what is chained."""
+def make_entry(act: Act, actor: Actor, address: str | None, request_id: str | None) -> Entry:
+    """The entry of an act; encoded as JSON, its bytes are what is chained."""
     return Entry(
-        action=event.action.value,
-        outcome=event.outcome,
+        action=act.action.value,
+        outcome=act.outcome,
         actor=actor,
         address=address,
         request_id=request_id,
-        target=event.target,
-        before=_write_side(event.before),
-        after=_write_side(event.after),
+        target=act.target,
+        before=_write_side(act.before),
+        after=_write_side(act.after),
     )
 
 

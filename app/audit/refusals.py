@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from app.addresses import find_subscriber
 from app.audit import repository
-from app.audit.entries import Action, Actor, Event, Target
+from app.audit.entries import Act, Action, Actor, Target
 from app.audit.trail import Origin, find_origin, write_down
 from app.auth.principal import Principal
 from engine.infra.backoff import Backoff
@@ -50,7 +50,7 @@ class _Key(Struct, frozen=True):
 class _Refusal(Struct, frozen=True):
     # By an email it is looked up who that is, beside the call.
     concerned: _Person | _Key | str
-    event: Event
+    act: Act
     origin: Origin
 
 
@@ -65,7 +65,7 @@ class Refusals:
     def note_denied(self, principal: Principal, permission: str | None, call: str, detail: str) -> None:
         """Note that the principal asked for what its role does not hold; without a permission, `detail` tells why."""
         why = {"permission": permission, "role": principal.role.value}
-        event = Event(
+        act = Act(
             action=Action.ACCESS_DENIED,
             outcome="refused",
             target=Target(type="call", id=call),
@@ -73,23 +73,23 @@ class Refusals:
         )
         if self._is_due((principal.workspace_id, principal.credential_id, call)):
             person = _Person(principal.workspace_id, principal.user_id, principal.api_key_id)
-            self._put(_Refusal(person, event, find_origin()))
+            self._put(_Refusal(person, act, find_origin()))
 
     def note_wrong_password(
         self, workspace_id: UUID, user_id: UUID, action: Action, *, is_throttled: bool = False
     ) -> None:
         """Note that somebody gave a wrong password of this user's, or one too many to look at; `action`: what for."""
-        event = Event(action=action, outcome="refused", after=_THROTTLED if is_throttled else None)
+        act = Act(action=action, outcome="refused", after=_THROTTLED if is_throttled else None)
         # Each that was looked at is entered: the throttle lets few of them pass.
         if not is_throttled or self._is_due((action, user_id)):
-            self._put(_Refusal(_Person(workspace_id, user_id), event, find_origin()))
+            self._put(_Refusal(_Person(workspace_id, user_id), act, find_origin()))
 
     def note_ended_key(self, workspace_id: UUID, key_id: UUID, name: str, reason: str) -> None:
         """Note that somebody came with an API key that was good once; `reason`: why it is so no more."""
         if self._is_due((workspace_id, key_id)):
             target = Target(type="api_key", id=str(key_id), name=name)
-            event = Event(action=Action.API_KEY_REFUSED, outcome="refused", target=target, after={"reason": reason})
-            self._put(_Refusal(_Key(workspace_id), event, find_origin()))
+            act = Act(action=Action.API_KEY_REFUSED, outcome="refused", target=target, after={"reason": reason})
+            self._put(_Refusal(_Key(workspace_id), act, find_origin()))
 
     def note_throttled(self, email: str, address: str) -> None:
         """Note that a sign-in was refused unseen, be there such an account or not."""
@@ -97,8 +97,8 @@ class Refusals:
         if self._is_due((email, address)) and any(
             self._is_due((address, place)) for place in range(ACCOUNTS_AN_ADDRESS)
         ):
-            event = Event(action=Action.SESSION_REFUSED, outcome="refused", after=_THROTTLED)
-            self._put(_Refusal(email, event, find_origin()))
+            act = Act(action=Action.SESSION_REFUSED, outcome="refused", after=_THROTTLED)
+            self._put(_Refusal(email, act, find_origin()))
 
     async def settle(self) -> None:
         """Wait until everything that was noted by now is entered."""
@@ -130,7 +130,7 @@ class Refusals:
         try:
             self._waiting.put_nowait(refusal)
         except asyncio.QueueFull:
-            _log.warning("refusal_not_entered", action=refusal.event.action.value, address=refusal.origin.address)
+            _log.warning("refusal_not_entered", action=refusal.act.action.value, address=refusal.origin.address)
 
     async def _enter_patiently(self, refusal: _Refusal) -> None:
         backoff = Backoff()
@@ -140,7 +140,7 @@ class Refusals:
             except DATABASE_ERRORS as error:
                 if not is_transient(error):
                     # The same would happen every time, and others wait behind it.
-                    _log.exception("refusal_not_entered", action=refusal.event.action.value)
+                    _log.exception("refusal_not_entered", action=refusal.act.action.value)
                     return
                 _log.warning("refusal_not_entered_yet", error=repr(error))
                 await asyncio.sleep(backoff.pause())
@@ -156,12 +156,12 @@ class Refusals:
                 return
             person = _Person(*found)
         if isinstance(person, _Key):
-            await write_down(self._pool, person.workspace_id, Actor(), refusal.event, refusal.origin)
+            await write_down(self._pool, person.workspace_id, Actor(), refusal.act, refusal.origin)
             return
         actor = await repository.find_actor(self._pool, person.user_id, person.api_key_id)
-        event = refusal.event
-        if event.action is not Action.ACCESS_DENIED:
+        act = refusal.act
+        if act.action is not Action.ACCESS_DENIED:
             # Who it was is not known: the user is what it was tried on.
-            event = replace(event, target=Target(type="user", id=str(person.user_id), name=actor.email))
+            act = replace(act, target=Target(type="user", id=str(person.user_id), name=actor.email))
             actor = Actor()
-        await write_down(self._pool, person.workspace_id, actor, event, refusal.origin)
+        await write_down(self._pool, person.workspace_id, actor, act, refusal.origin)

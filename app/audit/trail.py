@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit import repository
-from app.audit.entries import Actor, Event, make_entry
+from app.audit.entries import Act, Actor, make_entry
 from app.auth.principal import Principal
 from app.dependencies import act_last, driver_connection
 
@@ -38,23 +38,23 @@ def find_origin() -> Origin:
     return Origin(client[0] if client else None, scope.get("state", {}).get("request_id"))
 
 
-async def enter(transaction: AsyncConnection | asyncpg.Connection, principal: Principal, event: Event) -> None:
+async def enter(transaction: AsyncConnection | asyncpg.Connection, principal: Principal, act: Act) -> None:
     """Enter what the principal does, in its workspace."""
-    await _enter(transaction, principal.workspace_id, principal.user_id, principal.api_key_id, event)
+    await _enter(transaction, principal.workspace_id, principal.user_id, principal.api_key_id, act)
 
 
 async def enter_of(
-    transaction: AsyncConnection | asyncpg.Connection, workspace_id: UUID, user_id: UUID, event: Event
+    transaction: AsyncConnection | asyncpg.Connection, workspace_id: UUID, user_id: UUID, act: Act
 ) -> None:
     """Enter what a user does who is no principal yet."""
-    await _enter(transaction, workspace_id, user_id, None, event)
+    await _enter(transaction, workspace_id, user_id, None, act)
 
 
 async def write_down(
-    connection: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID, actor: Actor, event: Event, origin: Origin
+    connection: asyncpg.Connection | asyncpg.Pool, workspace_id: UUID, actor: Actor, act: Act, origin: Origin
 ) -> None:
     """Add an entry of everything given."""
-    entry = make_entry(event, actor, origin.address, origin.request_id)
+    entry = make_entry(act, actor, origin.address, origin.request_id)
     await repository.append_entry(connection, workspace_id, entry)
 
 
@@ -63,15 +63,15 @@ async def _enter(
     workspace_id: UUID,
     user_id: UUID,
     api_key_id: UUID | None,
-    event: Event,
+    act: Act,
 ) -> None:
-    async def act() -> None:
+    async def write() -> None:
         is_driver = not isinstance(transaction, AsyncConnection)
         connection = transaction if is_driver else await driver_connection(transaction)
         actor = await repository.find_actor(connection, user_id, api_key_id)
-        await write_down(connection, workspace_id, actor, event, find_origin())
+        await write_down(connection, workspace_id, actor, act, find_origin())
 
     if isinstance(transaction, AsyncConnection):
-        await act_last(transaction, act)
+        await act_last(transaction, write)
     else:
-        await act()
+        await write()

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository
@@ -95,7 +95,7 @@ class IdentityService:
             await repository.insert_workspace(connection, workspace_id, request.workspace)
             await repository.insert_membership(connection, workspace_id, user_id, Role.OWNER.value)
             target = Target(type="workspace", id=str(workspace_id), name=request.workspace)
-            made = Event(action=Action.WORKSPACE_CREATED, target=target)
+            made = Act(action=Action.WORKSPACE_CREATED, target=target)
             await enter_of(connection, workspace_id, user_id, made)
             session_id, refresh_token = await self._begin_session(connection, user_id, workspace_id)
         logger.info("set up", user_id=str(user_id), workspace_id=str(workspace_id))
@@ -148,8 +148,8 @@ class IdentityService:
             if reused is not None:
                 await repository.revoke_session(connection, reused.session_id, "refresh_token_reused")
                 target = Target(type="session", id=str(reused.session_id))
-                event = Event(action=Action.TOKEN_REUSED, target=target, outcome="refused")
-                await enter_of(connection, reused.workspace_id, reused.user_id, event)
+                act = Act(action=Action.TOKEN_REUSED, target=target, outcome="refused")
+                await enter_of(connection, reused.workspace_id, reused.user_id, act)
         if reused is not None:
             self._authenticator.forget_session(reused.session_id)
             logger.warning("a refresh token came twice: its session is revoked", session_id=str(reused.session_id))
@@ -199,7 +199,7 @@ class IdentityService:
         async with self._database.begin() as connection:
             await repository.revoke_session(connection, principal.session_id, "signed_out")
             target = Target(type="session", id=str(principal.session_id))
-            await enter(connection, principal, Event(action=Action.SESSION_ENDED, target=target))
+            await enter(connection, principal, Act(action=Action.SESSION_ENDED, target=target))
         self._authenticator.forget_session(principal.session_id)
 
     async def describe(self, connection: AsyncConnection, principal: Principal) -> Me:
@@ -228,7 +228,7 @@ class IdentityService:
         )
         await repository.insert_refresh_token(connection, _hash(token), session_id, REFRESH_LIFETIME)
         target = Target(type="session", id=str(session_id))
-        began = Event(action=Action.SESSION_BEGAN, target=target, after=through and {"issuer": through})
+        began = Act(action=Action.SESSION_BEGAN, target=target, after=through and {"issuer": through})
         await enter_of(connection, workspace_id, user_id, began)
         return session_id, token
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.refusals import Refusals
 from app.audit.trail import enter
 from app.auth import repository
@@ -64,7 +64,7 @@ class SessionService:
             if not await repository.revoke_own_session(connection, principal.user_id, session_id):
                 raise NotFound
             target = Target(type="session", id=str(session_id))
-            await enter(connection, principal, Event(action=Action.SESSION_ENDED, target=target))
+            await enter(connection, principal, Act(action=Action.SESSION_ENDED, target=target))
         self._authenticator.forget_session(session_id)
 
     async def end_others(self, principal: Principal) -> None:
@@ -72,7 +72,7 @@ class SessionService:
         current = require_session(principal)
         async with self._database.begin() as connection:
             await repository.revoke_other_sessions(connection, principal.user_id, current, "signed_out_elsewhere")
-            await enter(connection, principal, Event(action=Action.SESSIONS_ENDED))
+            await enter(connection, principal, Act(action=Action.SESSIONS_ENDED))
         self._authenticator.forget_user(principal.user_id)
 
     async def change_password(self, principal: Principal, change: PasswordChange, address: str) -> None:
@@ -97,7 +97,7 @@ class SessionService:
             await repository.revoke_other_sessions(connection, principal.user_id, current, "password_changed")
             await repository.update_password_hash(connection, principal.user_id, renewed)
             target = Target(type="user", id=str(principal.user_id), name=me.email)
-            await enter(connection, principal, Event(action=Action.PASSWORD_CHANGED, target=target))
+            await enter(connection, principal, Act(action=Action.PASSWORD_CHANGED, target=target))
         self._authenticator.forget_user(principal.user_id)
         _log.info("password changed", user_id=str(principal.user_id))
 

@@ -21,7 +21,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from msgspec import UNSET, Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.audit.entries import Action, Event, Outcome, Target
+from app.audit.entries import Act, Action, Outcome, Target
 from app.audit.trail import enter
 from app.auth.permissions import PERMISSIONS, Permission, Role
 from app.auth.principal import Principal
@@ -246,8 +246,8 @@ async def _read(transaction: AsyncConnection, workspace_id: UUID, connection_id:
 
 async def _enter(transaction: AsyncConnection, sign_in: _SignIn, after: Mapping[str, Any], outcome: Outcome) -> None:
     target = Target(type="connection", id=str(sign_in.kept.id), name=sign_in.kept.name)
-    event = Event(action=Action.CONNECTION_AUTHORIZED, target=target, after=after, outcome=outcome)
-    await enter(transaction, sign_in.principal, event)
+    act = Act(action=Action.CONNECTION_AUTHORIZED, target=target, after=after, outcome=outcome)
+    await enter(transaction, sign_in.principal, act)
 
 
 def _require_issuer(answer: Answer, client: AuthorizationCode) -> None:

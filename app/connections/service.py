@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.bodies import decode_body
@@ -187,7 +187,7 @@ async def _enter(transaction: AsyncConnection, principal: Principal, action: Act
         for row in (before, after)
     ]
     target = Target(type="connection", id=str((after or before).id), name=(after or before).name)
-    await enter(transaction, principal, Event(action=action, target=target, before=sides[0], after=sides[1]))
+    await enter(transaction, principal, Act(action=action, target=target, before=sides[0], after=sides[1]))
 
 
 async def _lock(

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from app.audit.entries import Action as Audited
-from app.audit.entries import Event
+from app.audit.entries import Act
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.control.schemas import Action, BulkFilter, BulkOutcome, BulkRequest, RerunRequest
@@ -64,7 +64,7 @@ class BulkService:
             done = {run_id: run_id for run_id in steered}
         if done:
             told = {"action": request.action, "done": len(done), "run_ids": list(done)[:MOST_NAMED]}
-            await enter(connection, principal, Event(action=Audited.RUNS_STEERED, after=told))
+            await enter(connection, principal, Act(action=Audited.RUNS_STEERED, after=told))
         return BulkOutcome(
             action=request.action,
             dry_run=False,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter_of
 from app.members import repository
 
@@ -23,7 +23,7 @@ async def join(connection: AsyncConnection, token: str, user_id: UUID, email: st
         return None
     await repository.add_member(connection, used.workspace_id, user_id, used.role)
     target = Target(type="member", id=str(user_id), name=email)
-    joined = Event(action=Action.MEMBER_JOINED, target=target, after={"role": used.role, "issuer": issuer})
+    joined = Act(action=Action.MEMBER_JOINED, target=target, after={"role": used.role, "issuer": issuer})
     await enter_of(connection, used.workspace_id, user_id, joined)
     workspace_id: UUID = used.workspace_id
     return workspace_id

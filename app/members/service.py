@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
@@ -85,7 +85,7 @@ class MemberService:
         if is_above(Role(row["role"]), change.role):
             await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         before, after = {"role": row["role"]}, {"role": change.role.value}
-        changed = Event(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
+        changed = Act(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
         if before != after:
             await enter(connection, principal, changed)
         self._authenticator.forget_user(user_id)
@@ -106,7 +106,7 @@ class MemberService:
         if is_above(Role(row["role"]), role):
             await repository.revoke_invitations_by(connection, workspace_id, user_id)
         before, after = {"role": row["role"]}, {"role": role.value, "issuer": issuer}
-        changed = Event(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
+        changed = Act(action=Action.ROLE_CHANGED, target=_member(row), before=before, after=after)
         await enter_of(connection, workspace_id, user_id, changed)
         self._authenticator.forget_user(user_id)
         _log.info("role changed by the provider", user_id=str(user_id), role=role.value)
@@ -135,7 +135,7 @@ class MemberService:
         await repository.revoke_invitations_by(connection, principal.workspace_id, user_id)
         key_ids = await repository.delete_member(connection, principal.workspace_id, user_id)
         before = {"role": row["role"], **({"api_keys": key_ids[:MOST_NAMED]} if key_ids else {})}
-        removed = Event(action=Action.MEMBER_REMOVED, target=_member(row), before=before)
+        removed = Act(action=Action.MEMBER_REMOVED, target=_member(row), before=before)
         await enter(connection, principal, removed)
         self._authenticator.forget_user(user_id)
         _log.info("member removed", user_id=str(user_id), by=str(principal.user_id))
@@ -195,7 +195,7 @@ class InvitationService:
         )
         made = {"role": new.role.value, "expires_at": row.expires_at}
         target = Target(type="invitation", id=str(row.id), name=email)
-        await enter(connection, principal, Event(action=Action.INVITATION_CREATED, target=target, after=made))
+        await enter(connection, principal, Act(action=Action.INVITATION_CREATED, target=target, after=made))
         # Behind the '#' it is sent to nobody: no log of a server or proxy has it.
         url = f"{self._base_url}/invitation#{token}"
         return MadeInvitation(**msgspec.structs.asdict(_show(row)), token=token, url=url)
@@ -216,7 +216,7 @@ class InvitationService:
             raise NotFound
         target = Target(type="invitation", id=str(invitation_id), name=row.email)
         before = {"role": row.role, "expires_at": row.expires_at}
-        await enter(connection, principal, Event(action=Action.INVITATION_REVOKED, target=target, before=before))
+        await enter(connection, principal, Act(action=Action.INVITATION_REVOKED, target=target, before=before))
 
     async def accept(self, acceptance: Acceptance, address: str) -> Tokens:
         """Join the workspace, and be signed in to it.
@@ -262,7 +262,7 @@ class InvitationService:
                 await repository.add_member(connection, used.workspace_id, user_id, used.role)
                 workspace_id: UUID = used.workspace_id
                 target = Target(type="member", id=str(user_id), name=email)
-                joined = Event(action=Action.MEMBER_JOINED, target=target, after={"role": used.role})
+                joined = Act(action=Action.MEMBER_JOINED, target=target, after={"role": used.role})
                 await enter_of(connection, workspace_id, user_id, joined)
                 return workspace_id
         except IntegrityError:

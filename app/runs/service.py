@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.dependencies import Isolation, driver_connection
@@ -183,8 +183,8 @@ class RunService:
             if RunStatus(status) in TERMINAL_RUN:
                 raise RunFinished(f"The run has ended: it is {status}.")
             target = Target(type="run", id=str(run_id))
-            event = Event(action=Action.RUN_CANCELLED, target=target, before={"status": status})
-            await enter(connection, principal, event)
+            act = Act(action=Action.RUN_CANCELLED, target=target, before={"status": status})
+            await enter(connection, principal, act)
         self._bell.ring()
 
     async def _find(self, principal: Principal, run_id: UUID) -> RunRow:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.bodies import decode_body
@@ -166,8 +166,8 @@ class TriggerService:
         """
         row = await self._lock(connection, principal, trigger_id)
         rotated = await self._rotate(connection, principal, row, rotation)
-        event = Event(action=Action.TRIGGER_ROTATED, target=_target(row), after={"what": rotation.what})
-        await enter(connection, principal, event)
+        act = Act(action=Action.TRIGGER_ROTATED, target=_target(row), after={"what": rotation.what})
+        await enter(connection, principal, act)
         return rotated
 
     async def _rotate(
@@ -255,8 +255,8 @@ async def _enter(
     sides = [
         None if row is None else {"enabled": row.enabled, "config": msgspec.Raw(row.config)} for row in (before, after)
     ]
-    event = Event(action=action, target=_target(after or before), before=sides[0], after=sides[1])
-    await enter(connection, principal, event)
+    act = Act(action=action, target=_target(after or before), before=sides[0], after=sides[1])
+    await enter(connection, principal, act)
 
 
 def _target(row: Row[Any] | None) -> Target | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.audit.entries import Action, Event, Target, describe_bytes
+from app.audit.entries import Act, Action, Target, describe_bytes
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -82,8 +82,8 @@ class VariableService:
         """Its values by their digests: some keep credentials where they do not belong, and this log is for ever."""
         sides = [None if row is None else describe_bytes(row.value) for row in (before, after)]
         target = Target(type="variable", id=name)
-        event = Event(action=action, target=target, before=sides[0], after=sides[1])
-        await enter(self._connection, self._principal, event)
+        act = Act(action=action, target=target, before=sides[0], after=sides[1])
+        await enter(self._connection, self._principal, act)
 
 
 def make_variable_etag(updated_at: datetime) -> str:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.audit.entries import Action, Event, Target, describe_bytes
+from app.audit.entries import Act, Action, Target, describe_bytes
 from app.audit.trail import enter
 from app.auth import service as identity
 from app.auth.principal import Principal
@@ -222,8 +222,8 @@ class WorkflowService:
 
     async def _enter(self, action: Action, row: DraftRow, before: Any = None, after: Any = None) -> None:
         target = Target(type="workflow", id=str(row.id), name=row.name)
-        event = Event(action=action, target=target, before=before, after=after)
-        await enter(self._transaction, self._principal, event)
+        act = Act(action=action, target=target, before=before, after=after)
+        await enter(self._transaction, self._principal, act)
 
     async def _detail(self, row: DraftRow, document: object | None = None) -> WorkflowDetail:
         if document is None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter, enter_of
 from app.auth import repository as identities
 from app.auth.permissions import Role
@@ -39,7 +39,7 @@ class WorkspaceService:
         await identities.insert_workspace(self._connection, workspace_id, new.name)
         await identities.insert_membership(self._connection, workspace_id, self._principal.user_id, Role.OWNER.value)
         rows = await repository.list_workspaces(self._connection, self._principal.user_id)
-        made = Event(
+        made = Act(
             action=Action.WORKSPACE_CREATED, target=Target(type="workspace", id=str(workspace_id), name=new.name)
         )
         await enter_of(self._connection, workspace_id, self._principal.user_id, made)
@@ -52,7 +52,7 @@ class WorkspaceService:
         before = await repository.rename_workspace(self._connection, workspace_id, change.name)
         if before != change.name:
             target = Target(type="workspace", id=str(workspace_id), name=change.name)
-            renamed = Event(
+            renamed = Act(
                 action=Action.WORKSPACE_RENAMED, target=target, before={"name": before}, after={"name": change.name}
             )
             await enter(self._connection, self._principal, renamed)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.trail import enter_of
 from app.auth import repository as users
 from app.auth.oidc import repository
@@ -91,7 +91,7 @@ class AccountService:
             if home is not None:
                 target = Target(type="user", id=str(user_id))
                 why = {"issuer": self._config.issuer, "reason": failure.value}
-                refused = Event(action=Action.SESSION_REFUSED, outcome="refused", target=target, after=why)
+                refused = Act(action=Action.SESSION_REFUSED, outcome="refused", target=target, after=why)
                 await enter_of(connection, home, user_id, refused)
 
     async def _open(self, who: Identified) -> Opened:
@@ -170,7 +170,7 @@ class AccountService:
         await users.insert_membership(connection, workspace_id, user_id, who.role.value)
         after = {"role": who.role.value, "issuer": self._config.issuer}
         target = Target(type="member", id=str(user_id), name=email)
-        joined = Event(action=Action.MEMBER_JOINED, target=target, after=after)
+        joined = Act(action=Action.MEMBER_JOINED, target=target, after=after)
         await enter_of(connection, workspace_id, user_id, joined)
         logger.info("account made by the provider", user_id=str(user_id), workspace_id=str(workspace_id))
         return Opened(user_id=user_id, workspace_id=workspace_id)

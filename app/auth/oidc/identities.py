@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.audit.entries import Action, Event, Target
+from app.audit.entries import Act, Action, Target
 from app.audit.refusals import Refusals
 from app.audit.trail import enter, enter_of
 from app.auth import repository as users
@@ -87,7 +87,7 @@ class IdentityLinks:
                 is_provisioned=False,
             )
             target = Target(type="identity", id=str(identity_id), name=who.email)
-            linked = Event(action=Action.IDENTITY_LINKED, target=target, after={"issuer": issuer})
+            linked = Act(action=Action.IDENTITY_LINKED, target=target, after={"issuer": issuer})
             await enter_of(connection, link.workspace_id, link.user_id, linked)
         logger.info("identity linked", user_id=str(link.user_id))
 
@@ -109,6 +109,6 @@ class IdentityLinks:
             if not has_password and not await repository.list_identities(connection, principal.user_id):
                 raise LastSignIn
             target = Target(type="identity", id=str(identity_id))
-            unlinked = Event(action=Action.IDENTITY_UNLINKED, target=target, before={"issuer": issuer})
+            unlinked = Act(action=Action.IDENTITY_UNLINKED, target=target, before={"issuer": issuer})
             await enter(connection, principal, unlinked)
         logger.info("identity unlinked", user_id=str(principal.user_id))

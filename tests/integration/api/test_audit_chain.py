@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.audit.entries import Action, Event
+from app.audit.entries import Act, Action
 from app.audit.trail import enter
 from app.auth.permissions import Role
 from app.auth.principal import Principal
@@ -127,8 +127,8 @@ async def test_a_request_enters_after_all_else_that_it_does(api: Api, owner: Cal
     transaction = await anext(request)
     before = await read(owner)
     # Nothing else of this request may wait for anything while it holds the end of the chain.
-    await enter(transaction, principal, Event(action=Action.VARIABLE_SET))
-    await enter(transaction, principal, Event(action=Action.VARIABLE_DELETED))
+    await enter(transaction, principal, Act(action=Action.VARIABLE_SET))
+    await enter(transaction, principal, Act(action=Action.VARIABLE_DELETED))
     await set_variable(owner, "region", "eu")
     with pytest.raises(StopAsyncIteration):
         await anext(request)
