@@ -232,7 +232,8 @@ class RunController(Controller):
         """The whole value that a `{preview, size, ref}` stands for. It never changes."""
         data = await runs.read_payload(principal, run_id, ref)
         etag = f'"{ref}"'
-        headers = {"etag": etag, "cache-control": "private, max-age=31536000, immutable"}
+        # Browsers are not to keep it on their disks, where who signs in next would find it.
+        headers = {"etag": etag}
         if matches(request.headers.get("if-none-match", ""), etag):
             return Stream(iter(()), status_code=HTTP_304_NOT_MODIFIED, headers=headers)
         headers["content-length"] = str(len(data))

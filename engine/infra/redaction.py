@@ -4,7 +4,7 @@ A target that echoes a request, or tells of it in an error, must not bring a sec
 """
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
@@ -41,10 +41,7 @@ class Redactor:
 
     def clean_text(self, text: str) -> str:
         """The text without secrets."""
-        for spelling in self._spellings:
-            if spelling in text:
-                text = text.replace(spelling, MARK)
-        return text
+        return _take_out(text, self._spellings)
 
     def clean_bytes(self, raw: bytes) -> bytes:
         """The bytes without secrets, in UTF-8 and UTF-16."""
@@ -57,21 +54,23 @@ class Redactor:
         """The JSON value without secrets: in texts, in names, and as numbers."""
         # Mostly there are none: a look through the whole as JSON costs a fraction of a walk.
         written = msgspec.json.encode(value)
-        return self._walk(value) if any(spelling in written for spelling in self._written) else value
+        # What is nowhere in the whole is in none of its parts: there are a hundred spellings of a secret.
+        found = [spelling for spelling, text in zip(self._spellings, self._written, strict=True) if text in written]
+        return self._walk(value, found) if found else value
 
-    def _walk(self, value: Any) -> Any:
+    def _walk(self, value: Any, spellings: Sequence[str]) -> Any:
         match value:
             case str():
-                return self.clean_text(value)
+                return _take_out(value, spellings)
             case dict():
-                return {self.clean_text(name): self._walk(item) for name, item in value.items()}
+                return {_take_out(name, spellings): self._walk(item, spellings) for name, item in value.items()}
             case list():
-                return [self._walk(item) for item in value]
+                return [self._walk(item, spellings) for item in value]
             case bool() | None:
                 return value
             case int() | float():
                 text = msgspec.json.encode(value).decode()
-                return MARK if self.clean_text(text) != text else value
+                return MARK if _take_out(text, spellings) != text else value
             case _:
                 return value
 
@@ -83,6 +82,13 @@ class Redactor:
     @cached_property
     def _written(self) -> list[bytes]:
         return [msgspec.json.encode(spelling)[1:-1] for spelling in self._spellings]
+
+
+def _take_out(text: str, spellings: Sequence[str]) -> str:
+    for spelling in spellings:
+        if spelling in text:
+            text = text.replace(spelling, MARK)
+    return text
 
 
 def _spell(secret: str) -> Iterator[str]:
