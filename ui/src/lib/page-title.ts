@@ -9,12 +9,17 @@ interface Named {
 
 const useNamed = create<Named>(() => ({ title: "", times: 0 }));
 
-/** Name the page in its tab, and for whoever does not see that another one has come. */
-export function usePageTitle(title: string): void {
+/**
+ * Name the page in its tab, and for whoever does not see that another one has come.
+ *
+ * A passing name stands for one that is on its way, as that of a thing which is being loaded: only what it is called then is read
+ * out, or a page would come twice.
+ */
+export function usePageTitle(title: string, isPassing = false): void {
   useEffect(() => {
     document.title = `${title} · FlowForge`;
-    useNamed.setState(({ times }) => ({ title, times: times + 1 }));
-  }, [title]);
+    if (!isPassing) useNamed.setState(({ times }) => ({ title, times: times + 1 }));
+  }, [title, isPassing]);
 }
 
 /** What is to be read out of the page that has come, if anything, and which time it is. */

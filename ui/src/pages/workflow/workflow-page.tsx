@@ -38,7 +38,7 @@ export function WorkflowPage() {
   if (query.isPending) {
     return (
       <>
-        <PageHeader title="Workflow" />
+        <PageHeader title="Workflow" isPassing />
         <LoadingRows />
       </>
     );
