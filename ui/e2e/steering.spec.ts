@@ -93,7 +93,12 @@ test("of loops, the first item that differs is found, also where both give the s
   for (const id of [a, b, more]) {
     await expect.poll(async () => (await owner.get<{ status: string }>(`/v1/runs/${id}`)).status, { timeout: PATIENCE_MS }).toBe("succeeded");
   }
+  const read: string[] = [];
+  page.on("request", (request) => read.push(new URL(request.url()).pathname));
   await page.goto(`/runs/compare?a=${a}&b=${b}`);
+  await page.getByText("No step differs, as far as was looked: the items of 1 loop were not compared.").waitFor();
+  expect(read.filter((path) => path.endsWith("/steps"))).toEqual([]);
+  await page.getByRole("button", { name: "Compare the items of 1 loop" }).click();
   await page.getByText("The first step that differs is").getByText("each").waitFor();
   const items = page.getByRole("group", { name: "Items", exact: true });
   await items.getByText(/^The first item that differs is each\[1\], first at Read it: .*what came out\. The one before it went the same way\.$/).waitFor();
@@ -103,10 +108,12 @@ test("of loops, the first item that differs is found, also where both give the s
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
   await page.goto(`/runs/compare?a=${a}&b=${more}`);
+  await items.getByText("3 in A, 4 in B").click();
   await items.getByText("The first item that differs is each[3]: only B has it. The 3 before it went the same way.").waitFor();
   await page.goto(`/runs/compare?a=${a}&b=${a}`);
-  await page.getByText("Every step went the same way, with the same data.").waitFor();
   await page.getByRole("region", { name: "Steps" }).getByRole("button", { name: "each" }).click();
+  await items.getByText("3 in A, 3 in B").click();
+  await page.getByText("Every step went the same way, with the same data.").waitFor();
   await items.getByText("All 3 went the same way, with the same data.").waitFor();
 });
 

@@ -89,7 +89,7 @@ function Comparison({ a, b, chosen }: { a: Run; b: Run; chosen: string | undefin
       </div>
       <Verdict a={a} b={b} first={first} loops={loops} onSelect={select} />
       <StepTable steps={steps} selected={shown?.path} onSelect={select} />
-      {shown !== undefined && <StepPair key={shown.path} a={a} b={b} step={shown} />}
+      {shown !== undefined && <StepPair key={shown.path} a={a} b={b} step={shown} loops={loops} />}
       <section aria-labelledby="whole-runs" className="flex flex-col gap-4">
         <h2 id="whole-runs" className="text-lg font-semibold">
           The whole runs

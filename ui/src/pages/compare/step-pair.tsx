@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
+import { Icon } from "@/components/ui/icon";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import type { Run } from "@/features/runs/run";
 import { loopQuery } from "./api";
 import { type ComparedStep, firstDifference } from "./compare";
 import { DataPair } from "./data-pair";
 import type { ComparedItem, LoopDifference } from "./items";
-import { isLoopOfBoth } from "./use-loops";
+import { type Loops, isLoopOfBoth } from "./use-loops";
 import { tellDifference } from "./words";
 
 const count = new Intl.NumberFormat("en");
@@ -15,20 +16,20 @@ interface StepPairProps {
   a: Run;
   b: Run;
   step: ComparedStep;
-  /** Whether it is a step of an item. */
-  isInner?: boolean;
+  /** Left out: it is a step of an item. */
+  loops?: Loops;
 }
 
 /** What went into a step and came out of it in both runs; of a loop, also where its items part. */
-export function StepPair({ a, b, step, isInner = false }: StepPairProps) {
+export function StepPair({ a, b, step, loops }: StepPairProps) {
   const id = useId();
-  const Title = isInner ? "h4" : "h2";
+  const Title = loops === undefined ? "h4" : "h2";
   return (
     <section aria-labelledby={id} className="flex flex-col gap-4">
       <Title id={id} className="text-lg font-semibold wrap-anywhere">
         {step.title} <span className="font-mono text-xs font-normal text-ink-3">{step.path}</span>
       </Title>
-      {isLoopOfBoth(step) && <LoopPair a={a} b={b} step={step} />}
+      {loops !== undefined && isLoopOfBoth(step) && <LoopPair a={a} b={b} step={step} loops={loops} />}
       <DataPair title="Input" a={step.a?.input ?? null} b={step.b?.input ?? null} />
       <DataPair title="Output" a={step.a?.output ?? null} b={step.b?.output ?? null} />
       {(step.a?.error != null || step.b?.error != null) && <DataPair title="Error" a={step.a?.error ?? null} b={step.b?.error ?? null} />}
@@ -36,17 +37,46 @@ export function StepPair({ a, b, step, isInner = false }: StepPairProps) {
   );
 }
 
-function LoopPair({ a, b, step }: StepPairProps) {
-  const query = useQuery(loopQuery(a, b, step.path));
+interface LoopPairProps {
+  a: Run;
+  b: Run;
+  step: ComparedStep;
+  loops: Loops;
+}
+
+/** Where the items of a loop part. It is folded, and nothing is read for it, until somebody asks. */
+function LoopPair({ a, b, step, loops: { asked, ask } }: LoopPairProps) {
+  const isAsked = asked.has(step.path);
+  const counts = [step.a, step.b].map((side) => count.format(side?.items?.total ?? 0));
+  return (
+    <details
+      aria-label="Items"
+      open={isAsked}
+      onToggle={(event) => event.currentTarget.open && ask(step.path)}
+      className="min-w-0 rounded-control border border-line bg-surface p-3"
+    >
+      <summary className="flex min-h-6 items-center gap-2">
+        <Icon name="down" />
+        <h3 className="font-semibold">Items</h3>
+        <span className="text-ink-2">
+          {counts[0]} in A, {counts[1]} in B
+        </span>
+      </summary>
+      {isAsked && <FoundItems a={a} b={b} path={step.path} />}
+    </details>
+  );
+}
+
+function FoundItems({ a, b, path }: { a: Run; b: Run; path: string }) {
+  const query = useQuery(loopQuery(a, b, path));
   const { data } = query;
   return (
-    <div role="group" aria-label="Items" className="min-w-0 rounded-control border border-line bg-surface p-3">
-      <h3 className="mb-1 font-semibold">Items</h3>
+    <>
       {query.isPending && <LoadingRows rows={2} />}
       {data === undefined && query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
       {data !== undefined && <p role="status">{tellItems(data)}</p>}
       {data?.first !== undefined && <ItemPair key={data.first.path} a={a} b={b} item={data.first} />}
-    </div>
+    </>
   );
 }
 
@@ -82,7 +112,7 @@ function ItemPair({ a, b, item }: { a: Run; b: Run; item: ComparedItem }) {
           ))}
         </ul>
       )}
-      <StepPair key={step.path} a={a} b={b} step={step} isInner />
+      <StepPair key={step.path} a={a} b={b} step={step} />
     </div>
   );
 }

@@ -2,14 +2,14 @@ import { Button } from "@/components/ui/button";
 import type { Run } from "@/features/runs/run";
 import { formatDuration } from "@/lib/format";
 import { type ComparedStep, isSame, lengthOf } from "./compare";
+import type { Loops } from "./use-loops";
 import { tellDifference } from "./words";
 
 interface VerdictProps {
   a: Run;
   b: Run;
   first: ComparedStep | undefined;
-  /** What is known of the items of loops. */
-  loops: { isPending: boolean; isFailed: boolean; unread: number };
+  loops: Pick<Loops, "isPending" | "isFailed" | "unread" | "next" | "askMore">;
   onSelect: (path: string) => void;
 }
 
@@ -31,6 +31,9 @@ export function Verdict({ a, b, first, loops, onSelect }: VerdictProps) {
         {tellLength(lengthOf(a), lengthOf(b))}
       </p>
       {first !== undefined && <Button onClick={() => onSelect(first.path)}>Show it</Button>}
+      {first === undefined && !loops.isPending && loops.next > 0 && (
+        <Button onClick={loops.askMore}>Compare the items of {sayLoops(loops.next)}</Button>
+      )}
     </div>
   );
 }
@@ -39,8 +42,12 @@ export function Verdict({ a, b, first, loops, onSelect }: VerdictProps) {
 function tellSame({ isPending, isFailed, unread }: VerdictProps["loops"]): string {
   if (isPending) return "No step differs; the items of loops are being compared.";
   if (isFailed) return "No step differs, but the items of a loop cannot be read: choose the loop to see why.";
-  if (unread > 0) return `No step differs, as far as was looked. The items of ${unread} more ${unread === 1 ? "loop" : "loops"} are compared once you choose it.`;
+  if (unread > 0) return `No step differs, as far as was looked: the items of ${sayLoops(unread)} were not compared.`;
   return "Every step went the same way, with the same data.";
+}
+
+function sayLoops(number: number): string {
+  return number === 1 ? "1 loop" : `${number} loops`;
 }
 
 /** " From start to end, B took 1.2 s longer.": nothing while one of them goes on. */
