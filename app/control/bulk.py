@@ -7,8 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from app.audit.entries import Action as Audited
 from app.audit.entries import Act
+from app.audit.entries import Action as Audited
 from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.control.schemas import Action, BulkFilter, BulkOutcome, BulkRequest, RerunRequest
