@@ -11,6 +11,7 @@ import { isLarge } from "@/features/values/value-view";
 import { api, unwrap } from "@/lib/api";
 import { writeExact } from "@/lib/exact-json";
 import { addJson, faultOfJson } from "@/lib/json-text";
+import { useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 import { type Run, nameVersion } from "./api";
 
@@ -24,11 +25,16 @@ interface RerunDialogProps {
   onClose: () => void;
 }
 
+interface How {
+  from_step: string | null;
+  version: "same" | "latest";
+}
+
 /** An input that was left alone is the original's, byte by byte; another one goes as it is written, with every digit. */
-function repeat(id: string, how: { from_step: string | null; version: "same" | "latest" }, input: string | undefined) {
+function repeat(id: string, how: How, input: string | undefined, header: { "Idempotency-Key": string }) {
   return unwrap(
     api.POST("/v1/runs/{run_id}/rerun", {
-      params: { path: { run_id: id } },
+      params: { path: { run_id: id }, header },
       body: how,
       ...(input === undefined ? {} : { bodySerializer: () => addJson(how, "input", input) }),
     }),
@@ -46,8 +52,14 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const [text, setText] = useState(first);
   const fault = isOther ? faultOfJson(text) : undefined;
   const navigate = useNavigate();
+  const once = useOnce();
   const rerun = useMutation({
-    mutationFn: () => repeat(run.id, { from_step: from === WHOLE ? null : from, version }, isOther ? text : undefined),
+    mutationFn: () => {
+      const how = { from_step: from === WHOLE ? null : from, version };
+      const input = isOther ? text : undefined;
+      return repeat(run.id, how, input, once.headerFor(JSON.stringify([how, input])));
+    },
+    onSettled: (_, error) => once.settle(error),
     onSuccess: ({ run_id: runId }) => {
       toast("done", "A new run has begun; this is it.");
       onClose();
@@ -76,7 +88,8 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
         </SelectField>
         <SelectField label="Version" value={version} onChange={(event) => setVersion(event.target.value === "latest" ? "latest" : "same")}>
           <option value="same">The same, {nameVersion(run.version)}</option>
-          <option value="latest">The latest that is published</option>
+          {/* A test is repeated with what was tested. */}
+          {!run.is_test && <option value="latest">The latest that is published</option>}
         </SelectField>
         <label className="flex items-center gap-2">
           <input type="checkbox" className="size-4 accent-ink" checked={isOther} onChange={(event) => setIsOther(event.target.checked)} />
