@@ -148,5 +148,5 @@ function useDestinations(typed: string, onHelp: () => void): readonly Destinatio
     runId === undefined ? [] : [{ id: "run", label: runId, kind: "run", icon: "runs", go: () => void navigate({ to: "/runs/$runId", params: { runId } }) }];
   const runs: Destination[] =
     typed === "" ? [] : [{ id: "runs", label: `Runs with “${typed}”`, icon: "search", go: () => void navigate({ to: "/runs", search: { q: typed } }) }];
-  return [...run, ...findDestinations(fixed, typed), ...workflows, ...runs];
+  return [...run, ...findDestinations(fixed, typed), ...findDestinations(workflows, typed), ...runs];
 }
