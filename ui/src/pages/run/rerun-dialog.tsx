@@ -25,10 +25,7 @@ interface RerunDialogProps {
   onClose: () => void;
 }
 
-interface How {
-  from_step: string | null;
-  version: "same" | "latest";
-}
+type How = Readonly<{ from_step: string | null; version: "same" | "latest" }>;
 
 /** An input that was left alone is the original's, byte by byte; another one goes as it is written, with every digit. */
 function repeat(id: string, how: How, input: string | undefined, header: { "Idempotency-Key": string }) {
@@ -55,7 +52,7 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const once = useOnce();
   const rerun = useMutation({
     mutationFn: () => {
-      const how = { from_step: from === WHOLE ? null : from, version };
+      const how: How = { from_step: from === WHOLE ? null : from, version };
       const input = isOther ? text : undefined;
       return repeat(run.id, how, input, once.headerFor(JSON.stringify([how, input])));
     },
