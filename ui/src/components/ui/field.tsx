@@ -1,5 +1,6 @@
-import { type ComponentProps, type RefObject, useEffect, useId } from "react";
+import { type ComponentProps, type RefObject, useEffect, useId, useRef } from "react";
 import { classNames } from "@/lib/class-names";
+import { fromField, toField } from "@/lib/moment-field";
 
 const CONTROL =
   "h-8 rounded-control border border-line-strong bg-surface px-2.5 text-ink aria-invalid:border-failed disabled:opacity-50";
@@ -69,5 +70,38 @@ export function Search({ label, text, onText, field, className }: SearchProps) {
       onChange={(event) => onText(event.target.value)}
       className={classNames(CONTROL, className)}
     />
+  );
+}
+
+interface MomentFieldProps {
+  label: string;
+  /** As the address has it; undefined where it has none. */
+  moment: string | undefined;
+  onMoment: (moment: string | undefined) => void;
+}
+
+/** A date with a time, as clocks tell it here; its label stands before it. It follows the address, but not while somebody types. */
+export function MomentField({ label, moment, onMoment }: MomentFieldProps) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const input = field.current;
+    if (input !== null && input !== document.activeElement) input.value = toField(moment);
+  }, [moment]);
+  return (
+    <label className="flex items-center gap-1.5 text-ink-2">
+      {label}
+      <input
+        ref={field}
+        type="datetime-local"
+        defaultValue={toField(moment)}
+        onChange={(event) => {
+          // While only a part of it is typed, a browser gives nothing at all.
+          const given = fromField(event.target.value);
+          if (given !== undefined) onMoment(given);
+        }}
+        onBlur={(event) => event.target.value === "" && event.target.validity.valid && moment !== undefined && onMoment(undefined)}
+        className={CONTROL}
+      />
+    </label>
   );
 }

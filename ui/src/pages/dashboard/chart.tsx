@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useId, useState } from "react";
+import { classNames } from "@/lib/class-names";
 import { type Slot, SLOTS, isEmpty } from "./slots";
 
 interface Column {
@@ -16,6 +17,8 @@ interface ChartProps {
   bottom?: string;
   legend: ReactNode;
   columns: readonly Column[];
+  /** A press on a part of the time, or Enter, leads on from it. */
+  onChoose?: (slot: Slot) => void;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -24,7 +27,7 @@ const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "s
 const LONG_MS = 80_000_000;
 
 /** A drawing over time that is read by pointing, by arrow keys, or as a table. */
-export function Chart({ title, slots, children, top, bottom, legend, columns }: ChartProps) {
+export function Chart({ title, slots, children, top, bottom, legend, columns, onChoose }: ChartProps) {
   const id = useId();
   const [place, setPlace] = useState<number>();
   const slot = place === undefined ? undefined : slots[place];
@@ -55,13 +58,17 @@ export function Chart({ title, slots, children, top, bottom, legend, columns }: 
           aria-valuemin={1}
           aria-valuemax={SLOTS}
           aria-valuenow={(place ?? SLOTS - 1) + 1}
-          aria-valuetext={slot === undefined ? "Arrow keys read the parts of the time" : describe(slot)}
+          aria-valuetext={slot === undefined ? `Arrow keys read the parts of the time${onChoose === undefined ? "" : ", Enter leads to the runs of one"}` : describe(slot)}
           onPointerMove={point}
           onPointerDown={point}
+          onClick={() => slot !== undefined && onChoose?.(slot)}
           onPointerLeave={() => setPlace(undefined)}
           onBlur={() => setPlace(undefined)}
-          onKeyDown={(event) => move(event, place, setPlace)}
-          className="absolute inset-0 touch-pan-y"
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && slot !== undefined) onChoose?.(slot);
+            else move(event, place, setPlace);
+          }}
+          className={classNames("absolute inset-0 touch-pan-y", onChoose !== undefined && "cursor-pointer")}
         >
           <svg aria-hidden="true" viewBox={`0 0 ${SLOTS} 1`} preserveAspectRatio="none" className="size-full overflow-visible">
             {place !== undefined && <rect x={place} y="0" width="1" height="1" className="fill-sunken" />}

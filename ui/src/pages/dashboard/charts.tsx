@@ -19,7 +19,7 @@ function Key({ look, children }: { look: string; children: string }) {
 }
 
 /** How many runs were accepted, by how they ended: what failed points down, so that not colour alone tells it. */
-export const ThroughputChart = memo(function ThroughputChart({ slots }: { slots: readonly Slot[] }) {
+export const ThroughputChart = memo(function ThroughputChart({ slots, onChoose }: { slots: readonly Slot[]; onChoose: (slot: Slot) => void }) {
   const up = niceCeil(Math.max(...slots.map((slot) => slot.succeeded + slot.cancelled + slot.unfinished)));
   const worst = Math.max(...slots.map((slot) => slot.failed));
   const down = worst === 0 ? 0 : niceCeil(worst);
@@ -29,6 +29,7 @@ export const ThroughputChart = memo(function ThroughputChart({ slots }: { slots:
     <Chart
       title="Runs"
       slots={slots}
+      onChoose={onChoose}
       top={count.format(up)}
       {...(down > 0 ? { bottom: `${count.format(down)} failed` } : {})}
       legend={

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { buttonClass } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Lamp } from "@/components/ui/lamp";
@@ -13,7 +13,7 @@ import { DurationChart, ThroughputChart } from "./charts";
 import { findTrouble, isQuiet } from "./health";
 import { IngestTile } from "./ingest-tile";
 import { FailingWorkflows, RunningNow } from "./lists";
-import { fillSlots } from "./slots";
+import { type Slot, fillSlots } from "./slots";
 import { FailedLink, Tiles } from "./tiles";
 import { useLiveStats } from "./use-live-stats";
 import { type StatsWindow, USUAL, WINDOWS, readWindow } from "./window";
@@ -52,13 +52,18 @@ export function DashboardPage() {
 
 function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isOld: boolean }) {
   const slots = useMemo(() => fillSlots(stats.runs), [stats.runs]);
+  const navigate = useNavigate();
+  const showRuns = useCallback(
+    ({ from, to }: Slot) => void navigate({ to: "/runs", search: { from: new Date(from).toISOString(), to: new Date(to).toISOString() } }),
+    [navigate],
+  );
   if (isQuiet(stats)) return <Nothing window={window} />;
   return (
     <div aria-busy={isOld || undefined} className="flex flex-col gap-3">
       <Trouble stats={stats} window={window} />
       <Tiles stats={stats} window={window} />
       <div className="grid gap-3 lg:grid-cols-2">
-        <ThroughputChart slots={slots} />
+        <ThroughputChart slots={slots} onChoose={showRuns} />
         <DurationChart slots={slots} />
       </div>
       <div className="grid gap-3 lg:grid-cols-3">

@@ -21,6 +21,14 @@ describe("what many runs are chosen by", () => {
     });
   });
 
+  it.each([
+    ["2026-11-27T11:00:00.000Z", "2026-11-27T11:00:00.000Z"],
+    ["2026-11-27T13:00:00.000Z", "2026-11-27T12:00:42.000Z"],
+  ])("is what lies between two moments, up to %s, and never what is created later", (to, until) => {
+    const from = "2026-11-27T10:00:00.000Z";
+    expect(toBulkFilter({ filters: { from, to } }, NOW)).toEqual({ ...NOTHING, since: from, until });
+  });
+
   it("names no status where none is chosen", () => {
     expect("status" in toBulkFilter({ filters: {} }, NOW)).toBe(false);
   });

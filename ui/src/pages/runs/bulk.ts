@@ -12,13 +12,13 @@ export type Meant = { ids: readonly string[] } | { filters: RunFilters };
 export function toBulkFilter(meant: Meant, now: number): BulkFilter {
   const nothing = { workflow_id: null, trigger_type: null, since: null, until: null, q: null };
   if ("ids" in meant) return { ...nothing, ids: [...meant.ids] };
-  const { status, workflow_id, trigger_type, since, q } = toQuery(meant.filters, now);
+  const { status, workflow_id, trigger_type, since, until, q } = toQuery(meant.filters, now);
   return {
     workflow_id,
     trigger_type,
     since,
     q,
-    until: new Date(now).toISOString(),
+    until: new Date(until === null ? now : Math.min(now, Date.parse(until))).toISOString(),
     ...(status === null ? {} : { status: meant.filters.status ?? [] }),
   };
 }

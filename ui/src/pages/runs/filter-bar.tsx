@@ -2,11 +2,11 @@ import { useNavigate } from "@tanstack/react-router";
 import type { RefObject } from "react";
 import { Button } from "@/components/ui/button";
 import { Search, Select } from "@/components/ui/field";
-import { PeriodSelect } from "@/components/ui/period-select";
 import { ToneToggles } from "@/components/ui/tone-toggles";
 import { WorkflowSelect } from "@/features/workflows/workflow-select";
 import { RUN_STATUSES, STATUS_LOOKS } from "@/lib/status";
 import { type RunFilters, TRIGGER_TYPES, readRunFilters } from "./filters";
+import { TimeFilter } from "./time-filter";
 
 const ANY = "";
 
@@ -37,7 +37,7 @@ export function FilterBar({ filters, searchField }: FilterBarProps) {
           </option>
         ))}
       </Select>
-      <PeriodSelect period={filters.period} onChange={(period) => change({ period })} />
+      <TimeFilter filters={filters} onChange={change} />
       <Search
         field={searchField}
         label="Search id, workflow or error"

@@ -16,6 +16,8 @@ describe("filters of an address", () => {
     ["an unknown trigger", { trigger: "mail" }, {}],
     ["an unknown period", { period: "1y" }, {}],
     ["an empty search", { q: "" }, {}],
+    ["two moments, and no period beside them", { from: "2026-11-27T10:00:00+01:00", to: "2026-11-27T11:00Z", period: "7d" }, { from: "2026-11-27T09:00:00.000Z", to: "2026-11-27T11:00:00.000Z" }],
+    ["a moment that is none", { from: "noon", period: "7d" }, { period: "7d" }],
     ["a search for a number", { q: 502 }, { q: "502" }],
     ["a search that is no text", { q: { a: 1 } }, {}],
   ])("read %s", (_, search, filters) => {
@@ -28,6 +30,11 @@ describe("the query of the API", () => {
 
   it("asks for several statuses at once", () => {
     expect(toQuery({ status: ["failed", "timed_out"] }, now).status).toBe("failed,timed_out");
+  });
+
+  it("asks for what lies between two moments", () => {
+    const { since, until } = toQuery({ from: "2026-11-27T09:00:00.000Z", to: "2026-11-27T11:00:00.000Z" }, now);
+    expect([since, until]).toEqual(["2026-11-27T09:00:00.000Z", "2026-11-27T11:00:00.000Z"]);
   });
 
   it("asks for the same runs within a minute", () => {

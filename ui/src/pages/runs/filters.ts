@@ -1,4 +1,5 @@
 import { readId } from "@/lib/id";
+import { readMoment } from "@/lib/moment-field";
 import { type Period, beginOf, readPeriod } from "@/lib/period";
 import { readSearchText } from "@/lib/search-text";
 import { RUN_STATUSES, type RunStatus } from "@/lib/status";
@@ -11,6 +12,9 @@ export interface RunFilters {
   workflow?: string;
   trigger?: (typeof TRIGGER_TYPES)[number];
   period?: Period;
+  /** Between two moments, of which one may be left out; there is no period then. */
+  from?: string;
+  to?: string;
   q?: string;
 }
 
@@ -21,12 +25,15 @@ export function readRunFilters(search: Record<string, unknown>): RunFilters {
   const trigger = TRIGGER_TYPES.find((known) => known === search["trigger"]);
   const q = readSearchText(search["q"]);
   const workflow = readId(search["workflow"]);
-  const period = readPeriod(search["period"]);
+  const [from, to] = [readMoment(search["from"]), readMoment(search["to"])];
+  const period = from === undefined && to === undefined ? readPeriod(search["period"]) : undefined;
   return {
     ...(status.length > 0 ? { status } : {}),
     ...(workflow === undefined ? {} : { workflow }),
     ...(trigger === undefined ? {} : { trigger }),
     ...(period === undefined ? {} : { period }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     ...(q === undefined ? {} : { q: q.slice(0, 200) }),
   };
 }
@@ -37,7 +44,8 @@ export function toQuery(filters: RunFilters, now: number) {
     status: filters.status?.join(",") ?? null,
     workflow_id: filters.workflow ?? null,
     trigger_type: filters.trigger ?? null,
-    since: beginOf(filters.period, now),
+    since: filters.from ?? beginOf(filters.period, now),
+    until: filters.to ?? null,
     q: filters.q ?? null,
   };
 }

@@ -21,6 +21,15 @@ describe("runs that the list has no row for", () => {
     expect([...noteNews(NO_NEWS, told, { workflow: ORDERS })]).toEqual(["b"]);
   });
 
+  it("are those that were created between the two moments", () => {
+    const at = (moment: string) => `${Date.parse(moment).toString(16).padStart(12, "0")}-7000-8000-000000000001`;
+    const [early, meant, late] = ["2026-11-27T09:59:59Z", "2026-11-27T10:00:00Z", "2026-11-27T11:00:00Z"].map(at) as [string, string, string];
+    const told = [early, meant, late].map((id) => event(id, "queued"));
+    const [from, to] = ["2026-11-27T10:00:00.000Z", "2026-11-27T11:00:00.000Z"];
+    expect([...noteNews(NO_NEWS, told, { from, to })]).toEqual([meant]);
+    expect([...noteNews(NO_NEWS, told, { to })]).toEqual([early, meant]);
+  });
+
   it("are those that have come to a status that is looked at, for as long as they have it", () => {
     const filters = { status: ["failed" as const, "running" as const] };
     const first = noteNews(NO_NEWS, [event("a", "queued"), event("a", "running"), event("b", "failed"), event("c", "queued")], filters);

@@ -1,4 +1,5 @@
 import type { LiveEvent } from "@/lib/live";
+import { madeAt } from "@/lib/moment-field";
 import type { RunFilters } from "./filters";
 
 export const NO_NEWS: ReadonlySet<string> = new Set();
@@ -8,11 +9,18 @@ export function noteNews(news: ReadonlySet<string>, strangers: readonly LiveEven
   const noted = new Set(news);
   for (const { run_id: id, workflow_id: workflow, type, status } of strangers) {
     if (filters.workflow !== undefined && filters.workflow !== workflow) continue;
+    if (!isWithin(id, filters)) continue;
     const isWanted = filters.status === undefined ? noted.has(id) || type === "run.queued" : filters.status.some((one) => one === status);
     if (isWanted) noted.add(id);
     else noted.delete(id);
   }
   return noted;
+}
+
+/** Whether a run was created between the two moments: its id begins with the time. */
+function isWithin(id: string, { from, to }: RunFilters): boolean {
+  const at = madeAt(id);
+  return !(from !== undefined && at < Date.parse(from)) && !(to !== undefined && at >= Date.parse(to));
 }
 
 /** What is said of that many new runs; infinitely many: nobody knows what was missed. */

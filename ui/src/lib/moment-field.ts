@@ -1,0 +1,25 @@
+/** A moment in an address; undefined where there is none. */
+export function readMoment(value: unknown): string | undefined {
+  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(at) ? undefined : new Date(at).toISOString();
+}
+
+/** A moment as a field for date and time takes it: as clocks tell it here, to the minute. */
+export function toField(moment: string | undefined): string {
+  if (moment === undefined) return "";
+  const at = new Date(moment);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const day = `${String(at.getFullYear()).padStart(4, "0")}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+/** What stands in such a field; undefined while it is not whole. */
+export function fromField(text: string): string | undefined {
+  // A date with a time and without an offset is read as clocks tell it here.
+  return /^\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? readMoment(text) : undefined;
+}
+
+/** When something was made whose id begins with the time (UUIDv7), in milliseconds since 1970. */
+export function madeAt(id: string): number {
+  return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
+}

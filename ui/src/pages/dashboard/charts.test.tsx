@@ -1,0 +1,30 @@
+import { cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import { ThroughputChart } from "./charts";
+import { fillSlots } from "./slots";
+
+afterEach(cleanup);
+
+const SLOTS = fillSlots({ since: "2026-11-27T00:00:00Z", until: "2026-11-28T00:00:00Z", points: [] } as unknown as Parameters<typeof fillSlots>[0]);
+
+it("the part of the time that the arrow keys have led to is chosen by Enter, and none before", () => {
+  const onChoose = vi.fn();
+  render(<ThroughputChart slots={SLOTS} onChoose={onChoose} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  fireEvent.keyDown(drawing, { key: "Enter" });
+  expect(onChoose).not.toHaveBeenCalled();
+  fireEvent.keyDown(drawing, { key: "ArrowLeft" });
+  fireEvent.keyDown(drawing, { key: "ArrowLeft" });
+  fireEvent.keyDown(drawing, { key: "Enter" });
+  expect(onChoose.mock.calls).toEqual([[SLOTS.at(-2)]]);
+});
+
+it("a press chooses the part under the pointer", () => {
+  const onChoose = vi.fn();
+  render(<ThroughputChart slots={SLOTS} onChoose={onChoose} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  drawing.getBoundingClientRect = () => new DOMRect(0, 0, 480, 100);
+  fireEvent.pointerMove(drawing, { clientX: 25 });
+  fireEvent.click(drawing);
+  expect(onChoose.mock.calls).toEqual([[SLOTS[2]]]);
+});
