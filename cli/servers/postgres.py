@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from cli.servers.postgres_binaries import find_binaries, has_lz4, unprivileged
 from cli.servers.process import (
+    OwnServer,
     ServerError,
     children_of,
     command_line,
@@ -59,36 +60,22 @@ _WITH_LZ4 = {"wal_compression": "lz4", "default_toast_compression": "lz4"}
 _SINCE_18 = {"io_method": "sync"}
 
 
-class Postgres:
+class Postgres(OwnServer):
     """One PostgreSQL server whose files lie in `folder`. `url` is valid once it was started."""
 
     name = "postgres"
 
     def __init__(self, folder: Path, *, sync: bool = True, options: Mapping[str, str] | None = None) -> None:
         """`sync=False` skips the flush after initdb: for throw-away servers. `options` go before our own."""
-        self.folder = folder.resolve()
-        self.data = self.folder / "data"
-        self.log = self.folder / "server.log"
+        super().__init__(folder)
         self._sync = sync
         self._own_options = dict(options or {})
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
-        self._password = ""
         self._stranded_since = math.inf
 
     @property
     def url(self) -> str:
         """The address with user and password, as `database_url` takes it."""
         return f"postgresql://{USER}:{quote(self._password)}@127.0.0.1:{self._port}/{DATABASE}"
-
-    @property
-    def pid(self) -> int:
-        """The process id of the postmaster; 0 when it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else 0
-
-    def poll(self) -> int | None:
-        """The exit code once the server ended, else None."""
-        return self._process.poll() if self._process else None
 
     def is_stranded(self) -> bool:
         """Whether it has lacked, since an earlier look, what lets it recover and what starts once it has.

@@ -28,6 +28,27 @@ class ServerEnded(ServerError):
     """It ended by itself before it was ready."""
 
 
+class OwnServer:
+    """A server of ours: one process, whose files lie in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._password = ""
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server, of PostgreSQL's postmaster; 0 when it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else 0
+
+    def poll(self) -> int | None:
+        """The exit code once the server ended, else None."""
+        return self._process.poll() if self._process else None
+
+
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
     """Ask the kernel to send this process `death_signal` when `parent` dies, however it dies (Linux only)."""
     if _LIBC is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cli.report import progress
 from cli.servers.process import (
+    OwnServer,
     ServerEnded,
     ServerError,
     command_line,
@@ -28,33 +29,19 @@ from cli.servers.process import (
 OLDEST = 7
 
 
-class Valkey:
+class Valkey(OwnServer):
     """One Redis-compatible server whose files lie in `folder`. `url` is valid once it was started."""
 
     name = "redis"
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
-        self.log = self.folder / "server.log"
-        self._data = self.folder / "data"
+        super().__init__(folder)
         self._configuration = self.folder / "server.conf"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
-        self._password = ""
 
     @property
     def url(self) -> str:
         """The address with its password, as `redis_url` takes it."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
-
-    @property
-    def pid(self) -> int:
-        """The process id of the server; 0 when it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else 0
-
-    def poll(self) -> int | None:
-        """The exit code once the server ended, else None."""
-        return self._process.poll() if self._process else None
 
     def is_stranded(self) -> bool:
         """It ends where it cannot go on."""
@@ -63,17 +50,17 @@ class Valkey:
     def start(self) -> None:
         """Start the server and return when it answers."""
         binary = find_binary()
-        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clear_orphan()
         self._password = self._keep_password()
         # Started again, it stays where others look for it, or fails until the port is free.
         self._port = self._port or keep_port(self.folder / "port")
         # By a private file: a password on the command line would show in `ps`.
-        write_private(self._configuration, self._settings(self._data))
+        write_private(self._configuration, self._settings(self.data))
         try:
             self._launch(binary)
         except ServerEnded as error:
-            if not any(self._data.iterdir()):
+            if not any(self.data.iterdir()):
                 raise
             self._launch_empty(binary, error)
 
@@ -100,13 +87,13 @@ class Valkey:
         """
         aside = self.folder / "data.damaged"
         shutil.rmtree(aside, ignore_errors=True)
-        self._data.rename(aside)
-        self._data.mkdir(mode=0o700)
+        self.data.rename(aside)
+        self.data.mkdir(mode=0o700)
         try:
             self._launch(binary)
         except ServerError:
-            shutil.rmtree(self._data)
-            aside.rename(self._data)
+            shutil.rmtree(self.data)
+            aside.rename(self.data)
             raise reason from None
         progress(f"Redis cannot read its files and begins empty, which loses nothing. They are in {aside}. {reason}")
 
@@ -144,7 +131,7 @@ class Valkey:
         if sys.platform == "linux":
             # Valkey rewrites its command line, but works in its data folder.
             with suppress(OSError):
-                return Path(f"/proc/{pid}/cwd").resolve() == self._data
+                return Path(f"/proc/{pid}/cwd").resolve() == self.data
             return False
         return f":{self._port}" in command_line(pid) or str(self._configuration) in command_line(pid)
 
