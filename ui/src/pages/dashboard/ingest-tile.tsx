@@ -47,7 +47,7 @@ export function IngestTile({ ingest, window }: IngestTileProps) {
       </dl>
       <p className="mt-1 text-xs text-ink-3">
         {isWhole ? "Every accepted event is accounted for." : "So many events were lost, or came out of nothing. See the log of the worker."}
-        {ingest.rejected > 0 && <> Beside them, {link(["rejected"], `${count.format(ingest.rejected)} calls were refused`)}.</>}
+        {ingest.rejected > 0 && <> Beside them, {link(["rejected"], `${count.format(ingest.rejected)} ${ingest.rejected === 1 ? "call was" : "calls were"} refused`)}.</>}
       </p>
     </Panel>
   );
