@@ -20,7 +20,8 @@ export interface GraphEdge {
 
 export const NODE_WIDTH = 240;
 export const NODE_HEIGHT = 56;
-const GAP_X = 80;
+/** Half of it has room for the name of a way out, as `false`. */
+const GAP_X = 96;
 const GAP_Y = 32;
 const SWEEPS = 4;
 
