@@ -60,10 +60,10 @@ export class Owner {
   }
 
   /** Somebody else in the workspace, with this role. */
-  async invite(email: string, role: string): Promise<void> {
+  async invite(email: string, role: string, name = "Vera Viewer"): Promise<void> {
     const { url } = await this.post<{ url: string }>("/v1/invitations", { email, role });
     const token = new URL(url).hash.slice(1);
-    await post("/v1/invitations/accept", { token, name: "Vera Viewer", password: OWNER.password });
+    await post("/v1/invitations/accept", { token, name, password: OWNER.password });
   }
 
   /** A run that was accepted. */

@@ -1,3 +1,5 @@
+import { vi } from "vitest";
+import { PATIENCE_MS } from "../browser.ts";
 import { Owner, deliver } from "../product.ts";
 
 /** What the pictures show: ids that addresses need. */
@@ -25,16 +27,16 @@ export async function furnish(): Promise<Content> {
   const orders = await owner.publish("Order fulfilment", ORDER, { description: "Charges, packs and tells the customer." });
   const mail = await owner.publish("Weekly report", [{ id: "sum", type: "transform", with: { values: { text: "hello" } } }]);
   const refund = await owner.publish("Refund", [
-    { id: "ask", name: "Ask for a decision", type: "approval", with: { message: "Refund order 1042 of 120 euros?" } },
+    { id: "ask", name: "Ask for a decision", type: "approval", with: { message: "Refund order {{ input.order }} of 120 euros?" } },
     { id: "pay", type: "transform", with: { values: {} }, after: ["ask"] },
   ]);
   await owner.post("/v1/workflows", { name: "Returns", description: "A draft.", definition: { schema: 1, steps: ORDER.slice(0, 2) } });
   await Promise.all([
     ...Array.from({ length: 9 }, () => owner.start(orders, { total: 40 })),
     ...Array.from({ length: 4 }, () => owner.start(mail)),
-    owner.start(refund, { order: 1042 }),
-    owner.start(refund, { order: 1043 }),
+    ...[1041, 1042, 1043].map((order) => owner.start(refund, { order })),
   ]);
+  await approve(owner, "order 1041");
   const report = await addHook(owner, mail, { auth: "none", filter: "trigger.body.total > 0" });
   // Two of them are repeats, and one is left out by the filter.
   for (const total of [10, 20, 30, 30, 10, 0]) await deliver(report, { total }, `order-${total}`);
@@ -58,6 +60,18 @@ export async function furnish(): Promise<Content> {
   await owner.invite("grace@example.com", "editor", "Grace Hopper");
   const invited = await owner.post<{ url: string }>("/v1/invitations", { email: "ada@example.com", role: "operator" });
   return { failedRun, fineRun, orders, report: mail, connection: connection.id, invitation: new URL(invited.url).hash.slice(1) };
+}
+
+/** Approve what is asked for with these words, once it is asked for. */
+async function approve(owner: Owner, words: string): Promise<void> {
+  const { id } = await vi.waitUntil(
+    async () => {
+      const { items } = await owner.get<{ items: { id: string; message: string }[] }>("/v1/approvals?status=pending");
+      return items.find(({ message }) => message.includes(words));
+    },
+    { timeout: PATIENCE_MS },
+  );
+  await owner.post(`/v1/approvals/${id}`, { decision: "approved", comment: "A good customer" });
 }
 
 /** The address of a new hook of a workflow. */

@@ -62,7 +62,7 @@ export const PICTURES: readonly Picture[] = [
     path: () => "/events",
     settle: (page) => Promise.all(["Pending", "Rejected"].map((outcome) => page.getByRole("row").getByText(outcome, { exact: true }).waitFor())),
   },
-  { name: "approvals", path: () => "/approvals", settle: (page) => page.getByText("Refund order 1042").nth(1).waitFor() },
+  { name: "approvals", path: () => "/approvals", settle: (page) => page.getByText("A good customer").waitFor() },
   { name: "connections", path: () => "/connections", settle: (page) => page.getByText("Not used").waitFor() },
   {
     name: "connection",
@@ -73,6 +73,6 @@ export const PICTURES: readonly Picture[] = [
   { name: "members", path: () => "/members", settle: (page) => page.getByText("ada@example.com").waitFor() },
   { name: "api-keys", path: () => "/api-keys", settle: (page) => page.getByText("Nightly build").first().waitFor() },
   { name: "audit", path: () => "/audit", settle: (page) => page.locator("[data-seq]").first().waitFor() },
-  { name: "operations", path: () => "/operations", settle: (page) => page.getByText("PostgreSQL").waitFor() },
+  { name: "operations", path: () => "/operations", settle: (page) => page.getByText("Every process is at work.").waitFor() },
   { name: "settings", path: () => "/settings", settle: (page) => page.getByText("this one").waitFor() },
 ];
