@@ -69,6 +69,11 @@ describe("a definition as a text", () => {
     expect(lines.get("/12")).toBe(3);
   });
 
+  it("of YAML tells 1.0 from 1", async () => {
+    const { json } = await readText("rate: 1.0\nmore: [1, 1., -2.50e1, 1e30, 0.5, '1.0']\n", "yaml");
+    expect(formatJson(json)).toBe(formatJson('{"rate": 1.0, "more": [1, 1.0, -25.0, 1e+30, 0.5, "1.0"]}'));
+  });
+
   it("that YAML would change is known", () => {
     expect(isExact('{"a": [1, 2.5, "x"]}')).toBe(true);
     expect(isExact('{"a": 1.0}')).toBe(false);

@@ -1,4 +1,4 @@
-import { writeExact } from "@/lib/exact-json";
+import { WholeDouble, writeExact } from "@/lib/exact-json";
 import { TextFault, formatJson, lineOf, walkJson } from "@/lib/json-text";
 
 export const FORMATS = ["json", "yaml"] as const;
@@ -58,8 +58,9 @@ async function readYaml(text: string): Promise<ReadText> {
   };
   visit(document.contents, "");
   let hasComments = saysMore(document);
-  walk(document, (_, node) => {
+  walk(document, (place, node) => {
     hasComments ||= isNode(node) && saysMore(node);
+    if (place !== "key" && isScalar(node) && isWholeDouble(node.value)) node.value = new WholeDouble(`${node.value}.0`);
   });
   try {
     return { json: writeExact(document.toJS() ?? null), lines, hasComments };
@@ -70,6 +71,11 @@ async function readYaml(text: string): Promise<ReadText> {
 
 function saysMore({ comment, commentBefore }: { comment?: string | null; commentBefore?: string | null }): boolean {
   return [comment, commentBefore].some((text) => text != null && text !== "");
+}
+
+/** Whether JavaScript would write it as an integer, which it was not: those are read as BigInt. */
+function isWholeDouble(value: unknown): value is number {
+  return typeof value === "number" && /^-?\d+$/.test(String(value));
 }
 
 /** Lines of offsets that only grow, each newline counted once. */
