@@ -3,6 +3,7 @@ import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { RowTable, focusedRow } from "@/components/ui/row-table";
 import type { Schemas } from "@/lib/api";
+import { classNames } from "@/lib/class-names";
 import { shortenId } from "@/lib/id";
 import { useShortcuts } from "@/lib/shortcuts";
 import { nameVersion } from "./run";
@@ -59,7 +60,7 @@ interface RunCellsProps {
 }
 
 function RunCells({ run, isWide, selection }: RunCellsProps) {
-  const wrong = run.error !== null && <span className="truncate text-ink-2">{run.error.message}</span>;
+  const wrong = run.error !== null && <span dir="auto" className="truncate text-left text-ink-2">{run.error.message}</span>;
   return (
     <>
       {selection !== undefined && (
@@ -77,7 +78,13 @@ function RunCells({ run, isWide, selection }: RunCellsProps) {
         <StatusBadge status={run.status} />
       </span>
       <span role="cell" className="flex min-w-0 items-baseline gap-2 max-md:col-span-2">
-        <Link to="/runs/$runId" params={{ runId: run.id }} className="truncate font-semibold hover:underline">
+        {/* What went wrong may be long: the name keeps its room all the same. */}
+        <Link
+          to="/runs/$runId"
+          params={{ runId: run.id }}
+          dir="auto"
+          className={classNames("truncate text-left font-semibold hover:underline", wrong !== false && "md:max-w-3/5 md:shrink-0")}
+        >
           {run.workflow_name}
         </Link>
         <span className="font-mono text-xs text-ink-3">{nameVersion(run.version)}</span>
