@@ -40,6 +40,19 @@ def types() -> int:
 
 
 @command.command()
+def lint() -> int:
+    """Check the sources of the web app by the rules of ui/lint/."""
+    from cli.ui_lint import lint_sources  # noqa: PLC0415 - loads what the others do not need
+
+    try:
+        lint_sources()
+    except UiError as error:
+        fail(str(error), 1)
+    progress("the linter finds no fault")
+    return 0
+
+
+@command.command()
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder for them (docs/screenshots).")
 def pictures(folder: Path | None) -> int:
     """Take pictures of every page in both themes, on a product that is started for it."""

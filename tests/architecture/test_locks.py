@@ -7,6 +7,7 @@ import pytest
 from tests.architecture.sources import ROOT
 
 KINDS = ("installer", "node", "runtime", "local", "dev")
+NPM_FOLDERS = ("ui", "ui/lint", "tests/resources/oidc-provider")
 PIN = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -20,7 +21,7 @@ def test_a_lock_names_no_address(kind: str) -> None:
     assert re.findall(r"https?:|file:|git\+|--(?:extra-)?index-url|--find-links| @ ", text) == []
 
 
-@pytest.mark.parametrize("folder", ["ui", "tests/resources/oidc-provider"])
+@pytest.mark.parametrize("folder", NPM_FOLDERS)
 def test_a_lock_of_npm_names_no_address(folder: str) -> None:
     # npm writes where packages ask for money beside them: take `funding` out again.
     assert re.findall(r"\w+://[^/\"]+", (ROOT / folder / "package-lock.json").read_text()) == []
@@ -43,7 +44,7 @@ def test_the_larger_lock_satisfies_the_smaller(smaller: str, larger: str) -> Non
     } == {}
 
 
-@pytest.mark.parametrize("folder", ["ui", "tests/resources/oidc-provider"])
+@pytest.mark.parametrize("folder", NPM_FOLDERS)
 def test_no_package_of_npm_runs_anything_as_it_is_installed(folder: str) -> None:
     assert "ignore-scripts=true" in (ROOT / folder / ".npmrc").read_text().splitlines()
     # So that nothing is missing for it.

@@ -9,6 +9,8 @@ import pytest
 from tests.architecture.sources import ROOT
 
 UI = ROOT / "ui"
+# The web app's own, and those of its linter, which nobody needs who only builds it.
+PACKAGES = [pytest.param(UI, id="ui"), pytest.param(UI / "lint", id="lint")]
 SOURCES = sorted(
     path
     for folder in ("src", "e2e")
@@ -99,19 +101,22 @@ def test_colours_are_tokens() -> None:
     assert [name(path) for path in shipped if colour.search(path.read_text())] == []
 
 
-def test_the_lock_of_packages_names_no_registry() -> None:
-    lock = json.loads((UI / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_the_lock_of_packages_names_no_registry(folder: Path) -> None:
+    lock = json.loads((folder / "package-lock.json").read_text())
     packages = {path: entry for path, entry in lock["packages"].items() if path}
     assert packages
     assert [path for path, entry in packages.items() if "resolved" in entry] == []
     assert [path for path, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
-    assert "omit-lockfile-registry-resolved=true" in (UI / ".npmrc").read_text()
-    assert "registry=" not in (UI / ".npmrc").read_text().replace("omit-lockfile-registry-resolved", "")
+    assert "omit-lockfile-registry-resolved=true" in (folder / ".npmrc").read_text()
+    assert "registry=" not in (folder / ".npmrc").read_text().replace("omit-lockfile-registry-resolved", "")
 
 
-def test_packages_are_pinned_exactly() -> None:
-    package = json.loads((UI / "package.json").read_text())
-    wanted = {**package["dependencies"], **package["devDependencies"]}
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_packages_are_pinned_exactly(folder: Path) -> None:
+    package = json.loads((folder / "package.json").read_text())
+    wanted = {**package.get("dependencies", {}), **package["devDependencies"]}
+    assert wanted
     assert {name: version for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)} == {}
 
 

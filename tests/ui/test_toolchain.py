@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.web.bundle import FOLDER, HASHED, BundleFolder
+from cli.ui_lint import lint_sources
 from cli.ui_toolchain import UI, Node, run
 from cli.ui_types import TYPES, make_types
 
@@ -28,6 +29,10 @@ def test_the_sources_pass_the_type_checker(node: Node) -> None:
     run(
         [node.program, module("typescript") / "bin" / "tsc", "--noEmit"], node, seconds=SECONDS, what="The type checker"
     )
+
+
+def test_the_linter_finds_no_fault(node: Node) -> None:
+    lint_sources()
 
 
 def test_the_unit_tests_pass(node: Node) -> None:

@@ -11,6 +11,7 @@ export class TextFault extends Error {
 
 const SPACE = /[ \t\n\r]*/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+// eslint-disable-next-line no-control-regex -- a string of JSON holds none of them as they are
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 /** As deep as the API takes; deeper, this would run out of stack. */
 const DEEPEST = 200;

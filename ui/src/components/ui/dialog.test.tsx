@@ -71,6 +71,7 @@ function Opener() {
       </button>
       <Dialog isOpen={isOpen} onClose={() => setIsOpen(false)} title="A dialog">
         <input aria-label="First" />
+        {/* eslint-disable-next-line jsx-a11y/no-autofocus -- what a dialog makes of it is what is tested */}
         <input aria-label="Asks for it" autoFocus />
       </Dialog>
     </>

@@ -38,7 +38,7 @@ function Opening({ draft, place, onUnsaved }: DefinitionProps & { place: Place }
   const [first, setFirst] = useState<First>();
   useEffect(() => {
     void open(draft, place).then(setFirst);
-    // What is written meanwhile by others is told by the editor.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what others write meanwhile is told by the editor
   }, []);
   if (first === undefined) return <LoadingRows />;
   return <Editor draft={draft} place={place} first={first} onUnsaved={onUnsaved} />;

@@ -1,0 +1,17 @@
+"""The linter of the web app. Its packages have a folder of their own: nobody needs them to build or serve it."""
+
+from typing import Final
+
+from cli.ui_toolchain import UI, ensure_node, ensure_packages, run
+
+LINT: Final = UI / "lint"
+_SECONDS: Final = 300.0
+
+
+def lint_sources() -> None:
+    """Check the sources of the web app by `ui/lint/eslint.config.js`; raises UiError, which tells of faults."""
+    node = ensure_node()
+    ensure_packages(node, LINT)
+    linter = LINT / "node_modules" / "eslint" / "bin" / "eslint.js"
+    options = ["--config", "lint/eslint.config.js", "--max-warnings", "0"]
+    run([node.program, linter, *options, "."], node, seconds=_SECONDS, what="The linter")
