@@ -1,7 +1,6 @@
 """The address that the API listens on: whether it can be used, and how this machine calls it."""
 
 import errno
-import ipaddress
 import socket
 
 from engine.infra.settings import SettingError, Settings
@@ -34,14 +33,6 @@ def _explain(error: OSError, host: str, port: int) -> str:
             return f"FLOWFORGE_HOST={host} (--host) is no address of this machine. 127.0.0.1 and 0.0.0.0 always are."
         case _:
             return f"FLOWFORGE_HOST={host} and FLOWFORGE_PORT={port} cannot be used: {error.strerror}. Name others."
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an API that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def local_url(settings: Settings) -> str:

@@ -19,7 +19,7 @@ import msgspec
 
 from cli.children import Child
 from cli.data_folder import DataFolder
-from cli.listening import is_loopback, local_url, require_port
+from cli.listening import local_url, require_port
 from cli.report import progress
 from cli.roles import LOADED_LATE, ROLES
 from cli.servers.postgres import Postgres
@@ -79,7 +79,7 @@ class Product:
             self._valkey = Valkey(self._folder.path / "redis")
             self._valkey.start()
             settings = msgspec.structs.replace(settings, redis_url=self._valkey.url)
-        if not is_loopback(settings.host) and not settings.setup_token:
+        if settings.is_reached_by_others and not settings.setup_token:
             settings = msgspec.structs.replace(settings, setup_token=self._keep_setup_token())
         self._settings = settings
 
@@ -161,7 +161,7 @@ class Product:
 
     def _show_setup_token(self) -> None:
         path = self._folder.path / "setup.token"
-        if not self._settings.setup_token or is_loopback(self._settings.host):
+        if not self._settings.setup_token or not self._settings.is_reached_by_others:
             return
         status, body = _get(self._settings, "/v1/setup")
         with contextlib.suppress(msgspec.MsgspecError):

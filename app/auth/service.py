@@ -82,6 +82,9 @@ class IdentityService:
         if not await self.is_setup_needed():
             raise SetupDone
         expected = self._settings.setup_token
+        if not expected and self._settings.is_reached_by_others:
+            # Whoever came first would own it.
+            raise InvalidSetupToken("Others reach this installation: set FLOWFORGE_SETUP_TOKEN, and give it here.")
         if expected and not hmac.compare_digest((request.setup_token or "").encode(), expected.encode()):
             raise InvalidSetupToken
         refuse_common(request.password, request.email, "/password")

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 from urllib.parse import parse_qs, urlsplit
@@ -132,6 +133,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
+    @property
+    def is_reached_by_others(self) -> bool:
+        """Whether others than this machine reach the API: by where it listens, or through a proxy in front of it."""
+        return not (is_loopback(self.host) and is_loopback(urlsplit(self.base_url).hostname or ""))
+
 
 class Faults(NamedTuple):
     """How often statements fail, and the seed of the plan."""
@@ -159,6 +165,14 @@ def read_faults(settings: Settings) -> Faults | None:
             f"it is refused together with {', '.join(strangers)}, as with all that is not this machine's loopback."
         )
     return faults
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an API that listens on `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _database_hosts(url: str) -> set[str]:

@@ -13,6 +13,7 @@ from engine.infra.settings import Settings
 from tests.integration.api.callers import PASSWORD, Api, Caller, running
 
 BROWSER = {"x-flowforge-session": "cookie"}
+OLGA = {"email": "olga@example.com", "password": PASSWORD, "name": "Olga", "workspace": "Main"}
 
 
 def kept(answer: httpx.Response) -> Morsel[str]:
@@ -152,13 +153,15 @@ async def test_signing_out_takes_the_cookie_back(api: Api, owner: Caller) -> Non
 @pytest.fixture
 async def behind_https(settings: Settings, clean_database: str, clean_redis: str) -> AsyncIterator[Api]:
     async with running(
-        msgspec.structs.replace(settings, public_url="https://flows.example", test_database_faults="")
+        msgspec.structs.replace(
+            settings, public_url="https://flows.example", setup_token="s3cret", test_database_faults=""
+        )
     ) as api:
         yield api
 
 
 async def test_over_https_the_cookie_is_bound_to_it_and_to_the_host(behind_https: Api) -> None:
-    person = {"email": "olga@example.com", "password": PASSWORD, "name": "Olga", "workspace": "Main"}
+    person = {**OLGA, "setup_token": "s3cret"}
     answer = await behind_https.client().post("/v1/setup", json=person, headers=BROWSER)
     assert answer.status_code == 201
     cookie = kept(answer)
@@ -167,7 +170,7 @@ async def test_over_https_the_cookie_is_bound_to_it_and_to_the_host(behind_https
 
 
 async def test_an_older_browser_tells_another_origin_by_its_address(behind_https: Api) -> None:
-    person = {"email": "olga@example.com", "password": PASSWORD, "name": "Olga", "workspace": "Main"}
+    person = {**OLGA, "setup_token": "s3cret"}
     cookie = kept(await behind_https.client().post("/v1/setup", json=person, headers=BROWSER))
     headers = {**BROWSER, "cookie": f"{cookie.key}={cookie.value}"}
     for origin, status in (("https://evil.example", 400), ("null", 400), ("https://flows.example", 200)):

@@ -71,6 +71,19 @@ async def test_all_faults_of_a_body_are_listed_at_once(anonymous: httpx.AsyncCli
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/name", "/email", "/password"]
 
 
+@pytest.mark.parametrize("change", [{"host": "0.0.0.0"}, {"public_url": "https://flows.example"}], ids=str)
+@pytest.mark.without_faults("they are refused where others reach the API")
+async def test_without_a_token_nobody_sets_up_what_others_reach(
+    settings: Settings, clean_database: str, clean_redis: str, change: dict[str, str]
+) -> None:
+    async with running(msgspec.structs.replace(settings, test_database_faults="", **change)) as api:
+        for body in (SETUP, {**SETUP, "setup_token": ""}):
+            answer = await api.client().post("/v1/setup", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "invalid_setup_token")
+            assert "FLOWFORGE_SETUP_TOKEN" in answer.json()["detail"]
+        assert (await api.client().get("/v1/setup")).json() == {"needed": True}
+
+
 async def test_the_setup_token_is_asked_for_where_it_is_set(
     settings: Settings, clean_database: str, clean_redis: str
 ) -> None:

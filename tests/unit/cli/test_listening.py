@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.listening import is_loopback, local_url, require_port
-from engine.infra.settings import SettingError, Settings
+from cli.listening import local_url, require_port
+from engine.infra.settings import SettingError, Settings, is_loopback
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ def test_a_free_port_can_be_tried_twice(taken_port: int) -> None:
 )
 def test_only_this_machine_reaches_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+    assert Settings(host=host).is_reached_by_others is not expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("https://flows.example", True), ("http://10.0.0.1:8000", True), ("http://[::1]:8000", False), ("", False)],
+)
+def test_others_come_through_a_proxy(address: str, expected: bool) -> None:
+    assert Settings(public_url=address).is_reached_by_others is expected
 
 
 @pytest.mark.parametrize(
