@@ -72,6 +72,16 @@ describe("a session that all tabs share", () => {
     await vi.waitFor(() => expect(heard).toEqual([{ kind: "moved", to: "u b" }, { kind: "ended" }]), PATIENCE);
   });
 
+  it("begins with the one of another tab, where there was none", async () => {
+    endSession();
+    other.postMessage({ kind: "moved", to: "u a" });
+    await vi.waitFor(() => expect(useSession.getState().status).toBe("unknown"), PATIENCE);
+    const theirs = tokens("u", "a");
+    answerWith(theirs);
+    expect(await currentToken()).toBe(theirs.access_token);
+    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false });
+  });
+
   it("ends with the one of another tab", async () => {
     acceptTokens(tokens("u", "a"));
     other.postMessage({ kind: "ended" });

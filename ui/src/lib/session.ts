@@ -142,6 +142,8 @@ function tellWhereItLeads(): void {
 
 function hear({ data }: MessageEvent<News>): void {
   if (data.kind === "ended") forget();
+  // Somebody has signed in elsewhere: this tab asks once more whether it is signed in.
+  else if (useSession.getState().status === "anonymous") useSession.setState({ status: "unknown" });
   // The token that is here stays good for where it is: whoever is asked about something unsaved can still save it.
   else useSession.setState({ isMoved: access !== undefined && readHolder(access.token) !== data.to });
 }
