@@ -45,6 +45,18 @@ def show_run(
     return run
 
 
+def tell_start(api: Api, run_id: str, told: str, *, wait: bool, as_json: bool) -> int:
+    """Name a run that was started on stdout; with `wait`, say what was `told` and watch it. The exit code."""
+    if wait:
+        progress(told)
+        return finish(watch_run(api, run_id), as_json=as_json)
+    if as_json:
+        print_json({"run_id": run_id})
+    else:
+        click.echo(run_id)
+    return 0
+
+
 def finish(run: dict[str, Any] | None, *, as_json: bool) -> int:
     """Print what became of a watched run, its output on stdout, and give the exit code."""
     if run is None:

@@ -7,8 +7,7 @@ import click
 from cli.client.api import Api
 from cli.client.names import read_json
 from cli.client.options import check_id, client_command
-from cli.client.runs import finish, print_json, watch_run
-from cli.report import progress
+from cli.client.runs import tell_start
 
 
 @click.command()
@@ -35,11 +34,4 @@ def command(
     if from_step is not None:
         body["from_step"] = from_step
     started: str = api.post(f"/v1/runs/{run_id}/rerun", body)["run_id"]
-    if not wait:
-        if as_json:
-            print_json({"run_id": started})
-        else:
-            click.echo(started)
-        return 0
-    progress(f"run {started} repeats run {run_id}")
-    return finish(watch_run(api, started), as_json=as_json)
+    return tell_start(api, started, f"run {started} repeats run {run_id}", wait=wait, as_json=as_json)

@@ -5,8 +5,7 @@ import click
 from cli.client.api import Api
 from cli.client.names import find_workflow, read_json
 from cli.client.options import client_command
-from cli.client.runs import finish, print_json, watch_run
-from cli.report import progress
+from cli.client.runs import tell_start
 
 
 @click.command()
@@ -28,11 +27,4 @@ def command(api: Api, workflow: str, given: str | None, version: int | None, wai
     if version is not None:
         body["version"] = version
     run_id = api.post(f"/v1/workflows/{found['id']}/runs", body)["run_id"]
-    if not wait:
-        if as_json:
-            print_json({"run_id": run_id})
-        else:
-            click.echo(run_id)
-        return 0
-    progress(f"run {run_id} of {found['name']!r}")
-    return finish(watch_run(api, run_id), as_json=as_json)
+    return tell_start(api, run_id, f"run {run_id} of {found['name']!r}", wait=wait, as_json=as_json)
