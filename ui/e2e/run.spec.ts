@@ -126,7 +126,7 @@ test("a waiting run says what for, and goes on before one's eyes", async () => {
   await page.waitForURL(`**/approvals?run=${runs.waiting}`);
   await page.getByRole("list", { name: "Open approvals" }).getByText("Refund it?").waitFor();
   await page.goBack();
-  await page.getByText("Events", { exact: true }).click();
+  await page.locator("summary", { hasText: "Events" }).click();
   await page.getByRole("list", { name: "Events" }).getByText("run.waiting").waitFor();
   await page.locator('[data-path="booked"]').click();
   await page.getByRole("region", { name: "booked" }).getByText(/signal/).first().waitFor();
