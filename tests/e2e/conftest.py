@@ -129,6 +129,15 @@ def database(product: Product) -> Database:
     return Database(lambda: product.run["postgres"]["url"])
 
 
+@pytest.fixture(scope="module")
+def stranger(product: Product, client: Client, database: Database) -> Iterator[Client]:
+    """The owner of another workspace."""
+    client.me()
+    email = database.add_member(database.add_workspace(), "owner")
+    with closing(Client(product.url)) as opened:
+        yield opened.sign_in(email)
+
+
 @pytest.fixture
 def publish_workflow(client: Client) -> Callable[..., Published]:
     """Make and publish a workflow with a webhook trigger."""

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 
@@ -13,15 +12,6 @@ from tests.product import Product
 
 Publish = Callable[..., Published]
 SIMPLE = define(condition("always", "true"))
-
-
-@pytest.fixture(scope="module")
-def stranger(product: Product, client: Client, database: Database) -> Iterator[Client]:
-    """The owner of another workspace."""
-    client.me()
-    email = database.add_member(database.add_workspace(), "owner")
-    with closing(Client(product.url)) as opened:
-        yield opened.sign_in(email)
 
 
 @pytest.fixture(scope="module")

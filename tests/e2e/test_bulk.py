@@ -1,18 +1,16 @@
 """One action on many runs of the whole product."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from tests.e2e.client import Client, Document, Published
 from tests.e2e.database import Database
 from tests.e2e.steps import define, http, of_type
 from tests.e2e.target import Reply, Target
-from tests.product import Product, wait_for
+from tests.product import wait_for
 
 Publish = Callable[..., Published]
 WAIT = of_type("wait", "wait", {"signal": "go"})
@@ -31,14 +29,6 @@ def act(client: Client, action: str, chosen: Document, **more: Any) -> Document:
 def start_many(client: Client, workflow: Published, count: int) -> list[str]:
     with ThreadPoolExecutor(4) as executor:
         return list(executor.map(lambda number: client.start(workflow.id, {"input": {"n": number}}), range(count)))
-
-
-@pytest.fixture
-def stranger(product: Product, client: Client, database: Database) -> Iterator[Client]:
-    """The owner of another workspace; `client` has set the product up."""
-    opened = Client(product.url).sign_in(database.add_member(database.add_workspace(), "owner"))
-    yield opened
-    opened.close()
 
 
 def count_runs(database: Database, workflow: Published) -> Counter[tuple[str, int]]:

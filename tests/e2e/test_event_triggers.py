@@ -1,15 +1,12 @@
 """Event triggers over the API: what happens to one workflow's runs starts another's."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from tests.e2e.client import Client, Document, assert_problem
-from tests.e2e.database import Database
 from tests.e2e.steps import define, of_type, transform
-from tests.product import Product, wait_for
+from tests.product import wait_for
 
 FAILING = define(of_type("fail", "stop", {"message": "no stock for {{ input.order }}"}))
 RESCUE = define(transform("note", why="{{ trigger.event.error.message }}", of="{{ trigger.event.run_id }}"))
@@ -53,15 +50,6 @@ def wait_for_receipt(client: Client, trigger_id: str, outcome: str) -> Document:
         lambda: next((one for one in receipts_of(client, trigger_id) if one["outcome"] == outcome), None),
         what=f"receipt that says {outcome}",
     )
-
-
-@pytest.fixture(scope="module")
-def stranger(product: Product, client: Client, database: Database) -> Iterator[Client]:
-    """The owner of another workspace."""
-    client.me()
-    email = database.add_member(database.add_workspace(), "owner")
-    with closing(Client(product.url)) as opened:
-        yield opened.sign_in(email)
 
 
 def test_a_failed_run_starts_the_workflow_that_cares_for_it(client: Client) -> None:
