@@ -88,6 +88,8 @@ test("a faulty setting stands at its field, and nothing is made", async () => {
 
 test("what a webhook received is shown with its payload, as text", async () => {
   const { page } = browser;
+  // Noted a while after it was refused: what is looked for in the next test is there by then.
+  expect(await callHook({ wanted: true }, "refused", "another secret")).toBe(401);
   expect(await callHook({ wanted: true, note: HOSTILE }, "first")).toBe(202);
   await card(/github/).getByText("What it received last").click();
   const received = card(/github/).getByRole("list", { name: "Received" });
@@ -104,7 +106,6 @@ test("what became of each event is told with the reason, and leads to its run", 
   const { page } = browser;
   expect(await callHook({ wanted: true }, "first")).toBe(200);
   expect(await callHook({ wanted: false }, "second")).toBe(202);
-  expect(await callHook({ wanted: true }, "third", "another secret")).toBe(401);
   await card(/github/).getByRole("link", { name: "Its events" }).click();
   await page.waitForURL(/\/events\?.*trigger=/);
   await event("Filtered").getByText("the filter leaves it out").waitFor();
