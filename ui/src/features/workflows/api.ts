@@ -38,6 +38,15 @@ export const workflowNamesQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** What one workflow is called that is not among them. */
+export function workflowNameQuery(id: string) {
+  return queryOptions({
+    queryKey: [...WORKFLOWS, "name", id],
+    queryFn: async ({ signal }) => (await unwrap(api.GET("/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } }, signal }))).name,
+    staleTime: 60_000,
+  });
+}
+
 const FEW = 8;
 
 /** A few workflows whose name holds `q`, to go to; none where nothing is looked for. */

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Select } from "@/components/ui/field";
-import { workflowNamesQuery } from "./api";
+import { workflowNameQuery, workflowNamesQuery } from "./api";
 
 const ANY = "";
 
@@ -12,7 +12,9 @@ interface WorkflowSelectProps {
 
 /** The workflow by which a list is filtered. */
 export function WorkflowSelect({ workflow, onChange }: WorkflowSelectProps) {
-  const workflows = useQuery(workflowNamesQuery).data?.items ?? [];
+  const names = useQuery(workflowNamesQuery).data?.items;
+  const isOther = workflow !== undefined && names?.some(({ id }) => id === workflow) !== true;
+  const other = useQuery({ ...workflowNameQuery(workflow ?? ""), enabled: names !== undefined && isOther });
   return (
     <Select
       label="Workflow"
@@ -21,8 +23,8 @@ export function WorkflowSelect({ workflow, onChange }: WorkflowSelectProps) {
       onChange={(event) => onChange(event.target.value === ANY ? undefined : event.target.value)}
     >
       <option value={ANY}>Any workflow</option>
-      {workflow !== undefined && !workflows.some(({ id }) => id === workflow) && <option value={workflow}>{workflow}</option>}
-      {workflows.map(({ id, name }) => (
+      {isOther && <option value={workflow}>{other.data ?? (other.isError ? "A workflow that is gone" : "…")}</option>}
+      {names?.map(({ id, name }) => (
         <option key={id} value={id}>
           {name}
         </option>
