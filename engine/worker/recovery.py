@@ -2,7 +2,7 @@
 
 import math
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 import structlog
@@ -24,16 +24,15 @@ _log = structlog.get_logger()
 class Recovery:
     """Looks after other workers.
 
-    After the database was away, or this worker itself, those get one TTL that have not beaten again since.
+    After the database was away, or the machine slept, those get one TTL that have not beaten again since.
     """
 
     def __init__(self, *, worker_id: int, ttl_seconds: float) -> None:
         self._worker_id = worker_id
         self._ttl_seconds = ttl_seconds
         self._reconnected_at = -math.inf
-        # By the database's time: while a machine sleeps, its own clocks do as well.
-        self._looked_at: datetime | None = None
-        self._excused_at = datetime.min.replace(tzinfo=UTC)
+        # The last look by the database's clock, and by the one of this process.
+        self._looked_at: tuple[datetime, float] | None = None
 
     def note_reconnect(self, away_seconds: float) -> None:
         """The database was away: a silence from before now proves nothing for one TTL.
@@ -68,15 +67,18 @@ class Recovery:
         return freed
 
     def _note_look(self, now: datetime) -> None:
-        """Who has not looked for a whole lease stood still, as all others may have, or the database's clock was set.
+        """Where the database's clock is ahead of ours since the last look, this machine slept, or that clock was set.
 
-        Where every look takes so long, there is time to look between one wait and the next.
+        Then nobody was silent for as long as it seems.
         """
-        lease = timedelta(seconds=self._ttl_seconds)
-        has_stood_still = self._looked_at is not None and now - self._looked_at > lease
-        if has_stood_still and now - self._excused_at > 2 * lease:
-            self._reconnected_at, self._excused_at = time.monotonic(), now
-        self._looked_at = now
+        moment = time.monotonic()
+        if self._looked_at is not None:
+            then, moment_then = self._looked_at
+            ahead = (now - then).total_seconds() - (moment - moment_then)
+            if ahead > SILENCE_SECONDS:
+                # A little may be an answer that was slow, again and again.
+                self.note_reconnect(ahead if ahead > self._ttl_seconds else 0.0)
+        self._looked_at = now, moment
 
     async def free_stranded(self, connection: asyncpg.Connection) -> int:
         """Free runs that a worker owns which is gone, or has been dead for long; their number, always 0 but for faults.
