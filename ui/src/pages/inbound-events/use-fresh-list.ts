@@ -23,7 +23,9 @@ export function useFreshList(filters: InboundFilters): void {
       if (told.some(({ type }) => type === "run.queued")) refresher.ask();
     }, refresher.ask);
     const poll = setInterval(() => {
-      if (!document.hidden && !useHold.getState().isHeld) refresher.ask();
+      // Why it cannot be read stays to be read, too, until somebody tries again or the stream is back.
+      const isThere = queryClient.getQueryData(receiptsKey(filters)) !== undefined;
+      if (isThere && !document.hidden && !useHold.getState().isHeld) refresher.ask();
     }, POLL_MS);
     return () => {
       stop();
