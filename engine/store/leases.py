@@ -58,6 +58,8 @@ coalesce((
 
 # Long enough for the worker to die of one of the others a few times more.
 _HELD_SECONDS = 30
+# The count of deaths of those that have rested: none, and a mark.
+_RESTED = -1
 
 # A statement of its own, which sees what the one before has waited for; to be asked while `reading_in_order`. Where a
 # run is lost as it begins, and was so twice before, it is the only one of its kind (see `engine.worker.probation`), and
@@ -66,25 +68,28 @@ _HELD_SECONDS = 30
 # Of those that are lost in the middle for the third time, one alone is what the worker died of. Where they are several,
 # as with long steps while somebody kills workers, nobody can tell: half of them go on at once, and the others, with
 # nothing held against them, after a while. Whichever half has the deadly one, the next time they are half as many.
+# Those that have rested are marked by a count below zero: where one is lost beside one that went on, it may be either.
 _FREE = f"""
 WITH guilty AS MATERIALIZED (
     SELECT FROM run WHERE owner = $1 AND crashes > 1 AND {_IS_BEGINNING} LIMIT 1
+), lost AS MATERIALIZED (
+    SELECT id, crashes FROM run
+    WHERE owner = $1 AND (crashes > 1 OR crashes < 0) AND status = 'running' AND {_IS_BEGINNING} IS NOT TRUE
+        AND NOT EXISTS (SELECT FROM guilty) AND NOT {_HAS_BROUGHT_ON}
 ), suspect AS MATERIALIZED (
     SELECT id, count(*) OVER () > 1 AS is_one_of,
         row_number() OVER (ORDER BY random()) * 2 > count(*) OVER () AS is_held
-    FROM run
-    WHERE owner = $1 AND crashes > 1 AND status = 'running' AND {_IS_BEGINNING} IS NOT TRUE
-        AND NOT EXISTS (SELECT FROM guilty) AND NOT {_HAS_BROUGHT_ON}
+    FROM lost WHERE EXISTS (SELECT FROM lost WHERE crashes > 1)
 ), held AS MATERIALIZED (
     SELECT id FROM suspect WHERE is_one_of AND is_held
 ), freed AS (
     UPDATE run SET owner = NULL, crashes = CASE
-        WHEN id IN (SELECT held.id FROM held) THEN 0
-        WHEN id IN (SELECT suspect.id FROM suspect WHERE is_one_of) THEN crashes
-        WHEN {_IS_BEGINNING} THEN crashes + (crashes > 1 OR NOT EXISTS (SELECT FROM guilty))::int
+        WHEN id IN (SELECT held.id FROM held) THEN {_RESTED}
+        WHEN id IN (SELECT suspect.id FROM suspect WHERE is_one_of) THEN greatest(crashes, 2)
+        WHEN {_IS_BEGINNING} THEN greatest(crashes, 0) + (crashes > 1 OR NOT EXISTS (SELECT FROM guilty))::int
         WHEN status <> 'running' OR EXISTS (SELECT FROM guilty) THEN crashes
         WHEN {_HAS_BROUGHT_ON} THEN 1
-        ELSE crashes + 1 END,
+        ELSE greatest(crashes, 0) + 1 END,
         wake_at = CASE
             WHEN id IN (SELECT held.id FROM held) THEN now() + interval '{_HELD_SECONDS} seconds' ELSE wake_at END
     WHERE owner = $1

@@ -45,7 +45,7 @@ WITH me AS MATERIALIZED (
         owner = $1,
         status = CASE WHEN run.status = 'waiting' AND run.wake_at <= now() THEN 'running' ELSE run.status END,
         wake_at = CASE
-            WHEN run.status = 'running' AND run.crashes = 0 THEN NULL
+            WHEN run.status = 'running' AND run.crashes <= 0 THEN NULL
             WHEN run.wake_at > now() THEN now() ELSE run.wake_at END
     FROM picked WHERE run.id = picked.id
     RETURNING run.id, run.workspace_id, run.workflow_id, run.version_id, run.version, run.attempt, run.crashes,

@@ -12,6 +12,8 @@ from tests.integration.worker.test_driving import call
 from tests.product import PATIENCE_SECONDS
 
 BEFORE = 2
+# Nothing is held against it, and it is known to have been one of several.
+RESTED = -1
 STEP = {"id": "a", "type": "if", "with": {"condition": "true"}}
 _REGISTER = """
 INSERT INTO worker (name, host, pid, heartbeat_at) VALUES ('w', 'h', 1, now() - interval '1 hour') RETURNING id
@@ -92,7 +94,7 @@ async def test_of_several_that_may_have_killed_their_worker_half_rest_until_one_
             await connection.execute("UPDATE run SET owner = $1 WHERE id = ANY ($2)", worker, suspects)
             assert await declare_dead(connection, worker, 1.0) == len(suspects)
             rows = await connection.fetch("SELECT id, crashes, wake_at > now() AS rests FROM run WHERE owner IS NULL")
-            assert {row["crashes"] for row in rows if row["rests"]} == {0}
+            assert {row["crashes"] for row in rows if row["rests"]} == {RESTED}
             rested = [row["id"] for row in rows if row["rests"]]
             suspects = [row["id"] for row in rows if not row["rests"] and row["crashes"] == BEFORE]
             assert (len(suspects), len(suspects) + len(rested)) == (left, len(rows))
@@ -102,6 +104,34 @@ async def test_of_several_that_may_have_killed_their_worker_half_rest_until_one_
         row = await connection.fetchrow("SELECT crashes, wake_at FROM run WHERE id = $1", suspects[0])
         assert (row["crashes"], row["wake_at"]) == (BEFORE + 1, None), "one that is alone is what it died of"
     assert len(rested) == len(ids) - 1
+
+
+async def test_one_that_has_rested_may_be_the_one_as_well_as_one_that_went_on(workshop: Workshop) -> None:
+    ids = [(await Graveyard(workshop).open()).run_id for _ in range(2)]
+    async with workshop.pool.acquire() as connection:
+        # Whichever of them is the deadly one: as long as both are lost together, neither is found guilty.
+        for _ in range(6):
+            worker = await connection.fetchval(_REGISTER)
+            await connection.execute("UPDATE run SET owner = $1, wake_at = NULL WHERE id = ANY ($2)", worker, ids)
+            assert await declare_dead(connection, worker, 1.0) == len(ids)
+            rows = await connection.fetch("SELECT crashes, wake_at > now() AS rests FROM run ORDER BY crashes")
+            assert [(row["crashes"], row["rests"]) for row in rows] == [(RESTED, True), (BEFORE, None)]
+        # The one that goes on is lost alone, or finds itself among others that nothing is held against.
+        (going, _) = await connection.fetch("SELECT id FROM run ORDER BY crashes DESC")
+        worker = await connection.fetchval(_REGISTER)
+        await connection.execute("UPDATE run SET owner = $1 WHERE id = $2", worker, going["id"])
+        await declare_dead(connection, worker, 1.0)
+        assert await connection.fetchval("SELECT crashes FROM run WHERE id = $1", going["id"]) == BEFORE + 1
+
+
+async def test_those_that_have_rested_begin_anew_where_none_went_on_beside_them(workshop: Workshop) -> None:
+    ids = [(await Graveyard(workshop).open()).run_id for _ in range(2)]
+    async with workshop.pool.acquire() as connection:
+        worker = await connection.fetchval(_REGISTER)
+        await connection.execute("UPDATE run SET owner = $1, crashes = $2", worker, RESTED)
+        await declare_dead(connection, worker, 1.0)
+        rows = await connection.fetch("SELECT crashes, wake_at FROM run WHERE id = ANY ($1)", ids)
+    assert [tuple(row) for row in rows] == [(1, None), (1, None)]
 
 
 async def test_who_rests_is_claimed_when_its_time_comes_or_somebody_has_something_for_it(workshop: Workshop) -> None:
