@@ -144,7 +144,9 @@ class Worker:
         for event in events:
             if isinstance(event, StepCancelled):
                 begun = driver.begun.get(event.step)
-                self.store.audit.note_broken_off(driver.run_id, event, driver.effects.get(event.step, 0))
+                # One that is late may have read what others did meanwhile; it is not committed, whatever it tells.
+                if self.store.runs[driver.run_id].owner == self.id:
+                    self.store.audit.note_broken_off(driver.run_id, event, driver.effects.get(event.step, 0))
                 driver.broken_off.add(event.step)
                 if begun is None and self.store.mutant is not Mutant.BEGINS_BROKEN_OFF:
                     driver.attempts.pop(event.step, None)
