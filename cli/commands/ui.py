@@ -8,6 +8,7 @@ import click
 
 from cli.report import fail, progress
 from cli.ui_bundle import ensure_bundle
+from cli.ui_lint import lint_sources
 from cli.ui_toolchain import UI, UiError, ensure_node, ensure_packages
 
 
@@ -42,8 +43,6 @@ def types() -> int:
 @command.command()
 def lint() -> int:
     """Check the sources of the web app by the rules of ui/lint/."""
-    from cli.ui_lint import lint_sources  # noqa: PLC0415 - loads what the others do not need
-
     try:
         lint_sources()
     except UiError as error:

@@ -28,6 +28,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_under_way(target: Target, calls: int) -> None:
+    await until(lambda: target.in_flight == calls)
+
+
 async def bury_all(connection: asyncpg.Connection) -> None:
     """As a worker does that has found them silent for long."""
     silent = await connection.fetch(
@@ -50,7 +54,7 @@ async def test_one_that_kills_its_worker_among_sixty_others_ends_alone_and_they_
         while (await workshop.row(deadly))["crashes"] < MAX_CRASHES:
             under_way: set[UUID] = {row["id"] for row in await connection.fetch(_UNDER_WAY)}
             # Nothing else goes on: all of them are in the middle of their one call.
-            await until(lambda: target.in_flight == len(under_way))  # noqa: B023 - it is asked at once
+            await until_under_way(target, len(under_way))
             if deadly in under_way:
                 life.cancel()
                 await asyncio.gather(life, return_exceptions=True)
