@@ -3,16 +3,13 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from app.errors import InvalidCursor, InvalidRequest
-from engine.core.problems import Problem
-from engine.infra.ids import floor_id
+from app.errors import InvalidCursor
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -88,13 +85,3 @@ def _find_after(items: Sequence[Item], cursor: str, name: Callable[[Item], str])
         if name(item) == last:
             return number + 1
     raise InvalidCursor
-
-
-def read_moment(moment: datetime, name: str) -> UUID:
-    """The first id of a moment that the query parameter `name` gave; raises InvalidRequest."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return floor_id(aware)
-    except (ValueError, OverflowError):
-        problem = Problem(f"/query/{name}", "range", "this time is before 1970 or too far ahead")
-        raise InvalidRequest(errors=[problem]) from None

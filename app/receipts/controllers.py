@@ -1,7 +1,6 @@
 """`/v1/events`: what became of everything that triggers received."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
@@ -17,8 +16,9 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound
+from app.moments import Moment, read_floor
 from app.openapi import problems
-from app.pagination import Cursor, Limit, Page, decode_cursor, make_page, read_moment
+from app.pagination import Cursor, Limit, Page, decode_cursor, make_page
 from app.receipts.schemas import Outcome, Receipt
 from app.triggers.origins import GONE, find_origins
 from engine.core.problems import Problem
@@ -48,8 +48,8 @@ class ReceiptController(Controller):
         trigger_id: FromQuery[UUID | None] = None,
         workflow_id: FromQuery[UUID | None] = None,
         outcome: FromQuery[Outcomes] = None,
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: FromQuery[Moment] = None,
+        until: FromQuery[Moment] = None,
         limit: FromQuery[Limit] = 50,
         cursor: FromQuery[Cursor] = None,
     ) -> Page[Receipt]:
@@ -58,8 +58,8 @@ class ReceiptController(Controller):
             trigger_id=trigger_id,
             workflow_id=workflow_id,
             outcomes=_read_outcomes(outcome),
-            since=None if since is None else read_moment(since, "since"),
-            until=None if until is None else read_moment(until, "until"),
+            since=read_floor(since, "since"),
+            until=read_floor(until, "until"),
         )
         before = decode_cursor(cursor)
         isolation: Isolation = state.isolation

@@ -1,7 +1,6 @@
 """`/v1/workflows/{id}/runs`, `/v1/runs` and `/v1/stream`."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from app.bodies import NOTHING_SAID, NoFields
 from app.dependencies import Isolation, driver_connection
 from app.etags import matches
 from app.idempotency.service import HEADER, Answer, answer_once
+from app.moments import Moment
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page
 from app.runs.schemas import (
@@ -119,8 +119,8 @@ class RunController(Controller):
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[Statuses] = None,
         trigger_type: FromQuery[StartedBy] = None,
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: FromQuery[Moment] = None,
+        until: FromQuery[Moment] = None,
         q: FromQuery[Search] = None,
         test: FromQuery[Tests] = None,
         limit: FromQuery[Limit] = 50,

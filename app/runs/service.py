@@ -13,7 +13,8 @@ from app.audit.trail import enter
 from app.auth.principal import Principal
 from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
-from app.pagination import Page, decode_cursor, make_page, read_moment
+from app.moments import read_floor
+from app.pagination import Page, decode_cursor, make_page
 from app.runs.reader import RunReader, read_large_value
 from app.runs.schemas import IterationView, RunDefinition, RunDetail, RunEventView, RunSummary, StartRunRequest
 from app.runs.starter import RunStarter
@@ -218,13 +219,12 @@ def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
         problems.append(Problem("/query/q", "invalid", "a search is 1 to 200 characters on one line"))
     if problems:
         raise InvalidRequest(errors=problems)
-    since, until = chosen.get("since"), chosen.get("until")
     return RunFilter(
         workflow_id=chosen.get("workflow_id"),
         statuses=statuses,
         trigger_type=chosen.get("trigger_type"),
-        since=None if since is None else read_moment(since, "since"),
-        until=None if until is None else read_moment(until, "until"),
+        since=read_floor(chosen.get("since"), "since"),
+        until=read_floor(chosen.get("until"), "until"),
         q=query,
         is_test=_TESTS[chosen.get("test")],
     )

@@ -309,6 +309,8 @@ async def test_entries_are_found_by_what_they_say(api: Api, owner: Caller) -> No
         assert await read(owner, **query) == [newest], query
     assert await read(owner, since=newest["at"]) == [newest]
     assert newest not in await read(owner, until=newest["at"])
+    without_zone = newest["at"].removesuffix("Z").removesuffix("+00:00")
+    assert await read(owner, since=without_zone) == [newest]
     assert await read(owner, action="variable.deleted") == []
 
 
@@ -327,7 +329,8 @@ async def test_entries_come_in_pages(owner: Caller) -> None:
 @pytest.mark.parametrize(
     ("path", "pointer"),
     [
-        (f"{PATH}?since=2027-01-01T00:00:00", "/query/since"),
+        (f"{PATH}?since=2027-01-01", "/query/since"),
+        (f"{PATH}/export?until=-813", "/query/until"),
         (f"{PATH}?action=A", "/query/action"),
         (f"{PATH}?outcome=maybe", "/query/outcome"),
         (f"{PATH}/verify?seq=1", "/query/seq"),
@@ -364,7 +367,7 @@ async def test_what_a_call_does_last_keeps_nothing_of_it_alive(owner: Caller) ->
 
 
 @pytest.mark.parametrize("name", ["since", "until"])
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 async def test_a_time_that_there_is_not_is_refused(owner: Caller, name: str, moment: str) -> None:
     answer = await owner.client.get(PATH, params={name: moment})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/query/{name}")

@@ -4209,11 +4209,11 @@ export interface operations {
                 outcome?: "done" | "refused" | null;
                 /** @description part of an entry, in any case */
                 q?: string | null;
-                /** @description a time with its zone */
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 since?: string | null;
                 /** @description the id of what it was done to */
                 target_id?: string | null;
-                /** @description a time with its zone */
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 until?: string | null;
                 user_id?: string | null;
             };
@@ -4280,11 +4280,11 @@ export interface operations {
                 outcome?: "done" | "refused" | null;
                 /** @description part of an entry, in any case */
                 q?: string | null;
-                /** @description a time with its zone */
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 since?: string | null;
                 /** @description the id of what it was done to */
                 target_id?: string | null;
-                /** @description a time with its zone */
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 until?: string | null;
                 user_id?: string | null;
             };
@@ -6253,8 +6253,10 @@ export interface operations {
                 limit?: number;
                 /** @description one outcome or several, comma separated */
                 outcome?: string | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 since?: string | null;
                 trigger_id?: string | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 until?: string | null;
                 workflow_id?: string | null;
             };
@@ -7525,6 +7527,7 @@ export interface operations {
                 limit?: number;
                 /** @description id prefix, workflow name or error text */
                 q?: string | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 since?: string | null;
                 /** @description one status or several, comma separated */
                 status?: string | null;
@@ -7532,6 +7535,7 @@ export interface operations {
                 test?: "true" | "false" | "all" | null;
                 /** @description what the runs were started by */
                 trigger_type?: "manual" | "api" | "webhook" | "schedule" | "event" | "workflow" | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
                 until?: string | null;
                 workflow_id?: string | null;
             };
