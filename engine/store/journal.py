@@ -15,8 +15,9 @@ from engine.store.extras import CONTESTED, EXTRA_PARTS, Extras, extra_columns
 # A run without an owner is taken back: the claim waits for no disk, and a crash or a failover before this first commit
 # after it may have lost it. One that somebody else owns by now is lost, and with it whatever is to be written.
 # A run that is given up while something lies in its inbox is due at once: its wake-up cannot be lost. So is one that
-# is held for want of a slot and was granted one meanwhile. One that has come to wait was brought on: deaths of workers
-# before that are not held against it.
+# is held for want of a slot and was granted one meanwhile. Whoever was told of that found it still owned here, and has
+# forgotten it: they are told again. One that has come to wait was brought on: deaths of workers before that are not
+# held against it.
 _WRITE = """
 WITH me AS MATERIALIZED (
     SELECT id FROM worker WHERE id = $1 AND alive FOR SHARE
@@ -44,11 +45,14 @@ WITH me AS MATERIALIZED (
                 $13::text[], $14::text[])
         AS change (run_id, status, started_at, finished_at, wake_at, is_released, error_code, error_message), me
     WHERE run.id = change.run_id AND coalesce(run.owner, me.id) = me.id
-    RETURNING 1
+    RETURNING run.id, run.workspace_id,
+        change.is_released AND run.finished_at IS NULL AND (run.wake_at IS NULL OR run.wake_at <= now()) AS is_due
 ), told AS (
     INSERT INTO outbox (kind, workspace_id, run_id, traceparent, payload)
     SELECT message.* FROM unnest($15::text[], $16::uuid[], $17::uuid[], $18::text[], $19::bytea[])
         AS message (kind, workspace_id, run_id, traceparent, payload), me
+    UNION ALL
+    SELECT 'dispatch', workspace_id, id, NULL, '' FROM changed WHERE is_due
     RETURNING 1
 ), taken AS (
     DELETE FROM inbox USING me WHERE inbox.id = ANY ($20::bigint[]) RETURNING 1
@@ -57,7 +61,7 @@ WITH me AS MATERIALIZED (
 # There is no other way to take a statement back from within: it fails where not every run could be changed.
 _COUNT = """
 SELECT (SELECT count(*) FROM me) AS workers, (SELECT count(*) FROM written) AS events,
-       (SELECT count(*) FROM changed) AS runs,
+       (SELECT count(*) FROM changed) AS runs, (SELECT count(*) FROM told) AS messages,
        1 / CASE WHEN (SELECT count(*) FROM changed) = (SELECT count(*) FROM me) * cardinality($7::uuid[])
            THEN 1 ELSE 0 END AS whole
 """
@@ -119,12 +123,14 @@ class Batch(Struct, frozen=True, kw_only=True):
 class Committed(Struct, frozen=True, kw_only=True):
     """What a commit did: whether the worker was alive, and how many rows it wrote.
 
+    `messages`: those of the batch, and one for each run that it gave up and that is due already.
     `contested`: approvals that were to be cancelled while somebody was deciding them, and so are as they were.
     """
 
     is_alive: bool
     events: int
     runs: int
+    messages: int = 0
     contested: Sequence[UUID] = ()
 
 
@@ -155,7 +161,13 @@ async def commit_batch(
             raise
         raise OwnedByOther(error.detail or "an event was written by another worker") from error
     contested = () if batch.extras is None else row["contested"]
-    return Committed(is_alive=bool(row["workers"]), events=row["events"], runs=row["runs"], contested=contested)
+    return Committed(
+        is_alive=bool(row["workers"]),
+        events=row["events"],
+        runs=row["runs"],
+        messages=row["messages"],
+        contested=contested,
+    )
 
 
 async def is_committed(connection: asyncpg.Connection, worker_id: int, batch: Batch) -> bool:

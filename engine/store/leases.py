@@ -134,11 +134,18 @@ WITH freed AS (
 SELECT count(*) FROM freed
 """
 
+# Whoever was told of a slot that was granted meanwhile found the run still owned here.
 _REST = """
-UPDATE run SET owner = NULL, status = $4, wake_at = CASE
-    WHEN status = 'queued' AND slot_at IS NOT NULL THEN NULL
-    WHEN EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id) THEN now() ELSE $3 END
-WHERE id = $2 AND owner = $1
+WITH rested AS (
+    UPDATE run SET owner = NULL, status = $4, wake_at = CASE
+        WHEN status = 'queued' AND slot_at IS NOT NULL THEN NULL
+        WHEN EXISTS (SELECT FROM inbox WHERE inbox.run_id = run.id) THEN now() ELSE $3 END
+    WHERE id = $2 AND owner = $1
+    RETURNING id, workspace_id, wake_at
+)
+INSERT INTO outbox (kind, workspace_id, run_id, payload)
+SELECT 'dispatch', workspace_id, id, '' FROM rested WHERE wake_at IS NULL
+RETURNING true
 """
 
 
@@ -241,9 +248,12 @@ async def hand_back(connection: asyncpg.Connection, worker_id: int, run_ids: Seq
 
 async def put_to_rest(
     connection: asyncpg.Connection | asyncpg.Pool, worker_id: int, run_id: UUID, status: str, wake_at: datetime
-) -> None:
-    """Give up a run of the worker's that only waits, until `wake_at` or until something lies in its inbox."""
-    await connection.execute(_REST, worker_id, run_id, wake_at, status)
+) -> bool:
+    """Give up a run of the worker's that only waits, until `wake_at` or until something lies in its inbox.
+
+    Whether it was granted a slot meanwhile: the outbox has a message for it then.
+    """
+    return bool(await connection.fetchval(_REST, worker_id, run_id, wake_at, status))
 
 
 def _lock_key(worker_id: int) -> int:

@@ -245,7 +245,8 @@ class Engine:
         self._owned.discard(driver.run.id)
         try:
             pool = await self._loader.connected()
-            await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at)
+            if await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at):
+                self._bell.ring()
             self._claimer.note_durable([driver.run.id])
         except DATABASE_ERRORS as error:
             if not is_transient(error):

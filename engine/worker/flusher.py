@@ -208,7 +208,7 @@ class Flusher:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             self._check(committed, batch)
-            if batch.messages and not rings:
+            if committed.messages and not rings:
                 self._bell.ring()
             if committed.contested:
                 self._on_contested(committed.contested)

@@ -40,6 +40,7 @@ class Mutant(StrEnum):
     BEGINS_BROKEN_OFF = "begins_broken_off"  # what is broken off before it began begins until that is durable
     SLOTS_UNLOCKED = "slots_unlocked"  # a slot is given to whoever asks
     SLOT_NOT_GRANTED = "slot_not_granted"  # a slot that a run leaves is given to nobody
+    SLOT_BELL_LOST = "slot_bell_lost"  # one that a run is granted as it is given up is nobody's news
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,8 @@ class Store:
         if run.owner == worker_id:
             run.owner, run.status = None, status
             run.wake_at = self._wake_at(run, wake_at, status, ())
+            if run.wake_at is None:
+                self._tell_again(run)
 
     def _wake_at(self, run: RunRow, wake_at: datetime, status: str, taken: Iterable[int]) -> datetime | None:
         if status == "queued" and run.slot_at is not None:
@@ -253,6 +255,13 @@ class Store:
                 dropped = self.mutant is Mutant.TIMER_DROPPED and run.status != "queued"
                 run.wake_at = self._wake_at(run, NEVER if dropped else change.wake_at, change.status, taken)
             run.owner = None
+            if not run.is_over and (run.wake_at is None or run.wake_at <= self.now):
+                self._tell_again(run)
+
+    def _tell_again(self, run: RunRow) -> None:
+        """Of a run that is given up and due: whoever was told of it before found it owned."""
+        if self.mutant is not Mutant.SLOT_BELL_LOST:
+            self.tell("dispatch", run.id)
 
     def _note_approval(self, run_id: str, event: RunEvent) -> None:
         """Whoever is deciding an approval has its row, and nobody waits for them: it is left as it is."""

@@ -32,6 +32,7 @@ CONDITIONS: dict[Mutant, tuple[Nets, tuple[str, ...]]] = {
     Mutant.BEGINS_BROKEN_OFF: (ALL, ("hasty",)),
     Mutant.SLOTS_UNLOCKED: (ALL, ("single", "line")),
     Mutant.SLOT_NOT_GRANTED: (ALL, ("single", "line")),
+    Mutant.SLOT_BELL_LOST: (DOORBELL_ONLY, ("single",)),
 }
 MUTANTS = [mutant for mutant in Mutant if mutant is not Mutant.NONE]
 

@@ -9,8 +9,11 @@ import asyncpg
 import pytest
 
 from engine.core.events import RunHeld
+from engine.infra.bell import OutboxBell
 from engine.store.inbox import put_message
 from engine.store.slots import grant_slots
+from engine.worker import engine as engine_module
+from engine.worker import flusher as flusher_module
 from engine.worker import slots as slots_module
 from engine.worker.slots import SlotKeeper
 from tests.integration.worker.conftest import Target, Workshop
@@ -173,6 +176,51 @@ async def test_a_grant_that_nobody_made_is_made_by_the_reconciliation(
     monkeypatch.setattr("engine.worker.claimer.RECONCILE_SECONDS", 0.0)
     await workshop.engine()
     await workshop.wait(second, "succeeded")
+
+
+@pytest.mark.without_faults("it grants a slot amid one statement")
+@pytest.mark.parametrize("gives_up", ["commit_batch", "put_to_rest"])
+async def test_a_slot_that_is_granted_as_its_run_is_given_up_is_told_of_again(
+    workshop: Workshop, target: Target, monkeypatch: pytest.MonkeyPatch, gives_up: str
+) -> None:
+    workflow = await workshop.publish([call("a", target)], settings=rule())
+    # Nobody looks for runs by themselves.
+    engine, _ = await workshop.engine(sweep_seconds=600)
+    target.gate.clear()
+    (first,) = await start(workshop, workflow)
+    await engine.sweep()
+    await workshop.wait(first, "running")
+    (second,) = await start(workshop, workflow)
+    rung: list[bool] = []
+    monkeypatch.setattr(OutboxBell, "ring", lambda _: rung.append(True))
+    module = flusher_module if gives_up == "commit_batch" else engine_module
+    give_up = getattr(module, gives_up)
+    counting = "SELECT count(*) FROM outbox WHERE kind = 'dispatch' AND run_id = $1"
+
+    async def grant_first(*arguments: Any, **how: Any) -> Any:
+        monkeypatch.setattr(module, gives_up, give_up)
+        async with workshop.pool.acquire() as connection:
+            await connection.execute("UPDATE run SET concurrency_limit = 2 WHERE id = $1", second)
+            assert await grant_slots(connection, [(workflow, "ada")]) == 1
+        # Whoever hears of it finds the run owned, and forgets it.
+        await workshop.pool.execute("DELETE FROM outbox WHERE run_id = $1", second)
+        # A commit that has messages of its own rings itself.
+        rung[:] = [True] if how.get("rings") else []
+        given_up = await give_up(*arguments, **how)
+        assert await workshop.pool.fetchval(counting, second) == 1
+        return given_up
+
+    if gives_up == "put_to_rest":
+        await engine.sweep()
+        await settle(workshop, [first, second], 1)
+        await put_message(workshop.pool, second, workshop.workspace_id, "signal", {"name": "go", "payload": 1})
+    monkeypatch.setattr(module, gives_up, grant_first)
+    await engine.sweep()
+    async with asyncio.timeout(60):
+        while not rung or (await workshop.row(second))["owner"] is not None:
+            await asyncio.sleep(0.01)
+    row = await workshop.row(second)
+    assert (row["status"], row["wake_at"], row["slot_at"] is not None) == ("queued", None, True)
 
 
 @pytest.mark.parametrize(
