@@ -24,7 +24,7 @@ afterAll(() => browser.close());
 
 /** Call the hook of the signed trigger, as GitHub does; the status of the answer. */
 async function callHook(body: unknown, delivery: string, secret = SECRET): Promise<number> {
-  hook ??= (await card(/github/).locator("code").textContent()) ?? "";
+  hook ??= (await card(/GitHub/).locator("code").textContent()) ?? "";
   const text = JSON.stringify(body);
   const signature = createHmac("sha256", secret).update(text).digest("hex");
   const headers = { "content-type": "application/json", "x-github-delivery": delivery, "x-hub-signature-256": `sha256=${signature}` };
@@ -83,7 +83,7 @@ test("a faulty setting stands at its field, and nothing is made", async () => {
   await form.getByLabel("Secret").fill(SECRET);
   await form.getByLabel("Filter").fill("trigger.body.wanted");
   await form.getByRole("button", { name: "Add it" }).click();
-  await card(/github/).waitFor();
+  await card(/GitHub/).waitFor();
 });
 
 test("what a webhook received is shown with its payload, as text", async () => {
@@ -91,8 +91,8 @@ test("what a webhook received is shown with its payload, as text", async () => {
   // Noted a while after it was refused: what is looked for in the next test is there by then.
   expect(await callHook({ wanted: true }, "refused", "another secret")).toBe(401);
   expect(await callHook({ wanted: true, note: HOSTILE }, "first")).toBe(202);
-  await card(/github/).getByText("What it received last").click();
-  const received = card(/github/).getByRole("list", { name: "Received" });
+  await card(/GitHub/).getByText("What it received last").click();
+  const received = card(/GitHub/).getByRole("list", { name: "Received" });
   await received.getByText("Started", { exact: true }).click();
   await received.getByText(HOSTILE).first().waitFor();
   await received.getByRole("button", { name: "Table" }).click();
@@ -106,7 +106,7 @@ test("what became of each event is told with the reason, and leads to its run", 
   const { page } = browser;
   expect(await callHook({ wanted: true }, "first")).toBe(200);
   expect(await callHook({ wanted: false }, "second")).toBe(202);
-  await card(/github/).getByRole("link", { name: "Its events" }).click();
+  await card(/GitHub/).getByRole("link", { name: "Its events" }).click();
   await page.waitForURL(/\/events\?.*trigger=/);
   await event("Filtered").getByText("the filter leaves it out").waitFor();
   await event("Rejected").getByText("the signature or the credentials are wrong").waitFor();
@@ -149,14 +149,14 @@ test("events that are on their way, or do not come, are told in their place", as
 
 test("a secret is rotated and shown once, an address is made anew", async () => {
   const { page } = browser;
-  const before = await card(/github/).locator("code").textContent();
-  await choose(/github/, "Rotate the secret");
+  const before = await card(/GitHub/).locator("code").textContent();
+  await choose(/GitHub/, "Rotate the secret");
   await dialog("Rotate the secret?").getByRole("button", { name: "Rotate" }).click();
   const shown = dialog("The new secret");
   expect((await shown.locator("code").textContent())?.length).toBeGreaterThan(20);
   await shown.getByRole("button", { name: "I have stored it" }).click();
-  await card(/github/).getByText("The secret before is good until").waitFor();
-  await choose(/github/, "New address");
+  await card(/GitHub/).getByText("The secret before is good until").waitFor();
+  await choose(/GitHub/, "New address");
   await dialog("Make a new address?").getByRole("button", { name: "New address" }).click();
   await page.getByText("The trigger has a new address").waitFor();
   await page.waitForFunction((old) => ![...document.querySelectorAll("code")].some((code) => code.textContent === old), before);
@@ -164,21 +164,21 @@ test("a secret is rotated and shown once, an address is made anew", async () => 
 
 test("a trigger is edited, paused, and deleted", async () => {
   const { page } = browser;
-  await choose(/github/, "Edit");
+  await choose(/GitHub/, "Edit");
   const form = dialog("Edit the trigger");
   expect(await form.getByLabel("Filter").inputValue()).toBe("trigger.body.wanted");
   await form.getByText("More settings, as JSON").click();
   await form.getByLabel("More settings").fill('{"rate_limit": {"per_minute": 5}}');
   await form.getByRole("button", { name: "Save" }).click();
   await form.waitFor({ state: "detached" });
-  await choose(/github/, "Edit");
+  await choose(/GitHub/, "Edit");
   await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("per_minute"));
   await page.keyboard.press("Escape");
-  await choose(/github/, "Pause");
-  await card(/github/).getByText("Paused", { exact: true }).waitFor();
-  await choose(/github/, "Delete");
+  await choose(/GitHub/, "Pause");
+  await card(/GitHub/).getByText("Paused", { exact: true }).waitFor();
+  await choose(/GitHub/, "Delete");
   await dialog("Delete the trigger?").getByRole("button", { name: "Delete" }).click();
-  await card(/github/).waitFor({ state: "detached" });
+  await card(/GitHub/).waitFor({ state: "detached" });
 });
 
 test("whoever stays for something unsaved stays in the workspace, and whoever goes takes all tabs along", async () => {

@@ -110,7 +110,7 @@ test("of imported triggers, those that need a secret are told of until they have
   const needed = page.getByText("It needs a secret: until it is given one, it refuses everything.");
   await needed.waitFor();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Actions for signed or signed in: github" }).click();
+  await page.getByRole("button", { name: "Actions for Signature of GitHub" }).click();
   await page.getByRole("menuitem", { name: "Make a secret" }).click();
   await page.getByRole("dialog", { name: "Make a secret?" }).getByRole("button", { name: "Not now" }).click();
   await page.getByRole("button", { name: "Set the secret" }).click();

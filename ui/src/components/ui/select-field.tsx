@@ -29,3 +29,19 @@ export function SelectField({ label, hint, children, ...rest }: SelectFieldProps
     </div>
   );
 }
+
+interface ChoicesProps {
+  /** What each choice is called, by its name in the API. */
+  words: Readonly<Record<string, string>>;
+  chosen: string;
+}
+
+/** The choices of a select in words. What is chosen and has none here, as what is newer than this page, stands last by its own name. */
+export function Choices({ words, chosen }: ChoicesProps) {
+  const isKnown = Object.hasOwn(words, chosen);
+  return Object.entries(isKnown ? words : { ...words, [chosen]: chosen }).map(([name, word]) => (
+    <option key={name} value={name}>
+      {word}
+    </option>
+  ));
+}

@@ -6,6 +6,7 @@ import type { Schemas } from "@/lib/api";
 import { classNames } from "@/lib/class-names";
 import { shortenId } from "@/lib/id";
 import { useShortcuts } from "@/lib/shortcuts";
+import { nameTrigger } from "@/lib/trigger-words";
 import { nameVersion } from "./run";
 
 const TITLES = ["Status", "Workflow", "Trigger", "Created", "Duration"];
@@ -92,7 +93,7 @@ function RunCells({ run, isWide, selection }: RunCellsProps) {
         {isWide && wrong}
       </span>
       <span role="cell" className="text-ink-2 max-md:order-2">
-        {run.trigger_type}
+        {nameTrigger(run.trigger_type)}
       </span>
       <span role="cell" className="flex min-w-0 gap-2 text-ink-2 max-md:order-1 max-md:col-span-2">
         <Moment at={run.created_at} />

@@ -1,10 +1,9 @@
 import { queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import { AUTHS, EVENTS, say } from "@/lib/trigger-words";
 
 export type Trigger = Schemas["TriggerView"];
 export type Config = Readonly<Record<string, unknown>>;
-
-const NAMES: Readonly<Record<string, string>> = { webhook: "Webhook", schedule: "Schedule", event: "Event" };
 
 /** The triggers of a workflow. */
 export function triggersQuery(workflowId: string) {
@@ -15,11 +14,6 @@ export function triggersQuery(workflowId: string) {
   });
 }
 
-/** The kind of a trigger, in words. */
-export function nameTrigger(type: string): string {
-  return NAMES[type] ?? type;
-}
-
 /** What a trigger does, in a line. */
 export function describeTrigger(trigger: Pick<Trigger, "type" | "config">): string {
   const config = trigger.config as Config;
@@ -27,9 +21,8 @@ export function describeTrigger(trigger: Pick<Trigger, "type" | "config">): stri
     if ("cron" in config) return `${String(config["cron"])} (${String(config["timezone"] ?? "UTC")})`;
     return "every_seconds" in config ? `every ${String(config["every_seconds"])} s` : `once, at ${String(config["at"])}`;
   }
-  if (trigger.type === "event") return `on ${String(config["event"])}${"workflow_id" in config ? " of one workflow" : " of any workflow"}`;
-  const auth = typeOfAuth(config);
-  return auth === "none" ? "open to whoever knows its address" : `signed or signed in: ${auth}`;
+  if (trigger.type === "event") return `when a run of ${"workflow_id" in config ? "one" : "any"} workflow ${say(EVENTS, String(config["event"]))}`;
+  return say(AUTHS, typeOfAuth(config));
 }
 
 /** The kind of authentication that a webhook asks for. */

@@ -3,6 +3,7 @@ import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { Panel } from "@/components/ui/panel";
 import { isLive } from "@/lib/status";
+import { nameTrigger } from "@/lib/trigger-words";
 import type { Stats } from "./api";
 import { FailedLink } from "./tiles";
 import type { StatsWindow } from "./window";
@@ -59,7 +60,7 @@ export function RunningNow({ runs }: { runs: Stats["running"] }) {
               <Link to="/runs/$runId" params={{ runId: id }} dir="auto" className="min-w-0 grow truncate text-left font-semibold hover:underline">
                 {workflow_name}
               </Link>
-              <span className="hidden text-xs text-ink-3 sm:inline">{trigger_type}</span>
+              <span className="hidden text-xs text-ink-3 sm:inline">{nameTrigger(trigger_type)}</span>
               {isLive(status) && <Duration from={started_at ?? created_at} to={null} />}
             </li>
           ))}

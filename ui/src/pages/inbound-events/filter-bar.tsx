@@ -5,8 +5,9 @@ import { Select } from "@/components/ui/field";
 import { PeriodSelect } from "@/components/ui/period-select";
 import { ToneToggles } from "@/components/ui/tone-toggles";
 import { OUTCOMES, OUTCOME_LOOKS } from "@/features/inbound-events/outcome";
-import { describeTrigger, nameTrigger, triggersQuery } from "@/features/triggers/trigger";
+import { describeTrigger, triggersQuery } from "@/features/triggers/trigger";
 import { WorkflowSelect } from "@/features/workflows/workflow-select";
+import { nameTrigger } from "@/lib/trigger-words";
 import { type InboundFilters, readInboundFilters } from "./filters";
 
 const ANY = "";

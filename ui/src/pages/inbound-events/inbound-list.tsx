@@ -5,6 +5,7 @@ import { RowTable } from "@/components/ui/row-table";
 import { type Receipt, tellReason } from "@/features/inbound-events/outcome";
 import { OutcomeBadge } from "@/features/inbound-events/outcome-badge";
 import { shortenId } from "@/lib/id";
+import { nameTrigger } from "@/lib/trigger-words";
 
 const TITLES = ["Outcome", "Workflow", "Trigger", "What became of it", "Received"];
 /** On small screens: the outcome at the left of three lines. */
@@ -48,7 +49,7 @@ function ReceiptCells({ receipt }: { receipt: Receipt }) {
         )}
       </span>
       <span role="cell" className="text-ink-2 max-md:order-2">
-        {receipt.trigger_type ?? "–"}
+        {receipt.trigger_type === null ? "–" : nameTrigger(receipt.trigger_type)}
       </span>
       <span role="cell" className="min-w-0 truncate text-ink-2 max-md:order-1 max-md:col-span-2">
         <Story receipt={receipt} />

@@ -3,6 +3,7 @@ import { type ReactNode, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { copyText } from "@/components/ui/copy-text";
 import { Duration, Moment } from "@/components/ui/moment";
+import { nameTrigger } from "@/lib/trigger-words";
 import { type Run, nameVersion } from "./api";
 
 /** So many runs that a run has started, or waits for, are named at first. */
@@ -26,7 +27,7 @@ export function RunFacts({ run }: { run: Run }) {
         The workflow
       </Link>
       {run.version === 0 ? <span>test of a draft</span> : <span className="font-mono">{nameVersion(run.version)}</span>}
-      {type !== undefined && <span>{type}</span>}
+      {type !== undefined && <span>{nameTrigger(type)}</span>}
       <Moment at={run.created_at} />
       <Duration from={run.started_at} to={run.finished_at} />
       {run.attempt > 1 && <span>attempt {run.attempt}</span>}

@@ -5,6 +5,7 @@ import { Search, Select } from "@/components/ui/field";
 import { ToneToggles } from "@/components/ui/tone-toggles";
 import { WorkflowSelect } from "@/features/workflows/workflow-select";
 import { RUN_STATUSES, STATUS_LOOKS } from "@/lib/status";
+import { nameTrigger } from "@/lib/trigger-words";
 import { type RunFilters, TRIGGER_TYPES, readRunFilters } from "./filters";
 import { TimeFilter } from "./time-filter";
 
@@ -33,7 +34,7 @@ export function FilterBar({ filters, searchField }: FilterBarProps) {
         <option value={ANY}>Any trigger</option>
         {TRIGGER_TYPES.map((type) => (
           <option key={type} value={type}>
-            {type}
+            {nameTrigger(type)}
           </option>
         ))}
       </Select>

@@ -3,23 +3,8 @@ import type { Schemas } from "@/lib/api";
 
 export type TriggerType = Schemas["NewTrigger"]["type"];
 
-export const AUTH_TYPES = ["none", "standard_webhooks", "github", "stripe", "slack", "hmac", "basic", "bearer"] as const;
-export const EVENTS = [
-  "run.failed",
-  "run.succeeded",
-  "run.timed_out",
-  "run.cancelled",
-  "run.queued",
-  "run.started",
-  "run.waiting",
-  "run.resumed",
-  "run.held",
-  "run.signalled",
-  "run.retried",
-] as const;
 export const TIMINGS = { cron: "By a cron expression", every_seconds: "Every so many seconds", at: "Once" } as const;
 export type Timing = keyof typeof TIMINGS;
-export const MISSED = ["run_once", "skip", "run_all"] as const;
 
 /** What the form of a trigger holds: texts, as they are typed. Settings that it has no field for are in `more`, as JSON. */
 export interface TriggerForm {
@@ -62,7 +47,7 @@ export function readForm(type: TriggerType, config: Config = {}): TriggerForm {
     when: text(timing),
     timezone: text("timezone", "UTC"),
     missed: text("missed", "run_once"),
-    event: text("event", EVENTS[0]),
+    event: text("event", "run.failed"),
     workflowId: text("workflow_id"),
     more: Object.keys(more).length === 0 ? "" : JSON.stringify(more, null, 2),
   };

@@ -4,7 +4,7 @@ import { Button } from "@/components/ui/button";
 import { CodeField } from "@/components/ui/code-field";
 import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
-import { SelectField } from "@/components/ui/select-field";
+import { Choices, SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import type { Config, Trigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
@@ -61,11 +61,7 @@ export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogPro
       <form id={formId} className="flex flex-col gap-4" onSubmit={submit}>
         {trigger === undefined && (
           <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
-            {Object.entries(TYPES).map(([type, label]) => (
-              <option key={type} value={type}>
-                {label}
-              </option>
-            ))}
+            <Choices words={TYPES} chosen={form.type} />
           </SelectField>
         )}
         {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}

@@ -1,13 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Field } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
-import { SelectField } from "@/components/ui/select-field";
+import { Choices, SelectField } from "@/components/ui/select-field";
 import { workflowNamesQuery } from "@/features/workflows/api";
 import { LOCAL_ZONE } from "@/lib/format";
 import { describeError } from "@/lib/problem";
+import { AUTHS, EVENTS, MISSED } from "@/lib/trigger-words";
 import { useSettled } from "@/lib/use-settled";
 import { previewQuery } from "./trigger-api";
-import { AUTH_TYPES, EVENTS, MISSED, TIMINGS, type Timing, type TriggerForm, writeConfig } from "./trigger-config";
+import { TIMINGS, type Timing, type TriggerForm, writeConfig } from "./trigger-config";
 
 interface FieldsProps {
   form: TriggerForm;
@@ -22,13 +23,8 @@ export function WebhookFields({ form, set, faults, hasSecret }: FieldsProps & { 
         label="Authentication"
         value={form.auth}
         onChange={(event) => set({ auth: event.target.value })}
-        hint={form.auth === "none" ? "Whoever knows the address may start runs." : undefined}
       >
-        {AUTH_TYPES.map((type) => (
-          <option key={type} value={type}>
-            {type}
-          </option>
-        ))}
+        <Choices words={AUTHS} chosen={form.auth} />
       </SelectField>
       {form.auth !== "none" && (
         <Field
@@ -67,11 +63,7 @@ export function ScheduleFields({ form, set, faults }: FieldsProps) {
   return (
     <>
       <SelectField label="When" value={form.timing} onChange={(event) => set({ timing: event.target.value as Timing, when: "" })}>
-        {Object.entries(TIMINGS).map(([timing, label]) => (
-          <option key={timing} value={timing}>
-            {label}
-          </option>
-        ))}
+        <Choices words={TIMINGS} chosen={form.timing} />
       </SelectField>
       <Field
         label={form.timing === "cron" ? "Cron expression" : form.timing === "at" ? "Moment" : "Seconds"}
@@ -93,11 +85,7 @@ export function ScheduleFields({ form, set, faults }: FieldsProps) {
         />
       )}
       <SelectField label="Times that were missed" value={form.missed} onChange={(event) => set({ missed: event.target.value })}>
-        {MISSED.map((one) => (
-          <option key={one} value={one}>
-            {one}
-          </option>
-        ))}
+        <Choices words={MISSED} chosen={form.missed} />
       </SelectField>
       <Preview form={form} />
     </>
@@ -143,12 +131,8 @@ export function EventFields({ form, set, faults }: FieldsProps) {
   const workflows = useQuery(workflowNamesQuery).data?.items ?? [];
   return (
     <>
-      <SelectField label="Event" value={form.event} onChange={(event) => set({ event: event.target.value })}>
-        {EVENTS.map((event) => (
-          <option key={event} value={event}>
-            {event}
-          </option>
-        ))}
+      <SelectField label="When a run" value={form.event} onChange={(event) => set({ event: event.target.value })}>
+        <Choices words={EVENTS} chosen={form.event} />
       </SelectField>
       <SelectField label="Of which workflow" value={form.workflowId} onChange={(event) => set({ workflowId: event.target.value })} hint={faults.get("/config/workflow_id")}>
         <option value="">Any workflow</option>

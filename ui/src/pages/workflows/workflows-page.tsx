@@ -16,6 +16,7 @@ import { useLive } from "@/lib/live";
 import { usePermission } from "@/lib/me";
 import { readSearchText } from "@/lib/search-text";
 import { useShortcuts } from "@/lib/shortcuts";
+import { nameTrigger } from "@/lib/trigger-words";
 import { useSettledText } from "@/lib/use-settled";
 import { ImportButton } from "./import-button";
 import { RunMarks } from "./run-marks";
@@ -76,7 +77,7 @@ const COLUMNS: readonly Column<Workflow>[] = [
     ),
   },
   { title: "State", look: "whitespace-nowrap", cell: (workflow) => <WorkflowState workflow={workflow} /> },
-  { title: "Starts by", from: "md", look: "text-ink-2", cell: ({ trigger_types: kinds }) => (kinds.length === 0 ? "–" : kinds.join(", ")) },
+  { title: "Starts by", from: "md", look: "text-ink-2", cell: ({ trigger_types: kinds }) => (kinds.length === 0 ? "–" : kinds.map(nameTrigger).join(", ")) },
   { title: "Last runs", from: "sm", cell: ({ recent_runs: runs }) => <RunMarks runs={runs} /> },
   {
     title: "Next run",
