@@ -24,6 +24,7 @@ from app.openapi import problems
 from app.pagination import Cursor, Limit, Page
 from app.runs.schemas import (
     CancelAccepted,
+    CountedRuns,
     IterationView,
     RunDefinition,
     RunDetail,
@@ -137,6 +138,35 @@ class RunController(Controller):
             "test": test,
         }
         return await runs.list_page(principal, chosen, cursor=cursor, limit=limit)
+
+    @get(
+        "/counts",
+        operation_id="countRuns",
+        summary="Count runs by status",
+        guards=[requires(Permission.RUNS_READ)],
+        responses=problems(400),
+    )
+    async def count_runs(
+        self,
+        principal: NamedDependency[Principal],
+        runs: NamedDependency[RunService],
+        workflow_id: FromQuery[UUID | None] = None,
+        trigger_type: FromQuery[StartedBy] = None,
+        since: FromQuery[Moment] = None,
+        until: FromQuery[Moment] = None,
+        q: FromQuery[Search] = None,
+        test: FromQuery[Tests] = None,
+    ) -> CountedRuns:
+        """How many runs the list would hold for each status, with these filters beside it."""
+        chosen = {
+            "workflow_id": workflow_id,
+            "trigger_type": trigger_type,
+            "since": since,
+            "until": until,
+            "q": q,
+            "test": test,
+        }
+        return await runs.count(principal, chosen)
 
     @get(
         "/{run_id:uuid}",

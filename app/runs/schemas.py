@@ -44,6 +44,29 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
+class RunCounts(Struct, frozen=True, kw_only=True):
+    """How many runs stand how."""
+
+    queued: int = 0
+    running: int = 0
+    waiting: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    timed_out: int = 0
+
+
+class CountedRuns(Struct, frozen=True, kw_only=True):
+    """How many runs there are in each status.
+
+    `since` is null where all runs were looked at. There are more than can be counted at once otherwise: these are those
+    of the newest 50,000, which were created from then on.
+    """
+
+    by_status: RunCounts
+    since: datetime | None
+
+
 class AttemptView(Struct, kw_only=True):
     """One try of a step: `succeeded`, `failed`, or `cancelled` where it was broken off; `reason` is that of its end."""
 

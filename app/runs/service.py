@@ -16,7 +16,16 @@ from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, Work
 from app.moments import read_floor
 from app.pagination import Page, decode_cursor, make_page
 from app.runs.reader import RunReader, read_large_value
-from app.runs.schemas import IterationView, RunDefinition, RunDetail, RunEventView, RunSummary, StartRunRequest
+from app.runs.schemas import (
+    CountedRuns,
+    IterationView,
+    RunCounts,
+    RunDefinition,
+    RunDetail,
+    RunEventView,
+    RunSummary,
+    StartRunRequest,
+)
 from app.runs.starter import RunStarter
 from app.runs.views import describe_event, summarise
 from engine.core.events import decode_event
@@ -31,6 +40,7 @@ from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
 from engine.store.reads import RunFilter, RunRow, list_runs, open_run
+from engine.store.run_counts import count_newest
 from engine.store.runs import load_definition
 from engine.store.starts import Start, accept_starts
 
@@ -127,6 +137,13 @@ class RunService:
         async with self._isolation.read(principal.workspace_id) as reader:
             rows = await list_runs(reader, principal.workspace_id, run_filter, before=before, limit=limit + 1)
         return make_page(rows, limit, summarise, lambda row: row.id)
+
+    async def count(self, principal: Principal, chosen: Mapping[str, Any]) -> CountedRuns:
+        """How many runs there are by status. Raises InvalidRequest for a filter that cannot be used."""
+        run_filter = _read_filter(chosen)
+        async with self._isolation.read(principal.workspace_id) as reader:
+            counted = await count_newest(reader, principal.workspace_id, run_filter)
+        return CountedRuns(by_status=RunCounts(**counted.by_status), since=counted.since)
 
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:
         """A run with its steps; raises NotFound."""

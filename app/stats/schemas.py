@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from app.runs.schemas import RunCounts
 from engine.core.statuses import RunStatus
 from engine.store.accounts import IngestSum
 
@@ -25,18 +26,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What this installation holds everybody to."""
 
     hooks: HookLimits
-
-
-class RunCounts(Struct, frozen=True, kw_only=True):
-    """How many runs stand how."""
-
-    queued: int = 0
-    running: int = 0
-    waiting: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    timed_out: int = 0
 
 
 class Percentiles(Struct, frozen=True, kw_only=True):

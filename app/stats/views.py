@@ -1,6 +1,7 @@
 """How the figures of runs are shown."""
 
-from app.stats.schemas import FailingWorkflow, Percentiles, RunCounts, RunningRun, RunPoint, RunStats
+from app.runs.schemas import RunCounts
+from app.stats.schemas import FailingWorkflow, Percentiles, RunningRun, RunPoint, RunStats
 from engine.core.statuses import RunStatus
 from engine.store import dashboard
 from engine.store.dashboard import POINTS, Failing, RunFigures

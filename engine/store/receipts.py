@@ -27,6 +27,9 @@ _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 OUTCOMES = frozenset({"pending", "started", "duplicate", "filtered", "rejected"})
 
+# For the rest of a transaction: nothing is sorted that an index has in order, whatever the planner expects to find.
+ALONG_INDEXES = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
+
 
 class ReceiptFilter(Struct, frozen=True, kw_only=True):
     """Which receipts a list holds; `since` and `until` bound the id, which sorts by time."""
@@ -48,9 +51,9 @@ async def find_receipt(
 
 @asynccontextmanager
 async def reading_along_indexes(connection: asyncpg.Connection) -> AsyncGenerator[None]:
-    """A transaction whose statements sort nothing that an index has in order, whatever the planner expects to find."""
+    """A transaction whose statements go `ALONG_INDEXES`."""
     async with connection.transaction(readonly=True):
-        await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")
+        await connection.execute(ALONG_INDEXES)
         yield
 
 

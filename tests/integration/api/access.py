@@ -87,6 +87,7 @@ _ASKED: Final = {
         "GET /v1/events/{event_id}",
         "GET /v1/limits",
         "GET /v1/runs",
+        "GET /v1/runs/counts",
         "GET /v1/runs/{run_id}",
         "GET /v1/runs/{run_id}/definition",
         "GET /v1/runs/{run_id}/events",

@@ -18,7 +18,7 @@ from app.outages import as_outage
 from engine.infra.database import DATABASE_ERRORS, create_engine
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
-from engine.store import accounts, connections, dashboard, inbox, origins, reads, trigger_payloads
+from engine.store import accounts, connections, dashboard, inbox, origins, reads, run_counts, trigger_payloads
 from engine.store.isolation import RUN, WORKSPACE
 from engine.store.journal import read_journal
 from engine.store.reads import open_run
@@ -35,6 +35,7 @@ _STATEMENTS: tuple[tuple[ModuleType, str], ...] = (
     (reads, "_ONE"),
     (reads, "_OPEN"),
     (reads, "_LIST"),
+    (run_counts, "_OF_WORKFLOW"),
     (dashboard, "_FIGURES"),
     (dashboard, "_QUEUED"),
     (accounts, "_SUM"),
@@ -116,6 +117,8 @@ async def test_lists_and_figures_are_of_ones_own_runs_where_their_queries_forget
     for caller, is_told in ((home.owner, True), (stranger, sees)):
         listed = (await caller.client.get("/v1/runs")).raise_for_status().json()["items"]
         assert (home.ids["run_id"] in {run["id"] for run in listed}) is is_told
+        counts = await caller.client.get("/v1/runs/counts", params={"workflow_id": home.ids["workflow_id"]})
+        assert sum(counts.raise_for_status().json()["by_status"].values()) == (1 if is_told else 0)
         stats: dict[str, Any] = (await caller.client.get("/v1/stats")).raise_for_status().json()
         assert (stats["queue_depth"], stats["runs"]["by_status"]["queued"]) == ((2, 2) if is_told else (0, 0))
         assert stats["ingest"]["accepted"] == (1 if is_told else 0)

@@ -1138,6 +1138,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count runs by status
+         * @description How many runs the list would hold for each status, with these filters beside it.
+         */
+        get: operations["countRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/setup": {
         parameters: {
             query?: never;
@@ -2041,6 +2061,17 @@ export interface components {
             trigger: Record<string, never>;
             /** @default {} */
             vars: Record<string, never>;
+        };
+        /**
+         * CountedRuns
+         * @description How many runs there are in each status.
+         *
+         *         `since` is null where all runs were looked at. There are more than can be counted at once otherwise: these are those
+         *         of the newest 50,000, which were created from then on.
+         */
+        CountedRuns: {
+            by_status: components["schemas"]["RunCounts"];
+            since: string | null;
         };
         /**
          * DecisionRequest
@@ -8520,6 +8551,76 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    countRuns: {
+        parameters: {
+            query?: {
+                /** @description id prefix, workflow name or error text */
+                q?: string | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
+                since?: string | null;
+                /** @description `true`: tests of drafts alone; `all`: those as well; they are left out otherwise */
+                test?: "true" | "false" | "all" | null;
+                /** @description what the runs were started by */
+                trigger_type?: "manual" | "api" | "webhook" | "schedule" | "event" | "workflow" | null;
+                /** @description a time like 2027-01-01T00:00:00Z; UTC without a zone */
+                until?: string | null;
+                workflow_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountedRuns"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
