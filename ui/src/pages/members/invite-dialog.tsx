@@ -1,10 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { Moment } from "@/components/ui/moment";
 import { SelectField } from "@/components/ui/select-field";
 import { sortFaults } from "@/lib/faults";
@@ -24,7 +25,6 @@ export function InviteDialog({ by, onClose }: DialogProps) {
 }
 
 function Form({ by, onClose, onMade }: DialogProps & { onMade: (made: MadeInvitation) => void }) {
-  const form = useId();
   const queryClient = useQueryClient();
   const [role, setRole] = useState<Role>("viewer");
   const inviting = useMutation({
@@ -34,51 +34,39 @@ function Form({ by, onClose, onMade }: DialogProps & { onMade: (made: MadeInvita
       await queryClient.invalidateQueries({ queryKey: INVITATIONS });
     },
   });
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    inviting.mutate(String(new FormData(event.currentTarget).get("email") ?? "").trim());
-  };
   const { at, rest } = sortFaults(inviting.error, ["/email"]);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title="Invite somebody"
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={form} kind="primary" isBusy={inviting.isPending}>
-            Make the link
-          </Button>
-        </>
-      }
+      verb="Make the link"
+      isBusy={inviting.isPending}
+      onClose={onClose}
+      onSubmit={(filled) => inviting.mutate(String(filled.get("email") ?? "").trim())}
     >
-      <form id={form} onSubmit={submit} className="flex flex-col gap-4">
-        <Field
-          label="Email"
-          name="email"
-          type="email"
-          autoComplete="off"
-          required
-          maxLength={254}
-          hint="FlowForge sends no mail: you get a link to give them. It takes the place of an earlier one to this address."
-          error={at.get("/email")}
-        />
-        <SelectField
-          label="Role"
-          value={role}
-          onChange={(event) => setRole(ROLES.find((known) => known === event.target.value) ?? "viewer")}
-          hint={`Whoever is ${role} ${ROLE_MAY[role]}${role === "viewer" ? "." : ", and all that the roles below may."}`}
-        >
-          {offeredBy(by).map((one) => (
-            <option key={one} value={one}>
-              {one}
-            </option>
-          ))}
-        </SelectField>
-        <FormError>{rest}</FormError>
-      </form>
-    </Dialog>
+      <Field
+        label="Email"
+        name="email"
+        type="email"
+        autoComplete="off"
+        required
+        maxLength={254}
+        hint="FlowForge sends no mail: you get a link to give them. It takes the place of an earlier one to this address."
+        error={at.get("/email")}
+      />
+      <SelectField
+        label="Role"
+        value={role}
+        onChange={(event) => setRole(ROLES.find((known) => known === event.target.value) ?? "viewer")}
+        hint={`Whoever is ${role} ${ROLE_MAY[role]}${role === "viewer" ? "." : ", and all that the roles below may."}`}
+      >
+        {offeredBy(by).map((one) => (
+          <option key={one} value={one}>
+            {one}
+          </option>
+        ))}
+      </SelectField>
+      <FormError>{rest}</FormError>
+    </FormDialog>
   );
 }
 

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
-import { Button, IconButton } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { useState } from "react";
+import { IconButton } from "@/components/ui/button";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { TextArea } from "@/components/ui/text-area";
 import { toast } from "@/components/ui/toasts";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
@@ -30,57 +30,40 @@ export function DetailsButton({ detail }: { detail: Detail }) {
 }
 
 function DetailsDialog({ detail, onClose }: { detail: Detail; onClose: () => void }) {
-  const id = useId();
   const { save, seen } = useSaving(detail, onClose);
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const given = new FormData(event.currentTarget);
+  const submit = (given: FormData) => {
     // Browsers send the lines of a field with both characters.
     const description = String(given.get("description") ?? "").replaceAll("\r\n", "\n");
     save.mutate({ name: String(given.get("name") ?? "").trim(), description });
   };
   const { at, rest } = sortFaults(save.error, ["/name", "/description"]);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
-      title="Name and description"
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={id} kind="primary" isBusy={save.isPending}>
-            Save
-          </Button>
-        </>
-      }
-    >
-      <form id={id} onSubmit={submit} className="flex flex-col gap-4">
-        <Field
-          label="Name"
-          name="name"
-          required
-          maxLength={LONGEST_NAME}
-          autoComplete="off"
-          dir="auto"
-          defaultValue={detail.name}
-          error={at.get("/name")}
-        />
-        <TextArea
-          label="Description"
-          name="description"
-          maxLength={LONGEST_DESCRIPTION}
-          dir="auto"
-          defaultValue={detail.description}
-          hint="What it is for, and whom to ask about it."
-          error={at.get("/description")}
-        />
-        <FormError>
-          {isStale(save.error)
-            ? `Somebody has changed these meanwhile: it is called “${seen.name}” now. Nothing of yours is saved yet; save again to write over that.`
-            : rest}
-        </FormError>
-      </form>
-    </Dialog>
+    <FormDialog title="Name and description" verb="Save" isBusy={save.isPending} onClose={onClose} onSubmit={submit}>
+      <Field
+        label="Name"
+        name="name"
+        required
+        maxLength={LONGEST_NAME}
+        autoComplete="off"
+        dir="auto"
+        defaultValue={detail.name}
+        error={at.get("/name")}
+      />
+      <TextArea
+        label="Description"
+        name="description"
+        maxLength={LONGEST_DESCRIPTION}
+        dir="auto"
+        defaultValue={detail.description}
+        hint="What it is for, and whom to ask about it."
+        error={at.get("/description")}
+      />
+      <FormError>
+        {isStale(save.error)
+          ? `Somebody has changed these meanwhile: it is called “${seen.name}” now. Nothing of yours is saved yet; save again to write over that.`
+          : rest}
+      </FormError>
+    </FormDialog>
   );
 }
 

@@ -1,9 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
-import { Button } from "@/components/ui/button";
+import { useState } from "react";
 import { CodeField } from "@/components/ui/code-field";
-import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { Choices, SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import type { Config, Trigger } from "@/features/triggers/trigger";
@@ -29,7 +28,6 @@ export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogPro
   const [form, setForm] = useState(() => readForm((trigger?.type ?? "webhook") as TriggerType, before));
   const set = (change: Partial<TriggerForm>) => setForm((current) => ({ ...current, ...change }));
   const queryClient = useQueryClient();
-  const formId = useId();
   const save = useMutation({
     mutationFn: async () => {
       const config = writeConfig(form, before);
@@ -43,36 +41,28 @@ export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogPro
   });
   const faults = sortFaults(save.error, POINTERS);
   const moreFault = form.more.trim() === "" ? undefined : faultOfJson(form.more);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={trigger === undefined ? "Add a trigger" : "Edit the trigger"}
-      actions={
-        <Button kind="primary" type="submit" form={formId} isBusy={save.isPending} disabled={moreFault !== undefined}>
-          {trigger === undefined ? "Add it" : "Save"}
-        </Button>
-      }
+      verb={trigger === undefined ? "Add it" : "Save"}
+      isBusy={save.isPending}
+      isFaulty={moreFault !== undefined}
+      onClose={onClose}
+      onSubmit={() => save.mutate()}
     >
-      <form id={formId} className="flex flex-col gap-4" onSubmit={submit}>
-        {trigger === undefined && (
-          <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
-            <Choices words={TYPES} chosen={form.type} />
-          </SelectField>
-        )}
-        {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}
-        {form.type === "schedule" && <ScheduleFields form={form} set={set} faults={faults.at} />}
-        {form.type === "event" && <EventFields form={form} set={set} faults={faults.at} />}
-        <details open={form.more !== ""}>
-          <summary className="py-1 text-ink-2">More settings, as JSON</summary>
-          <CodeField label="More settings" text={form.more} onText={(more) => set({ more })} faults={moreFault} rows={5} />
-        </details>
-        <FormError>{faults.rest}</FormError>
-      </form>
-    </Dialog>
+      {trigger === undefined && (
+        <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
+          <Choices words={TYPES} chosen={form.type} />
+        </SelectField>
+      )}
+      {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}
+      {form.type === "schedule" && <ScheduleFields form={form} set={set} faults={faults.at} />}
+      {form.type === "event" && <EventFields form={form} set={set} faults={faults.at} />}
+      <details open={form.more !== ""}>
+        <summary className="py-1 text-ink-2">More settings, as JSON</summary>
+        <CodeField label="More settings" text={form.more} onText={(more) => set({ more })} faults={moreFault} rows={5} />
+      </details>
+      <FormError>{faults.rest}</FormError>
+    </FormDialog>
   );
 }

@@ -1,0 +1,39 @@
+import { cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import { Field } from "./field";
+import { FormDialog } from "./form-dialog";
+
+afterEach(cleanup);
+
+function show(state: { isBusy?: boolean; isFaulty?: boolean } = {}) {
+  const said = { onClose: vi.fn(), onSubmit: vi.fn<(filled: FormData) => void>() };
+  render(
+    <FormDialog title="New parcel" verb="Make it" isBusy={false} {...state} {...said}>
+      <Field label="Name" name="name" />
+    </FormDialog>,
+  );
+  return said;
+}
+const button = (name: string): HTMLButtonElement => screen.getByRole("button", { name });
+
+it("what is filled in is handed over by its names, and the page stays", () => {
+  const { onSubmit, onClose } = show();
+  const field = screen.getByLabelText("Name");
+  fireEvent.change(field, { target: { value: "Books" } });
+  expect(fireEvent.submit(field.closest("form") as HTMLFormElement)).toBe(false);
+  expect(onSubmit.mock.calls.map(([filled]) => [...filled])).toEqual([[["name", "Books"]]]);
+  expect(onClose).not.toHaveBeenCalled();
+});
+
+it("the button that sends the form belongs to it, and the other one leaves it", () => {
+  const { onSubmit, onClose } = show();
+  expect(button("Make it").form).toBe(screen.getByLabelText("Name").closest("form"));
+  fireEvent.click(button("Cancel"));
+  expect(onClose).toHaveBeenCalledOnce();
+  expect(onSubmit).not.toHaveBeenCalled();
+});
+
+it.each([{ isBusy: true }, { isFaulty: true }])("with %j it cannot be sent, and can be left", (state) => {
+  show(state);
+  expect([button("Make it").disabled, button("Cancel").disabled]).toEqual([true, false]);
+});
