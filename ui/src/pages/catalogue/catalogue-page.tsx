@@ -3,6 +3,8 @@ import { Button, IconButton } from "@/components/ui/button";
 import { CodeField } from "@/components/ui/code-field";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
+import { FormDialog } from "@/components/ui/form-dialog";
+import { Health, HealthLine } from "@/components/ui/health";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
 import { ShowMore, Stale } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
@@ -30,6 +32,7 @@ const refused = (status: number, detail: string) => new ApiProblem({ detail }, n
 /** Every part of the design system in all its states. */
 export function CataloguePage() {
   const [isOpen, setIsOpen] = useState(false);
+  const [isFilling, setIsFilling] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   return (
     <main className="mx-auto flex max-w-5xl flex-col gap-8 p-6">
@@ -92,8 +95,14 @@ export function CataloguePage() {
         </Menu>
         <Button onClick={() => setIsOpen(true)}>Dialog</Button>
         <Dialog isOpen={isOpen} onClose={() => setIsOpen(false)} title="A dialog" actions={<Button kind="primary">Act</Button>}>
-          <Field label="Name" hint="As others see it." />
+          <p>What it says.</p>
         </Dialog>
+        <Button onClick={() => setIsFilling(true)}>Dialog with a form</Button>
+        {isFilling && (
+          <FormDialog title="New thing" verb="Make it" isBusy={false} onClose={() => setIsFilling(false)} onSubmit={() => setIsFilling(false)}>
+            <Field label="Name" hint="As others see it." />
+          </FormDialog>
+        )}
       </Part>
       <Part title="Fields">
         <Field label="Name" hint="As others see it." />
@@ -116,6 +125,12 @@ export function CataloguePage() {
         <div className="w-full">
           <Stale query={{ ...ASKED, error: new Unreachable(undefined) }} />
         </div>
+      </Part>
+      <Part title="Health">
+        <Health>
+          <HealthLine tone="succeeded">Every process is at work.</HealthLine>
+          <HealthLine tone="failed">No worker lives: start one.</HealthLine>
+        </Health>
       </Part>
       <Part title="Panels">
         <Panel id="catalogue-panel" title="A titled part">

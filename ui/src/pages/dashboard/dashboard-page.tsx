@@ -3,7 +3,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { buttonClass } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
-import { Lamp } from "@/components/ui/lamp";
+import { Health, HealthLine } from "@/components/ui/health";
 import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState } from "@/components/ui/states";
@@ -75,25 +75,22 @@ function View({ stats, window, isOld }: { stats: Stats; window: StatsWindow; isO
   );
 }
 
-/** Health at a glance. It is read out when it changes. */
+/** What needs attention, and where more is told of it. */
 function Trouble({ stats, window }: { stats: Stats; window: StatsWindow }) {
   return (
-    <div role="status" aria-label="Health" className="rounded-control border border-line bg-surface p-3">
-      <ul className="flex flex-wrap gap-x-6 gap-y-1">
-        {findTrouble(stats).map(({ tone, text, to }) => (
-          <li key={text} className="flex items-center gap-2">
-            <Lamp tone={tone} />
-            {to === "failures" && <FailedLink window={window}>{text}</FailedLink>}
-            {to === "operations" && (
-              <Link to="/operations" className="underline">
-                {text}
-              </Link>
-            )}
-            {to === undefined && text}
-          </li>
-        ))}
-      </ul>
-    </div>
+    <Health>
+      {findTrouble(stats).map(({ tone, text, to }) => (
+        <HealthLine key={text} tone={tone}>
+          {to === "failures" && <FailedLink window={window}>{text}</FailedLink>}
+          {to === "operations" && (
+            <Link to="/operations" className="inline-block min-h-6 underline">
+              {text}
+            </Link>
+          )}
+          {to === undefined && text}
+        </HealthLine>
+      ))}
+    </Health>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Lamp } from "@/components/ui/lamp";
+import { Health, HealthLine } from "@/components/ui/health";
 import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { ForRole } from "@/features/permissions/for-role";
@@ -47,30 +47,21 @@ function Installation() {
   );
 }
 
-/** What is wrong, with what to do. It is read out when it changes. */
+/** What is wrong, with what to do. */
 function Faults({ operations }: { operations: Operations }) {
   const faults = findFaults(operations);
   return (
-    <div role="status" aria-label="Health" className="rounded-control border border-line bg-surface p-3">
-      <ul className="flex flex-col gap-1">
-        {faults.length === 0 && (
-          <Line tone="succeeded" text={operations.is_complete ? "Every process is at work." : "Every process that can be seen is at work."} />
-        )}
-        {faults.map((text) => (
-          <Line key={text} tone="failed" text={text} />
-        ))}
-      </ul>
-    </div>
-  );
-}
-
-function Line({ tone, text }: { tone: "succeeded" | "failed"; text: string }) {
-  return (
-    <li className="flex items-start gap-2 wrap-anywhere">
-      <span className="pt-0.5">
-        <Lamp tone={tone} />
-      </span>
-      {text}
-    </li>
+    <Health>
+      {faults.length === 0 && (
+        <HealthLine tone="succeeded">
+          {operations.is_complete ? "Every process is at work." : "Every process that can be seen is at work."}
+        </HealthLine>
+      )}
+      {faults.map((text) => (
+        <HealthLine key={text} tone="failed">
+          {text}
+        </HealthLine>
+      ))}
+    </Health>
   );
 }
