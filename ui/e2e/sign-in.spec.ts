@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
 import { type Opened, openBrowser } from "./browser.ts";
-import { signIn } from "./doors.ts";
+import { signIn, signOut } from "./doors.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
@@ -67,11 +67,26 @@ test("a sign-in is no way to another place", async () => {
   }
 });
 
-test("an address that is none says so", async () => {
+test("an address that is none asks for the sign-in, and says so among the other pages", async () => {
   const { page } = browser;
   await page.goto("/no/such/page");
-  await page.getByText("There is no such page").waitFor();
+  await page.getByLabel("Email").fill(OWNER.email);
+  await page.getByLabel("Password").fill(OWNER.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  const main = page.getByRole("main");
+  await main.getByRole("heading", { name: "There is no such page", level: 1 }).waitFor();
+  expect(new URL(page.url()).pathname).toBe("/no/such/page");
+  await page.getByRole("button", { name: /^Workspace: / }).waitFor();
+  await takeShots(page, "not-found");
   await expectAccessible(page);
+  await page.goto("/runs/none/at/all");
+  await main.getByRole("heading", { name: "There is no such page", level: 1 }).waitFor();
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+  await page.goto("/no/such/page");
+  await main.getByRole("link", { name: "To the workflows" }).click();
+  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
+  await signOut(page);
 });
 
 test("what is written and not saved outlives the end of the session, and is asked about before one signs out", async () => {

@@ -39,7 +39,6 @@ const root = createRootRoute({
       <Arrival />
     </>
   ),
-  notFoundComponent: NotFound,
 });
 
 function isSetupNeeded(): Promise<boolean> {
@@ -192,6 +191,13 @@ const members = createRoute({
   component: lazyRouteComponent(() => import("@/pages/members/members-page"), "MembersPage"),
 });
 
+/** Whatever else stands in the address: whoever is in finds a way on from it, and strangers are asked to sign in first. */
+const elsewhere = createRoute({
+  getParentRoute: () => signedIn,
+  path: "$",
+  component: NotFound,
+});
+
 /** Where the link of an invitation leads; its token stands behind the `#`. */
 const invitation = createRoute({
   getParentRoute: () => root,
@@ -215,7 +221,7 @@ export const router = createRouter({
     setup,
     signIn,
     invitation,
-    signedIn.addChildren([home, workflows, workflow, runs, run, compare, inboundEvents, settings, apiKeys, audit, operations, approvals, connections, connection, variables, members]),
+    signedIn.addChildren([home, workflows, workflow, runs, run, compare, inboundEvents, settings, apiKeys, audit, operations, approvals, connections, connection, variables, members, elsewhere]),
     ...(catalogue as []),
   ]),
   defaultPreload: "intent",
