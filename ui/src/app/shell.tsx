@@ -9,6 +9,7 @@ import { KeyboardHelp } from "./keyboard-help";
 import { LiveLamp, LiveStrip } from "./live-lamp";
 import { MeStrip } from "./me-strip";
 import { Palette } from "./palette";
+import { WhileHere } from "./move";
 import { Rail } from "./rail";
 import { ThemeMenu } from "./theme-menu";
 import { WorkspaceMenu } from "./workspace-menu";
@@ -59,7 +60,9 @@ export function Shell() {
         <LiveStrip />
         <MeStrip query={me} />
         <main id="main" tabIndex={-1} className="min-w-0 grow pb-20 md:pb-6">
-          <Outlet />
+          <WhileHere>
+            <Outlet />
+          </WhileHere>
         </main>
       </div>
       <KeyboardHelp isOpen={isHelpOpen} onClose={() => setIsHelpOpen(false)} />

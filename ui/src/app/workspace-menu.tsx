@@ -4,12 +4,11 @@ import { useState } from "react";
 import { Icon } from "@/components/ui/icon";
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toasts";
-import { api, unwrap } from "@/lib/api";
 import { mayLeave } from "@/lib/leave";
 import { meQuery } from "@/lib/me";
 import { describeError } from "@/lib/problem";
-import { acceptTokens } from "@/lib/session";
 import { workspacesQuery } from "@/lib/workspaces";
+import { moveTo } from "./move";
 import { NewWorkspace } from "./new-workspace";
 
 /** The workspace that everything on the page belongs to, the way to another, and to one of one's own. */
@@ -24,14 +23,10 @@ export function WorkspaceMenu() {
     // Before the call: whoever stays for something unsaved stays where it belongs.
     if (!(await mayLeave(router.history))) return;
     try {
-      acceptTokens(await unwrap(api.POST("/v1/auth/switch", { body: { workspace_id: id } })));
+      await moveTo(id, queryClient, () => router.navigate({ to: "/workflows", ignoreBlocker: true }));
     } catch (error) {
       toast("failed", `The workspace was not changed. ${describeError(error)}`);
-      return;
     }
-    // Nothing of the other workspace may be seen for even a moment. What the page asks for once more is not waited for.
-    void queryClient.resetQueries();
-    await router.navigate({ to: "/workflows", ignoreBlocker: true });
   };
   return (
     <>
