@@ -157,12 +157,15 @@ test("a run is repeated from a step, with other input, and leads to what it repe
   expect(await dialog.getByLabel("Input", { exact: true }).inputValue()).toContain('"total": 120');
   await takeShots(page, "run-rerun");
   await expectAccessible(page);
-  await dialog.getByLabel("Input", { exact: true }).fill('{"total": 7, "lines": [], "id": 9007199254740993}');
+  await dialog.getByLabel("Input", { exact: true }).fill('{"total": 1e400}');
+  await dialog.getByText("Line 1: this number is too large").waitFor();
+  await dialog.getByLabel("Input", { exact: true }).fill('{"total": 7, "lines": [], "id": 12345678901234567890123, "price": 1.0}');
   await dialog.getByRole("button", { name: "Start the new run" }).click();
   await page.getByRole("link", { name: "Compare with it" }).click();
   await page.getByText("They began with different input.").waitFor();
   // More digits than a number of JavaScript holds: they went out and came back as they are.
-  await page.getByRole("group", { name: "Input", exact: true }).getByText('"id": 9007199254740993').first().waitFor();
+  await page.getByRole("group", { name: "Input", exact: true }).getByText('"id": 12345678901234567890123').first().waitFor();
+  await page.getByRole("group", { name: "Input", exact: true }).getByText('"price": 1.0').first().waitFor();
   await page.goBack();
   await page.locator("main").getByText("Succeeded", { exact: true }).first().waitFor();
 });

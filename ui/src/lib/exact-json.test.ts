@@ -11,13 +11,13 @@ describe("JSON with integers of 64 bits", () => {
   });
 
   it("has numbers where those are exact", () => {
-    expect(readExact("[9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 12.5e-3]")).toEqual([
-      9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 0.0125,
+    expect(readExact("[9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 12.5e-3, -0.5, 1.5e300]")).toEqual([
+      9007199254740991, -9007199254740991, 1.2345678901234567, 1e30, 0, 1.005, 0.0125, -0.5, 1.5e300,
     ]);
     expect(readExact('{"a": 0.5, "at": "2026-11-27T12:00:00.0Z"}')).toEqual({ a: 0.5, at: "2026-11-27T12:00:00.0Z" });
   });
 
-  it.each(["1.0", "-0.0", "100.00", "1e16", "1E3", "2.5e1", "12345678901234567890.5"])("tells a number with a fraction or an exponent from an integer: %s", (text) => {
+  it.each(["1.0", "-0.0", "100.00", "1e16", "1E3", "2.5e1", "12345678901234567890.5", "-0", "1e400", "-1.5E400"])("keeps a number that JavaScript would write as another one: %s", (text) => {
     expect(readExact(`{"price": ${text}}`)).toEqual({ price: new WholeDouble(text) });
     expect(writeExact(readExact(`[${text},{"text":"${text}"}]`))).toBe(`[${text},{"text":"${text}"}]`);
   });
@@ -38,7 +38,7 @@ describe("JSON with integers of 64 bits", () => {
     expect(() => readExact(text)).toThrow(SyntaxError);
   });
 
-  it.each(['{"id":9007199254740993,"more":[-9223372036854775808,{"text":"9007199254740993"}]}', "[]", "null", '"text"', "18446744073709551615", `[${"7".repeat(400)},1.0,1]`])(
+  it.each(['{"id":9007199254740993,"more":[-9223372036854775808,{"text":"9007199254740993"}]}', "[]", "null", '"text"', "18446744073709551615", `[${"7".repeat(400)},1.0,1]`, '{"id":12345678901234567890123,"price":1.0,"far":1e400,"none":-0}', "-0"])(
     "comes out as it went in: %s",
     (text) => {
       expect(writeExact(readExact(text))).toBe(text);

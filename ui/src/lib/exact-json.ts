@@ -3,18 +3,19 @@
  *
  * The product keeps 64 bits of an integer, as many as ids of other systems have, and more where a document has them; a number of
  * JavaScript holds 53. Those beyond are read as BigInt. The product also tells 1.0 from 1, which JavaScript does not: what would come out as
- * an integer, and is none, is kept as it is written. So nothing is shown or sent that is another number.
+ * an integer, and is none, is kept as it is written, and so are -0, which would lose its sign, and what is beyond all doubles. So nothing is shown or sent that is another number.
  */
 
-/** A number with a fraction or an exponent whose value is whole, like 1.0. It is for showing and sending alone. */
+/** A number whose value is whole, and which JavaScript would write as another one: 1.0, -0, 1e400. It is for showing and sending alone. */
 export class WholeDouble {
   constructor(readonly text: string) {}
 }
 
 /** Where such a number may stand; most texts have none, and are read by the browser alone. */
-const MAY_BE_SPECIAL = /(?:^|[[:,\s])-?(?:\d{16}|\d+\.0+(?!\d)|\d+(?:\.\d+)?[eE])/;
+const MAY_BE_SPECIAL = /(?:^|[[:,\s])(?:-0|-?(?:\d{16}|\d+\.0+(?!\d)|\d+(?:\.\d+)?[eE]))/;
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const INTEGER = /^-?\d+$/;
+const MINUS_ZERO = "-0";
 
 /** The value of a JSON text. Raises SyntaxError. */
 export function readExact(text: string): unknown {
@@ -41,12 +42,13 @@ export function writeExact(value: unknown, spaces = 0): string {
 /** Whether a token is a number that JavaScript would write as another one. */
 function isSpecial(token: string): boolean {
   if (token.startsWith('"')) return false;
+  if (token === MINUS_ZERO) return true;
   if (INTEGER.test(token)) return token.length > 15 && !Number.isSafeInteger(Number(token));
-  return INTEGER.test(String(Number(token)));
+  return !Number.isFinite(Number(token)) || INTEGER.test(String(Number(token)));
 }
 
 function keep(token: string): bigint | WholeDouble {
-  return INTEGER.test(token) ? BigInt(token) : new WholeDouble(token);
+  return INTEGER.test(token) && token !== MINUS_ZERO ? BigInt(token) : new WholeDouble(token);
 }
 
 /** What stands for a number on its way; nobody can have put it into a text before. */

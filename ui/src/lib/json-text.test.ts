@@ -55,6 +55,12 @@ describe("a JSON text", () => {
     expect(() => JSON.parse(text)).toThrow();
   });
 
+  it("refuses numbers that no double holds, as the API does, and takes integers of any length", () => {
+    expect(faultOf('{"near": 1e308, "far": 1e400}')).toEqual([23, "this number is too large: 1.8e308 is the largest"]);
+    expect(faultOf("[-1.5E400]")[0]).toBe(1);
+    expect([...places(`[${"7".repeat(400)}, 1e-400, true, false, -0]`).keys()]).toHaveLength(6);
+  });
+
   it("gives a part of it as it is written", () => {
     expect(sliceJson('{"id": 7, "definition": {"b":1.0, "a": 12345678901234567890}, "x": []}', "/definition")).toBe(
       '{"b":1.0, "a": 12345678901234567890}',

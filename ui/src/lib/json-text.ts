@@ -50,6 +50,7 @@ function readValue(text: string, at: number, pointer: string, visit: Visit, dept
   }
   const found = first === '"' ? take(STRING, text, at) : take(SCALAR, text, at);
   if (found === undefined) throw new TextFault(first === undefined ? "the text ends too early" : tellUnexpected(text, at), at);
+  if (first !== '"' && isBeyondDoubles(text.slice(at, found))) throw new TextFault("this number is too large: 1.8e308 is the largest", at);
   return found;
 }
 
@@ -73,6 +74,11 @@ function readParts(text: string, at: number, close: string, readOne: (place: num
     }
     place = skip(text, place + 1);
   }
+}
+
+/** Whether it is a number that the API refuses: integers have all their digits, all others are doubles. */
+function isBeyondDoubles(scalar: string): boolean {
+  return /^-?\d+[.eE]/.test(scalar) && !Number.isFinite(Number(scalar));
 }
 
 function take(pattern: RegExp, text: string, at: number): number | undefined {

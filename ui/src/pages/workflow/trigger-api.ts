@@ -1,23 +1,27 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Config } from "@/features/triggers/trigger";
 import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
+import { writeExact } from "@/lib/exact-json";
 import type { TriggerType } from "./trigger-config";
 
 export type Received = Schemas["ReceivedView"];
 
 const POLL_MS = 5_000;
+/** Numbers go as they were typed: the API says what is wrong with those, and not with what JavaScript makes of them. */
+const AS_TYPED = { bodySerializer: (body: unknown) => writeExact(body) };
 
 export function createTrigger(workflowId: string, type: TriggerType, config: Config) {
   return unwrap(
     api.POST("/v1/workflows/{workflow_id}/triggers", {
       params: { path: { workflow_id: workflowId } },
       body: { type, config, enabled: true },
+      ...AS_TYPED,
     }),
   );
 }
 
 export function changeTrigger(id: string, change: Schemas["TriggerChange"]) {
-  return unwrap(api.PATCH("/v1/triggers/{trigger_id}", { params: { path: { trigger_id: id } }, body: change }));
+  return unwrap(api.PATCH("/v1/triggers/{trigger_id}", { params: { path: { trigger_id: id } }, body: change, ...AS_TYPED }));
 }
 
 export function deleteTrigger(id: string) {

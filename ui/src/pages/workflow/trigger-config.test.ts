@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Config } from "@/features/triggers/trigger";
+import { writeExact } from "@/lib/exact-json";
 import { readForm, writeConfig } from "./trigger-config";
 
 describe("the form of a trigger", () => {
@@ -25,6 +26,13 @@ describe("the form of a trigger", () => {
     const before: Config = { auth: { type: "hmac", header: "X-Sign" } };
     expect(writeConfig({ ...readForm("webhook", before), auth: "github", secret: "s" }, before)["auth"]).toEqual({ type: "github", secret: "s" });
     expect(writeConfig({ ...readForm("webhook", before), auth: "none" }, before)["auth"]).toBe("none");
+  });
+
+  it("sends numbers among further settings as they were typed", () => {
+    const more = '{\n  "respond_timeout": 2.0,\n  "rate_limit": {\n    "per_minute": 12345678901234567890123\n  }\n}';
+    const config = writeConfig({ ...readForm("webhook"), more });
+    expect(writeExact(config)).toContain('"respond_timeout":2.0,"rate_limit":{"per_minute":12345678901234567890123}');
+    expect(readForm("webhook", config).more).toBe(more);
   });
 
   it.each(["[1]", "7", "{"])("refuses %s as further settings", (more) => {

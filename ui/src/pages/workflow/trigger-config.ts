@@ -1,5 +1,6 @@
 import { type Config, typeOfAuth } from "@/features/triggers/trigger";
 import type { Schemas } from "@/lib/api";
+import { readExact, writeExact } from "@/lib/exact-json";
 
 export type TriggerType = Schemas["NewTrigger"]["type"];
 
@@ -49,7 +50,7 @@ export function readForm(type: TriggerType, config: Config = {}): TriggerForm {
     missed: text("missed", "run_once"),
     event: text("event", "run.failed"),
     workflowId: text("workflow_id"),
-    more: Object.keys(more).length === 0 ? "" : JSON.stringify(more, null, 2),
+    more: Object.keys(more).length === 0 ? "" : writeExact(more, 2),
   };
 }
 
@@ -82,7 +83,7 @@ function writeAuth({ auth, secret }: TriggerForm, before: Config): unknown {
 }
 
 function readObject(text: string): Config {
-  const value: unknown = JSON.parse(text);
+  const value = readExact(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("More settings are a JSON object.");
   return value as Config;
 }
