@@ -1,6 +1,7 @@
-"""HTTP on one connection, with bounds on the head of a request: uvicorn's protocol has none of its own.
+"""HTTP on one connection, with bounds on what of a request is no body: uvicorn's protocol has none of its own.
 
-Whatever comes before the body is held in memory before anybody is asked who sends it.
+Whatever comes before the body is held in memory before anybody is asked who sends it, and so are the lines that may
+follow a body in chunks.
 """
 
 import time
@@ -30,17 +31,33 @@ class BoundedProtocol(HttpToolsProtocol):
         # What came since the head began, at the most; with what else came along with its end.
         self._head_bytes = 0
         self._head_since: float | None = time.monotonic()
+        # What came since the last part of a body, which is no body: sizes of chunks, and lines behind the last one.
+        self._framing_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
         if self._is_in_head:
             self._head_bytes += len(data)
+        else:
+            self._framing_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_bytes and not self.transport.is_closing():
+        if self._framing_bytes > MAX_HEAD_BYTES and not self._is_in_head:
+            self._give_up_framing()
+        elif self._is_in_head and self._head_bytes and not self.transport.is_closing():
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
             elif self._head_since is None:
                 self._head_since = time.monotonic()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; lines behind a body are dropped (RFC 9110, 6.5.1), for nobody has checked them as headers."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body."""
+        self._framing_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Let the request begin, unless its head is too large."""
@@ -49,7 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._is_too_large = True
             raise _HeadTooLarge
         self._is_in_head = False
-        self._head_bytes, self._head_since = 0, None
+        self._head_bytes, self._head_since, self._framing_bytes = 0, None, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -73,6 +90,14 @@ class BoundedProtocol(HttpToolsProtocol):
         # A header is written with a colon, a space and the end of its line.
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
+    def _give_up_framing(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse()
+
     def _refuse(self) -> None:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         document = msgspec.json.encode(
@@ -80,7 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 "type": "urn:flowforge:problem:head_too_large",
                 "title": status.phrase,
                 "status": status.value,
-                "detail": f"Address and headers of a request have at most {MAX_HEAD_BYTES:,} bytes together.",
+                "detail": f"Address and headers of a request have at most {MAX_HEAD_BYTES:,} bytes together, "
+                "and so have the lines behind its body.",
                 "code": "head_too_large",
             }
         )

@@ -49,6 +49,7 @@ class Line:
 
     def __init__(self) -> None:
         self.served = asyncio.Queue[int]()
+        self.headers: list[tuple[bytes, bytes]] = []
         config = uvicorn.Config(self._serve, http=BoundedProtocol, interface="asgi3", lifespan="off", log_config=None)
         config.load()
         self.wire = Wire()
@@ -71,12 +72,13 @@ class Line:
             return await self.served.get()
 
     async def _serve(
-        self, _scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         size, has_more = 0, True
         while has_more:
             message = await receive()
             size, has_more = size + len(message["body"]), message["more_body"]
+        self.headers = list(scope["headers"])
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
         self.served.put_nowait(size)
@@ -144,3 +146,42 @@ async def test_a_request_that_is_served_is_given_up_by_nobody(line: Line) -> Non
     line.send(START)
     line.protocol.give_up_late(time.monotonic() + HEAD_SECONDS + 1)
     assert line.wire.is_closed
+
+
+CHUNKED = START.replace(b"GET", b"POST") + b"transfer-encoding: chunked\r\n" + END
+
+
+@pytest.mark.parametrize(
+    "start", [b"0\r\nx-long: ", b"0\r\n" + b"x" * PIECE, b"2;"], ids=["value", "name", "extension"]
+)
+async def test_what_follows_a_body_without_an_end_is_refused_once_it_is_too_large(line: Line, start: bytes) -> None:
+    sent = line.send(CHUNKED, b"2\r\nab\r\n", start, *[b"a" * PIECE] * 100)
+    assert sent <= MAX_HEAD_BYTES + 3 * PIECE
+    assert line.wire.heard.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_lines_behind_a_body_are_refused_once_they_are_too_many(line: Line) -> None:
+    lines = b"".join(b"a%d:b\r\n" % number for number in range(1000))
+    sent = line.send(CHUNKED, b"0\r\n", *[lines] * 100)
+    assert sent <= MAX_HEAD_BYTES + 2 * len(lines)
+    assert line.wire.heard.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_lines_behind_a_body_are_no_headers(line: Line) -> None:
+    line.send(CHUNKED, b"2\r\nab\r\n0\r\nx-signature: forged\r\n", END)
+    assert await line.next_body() == 2
+    assert b"x-signature" not in dict(line.headers)
+    assert not line.wire.is_closed
+
+
+async def test_a_long_body_in_small_chunks_is_taken(line: Line) -> None:
+    line.send(CHUNKED, *[b"1\r\na\r\n"] * 50_000, b"0\r\n", END)
+    assert await line.next_body() == 50_000
+    assert not line.wire.is_closed
+
+
+async def test_who_goes_on_without_an_end_after_the_answer_is_hung_up_on(line: Line) -> None:
+    line.send(CHUNKED, b"2\r\nab\r\n")
+    line.protocol.cycle.response_started = True
+    line.send(b"0\r\nx-long: ", *[b"a" * PIECE] * 100)
+    assert (line.wire.is_closed, line.wire.heard) == (True, b"")
