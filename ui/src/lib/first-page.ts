@@ -1,4 +1,6 @@
 import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
+import { useHold } from "./hold";
+import { useLive } from "./live";
 
 /** Above this, a person reads the newest rows: there, new ones may come in. */
 const TOP_PIXELS = 80;
@@ -14,4 +16,34 @@ export async function readFirstPage(queryClient: QueryClient, queryKey: QueryKey
     data === undefined || data.pages.length < 2 ? data : { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) },
   );
   await queryClient.invalidateQueries({ queryKey });
+}
+
+interface Fresh {
+  /** Where the cache keeps the list. */
+  queryKey: QueryKey;
+  everyMs: number;
+  /** Has it read anew, soon. */
+  ask: () => void;
+  /** Whether nobody else tells of what is new; left out: nobody ever does. */
+  isNeeded?: () => boolean;
+}
+
+/**
+ * Ask for a list every so often, for as long as somebody looks at its top; until the function that this returns is called.
+ *
+ * Why it cannot be read at all stays to be read as well: asked for again, it would be said to be on its way instead. So that is left
+ * to whoever tries again, and to the return of the stream.
+ */
+export function keepFresh(queryClient: QueryClient, { queryKey, everyMs, ask, isNeeded = () => true }: Fresh): () => void {
+  const poll = setInterval(() => {
+    const isThere = queryClient.getQueryData(queryKey) !== undefined;
+    if (isThere && isAtTop() && !document.hidden && !useHold.getState().isHeld && isNeeded()) ask();
+  }, everyMs);
+  const stop = useLive.subscribe(({ status }, before) => {
+    if (status === "open" && before.status !== "open" && queryClient.getQueryState(queryKey)?.status === "error") ask();
+  });
+  return () => {
+    clearInterval(poll);
+    stop();
+  };
 }

@@ -9,10 +9,12 @@ interface ToneTogglesProps<Name extends string> {
   looks: Readonly<Record<Name, Look>>;
   chosen: readonly Name[];
   onChange: (chosen: Name[]) => void;
+  /** How many each would let through; undefined while that is not known. Left out: nobody counts. */
+  counts?: { say: (name: Name) => string; explanation: string | undefined } | undefined;
 }
 
 /** A button for each state by which a list is filtered, of which any number is pressed. */
-export function ToneToggles<Name extends string>({ label, names, looks, chosen, onChange }: ToneTogglesProps<Name>) {
+export function ToneToggles<Name extends string>({ label, names, looks, chosen, onChange, ...rest }: ToneTogglesProps<Name>) {
   return (
     <div role="group" aria-label={label} className="flex flex-wrap gap-1">
       {names.map((name) => {
@@ -22,6 +24,7 @@ export function ToneToggles<Name extends string>({ label, names, looks, chosen, 
             key={name}
             type="button"
             aria-pressed={isChosen}
+            title={rest.counts?.explanation}
             onClick={() => onChange(names.filter((one) => chosen.includes(one) !== (one === name)))}
             className={classNames(
               "inline-flex h-8 items-center gap-1.5 rounded-control border px-2",
@@ -30,6 +33,8 @@ export function ToneToggles<Name extends string>({ label, names, looks, chosen, 
           >
             <Lamp tone={looks[name].tone} size={12} />
             {looks[name].label}
+            {/* It has its room before it is known, so that nothing moves when it comes. */}
+            {"counts" in rest && <span className="min-w-4 text-right text-xs text-ink-3 tabular-nums">{rest.counts?.say(name)}</span>}
           </button>
         );
       })}

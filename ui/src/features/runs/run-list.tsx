@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import type { MouseEvent as MouseDown } from "react";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Duration, Moment } from "@/components/ui/moment";
 import { RowTable, focusedRow } from "@/components/ui/row-table";
@@ -26,7 +27,8 @@ type Run = Schemas["RunSummary"];
 
 interface Selection {
   ticked: ReadonlySet<string>;
-  onTick: (id: string) => void;
+  /** `isStretch`: with all from the one before. */
+  onTick: (id: string, isStretch: boolean) => void;
 }
 
 interface RunListProps {
@@ -39,7 +41,18 @@ interface RunListProps {
 
 /** Rows of runs, of which those that can be seen are in the page. */
 export function RunList({ runs, selection, onMore }: RunListProps) {
-  useShortcuts(selection === undefined ? [] : [{ key: "x", label: "Select the run", run: () => tickFocused(runs, selection) }]);
+  const tickFocused = (isStretch: boolean) => {
+    const run = runs[focusedRow() ?? -1];
+    if (run !== undefined) selection?.onTick(run.id, isStretch);
+  };
+  useShortcuts(
+    selection === undefined
+      ? []
+      : [
+          { key: "x", label: "Select the run", run: () => tickFocused(false) },
+          { key: "X", label: "Select all from the one before", run: () => tickFocused(true) },
+        ],
+  );
   return (
     <RowTable
       label="Runs"
@@ -60,6 +73,13 @@ interface RunCellsProps {
   selection: Selection | undefined;
 }
 
+/** With Shift, browsers would also mark all text from where the pointer was last. */
+function keepUnmarked(event: MouseDown<HTMLInputElement>): void {
+  if (!event.shiftKey) return;
+  event.preventDefault();
+  event.currentTarget.focus();
+}
+
 function RunCells({ run, isWide, selection }: RunCellsProps) {
   const wrong = run.error !== null && <span dir="auto" className="truncate text-left text-ink-2">{run.error.message}</span>;
   return (
@@ -70,7 +90,9 @@ function RunCells({ run, isWide, selection }: RunCellsProps) {
             type="checkbox"
             aria-label={`Select the run ${shortenId(run.id)} of ${run.workflow_name}`}
             checked={selection.ticked.has(run.id)}
-            onChange={() => selection.onTick(run.id)}
+            // Space presses it as well as the pointer.
+            onChange={({ nativeEvent }) => selection.onTick(run.id, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)}
+            onMouseDown={keepUnmarked}
             className="size-4 accent-ink"
           />
         </span>
@@ -104,9 +126,4 @@ function RunCells({ run, isWide, selection }: RunCellsProps) {
       </span>
     </>
   );
-}
-
-function tickFocused(runs: readonly Run[], { onTick }: Selection): void {
-  const run = runs[focusedRow() ?? -1];
-  if (run !== undefined) onTick(run.id);
 }

@@ -144,6 +144,14 @@ export function CataloguePage() {
       </Part>
       <Part title="Filters">
         <ToneToggles label="Status" names={RUN_STATUSES} looks={STATUS_LOOKS} chosen={["failed"]} onChange={() => undefined} />
+        <ToneToggles
+          label="Status, counted"
+          names={RUN_STATUSES}
+          looks={STATUS_LOOKS}
+          chosen={[]}
+          onChange={() => undefined}
+          counts={{ say: () => "1,284+", explanation: "Of very many the newest were counted." }}
+        />
         <PeriodSelect period="24h" onChange={() => undefined} />
       </Part>
       <Part title="Table">

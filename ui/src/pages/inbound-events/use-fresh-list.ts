@@ -1,7 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { isAtTop, readFirstPage } from "@/lib/first-page";
-import { useHold } from "@/lib/hold";
+import { isAtTop, keepFresh, readFirstPage } from "@/lib/first-page";
 import { listen } from "@/lib/live";
 import { createRefresher } from "@/lib/refresher";
 import { receiptsKey } from "./api";
@@ -22,15 +21,11 @@ export function useFreshList(filters: InboundFilters): void {
     const stop = listen((told) => {
       if (told.some(({ type }) => type === "run.queued")) refresher.ask();
     }, refresher.ask);
-    const poll = setInterval(() => {
-      // Why it cannot be read stays to be read, too, until somebody tries again or the stream is back.
-      const isThere = queryClient.getQueryData(receiptsKey(filters)) !== undefined;
-      if (isThere && !document.hidden && !useHold.getState().isHeld) refresher.ask();
-    }, POLL_MS);
+    const leave = keepFresh(queryClient, { queryKey: receiptsKey(filters), everyMs: POLL_MS, ask: refresher.ask });
     return () => {
       stop();
       refresher.stop();
-      clearInterval(poll);
+      leave();
     };
   }, [filters, queryClient]);
 }

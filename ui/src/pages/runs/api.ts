@@ -1,7 +1,8 @@
-import { type InfiniteData, infiniteQueryOptions } from "@tanstack/react-query";
+import type { InfiniteData } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import { serverNow } from "@/lib/clock";
 import type { LiveEvent } from "@/lib/live";
+import { pagedQuery } from "@/lib/paged-query";
 import { RUN_STATUSES, isLive } from "@/lib/status";
 import { type RunFilters, toQuery } from "./filters";
 
@@ -9,27 +10,15 @@ export type Run = Schemas["RunSummary"];
 type Page = Schemas["Page_RunSummary_"];
 export type RunPages = InfiniteData<Page, string | null>;
 
-/** The newest rows are read again and again; whoever goes further down comes along faster. */
+/** Rows that are read again and again. */
 const FIRST_PAGE = 100;
-const NEXT_PAGE = 200;
 
 /** The runs that the filters let through, the newest first. What happens to them, `useLiveRuns` brings in. */
 export function runsQuery(filters: RunFilters) {
-  return infiniteQueryOptions({
+  return pagedQuery({
     queryKey: runsKey(filters),
-    queryFn: ({ pageParam, signal }) =>
-      unwrap(
-        api.GET("/v1/runs", {
-          params: { query: { ...toQuery(filters, serverNow()), limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE, cursor: pageParam } },
-          signal,
-        }),
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    placeholderData: (before) => before,
-    // All pages would be read anew, and rows would move under the eyes of whoever comes back to the window.
-    refetchOnWindowFocus: false,
-    refetchOnReconnect: false,
+    firstPage: FIRST_PAGE,
+    read: (page, signal) => unwrap(api.GET("/v1/runs", { params: { query: { ...toQuery(filters, serverNow()), ...page } }, signal })),
   });
 }
 

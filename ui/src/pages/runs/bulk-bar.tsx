@@ -5,6 +5,7 @@ import { usePermission } from "@/lib/me";
 import type { BulkAction, Meant } from "./bulk";
 import { BulkDialog } from "./bulk-dialog";
 import type { RunFilters } from "./filters";
+import { MOST_TICKED } from "./ticks";
 
 interface BulkBarProps {
   filters: RunFilters;
@@ -20,7 +21,7 @@ export function BulkBar({ filters, ticked, onClear }: BulkBarProps) {
   const [first, second] = ids;
   const isFiltered = Object.keys(filters).length > 0;
   const meant: Meant | undefined = ids.length > 0 ? { ids } : isFiltered ? { filters } : undefined;
-  const whose = ids.length > 0 ? `${ids.length} selected` : "All that match";
+  const whose = ids.length > 0 ? `${ids.length} selected${ids.length < MOST_TICKED ? "" : ", the most at once"}` : "All that match";
   if (meant === undefined || (!mayControl && ids.length === 0)) return null;
   return (
     <div role="group" aria-label="Many runs at once" className="flex flex-wrap items-center gap-2 px-4 pb-3 md:px-6">

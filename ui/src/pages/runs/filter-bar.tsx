@@ -6,6 +6,7 @@ import { ToneToggles } from "@/components/ui/tone-toggles";
 import { WorkflowSelect } from "@/features/workflows/workflow-select";
 import { RUN_STATUSES, STATUS_LOOKS } from "@/lib/status";
 import { nameTrigger } from "@/lib/trigger-words";
+import { type Counted, explainCounts, sayCount } from "./counts";
 import { type RunFilters, TRIGGER_TYPES, readRunFilters } from "./filters";
 import { TimeFilter } from "./time-filter";
 
@@ -13,11 +14,13 @@ const ANY = "";
 
 interface FilterBarProps {
   filters: RunFilters;
+  /** How many runs each status has under the other filters; undefined while that is not known. */
+  counted: Counted | undefined;
   searchField: RefObject<HTMLInputElement | null>;
 }
 
 /** The filters of the list. Each change is a change of the address. */
-export function FilterBar({ filters, searchField }: FilterBarProps) {
+export function FilterBar({ filters, counted, searchField }: FilterBarProps) {
   const navigate = useNavigate({ from: "/runs" });
   const change = (next: Record<string, unknown>) => void navigate({ search: readRunFilters({ ...filters, ...next }), replace: true });
   return (
@@ -28,6 +31,7 @@ export function FilterBar({ filters, searchField }: FilterBarProps) {
         looks={STATUS_LOOKS}
         chosen={filters.status ?? []}
         onChange={(status) => change({ status })}
+        counts={counted && { say: (status) => sayCount(counted, status), explanation: explainCounts(counted) }}
       />
       <WorkflowSelect workflow={filters.workflow} onChange={(workflow) => change({ workflow })} />
       <Select label="Trigger" value={filters.trigger ?? ANY} onChange={(event) => change({ trigger: event.target.value })}>

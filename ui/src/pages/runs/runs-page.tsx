@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef } from "react";
 import { Button } from "@/components/ui/button";
 import { Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
@@ -11,12 +11,12 @@ import { useShortcuts } from "@/lib/shortcuts";
 import { useSettledFilters } from "@/lib/use-settled";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
+import { useCounts } from "./counts";
 import { FilterBar } from "./filter-bar";
 import { readRunFilters } from "./filters";
 import { tellNews } from "./news";
+import { useTicks } from "./ticks";
 import { useLiveRuns } from "./use-live-runs";
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** All runs of the workspace, as they happen. */
 export function RunsPage() {
@@ -28,19 +28,11 @@ export function RunsPage() {
   const isPaused = useLive((state) => state.status === "paused");
   const query = useInfiniteQuery(runsQuery(filters));
   const { news, show } = useLiveRuns(filters);
+  const counted = useCounts(filters);
   const searchField = useRef<HTMLInputElement>(null);
-  const [ticked, setTicked] = useState<ReadonlySet<string>>(NONE);
-  // What was ticked may not be in the list that other filters give.
-  useEffect(() => setTicked(NONE), [filters]);
-  const tick = useCallback((id: string) => {
-    setTicked((before) => {
-      const after = new Set(before);
-      if (!after.delete(id)) after.add(id);
-      return after;
-    });
-  }, []);
   useShortcuts([{ key: "/", label: "Search runs", run: () => searchField.current?.focus() }]);
   const runs = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  const { ticked, onTick, clear } = useTicks(filters, runs);
   const { fetchNextPage, isFetchingNextPage } = query;
   const more = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
@@ -48,8 +40,8 @@ export function RunsPage() {
   return (
     <>
       <PageHeader title="Runs" />
-      <FilterBar filters={written} searchField={searchField} />
-      <BulkBar filters={filters} ticked={ticked} onClear={() => setTicked(NONE)} />
+      <FilterBar filters={written} counted={counted} searchField={searchField} />
+      <BulkBar filters={filters} ticked={ticked} onClear={clear} />
       <div role="status" className="sticky top-14 z-10 flex h-0 justify-center">
         {news > 0 && (
           <Button kind="primary" className="shadow-floating" onClick={show}>
@@ -61,7 +53,7 @@ export function RunsPage() {
         {query.isError && runs === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
         {runs !== undefined && !isPaused && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
-        {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick: tick }} onMore={query.hasNextPage ? more : undefined} />}
+        {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick }} onMore={query.hasNextPage ? more : undefined} />}
         {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
       </div>
     </>

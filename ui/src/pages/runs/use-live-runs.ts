@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { isAtTop, readFirstPage } from "@/lib/first-page";
+import { isAtTop, keepFresh, readFirstPage } from "@/lib/first-page";
 import { type LiveEvent, listen, useLive } from "@/lib/live";
-import { type Refresher, createRefresher } from "@/lib/refresher";
+import { createRefresher } from "@/lib/refresher";
 import { type RunPages, patchRuns, runsKey } from "./api";
 import type { RunFilters } from "./filters";
 import { NO_NEWS, noteNews } from "./news";
@@ -21,9 +21,7 @@ const POLL_MS = 5_000;
 export function useLiveRuns(filters: RunFilters) {
   const queryClient = useQueryClient();
   const [news, setNews] = useState(0);
-  const isPolled = useLive((state) => state.status === "paused");
   const current = useRef(filters);
-  const latest = useRef<Refresher>(undefined);
   const noted = useRef(NO_NEWS);
   const forget = useCallback(() => {
     noted.current = NO_NEWS;
@@ -45,7 +43,6 @@ export function useLiveRuns(filters: RunFilters) {
       forget();
       await readFirstPage(queryClient, runsKey(filters));
     }, PAUSE_MS);
-    latest.current = refresher;
     const take = (events: readonly LiveEvent[]) => {
       if (isAtTop()) {
         refresher.ask();
@@ -59,17 +56,14 @@ export function useLiveRuns(filters: RunFilters) {
       setNews((count) => (Number.isFinite(count) ? noted.current.size : count));
     };
     const stop = listen(take, refresher.ask);
+    const isNeeded = () => useLive.getState().status === "paused";
+    const leave = keepFresh(queryClient, { queryKey: runsKey(filters), everyMs: POLL_MS, ask: refresher.ask, isNeeded });
     return () => {
       stop();
+      leave();
       refresher.stop();
     };
   }, [filters, forget, queryClient]);
-
-  useEffect(() => {
-    if (!isPolled) return undefined;
-    const poll = setInterval(() => isAtTop() && !document.hidden && latest.current?.ask(), POLL_MS);
-    return () => clearInterval(poll);
-  }, [isPolled]);
 
   return { news, show };
 }
