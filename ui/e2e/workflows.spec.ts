@@ -59,7 +59,7 @@ test("a search is part of the address, and finds parts of names", async () => {
   await page.getByText("Nightly clean-up").waitFor();
 });
 
-test("a workflow is turned on, duplicated and deleted", async () => {
+test("a workflow is turned on, its copy is led to, and deleted", async () => {
   const { page } = browser;
   const row = page.getByRole("row").filter({ hasText: "Nightly clean-up" }).first();
   await row.getByRole("button", { name: "Actions for Nightly clean-up" }).click();
@@ -68,16 +68,16 @@ test("a workflow is turned on, duplicated and deleted", async () => {
   await row.getByText("On v1").waitFor();
   await row.getByRole("button", { name: "Actions for Nightly clean-up" }).click();
   await page.getByRole("menuitem", { name: "Duplicate" }).click();
-  const copy = page.getByRole("row").filter({ hasText: "Nightly clean-up (copy)" });
-  await copy.getByText("Draft").waitFor();
-  await copy.getByRole("button").click();
+  await page.getByRole("heading", { name: "Nightly clean-up (copy)", exact: true }).waitFor();
+  await page.getByText("Nightly clean-up (copy) was made.").waitFor();
+  await page.getByRole("button", { name: "Actions for Nightly clean-up (copy)" }).click();
   await page.getByRole("menuitem", { name: "Delete" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete Nightly clean-up (copy)?" });
   await dialog.waitFor();
   await takeShots(page, "dialog");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Delete" }).click();
-  await copy.waitFor({ state: "detached" });
+  await page.getByText("Nightly clean-up (copy)", { exact: true }).waitFor({ state: "detached" });
 });
 
 test("a workflow leaves as a file and comes back as one", async () => {

@@ -4,6 +4,7 @@ import { Field } from "@/components/ui/field";
 import { FormDialog } from "@/components/ui/form-dialog";
 import { api, unwrap } from "@/lib/api";
 import { sortFaults } from "@/lib/faults";
+import { useOnce } from "@/lib/once";
 import { workspacesQuery } from "@/lib/workspaces";
 
 interface NewWorkspaceProps {
@@ -15,8 +16,9 @@ interface NewWorkspaceProps {
 /** Makes a workspace, whose owner is whoever made it. */
 export function NewWorkspace({ onClose, onMade }: NewWorkspaceProps) {
   const queryClient = useQueryClient();
+  const once = useOnce();
   const make = useMutation({
-    mutationFn: (name: string) => unwrap(api.POST("/v1/workspaces", { body: { name } })),
+    mutationFn: (name: string) => once.ask(name, (header) => unwrap(api.POST("/v1/workspaces", { params: { header }, body: { name } }))),
     onSuccess: async (workspace) => {
       onClose();
       // It is there, and stands in the menu, even where the way into it fails.

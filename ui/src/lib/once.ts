@@ -1,24 +1,32 @@
 import { useState } from "react";
 import { ApiProblem, Unreachable } from "./problem";
 
+/** What a request carries that may come again. */
+export type OnceHeader = Readonly<{ "Idempotency-Key": string }>;
+
 /** Lets the API do once what is asked for again, since nobody knows what came of it the first time. */
 export interface Once {
-  /** The header for a request that says this: the same one until it is known what came of it. */
-  headerFor: (said: string) => { "Idempotency-Key": string };
-  /** An answer has come, or none: only without one, the same again means the same. */
-  settle: (error: unknown) => void;
+  /**
+   * Ask for what `said` tells in full: with the same header as the last time, where it is the same and nobody knows what came of it.
+   * The API refuses another body with a header that it knows.
+   */
+  ask: <Answer>(said: string, ask: (header: OnceHeader) => Promise<Answer>) => Promise<Answer>;
 }
 
 export function createOnce(): Once {
-  let open: { said: string; key: string } | undefined;
+  let open: { said: string; header: OnceHeader } | undefined;
   return {
-    headerFor: (said) => {
-      if (open?.said !== said) open = { said, key: makeKey() };
-      return { "Idempotency-Key": open.key };
-    },
-    settle: (error) => {
-      const isUnknown = error instanceof Unreachable || (error instanceof ApiProblem && error.status >= 500);
-      if (!isUnknown) open = undefined;
+    ask: async (said, ask) => {
+      if (open?.said !== said) open = { said, header: { "Idempotency-Key": makeKey() } };
+      const { header } = open;
+      try {
+        const answer = await ask(header);
+        open = undefined;
+        return answer;
+      } catch (error) {
+        if (!isUnknown(error)) open = undefined;
+        throw error;
+      }
     },
   };
 }
@@ -26,6 +34,12 @@ export function createOnce(): Once {
 /** One for as long as the component is there. */
 export function useOnce(): Once {
   return useState(createOnce)[0];
+}
+
+/** Whether it may have been done all the same, or may still be. */
+function isUnknown(error: unknown): boolean {
+  if (error instanceof ApiProblem) return error.status >= 500 || error.code === "idempotency_in_progress";
+  return error instanceof Unreachable;
 }
 
 /** Not `randomUUID`: over plain http, browsers have none. */

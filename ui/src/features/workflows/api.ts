@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, authorizedFetch, unwrap } from "@/lib/api";
 import { downloadFile } from "@/lib/download";
 import { addJson, sliceJson } from "@/lib/json-text";
+import type { Once, OnceHeader } from "@/lib/once";
 import { ApiProblem } from "@/lib/problem";
 import { readProblem } from "@/lib/session";
 
@@ -76,8 +77,8 @@ export function publish(id: string, revision?: number) {
   return unwrap(api.POST("/v1/workflows/{workflow_id}/publish", { params: { path: { workflow_id: id }, header }, body: {} }));
 }
 
-/** Start a run of the live version; the JSON of its input goes as it is written, with every digit. A `header` lets it be asked for again. */
-export function start(id: string, input = "{}", header: { "Idempotency-Key"?: string } = {}) {
+/** Start a run of the live version; the JSON of its input goes as it is written, with every digit. */
+export function start(id: string, input: string, header: OnceHeader) {
   return unwrap(
     api.POST("/v1/workflows/{workflow_id}/runs", {
       params: { path: { workflow_id: id }, header },
@@ -88,16 +89,26 @@ export function start(id: string, input = "{}", header: { "Idempotency-Key"?: st
 }
 
 /** A draft of one's own with the same definition. Triggers stay with the original. */
-export async function duplicate(id: string) {
+export async function duplicate(id: string, once: Once) {
   const text = await unwrap(api.GET("/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } }, parseAs: "text" }));
   const { name, description } = JSON.parse(text) as Schemas["WorkflowDetail"];
-  return create(`${name} (copy)`.slice(-200), sliceJson(text, "/definition") ?? "{}", description);
+  return create({ name: `${name} (copy)`.slice(-200), definition: sliceJson(text, "/definition") ?? "{}", description }, once);
+}
+
+/** What a new workflow begins with; the definition is JSON. */
+interface Beginning {
+  name: string;
+  definition: string;
+  description: string;
 }
 
 /** A new draft. The JSON of its definition goes as it is written: what JavaScript makes of numbers and keys is not always the same. */
-export function create(name: string, definition: string, description: string) {
+export function create({ name, definition, description }: Beginning, once: Once) {
   const rest = { name, description, enabled: true };
-  return unwrap(api.POST("/v1/workflows", { body: { ...rest, definition: {} }, bodySerializer: () => addJson(rest, "definition", definition) }));
+  const body = addJson(rest, "definition", definition);
+  return once.ask(body, (header) =>
+    unwrap(api.POST("/v1/workflows", { params: { header }, body: { ...rest, definition: {} }, bodySerializer: () => body })),
+  );
 }
 
 /** It is found no more; its runs stay. */
@@ -110,18 +121,16 @@ export function remove({ id, revision }: Known) {
 }
 
 /** Take a workflow file; YAML and JSON are told apart by the file's name. */
-export async function importFile(file: File): Promise<Schemas["ImportResult"]> {
-  const isJson = file.name.toLowerCase().endsWith(".json");
-  // The body is the file itself, for which the generated client has no type.
-  const response = await authorizedFetch(
-    new Request(new URL("/v1/workflows/import", location.origin), {
-      method: "POST",
-      headers: { "content-type": isJson ? "application/json" : "application/yaml" },
-      body: await file.text(),
-    }),
-  );
-  if (!response.ok) throw new ApiProblem(await readProblem(response), response);
-  return (await response.json()) as Schemas["ImportResult"];
+export async function importFile(file: File, once: Once): Promise<Schemas["ImportResult"]> {
+  const type = file.name.toLowerCase().endsWith(".json") ? "application/json" : "application/yaml";
+  const body = await file.text();
+  return once.ask(`${type} ${body}`, async (header) => {
+    // The body is the file itself, for which the generated client has no type.
+    const headers = { "content-type": type, ...header };
+    const response = await authorizedFetch(new Request(new URL("/v1/workflows/import", location.origin), { method: "POST", headers, body }));
+    if (!response.ok) throw new ApiProblem(await readProblem(response), response);
+    return (await response.json()) as Schemas["ImportResult"];
+  });
 }
 
 /** Save a workflow and its triggers as a file; secrets are left out. */

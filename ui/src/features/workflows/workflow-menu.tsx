@@ -5,6 +5,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { useAction } from "@/components/ui/use-action";
 import { usePermission } from "@/lib/me";
+import { useOnce } from "@/lib/once";
 import * as workflows from "./api";
 
 interface WorkflowMenuProps {
@@ -18,6 +19,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const [isDeleting, setIsDeleting] = useState(false);
   const { mutate } = useAction(workflows.WORKFLOWS, workflows.WORKFLOW);
   const navigate = useNavigate();
+  const once = useOnce();
   const mayStart = usePermission("runs:start");
   const mayWrite = usePermission("workflows:write");
   const mayPublish = usePermission("workflows:publish");
@@ -25,7 +27,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const { id, name, enabled, published_version: version } = workflow;
 
   const run = async () => {
-    const { run_id: runId } = await workflows.start(id);
+    const { run_id: runId } = await once.ask(`run ${id}`, (header) => workflows.start(id, "{}", header));
     await navigate({ to: "/runs/$runId", params: { runId } });
     return undefined;
   };
@@ -34,7 +36,12 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
     await workflows.setEnabled(workflow, !enabled);
     return enabled ? `${name} is off: its triggers start nothing.` : `${name} is on.`;
   };
-  const duplicate = async () => `${(await workflows.duplicate(id)).name} was made.`;
+  const duplicate = async () => {
+    const made = await workflows.duplicate(id, once);
+    // Where something is unsaved, that is asked about first; and that the copy is there is told all the same.
+    void navigate({ to: "/workflows/$workflowId", params: { workflowId: made.id } });
+    return `${made.name} was made. Triggers stay with the original.`;
+  };
   const save = (format: "yaml" | "json") => async () => {
     await workflows.exportFile(id, format);
     return undefined;

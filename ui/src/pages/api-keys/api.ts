@@ -1,5 +1,6 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import type { OnceHeader } from "@/lib/once";
 
 export type ApiKey = Schemas["ApiKeyView"];
 export type MadeKey = Schemas["MadeApiKey"];
@@ -18,8 +19,8 @@ export const apiKeysQuery = infiniteQueryOptions({
 });
 
 /** A new key with its secret, which no other call gives. `expires_at` null: it lives until it is revoked. */
-export function makeKey(name: string, role: Role, expires_at: string | null): Promise<MadeKey> {
-  return unwrap(api.POST("/v1/api-keys", { body: { name, role, expires_at } }));
+export function makeKey(body: Schemas["NewApiKey"], header: OnceHeader): Promise<MadeKey> {
+  return unwrap(api.POST("/v1/api-keys", { params: { header }, body }));
 }
 
 /** It is refused everywhere within five seconds. */

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
@@ -8,6 +8,7 @@ import { Field } from "@/components/ui/field";
 import { SelectField } from "@/components/ui/select-field";
 import { serverNow } from "@/lib/clock";
 import { sortFaults } from "@/lib/faults";
+import { useOnce } from "@/lib/once";
 import { API_KEYS, type MadeKey, type Role, makeKey } from "./api";
 import { LIFETIMES, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
 
@@ -35,11 +36,24 @@ export function MakeKey({ mine }: { mine: Role }) {
   );
 }
 
+interface Wanted {
+  name: string;
+  role: Role;
+  lifetime: string;
+}
+
 function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void }) {
   const queryClient = useQueryClient();
+  const once = useOnce();
+  const ends = useRef<{ of: string; at: string | null }>(undefined);
   const make = useMutation({
-    mutationFn: ({ name, role, lifetime }: { name: string; role: Role; lifetime: string }) =>
-      makeKey(name, role, expiryOf(lifetime, serverNow())),
+    mutationFn: ({ name, role, lifetime }: Wanted) =>
+      once.ask(JSON.stringify([name, role, lifetime]), (header) => {
+        const of = header["Idempotency-Key"];
+        // What is asked for again ends when it was to end at first.
+        if (ends.current?.of !== of) ends.current = { of, at: expiryOf(lifetime, serverNow()) };
+        return makeKey({ name, role, expires_at: ends.current.at }, header);
+      }),
     onSuccess: onMade,
     onSettled: () => queryClient.invalidateQueries({ queryKey: API_KEYS }),
   });

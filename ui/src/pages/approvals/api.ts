@@ -1,6 +1,7 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import type { LiveEvent } from "@/lib/live";
+import type { OnceHeader } from "@/lib/once";
 import type { DecidedStatus } from "./filters";
 
 export type Approval = Schemas["ApprovalView"];
@@ -33,10 +34,10 @@ export function approvalsQuery(status: Status | undefined, run: string | undefin
 }
 
 /** Decide. Raises ApiProblem 409 where somebody else has, or nobody waits for it any more. */
-export function decide(id: string, decision: Decision, comment: string) {
+export function decide(id: string, decision: Decision, comment: string, header: OnceHeader) {
   return unwrap(
     api.POST("/v1/approvals/{approval_id}", {
-      params: { path: { approval_id: id } },
+      params: { path: { approval_id: id }, header },
       body: { decision, comment: comment === "" ? null : comment },
     }),
   );

@@ -5,6 +5,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { TextArea } from "@/components/ui/text-area";
 import { toast } from "@/components/ui/toasts";
+import { useOnce } from "@/lib/once";
 import { ApiProblem, describeError } from "@/lib/problem";
 import { APPROVALS, type Approval, type Decision, decide } from "./api";
 
@@ -22,9 +23,10 @@ interface DialogProps {
 export function DecisionDialog({ approval, decision, onClose, returnTo }: DialogProps) {
   const form = useId();
   const queryClient = useQueryClient();
+  const once = useOnce();
   const isApproval = decision === "approved";
   const taken = useMutation({
-    mutationFn: (comment: string) => decide(approval.id, decision, comment),
+    mutationFn: (comment: string) => once.ask(comment, (header) => decide(approval.id, decision, comment, header)),
     onSuccess: () => {
       toast("done", isApproval ? "Approved: the run goes on." : "Rejected: the run goes on without it, or fails.");
       onClose();

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import type { OnceHeader } from "@/lib/once";
 
 export type Connection = Schemas["ConnectionSummary"];
 export type ConnectionDetail = Schemas["ConnectionDetail"];
@@ -35,8 +36,8 @@ export interface Draft {
 }
 
 /** Make a connection. */
-export function create(draft: Draft): Promise<ConnectionDetail> {
-  return unwrap(api.POST("/v1/connections", { body: draft as unknown as Schemas["NewConnection"] }));
+export function create(draft: Draft, header: OnceHeader): Promise<ConnectionDetail> {
+  return unwrap(api.POST("/v1/connections", { params: { header }, body: draft as unknown as Schemas["NewConnection"] }));
 }
 
 /** Change one as it was read. Raises ApiProblem 412 where somebody has changed it since, 409 where another name would break workflows. */

@@ -7,6 +7,7 @@ import { Field } from "@/components/ui/field";
 import { SelectField } from "@/components/ui/select-field";
 import { TextArea } from "@/components/ui/text-area";
 import { sortFaults } from "@/lib/faults";
+import { useOnce } from "@/lib/once";
 import { ApiProblem } from "@/lib/problem";
 import { CONNECTIONS, type ConnectionDetail, type Draft, change, create } from "./api";
 import { expectedRedirect } from "./authorization";
@@ -27,11 +28,12 @@ interface DialogProps {
 export function ConnectionDialog({ connection, onClose, onSaved }: DialogProps) {
   const form = useId();
   const queryClient = useQueryClient();
+  const once = useOnce();
   const [type, setType] = useState<string>(connection?.type ?? TYPES[0] ?? "bearer");
   const [isSecretNew, setIsSecretNew] = useState(connection === undefined);
   const save = useMutation({
     mutationFn: ({ draft, isForced }: { draft: Draft; isForced: boolean }) =>
-      connection === undefined ? create(draft) : change(connection, draft, isForced),
+      connection === undefined ? once.ask(JSON.stringify(draft), (header) => create(draft, header)) : change(connection, draft, isForced),
     onSuccess: async (saved) => {
       await queryClient.invalidateQueries({ queryKey: CONNECTIONS });
       onSaved(saved);

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
+import type { OnceHeader } from "@/lib/once";
 import type { Role } from "./roles";
 
 export type Invitation = Schemas["InvitationView"];
@@ -31,8 +32,8 @@ export function leave(workspaceId: string) {
 }
 
 /** Invite somebody; the link comes this once. */
-export function invite(email: string, role: Role): Promise<MadeInvitation> {
-  return unwrap(api.POST("/v1/invitations", { body: { email, role } }));
+export function invite(email: string, role: Role, header: OnceHeader): Promise<MadeInvitation> {
+  return unwrap(api.POST("/v1/invitations", { params: { header }, body: { email, role } }));
 }
 
 /** Take an invitation back: its link is void at once. */

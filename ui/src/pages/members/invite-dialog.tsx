@@ -9,6 +9,7 @@ import { FormDialog } from "@/components/ui/form-dialog";
 import { Moment } from "@/components/ui/moment";
 import { SelectField } from "@/components/ui/select-field";
 import { sortFaults } from "@/lib/faults";
+import { useOnce } from "@/lib/once";
 import { INVITATIONS, type MadeInvitation, invite } from "./api";
 import { ROLE_MAY, ROLES, type Role, offeredBy } from "./roles";
 
@@ -26,9 +27,10 @@ export function InviteDialog({ by, onClose }: DialogProps) {
 
 function Form({ by, onClose, onMade }: DialogProps & { onMade: (made: MadeInvitation) => void }) {
   const queryClient = useQueryClient();
+  const once = useOnce();
   const [role, setRole] = useState<Role>("viewer");
   const inviting = useMutation({
-    mutationFn: (email: string) => invite(email, role),
+    mutationFn: (email: string) => once.ask(`${role} ${email}`, (header) => invite(email, role, header)),
     onSuccess: async (made) => {
       onMade(made);
       await queryClient.invalidateQueries({ queryKey: INVITATIONS });

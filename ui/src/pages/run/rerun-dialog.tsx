@@ -11,7 +11,7 @@ import { isLarge } from "@/features/values/value-view";
 import { api, unwrap } from "@/lib/api";
 import { writeExact } from "@/lib/exact-json";
 import { addJson, faultOfJson } from "@/lib/json-text";
-import { useOnce } from "@/lib/once";
+import { type OnceHeader, useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 import { type Run, nameVersion } from "./api";
 
@@ -28,7 +28,7 @@ interface RerunDialogProps {
 type How = Readonly<{ from_step: string | null; version: "same" | "latest" }>;
 
 /** An input that was left alone is the original's, byte by byte; another one goes as it is written, with every digit. */
-function repeat(id: string, how: How, input: string | undefined, header: { "Idempotency-Key": string }) {
+function repeat(id: string, how: How, input: string | undefined, header: OnceHeader) {
   return unwrap(
     api.POST("/v1/runs/{run_id}/rerun", {
       params: { path: { run_id: id }, header },
@@ -54,9 +54,8 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
     mutationFn: () => {
       const how: How = { from_step: from === WHOLE ? null : from, version };
       const input = isOther ? text : undefined;
-      return repeat(run.id, how, input, once.headerFor(JSON.stringify([how, input])));
+      return once.ask(JSON.stringify([how, input]), (header) => repeat(run.id, how, input, header));
     },
-    onSettled: (_, error) => once.settle(error),
     onSuccess: ({ run_id: runId }) => {
       toast("done", "A new run has begun; this is it.");
       onClose();

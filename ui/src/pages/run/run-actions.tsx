@@ -4,6 +4,7 @@ import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toasts";
 import { api, unwrap } from "@/lib/api";
 import { usePermission } from "@/lib/me";
+import { useOnce } from "@/lib/once";
 import { describeError } from "@/lib/problem";
 import { useShortcuts } from "@/lib/shortcuts";
 import { isLive } from "@/lib/status";
@@ -21,6 +22,7 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
   const mayStart = usePermission("runs:start");
   const queryClient = useQueryClient();
   const path = { run_id: run.id };
+  const once = useOnce();
   const settle = () => queryClient.invalidateQueries({ queryKey: ["run", run.id] });
   const cancel = useMutation({
     // Which attempt of the run was told to stop: a retry of it goes on.
@@ -30,7 +32,8 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
     onSettled: settle,
   });
   const retry = useMutation({
-    mutationFn: () => unwrap(api.POST("/v1/runs/{run_id}/retry", { params: { path }, body: {} })),
+    mutationFn: (attempt: number) =>
+      once.ask(String(attempt), (header) => unwrap(api.POST("/v1/runs/{run_id}/retry", { params: { path, header }, body: {} }))),
     onSuccess: () => toast("done", "The run goes on from what failed."),
     onError: (error) => toast("failed", `The run was not retried. ${describeError(error)}`),
     onSettled: settle,
@@ -58,7 +61,7 @@ export function RunActions({ run, fromStep }: { run: Run; fromStep: string | und
             Rerun
           </Button>
           {run.status !== "succeeded" && (
-            <Button kind="primary" icon="refresh" isBusy={retry.isPending} onClick={() => retry.mutate()} {...denied(mayControl)}>
+            <Button kind="primary" icon="refresh" isBusy={retry.isPending} onClick={() => retry.mutate(run.attempt)} {...denied(mayControl)}>
               Retry
             </Button>
           )}

@@ -39,22 +39,21 @@ function SignalDialog({ runId, name, onClose }: SignalProps & { onClose: () => v
   const once = useOnce();
   const send = useMutation({
     mutationFn: (payload: string) =>
-      unwrap(
-        api.POST("/v1/runs/{run_id}/signal", {
-          params: { path: { run_id: runId }, header: once.headerFor(payload) },
-          body: { name, payload: null },
-          // The payload goes as it was typed: what JavaScript makes of long numbers is not always the same.
-          bodySerializer: () => `{"name": ${JSON.stringify(name)}, "payload": ${payload}}`,
-        }),
+      once.ask(payload, (header) =>
+        unwrap(
+          api.POST("/v1/runs/{run_id}/signal", {
+            params: { path: { run_id: runId }, header },
+            body: { name, payload: null },
+            // The payload goes as it was typed: what JavaScript makes of long numbers is not always the same.
+            bodySerializer: () => `{"name": ${JSON.stringify(name)}, "payload": ${payload}}`,
+          }),
+        ),
       ),
     onSuccess: () => {
       toast("done", `The signal ${name} was sent.`);
       onClose();
     },
-    onSettled: (_, error) => {
-      once.settle(error);
-      return queryClient.invalidateQueries({ queryKey: ["run", runId] });
-    },
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["run", runId] }),
   });
   return (
     <Dialog

@@ -20,8 +20,7 @@ export function RunButton({ workflow }: { workflow: Detail }) {
   const navigate = useNavigate();
   const once = useOnce();
   const begin = useMutation({
-    mutationFn: (input: string) => start(workflow.id, input, once.headerFor(input)),
-    onSettled: (_, error) => once.settle(error),
+    mutationFn: (input: string) => once.ask(input, (header) => start(workflow.id, input, header)),
     onSuccess: ({ run_id: runId }) => navigate({ to: "/runs/$runId", params: { runId } }),
   });
   const open = () => {

@@ -19,15 +19,16 @@ export function TestButton({ workflow, isUnsaved }: { workflow: Detail; isUnsave
   const once = useOnce();
   const begin = useMutation({
     mutationFn: (input: string) =>
-      unwrap(
-        api.POST("/v1/workflows/{workflow_id}/test", {
-          params: { path: { workflow_id: workflow.id }, header: once.headerFor(`${workflow.revision} ${input}`) },
-          body: { trigger: {}, mocks: {} },
-          // The input goes as it was typed: what JavaScript makes of long numbers is not always the same.
-          bodySerializer: () => `{"input": ${input}}`,
-        }),
+      once.ask(`${workflow.revision} ${input}`, (header) =>
+        unwrap(
+          api.POST("/v1/workflows/{workflow_id}/test", {
+            params: { path: { workflow_id: workflow.id }, header },
+            body: { trigger: {}, mocks: {} },
+            // The input goes as it was typed: what JavaScript makes of long numbers is not always the same.
+            bodySerializer: () => `{"input": ${input}}`,
+          }),
+        ),
       ),
-    onSettled: (_, error) => once.settle(error),
     onSuccess: ({ run_id: runId }) => navigate({ to: "/runs/$runId", params: { runId } }),
   });
   const open = () => {

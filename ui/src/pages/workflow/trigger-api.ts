@@ -2,6 +2,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Config } from "@/features/triggers/trigger";
 import { type Schemas, api, unwrap, unwrapExact } from "@/lib/api";
 import { writeExact } from "@/lib/exact-json";
+import type { OnceHeader } from "@/lib/once";
 import type { TriggerType } from "./trigger-config";
 
 export type Received = Schemas["ReceivedView"];
@@ -10,10 +11,10 @@ const POLL_MS = 5_000;
 /** Numbers go as they were typed: the API says what is wrong with those, and not with what JavaScript makes of them. */
 const AS_TYPED = { bodySerializer: (body: unknown) => writeExact(body) };
 
-export function createTrigger(workflowId: string, type: TriggerType, config: Config) {
+export function createTrigger(workflowId: string, type: TriggerType, config: Config, header: OnceHeader) {
   return unwrap(
     api.POST("/v1/workflows/{workflow_id}/triggers", {
-      params: { path: { workflow_id: workflowId } },
+      params: { path: { workflow_id: workflowId }, header },
       body: { type, config, enabled: true },
       ...AS_TYPED,
     }),
@@ -28,10 +29,10 @@ export function deleteTrigger(id: string) {
   return unwrap(api.DELETE("/v1/triggers/{trigger_id}", { params: { path: { trigger_id: id } } }));
 }
 
-export function rotateTrigger(id: string, what: "url" | "secret") {
+export function rotateTrigger(id: string, what: "url" | "secret", header: OnceHeader) {
   return unwrap(
     api.POST("/v1/triggers/{trigger_id}/rotate", {
-      params: { path: { trigger_id: id } },
+      params: { path: { trigger_id: id }, header },
       body: { what, secret: null, overlap_hours: 24 },
     }),
   );

@@ -10,6 +10,7 @@ import { type Trigger, describeTrigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
 import { LOCAL_ZONE } from "@/lib/format";
 import { usePermission } from "@/lib/me";
+import { useOnce } from "@/lib/once";
 import { nameTrigger } from "@/lib/trigger-words";
 import { ReceivedList } from "./received-list";
 import { changeTrigger, deleteTrigger, rotateTrigger } from "./trigger-api";
@@ -89,6 +90,7 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
   const [asked, setAsked] = useState<Asked>();
   const [secret, setSecret] = useState<string>();
   const action = useAction(WORKFLOWS, WORKFLOW);
+  const once = useOnce();
   if (!mayWrite) return null;
   const close = () => setAsked(undefined);
   const run = (failure: string, work: () => Promise<string | undefined>) => {
@@ -97,7 +99,7 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
   };
   const rotate = (what: "url" | "secret") =>
     run(`The ${what === "url" ? "address" : "secret"} was not changed.`, async () => {
-      const rotated = await rotateTrigger(trigger.id, what);
+      const rotated = await once.ask(what, (header) => rotateTrigger(trigger.id, what, header));
       if (rotated.secret === null) return "The trigger has a new address; the old one is void.";
       setSecret(rotated.secret);
       return undefined;

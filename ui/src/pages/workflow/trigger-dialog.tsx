@@ -7,8 +7,10 @@ import { Choices, SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import type { Config, Trigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
+import { writeExact } from "@/lib/exact-json";
 import { sortFaults } from "@/lib/faults";
 import { faultOfJson } from "@/lib/json-text";
+import { useOnce } from "@/lib/once";
 import { EventFields, ScheduleFields, WebhookFields } from "./trigger-fields";
 import { changeTrigger, createTrigger } from "./trigger-api";
 import { type TriggerForm, type TriggerType, readForm, writeConfig } from "./trigger-config";
@@ -28,10 +30,12 @@ export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogPro
   const [form, setForm] = useState(() => readForm((trigger?.type ?? "webhook") as TriggerType, before));
   const set = (change: Partial<TriggerForm>) => setForm((current) => ({ ...current, ...change }));
   const queryClient = useQueryClient();
+  const once = useOnce();
   const save = useMutation({
     mutationFn: async () => {
       const config = writeConfig(form, before);
-      return trigger === undefined ? createTrigger(workflowId, form.type, config) : changeTrigger(trigger.id, { config });
+      if (trigger !== undefined) return changeTrigger(trigger.id, { config });
+      return once.ask(writeExact([form.type, config]), (header) => createTrigger(workflowId, form.type, config, header));
     },
     onSuccess: async () => {
       toast("done", trigger === undefined ? "The trigger is there." : "The trigger is changed.");

@@ -4,6 +4,7 @@ import { toast } from "@/components/ui/toasts";
 import { useAction } from "@/components/ui/use-action";
 import { WORKFLOW, WORKFLOWS, importFile } from "@/features/workflows/api";
 import { usePermission } from "@/lib/me";
+import { useOnce } from "@/lib/once";
 import { tellImported, tellMissingSecrets } from "./import-words";
 
 /** Take workflows from a file of YAML or JSON. */
@@ -11,12 +12,13 @@ export function ImportButton() {
   const input = useRef<HTMLInputElement>(null);
   const action = useAction(WORKFLOWS, WORKFLOW);
   const mayWrite = usePermission("workflows:write");
+  const once = useOnce();
   if (!mayWrite) return null;
   const take = (file: File) =>
     action.mutate({
       failure: `${file.name} was not imported.`,
       work: async () => {
-        const { items } = await importFile(file);
+        const { items } = await importFile(file, once);
         const missing = tellMissingSecrets(items);
         // It stays until it is dismissed: what is said of the import itself goes by.
         if (missing !== undefined) toast("failed", missing);

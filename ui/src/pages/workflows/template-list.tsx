@@ -2,12 +2,14 @@ import { useNavigate } from "@tanstack/react-router";
 import { Button } from "@/components/ui/button";
 import { useAction } from "@/components/ui/use-action";
 import { WORKFLOW, WORKFLOWS, create } from "@/features/workflows/api";
+import { useOnce } from "@/lib/once";
 import { TEMPLATES } from "./templates";
 
 /** Workflows to begin with; one that is made is opened. */
 export function TemplateList() {
   const { mutate, isPending } = useAction(WORKFLOWS, WORKFLOW);
   const navigate = useNavigate();
+  const once = useOnce();
   return (
     <ul className="mx-auto grid max-w-4xl gap-3 sm:grid-cols-2 lg:grid-cols-3">
       {TEMPLATES.map(({ name, description, definition }) => (
@@ -22,7 +24,7 @@ export function TemplateList() {
               mutate({
                 failure: `${name} was not made.`,
                 work: async () => {
-                  const made = await create(name, JSON.stringify(definition), description);
+                  const made = await create({ name, definition: JSON.stringify(definition), description }, once);
                   await navigate({ to: "/workflows/$workflowId", params: { workflowId: made.id } });
                   return `${made.name} is there. Publish it to run it.`;
                 },
