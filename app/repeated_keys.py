@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from engine.core.places import Place, write_pointer
-from engine.core.problems import Problem
+from engine.core.problems import Problem, fit
 
 MAX_TOLD = 200
 _SHOWN_CHARACTERS = 100
@@ -39,7 +39,7 @@ def find_repeated_keys(raw: bytes) -> list[Problem]:
 
     # Numbers do not matter here, and some are longer than Python reads.
     document = json.loads(raw, object_pairs_hook=read_object, parse_int=len, parse_float=len)
-    return list(islice(_tell(document, ()), MAX_TOLD)) if found else []
+    return list(fit(islice(_tell(document, ()), MAX_TOLD))) if found else []
 
 
 def _list_repeated(keys: Sequence[str]) -> list[str]:

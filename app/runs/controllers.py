@@ -342,5 +342,6 @@ async def _cut(data: bytes) -> AsyncIterator[bytes]:
 
 
 def _read_last_seq(header: str | None) -> int:
-    text = header or "0"
-    return min(int(text), 2_147_483_647) if text.isascii() and text.isdigit() else 0
+    text = (header or "").lstrip("0")
+    # Nothing has so many events, and so many digits are no number to Python.
+    return min(int(text[:10]), 2_147_483_647) if text.isascii() and text.isdigit() else 0

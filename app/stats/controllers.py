@@ -29,7 +29,9 @@ MARGIN: Final = timedelta(hours=1)
 # What "a minute" is averaged over.
 LATELY: Final = timedelta(minutes=5)
 
-Window = Annotated[str, QueryParameter(pattern=r"^[0-9]{1,5}[mhd]$", description="so far back: `90m`, `24h`, `7d`")]
+Window = Annotated[
+    str, QueryParameter(pattern=r"^[0-9]{1,5}[mhd]$(?!\n)", description="so far back: `90m`, `24h`, `7d`")
+]
 
 
 @get(

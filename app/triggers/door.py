@@ -22,6 +22,8 @@ _TEMPLATE: Final = PREFIX + "{token}"
 _ASKING: Final = {"HEAD": HTTP_200_OK, "OPTIONS": HTTP_204_NO_CONTENT}
 _METHODS: Final = frozenset({"POST", "PUT", "GET", *_ASKING})
 _ALLOW: Final = ", ".join(sorted(_METHODS))
+# Of a body's length, as far as Python takes it for a number at all.
+_LENGTH_DIGITS: Final = 20
 
 
 def is_call_of_hook(scope: HTTPScope) -> bool:
@@ -123,7 +125,7 @@ async def _read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
     """The body, however it is sent; raises PayloadTooLarge as soon as it is known to be longer."""
     too_large = PayloadTooLarge(f"The body of a hook has at most {limit:,} bytes.")
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
+        if name == b"content-length" and value.isdigit() and len(value) <= _LENGTH_DIGITS and int(value) > limit:
             raise too_large
     chunks: list[bytes] = []
     size = 0

@@ -109,7 +109,7 @@ class Api:
             if answer.status != HTTPStatus.SERVICE_UNAVAILABLE or number == TRIES:
                 return answer
             wait = answer.headers.get("retry-after", "1")
-            time.sleep(min(float(wait) if wait.isdigit() else 1.0, LONGEST_WAIT_SECONDS))
+            time.sleep(min(float(wait) if wait.isascii() and wait.isdigit() else 1.0, LONGEST_WAIT_SECONDS))
         raise AssertionError("the last try has returned or raised")
 
     def _send_signed(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:

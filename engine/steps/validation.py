@@ -10,21 +10,21 @@ import jsonschema_rs
 import msgspec
 
 from engine.core.definition import MAX_NESTING, MAX_STEPS, Definition
-from engine.core.problems import Problem
+from engine.core.problems import Problem, fit
 from engine.core.validation import find_graph_problems
 from engine.steps.base import ActionStep
 from engine.steps.configuration import MAX_PROBLEMS, is_large, problems_in, schema_problems
 from engine.steps.registry import config_schema, get_step_type, step_types
 from engine.steps.templates import is_expression
 
-# Their pointers and sentences together, in characters: a name may be as long as a definition.
-MOST_TOLD = 1_048_576
 # As `MOST_VALUES`: two thousand steps have so many fields, and entries of `after`.
 MOST_FIELDS = 10_000
 # What may stand under these is not for the schema to say.
 _FREE = frozenset({"with", "output", "ui"})
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _PLACE_PART = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+# No list of a definition is longer.
+_INDEX_DIGITS = 7
 FIELDS = ", ".join(Definition.__struct_encode_fields__)
 
 
@@ -46,17 +46,7 @@ def validate_definition(document: object) -> list[Problem]:
     )
     if not problems:
         problems += _conversion_problems(document)
-    return sort_problems(_fit(problems[:MAX_PROBLEMS]))
-
-
-def _fit(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The first of them, at least one, as far as they are told at all."""
-    room = MOST_TOLD
-    for number, problem in enumerate(problems):
-        room -= len(problem.pointer) + len(problem.message)
-        if room < 0 and number:
-            return
-        yield problem
+    return sort_problems(fit(problems[:MAX_PROBLEMS]))
 
 
 def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
@@ -150,8 +140,12 @@ def _conversion_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _by_place(problem: Problem) -> list[tuple[int, int, str]]:
     """Document order as far as pointers tell it: numbers by their value."""
-    parts = problem.pointer.split("/")
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    return [(0, int(part), "") if _is_index(part) else (1, 0, part) for part in problem.pointer.split("/")]
+
+
+def _is_index(part: str) -> bool:
+    """Whether it may be a place in a list: a name may be of digits of any script, and of more than make a number."""
+    return part.isascii() and part.isdigit() and len(part) <= _INDEX_DIGITS
 
 
 @cache

@@ -120,7 +120,7 @@ class Sender:
 def find_patience(response: Any) -> float | None:
     """How many seconds an answer asks to wait before the next try; None where it asks for nothing."""
     wait = response.get("retry-after") if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return float(wait) if isinstance(wait, str) and wait.isdigit() else None
+    return float(wait) if isinstance(wait, str) and wait.isascii() and wait.isdigit() else None
 
 
 def _read_answer(record: Sent, content: bytes) -> Sent:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.repeated_keys import MAX_TOLD, find_repeated_keys
+from engine.core.problems import MOST_TOLD
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,10 @@ def test_a_text_full_of_them_is_told_of_in_part() -> None:
     assert len(find_repeated_keys(b"[" + b",".join([b'{"a":1,"a":1}'] * 5000) + b"]")) == MAX_TOLD
     many = "{" + ",".join(f"{json.dumps(f'k{number}')}:1" for number in [*range(5000), *range(5000)]) + "}"
     assert len(find_repeated_keys(many.encode())) == MAX_TOLD
+
+
+def test_what_is_told_is_bounded_however_long_the_names_around_it_are() -> None:
+    inner = ",".join(['{"a":1,"a":1}'] * MAX_TOLD)
+    problems = find_repeated_keys(f'{{"{"n" * 200_000}":[{inner}]}}'.encode())
+    assert 0 < len(problems) < MAX_TOLD
+    assert sum(len(problem.pointer) for problem in problems) < MOST_TOLD

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.core.problems import Problem
+from engine.core.problems import MOST_TOLD, Problem
 from engine.steps.configuration import MAX_PROBLEMS
-from engine.steps.validation import MOST_FIELDS, MOST_TOLD, validate_definition
+from engine.steps.validation import MOST_FIELDS, validate_definition
 from tests.product import in_time
 
 MANY = 50_000
