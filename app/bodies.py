@@ -18,6 +18,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct, UnsetType
 
 from app.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
+from engine.core.places import escape_token
 from engine.core.problems import Problem
 
 MAX_DEPTH = 64
@@ -152,17 +153,17 @@ def _all_problems(raw: bytes, target: Any, first: msgspec.ValidationError) -> li
     hints = get_type_hints(target, include_extras=True)
     names = dict(zip(target.__struct_encode_fields__, target.__struct_fields__, strict=True))
     required = {field.encode_name for field in msgspec.structs.fields(target) if field.required}
-    problems = [Problem(_escape(name), "required", "this field is missing") for name in sorted(required - set(fields))]
+    problems = [Problem(_point(name), "required", "this field is missing") for name in sorted(required - set(fields))]
     for name, value in fields.items():
         if name not in names:
-            problems.append(Problem(_escape(name), "unknown_field", "there is no such field"))
+            problems.append(Problem(_point(name), "unknown_field", "there is no such field"))
             continue
         try:
             msgspec.json.decode(value, type=_without_unset(hints[names[name]]))
         except msgspec.ValidationError as error:
-            problems.append(_problem(_escape(name), error, hints[names[name]]))
+            problems.append(_problem(_point(name), error, hints[names[name]]))
         except msgspec.DecodeError:
-            problems.append(Problem(_escape(name), "invalid", "this is no valid JSON"))
+            problems.append(Problem(_point(name), "invalid", "this is no valid JSON"))
     return problems or [_problem("", first)]
 
 
@@ -182,7 +183,7 @@ def _problem(prefix: str, error: msgspec.ValidationError, hint: Any = None) -> P
     text = str(error)
     where = _AT.search(text)
     path = [key or index for key, index in _SEGMENT.findall(where[1] if where else "")]
-    pointer = prefix + "".join(_escape(part) for part in path if part != "...")
+    pointer = prefix + "".join(_point(part) for part in path if part != "...")
     code = next((code for words, code in _CODES if words in text), "type")
     message = _AT.sub("", text)
     choices = _list_choices(hint, path) if message.startswith("Invalid enum value") else []
@@ -219,8 +220,8 @@ def _list_members(kind: Any, name: str) -> Sequence[Any]:
     return get_args(kind)[-1:] if get_origin(kind) in (list, dict) else []
 
 
-def _escape(name: str) -> str:
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+def _point(name: str) -> str:
+    return "/" + escape_token(name)
 
 
 class StrictBody(AbstractDTO[Any]):

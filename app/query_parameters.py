@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from app.errors import InvalidRequest
+from engine.core.places import escape_token
 from engine.core.problems import Problem
 
 # The option of a handler whose query belongs to the caller.
@@ -29,7 +30,7 @@ async def refuse_unknown_parameters(connection: ASGIConnection[Any, Any, Any, An
     known = _list_parameters(connection.app).get(call, ())
     problems: list[Problem] = []
     for name, count in Counter(name for name, _ in connection.query_params.multi_items()).items():
-        place = f"/query/{_escape(name[:_SHOWN_CHARACTERS])}"
+        place = f"/query/{escape_token(name[:_SHOWN_CHARACTERS])}"
         if name not in known:
             problems.append(Problem(place, "unknown_parameter", _explain_unknown(name[:_SHOWN_CHARACTERS], known)))
         elif count > 1:
@@ -66,7 +67,3 @@ def _list_parameters(app: Litestar) -> dict[tuple[str, str], tuple[str, ...]]:
         }
     parameters: dict[tuple[str, str], tuple[str, ...]] = app.state.query_parameters
     return parameters
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

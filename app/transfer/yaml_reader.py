@@ -14,6 +14,7 @@ from yaml import events
 
 from app.bodies import MAX_DEPTH
 from app.repeated_keys import describe_repeated
+from engine.core.places import escape_token
 from engine.core.problems import Problem
 
 MAX_NODES: Final = 250_000
@@ -137,7 +138,7 @@ class _Composer:
         self._room -= len(around) + len(key) + 1
         if self._room < 0:
             return None
-        pointer = f"{around}/{_escape(key)}"
+        pointer = f"{around}/{escape_token(key)}"
         self.places[pointer] = _where(event)
         return pointer
 
@@ -200,7 +201,3 @@ def _fail_at_offset(message: str, raw: bytes, offset: int) -> NoReturn:
     line_start = before.rfind(b"\n") + 1
     column = len(before[line_start:].decode(errors="replace")) + 1
     raise YamlFault(message, before.count(b"\n") + 1, column) from None
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -17,6 +17,7 @@ from engine.core.failures import (
     evaluate_field,
 )
 from engine.core.graph import Node
+from engine.core.places import escape_token
 
 LONGEST_DELAY = timedelta(days=3650)
 LONGEST_SIGNAL_NAME = 200
@@ -97,7 +98,7 @@ def _decide_respond(path: str, node: Node, scope: Scope, at: datetime) -> Contro
 
 def _write_header(name: str, value: Any) -> str:
     """A header's value as it is sent: an expression may have given a number."""
-    place = "/headers/" + name.replace("~", "~0").replace("/", "~1")
+    place = "/headers/" + escape_token(name)
     if isinstance(value, dict | list):
         raise InvalidConfig(f"the header '{name}' is {name_type(value)}; it must be a text", place)
     text = value if isinstance(value, str) else _encoder.encode(value).decode()

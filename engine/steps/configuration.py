@@ -13,6 +13,7 @@ import structlog
 from jsonschema_rs import ValidationError, ValidationErrorKind
 from msgspec import Struct
 
+from engine.core.places import escape_token
 from engine.core.problems import Problem
 from engine.steps.base import ActionStep, StepFailure, StepType
 from engine.steps.registry import config_schema
@@ -133,7 +134,7 @@ def schema_problems(errors: Iterable[ValidationError], pointer: str, fields: str
     for error in errors:
         if _is_tolerated(error):
             continue
-        place = pointer + "".join(f"/{_escape(str(token))}" for token in error.instance_path)
+        place = pointer + "".join(f"/{escape_token(str(token))}" for token in error.instance_path)
         yield from _explain(error, place, pointer, fields)
 
 
@@ -156,7 +157,7 @@ def _explain(error: ValidationError, place: str, pointer: str, fields: str) -> I
         case ValidationErrorKind.AdditionalProperties(names):
             known = "" if error.instance_path else f"; the fields are {fields}"
             for name in names:
-                yield Problem(f"{place}/{_escape(name)}", "unknown_field", f"there is no field `{name}`{known}")
+                yield Problem(f"{place}/{escape_token(name)}", "unknown_field", f"there is no field `{name}`{known}")
         case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
             # The branch that was meant is the one whose type fits.
             meant = [branch for branch in branches if not any(_is_wrong_type(inner, error) for inner in branch)]
@@ -217,7 +218,7 @@ def _say_others(problem: Problem, error: ValidationError, kinds: list[str]) -> s
     if problem.code != "invalid_choice" or not kinds:
         return ""
     text = error.instance
-    like = f", like {text} without quotes" if isinstance(text, str) and text.isdecimal() else ""
+    like = f", like {text} without quotes" if isinstance(text, str) and text.isascii() and text.isdigit() else ""
     return f"; {_list_kinds(kinds)} may stand here as well{like}"
 
 
@@ -244,7 +245,3 @@ def _name(value: Any) -> str:
             return "a list"
         case _:
             return "an object"
-
-
-def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")

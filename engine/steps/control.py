@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from engine.core.control import find_header_fault
+from engine.core.places import escape_token
 from engine.steps.base import ControlStep, Fault
 from engine.steps.templates import is_template
 
@@ -65,7 +66,7 @@ class SwitchStep(ControlStep):
     def check(self, config: Mapping[str, Any]) -> Iterable[Fault]:
         """Names of cases can be written after a step's id, and are no port that every step has."""
         for name in config.get("cases") or ():
-            place = "/cases/" + str(name).replace("~", "~0").replace("/", "~1")
+            place = "/cases/" + escape_token(str(name))
             if name in ("default", "error"):
                 yield place, "reserved_name", f"a case cannot be named '{name}': the step has this port already"
             elif not _CASE_NAME.fullmatch(str(name)):
@@ -116,7 +117,7 @@ class RespondStep(ControlStep):
         for name, text in headers.items() if isinstance(headers, Mapping) else ():
             fault = find_header_fault(name, "" if is_template(text) else str(text))
             if fault is not None:
-                yield "/headers/" + name.replace("~", "~0").replace("/", "~1"), "invalid_header", fault
+                yield "/headers/" + escape_token(name), "invalid_header", fault
 
 
 class FailConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from engine.core.places import escape_token
 from engine.infra.http_errors import HttpError, InvalidHeaderError, InvalidUrlError
 from engine.infra.http_headers import check_headers
 from engine.infra.http_url import parse_url
@@ -99,4 +100,4 @@ def _check_header(name: str, value: Any) -> Iterable[Fault]:
     try:
         check_headers([(name, text)])
     except InvalidHeaderError as error:
-        yield "/headers/" + name.replace("~", "~0").replace("/", "~1"), error.code, error.message
+        yield "/headers/" + escape_token(name), error.code, error.message
