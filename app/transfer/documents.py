@@ -11,12 +11,11 @@ from msgspec import Struct
 from app.bodies import check_media_type, decode_body
 from app.errors import InvalidRequest, InvalidYaml, UnsupportedMediaType
 from app.transfer.schemas import WorkflowFile
-from app.transfer.yaml_reader import YamlDocument, YamlFault, read_documents
+from app.transfer.yaml_reader import MAX_DOCUMENTS, YamlDocument, YamlFault, read_documents
 from app.workflows.definitions import find_repetitions
 from engine.core.problems import Problem
 
 MAX_IMPORT_BYTES: Final = 4_194_304
-MAX_DOCUMENTS: Final = 100
 _YAML_TYPE = re.compile(r"(?:application|text)/(?:x-)?yaml\s*(?:;.*)?", re.IGNORECASE)
 
 Places = Mapping[str, tuple[int, int]]

@@ -18,7 +18,9 @@ from engine.core.places import escape_token
 from engine.core.problems import Problem
 
 MAX_NODES: Final = 250_000
-# Pointers repeat the names around them: where values stand is kept for so many characters of them.
+# Of a stream; those that are empty do not count.
+MAX_DOCUMENTS: Final = 100
+# Pointers repeat the names around them: where the values of a stream stand is kept for so many characters of them.
 MAX_POINTER_CHARACTERS: Final = 33_554_432
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?")
 _CONSTANTS: Final[dict[str, Any]] = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -39,7 +41,7 @@ class YamlFault(ValueError):
 class YamlDocument(Struct, frozen=True, kw_only=True):
     """One document of a stream: its value, and line and column (from 1) of what JSON pointers name.
 
-    Of a document with very long names, only those of its first values are known.
+    Of a stream with very long names, only those of its first values are known.
     """
 
     value: Any
@@ -66,7 +68,7 @@ def read_documents(raw: bytes) -> list[YamlDocument]:
     except UnicodeDecodeError as error:
         _fail_at_offset("this is no UTF-8", raw, error.start)
     try:
-        return list(_compose(text))
+        return list(_count(_compose(text)))
     except yaml.reader.ReaderError as error:
         _fail_at_offset("a control character may not stand here", raw, error.position)
     except yaml.MarkedYAMLError as error:
@@ -75,15 +77,24 @@ def read_documents(raw: bytes) -> list[YamlDocument]:
         raise YamlFault(error.problem or "this is no YAML", line, column) from None
 
 
+def _count(documents: Iterator[YamlDocument]) -> Iterator[YamlDocument]:
+    """The documents; raises YamlFault at the first that is too many, before those behind it are read."""
+    for number, document in enumerate(documents):
+        if number == MAX_DOCUMENTS:
+            raise YamlFault(f"at most {MAX_DOCUMENTS} workflows are taken at a time", *document.places[""])
+        yield document
+
+
 def _compose(text: str) -> Iterator[YamlDocument]:
-    composer, nodes = _Composer(), 0
+    room = _Room(MAX_POINTER_CHARACTERS)
+    composer, nodes = _Composer(room), 0
     for event in yaml.parse(text, Loader=_LOADER):
         nodes += isinstance(event, events.NodeEvent)
         if nodes > MAX_NODES:
             _fail(f"there are more than {MAX_NODES:,} values", event)
         match event:
             case events.DocumentStartEvent():
-                composer = _Composer()
+                composer = _Composer(room)
             case events.AliasEvent():
                 _fail("aliases are not read: write the value out", event)
             case events.ScalarEvent():
@@ -98,14 +109,26 @@ def _compose(text: str) -> Iterator[YamlDocument]:
                 yield YamlDocument(value=composer.value, places=composer.places)
 
 
+class _Room:
+    """The characters of pointers that there still is room for."""
+
+    def __init__(self, characters: int) -> None:
+        self._left = characters
+
+    def take(self, characters: int) -> bool:
+        """Whether there was room for so many more; once there was not, there never is."""
+        self._left -= characters
+        return self._left >= 0
+
+
 class _Composer:
     """Builds the value of one document from its events."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: _Room) -> None:
         self.value: Any = None
         self.places: dict[str, tuple[int, int]] = {}
         self.levels: list[_Level] = []
-        self._room = MAX_POINTER_CHARACTERS
+        self._room = room
 
     def add_scalar(self, event: events.ScalarEvent) -> None:
         _refuse_marks(event)
@@ -135,8 +158,7 @@ class _Composer:
         """Keep where something stands, and give the pointer to it; None once there is no room."""
         if around is None:
             return None
-        self._room -= len(around) + len(key) + 1
-        if self._room < 0:
+        if not self._room.take(len(around) + len(key) + 1):
             return None
         pointer = f"{around}/{escape_token(key)}"
         self.places[pointer] = _where(event)

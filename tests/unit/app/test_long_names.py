@@ -9,7 +9,7 @@ import pytest
 
 from app.repeated_keys import find_repeated_keys
 from app.transfer import yaml_reader
-from app.transfer.yaml_reader import read_documents
+from app.transfer.yaml_reader import MAX_DOCUMENTS, YamlFault, read_documents
 from engine.core.expressions import ExpressionError, compile_template
 from engine.core.problems import Problem
 from engine.steps.validation import validate_definition
@@ -78,3 +78,19 @@ def test_places_in_yaml_are_kept_as_far_as_there_is_room(monkeypatch: pytest.Mon
     (document,) = read_documents(text)
     assert document.value == {"first": [1, 2], "second": {"third": 3}}
     assert document.places == {"": (1, 1), "/first": (1, 1), "/first/0": (1, 9)}
+
+
+def test_all_documents_of_a_stream_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_reader, "MAX_POINTER_CHARACTERS", 3 * len("/first"))
+    documents = read_documents(b"---\nfirst: 1\n" * 5)
+    assert [document.value for document in documents] == [{"first": 1}] * 5
+    assert [document.places.get("/first") for document in documents] == [(2, 1), (4, 1), (6, 1), None, None]
+
+
+def test_documents_beyond_those_that_are_taken_are_not_read() -> None:
+    text = b"---\na: 1\n" * MAX_DOCUMENTS
+    # Empty ones are none.
+    assert len(read_documents(text + b"---\n---\n")) == MAX_DOCUMENTS
+    with pytest.raises(YamlFault, match="at most 100 workflows") as caught:
+        read_documents(text + b"---\na: 1\n---\na: [b: *no\n")
+    assert (caught.value.line, caught.value.column) == (2 * MAX_DOCUMENTS + 2, 1)
