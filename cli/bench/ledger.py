@@ -33,6 +33,11 @@ SELECT count(*) FROM run WHERE workflow_id = $1 AND owner IS NULL AND wake_at IS
 """
 _UNFINISHED = "SELECT EXISTS (SELECT FROM run WHERE workflow_id = $1 AND finished_at IS NULL)"
 _STEP_ENDS = "SELECT at FROM journal WHERE run_id = $1 AND kind = 'step.succeeded' ORDER BY seq"
+_SESSIONS = """
+SELECT pid, application_name AS name FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+_TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 _LATENESS = """
 SELECT extract(epoch FROM done.at - (convert_from(asked.payload, 'UTF8')::json ->> 'due_at')::timestamptz)::float8
     * 1000
@@ -117,6 +122,15 @@ class Ledger:
     async def step_ends(self, run_id: UUID) -> list[datetime]:
         """When the steps of a run succeeded, in order."""
         return [row["at"] for row in await self._connection.fetch(_STEP_ENDS, run_id)]
+
+    async def sessions(self) -> dict[int, str]:
+        """The product's sessions by process id, each by the name it goes by; not the bench's own."""
+        rows = await self._connection.fetch(_SESSIONS)
+        return {row["pid"]: row["name"].removeprefix("flowforge-") for row in rows}
+
+    async def count_transactions(self) -> int:
+        """How many transactions there were so far, as far as sessions have told; some are this one's own."""
+        return int(await self._connection.fetchval(_TRANSACTIONS))
 
     async def delay_lateness(self, workflow_id: UUID) -> list[float]:
         """By how many ms the delays of a workflow's runs ended after their time."""

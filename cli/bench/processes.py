@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from msgspec import Struct
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
@@ -34,6 +37,39 @@ def cpu_seconds(pids: Iterable[int]) -> float:
             fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))
     return ticks / _TICKS
+
+
+class Usage(Struct, frozen=True):
+    """What processes that live have used, exactly: CPU time, the kernel's part of it to a tick, and their wake-ups."""
+
+    cpu_seconds: float = 0.0
+    kernel_seconds: float = 0.0
+    wakes: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.cpu_seconds + other.cpu_seconds, self.kernel_seconds + other.kernel_seconds, self.wakes + other.wakes
+        )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return self + other.times(-1)
+
+    def times(self, factor: float) -> "Usage":
+        """The same so many times, to compare spans of different lengths."""
+        return Usage(self.cpu_seconds * factor, self.kernel_seconds * factor, round(self.wakes * factor))
+
+
+def read_usage(pid: int) -> Usage:
+    """What a process has used so far, with all its threads; nothing where it has ended."""
+    usage = Usage()
+    with contextlib.suppress(OSError):
+        for task in (_PROC / str(pid) / "task").iterdir():
+            ran_ns = int((task / "schedstat").read_text().split()[0])
+            kernel_ticks = int((task / "stat").read_text().rpartition(")")[2].split()[12])
+            # It gave the processor up by itself, and was woken later.
+            wakes = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.MULTILINE)
+            usage += Usage(ran_ns / 1e9, kernel_ticks / _TICKS, int(wakes[1]) if wakes else 0)
+    return usage
 
 
 def machine_busy_seconds() -> float:

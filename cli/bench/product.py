@@ -115,6 +115,11 @@ class BenchProduct:
             server = await redis.info("server")
         return str(server.get("valkey_version") or server["redis_version"])
 
+    async def count_redis_commands(self) -> int:
+        """How many commands its Redis has carried out so far; a few of them are this question's own."""
+        async with Redis.from_url(self._run_file.read()["redis"]["url"]) as redis:
+            return int((await redis.info("stats"))["total_commands_processed"])
+
     def processes(self) -> dict[str, list[int]]:
         """The process ids by role; PostgreSQL's and the supervisor's with all their children."""
         run = self._run_file.read()
