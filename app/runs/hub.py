@@ -7,9 +7,9 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from engine.infra.broker import CHANGES_CHANNEL
 from engine.infra.pubsub import Subscriber
 
-CHANGES_CHANNEL: Final = "ff:changes"
 HINTS: Final = 1000
 
 

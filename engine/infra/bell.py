@@ -23,6 +23,8 @@ HELD_CHANNEL = "flowforge_held"
 _SECONDS = 2.0
 # A process whose last ring is longer ago may ring within a transaction: at most 25 times a second.
 _QUIET_SECONDS = 0.04
+# For what nobody waits for: the relay reads it with its next turn, at the latest after so long.
+LATER_SECONDS = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -36,11 +38,36 @@ class OutboxBell:
         self._rung = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._rung_at = -math.inf
+        # Until the relay says otherwise, somebody waits for everything.
+        self.is_awaited = True
+        self._later: asyncio.TimerHandle | None = None
 
     def ring(self) -> None:
         """Have whoever listens look soon. Never blocks, never fails."""
         self._rung_at = monotonic()
         self._rung.set()
+
+    def ring_later(self) -> None:
+        """Ring in a while, unless the relay has a turn by then, which may have seen all that is committed by now."""
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(LATER_SECONDS, self._ring_at_last)
+
+    def note_turn(self, is_awaited: bool) -> None:
+        """The relay has had a turn, and says whether anybody waits for events of runs."""
+        self.is_awaited = is_awaited
+        if self._later is None:
+            return
+        # The turn may have begun before the commit that is to be rung for: the next one has not.
+        self._later.cancel()
+        self._later = None
+        if is_awaited:
+            self.ring()
+        else:
+            self.ring_later()
+
+    def _ring_at_last(self) -> None:
+        self._later = None
+        self.ring()
 
     def may_ring_within(self) -> bool:
         """Whether the next transaction may ring itself, as little has happened; this counts as a ring."""
@@ -60,6 +87,11 @@ class OutboxBell:
         """Give the connection up; who rings now or runs opens another one."""
         self._disconnect()
 
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
     async def run(self) -> None:
         """Ring until cancelled: at most one NOTIFY is under way, and another one follows what came meanwhile."""
         backoff = Backoff()
@@ -77,6 +109,7 @@ class OutboxBell:
                     self._rung.set()
                     await asyncio.sleep(backoff.pause())
         finally:
+            self._forget_later()
             self._disconnect()
 
     async def _notify(self) -> None:

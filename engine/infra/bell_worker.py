@@ -19,7 +19,18 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 
 from engine.infra.backoff import Backoff
-from engine.infra.broker import ACTIVATE, BELL_CHANNEL, QUEUE, SWEEP, decode_job, encode_job, unpack_ids
+from engine.infra.broker import (
+    ACTIVATE,
+    BELL_CHANNEL,
+    QUEUE,
+    SKEW_MS,
+    SWEEP,
+    Job,
+    decode_job,
+    encode_job,
+    read_bell,
+    unpack_ids,
+)
 from engine.infra.metrics import BELL_SECONDS, BELLS
 from engine.infra.pubsub import Subscriber
 from engine.infra.redis import REDIS_ERRORS, create_arq_redis
@@ -27,6 +38,8 @@ from engine.infra.settings import Settings
 
 Activate = Callable[[list[UUID], str | None], Awaitable[None]]
 Sweep = Callable[[], Awaitable[None]]
+# The relay has had a turn: whether events of runs are awaited by anybody.
+OnTurn = Callable[[bool], None]
 
 MAX_JOBS = 100
 POLL_SECONDS = 1.0
@@ -74,10 +87,13 @@ _log = structlog.get_logger(__name__)
 
 
 class BellWorker:
-    """Hands rung runs to `activate` and wake-ups to `sweep`; both return at once. Made inside a running loop."""
+    """Hands rung runs to `activate` and wake-ups to `sweep`; both return at once. Made inside a running loop.
 
-    def __init__(self, settings: Settings, *, activate: Activate, sweep: Sweep) -> None:
-        self._worker = ClaimingWorker(settings, activate=activate, sweep=sweep)
+    `on_turn` hears what the relay says beside its bells.
+    """
+
+    def __init__(self, settings: Settings, *, activate: Activate, sweep: Sweep, on_turn: OnTurn | None = None) -> None:
+        self._worker = ClaimingWorker(settings, activate=activate, sweep=sweep, on_turn=on_turn)
 
     async def run(self) -> None:
         """Answer bells until `stop`; without Redis it waits for it, and never raises for want of it."""
@@ -100,9 +116,10 @@ class _Claimed(NamedTuple):
 class ClaimingWorker(Worker):
     """Arq's Worker with another main loop: `main` is overridden, functions, counters and health record are arq's."""
 
-    def __init__(self, settings: Settings, *, activate: Activate, sweep: Sweep) -> None:
+    def __init__(self, settings: Settings, *, activate: Activate, sweep: Sweep, on_turn: OnTurn | None = None) -> None:
         self._activate = activate
         self._sweep = sweep
+        self._on_turn = on_turn
         super().__init__(
             functions=[func(self._answer, name=ACTIVATE), func(self._answer_wake, name=SWEEP)],
             queue_name=QUEUE,
@@ -161,8 +178,35 @@ class ClaimingWorker(Worker):
 
     async def _listen(self, redis: Redis) -> None:
         async with contextlib.aclosing(Subscriber(redis, [BELL_CHANNEL]).messages()) as messages:
-            async for _ in messages:
-                self._wake.set()
+            async for message in messages:
+                bell = read_bell(message.payload or b"")
+                if bell is not None and self._on_turn is not None:
+                    self._on_turn(bell.is_awaited)
+                if bell is None or bell.job is None or not await self._answer_at_once(bell.job):
+                    self._wake.set()
+
+    async def _answer_at_once(self, job: Job) -> bool:
+        """Answer a job that came with its bell; whether that was done, so that it is finished with the next turn."""
+        if not self.allow_pick_jobs:
+            return False
+        try:
+            async with asyncio.timeout(self.job_timeout_s):
+                await self._activate(unpack_ids(job.ids), job.traceparent)
+        except Exception:
+            # It is still in the queue, and will be told of when it is claimed.
+            _log.exception("bell_failed", function=ACTIVATE)
+            return False
+        BELL_SECONDS.observe(max(0.0, time.time() - (int(job.score) + SKEW_MS) / 1000))
+        self.jobs_complete += 1
+        self._outcomes[ACTIVATE, "answered"].inc()
+        # While nobody has claimed it, its place in the queue is as good as a lease.
+        self._finished.append(_Claimed(job.job_id, job.score, b""))
+        self._tidy_later()
+        return True
+
+    def _tidy_later(self) -> None:
+        if self._tidying is None:
+            self._tidying = self.loop.call_later(TIDY_SECONDS, self._wake.set)
 
     async def _sleep(self, seconds: float) -> None:
         timer = self.loop.call_later(seconds, self._wake.set)
@@ -206,8 +250,8 @@ class ClaimingWorker(Worker):
             self._finished.append(job)
         if self._is_full or not self.allow_pick_jobs:
             self._wake.set()
-        elif self._tidying is None:
-            self._tidying = self.loop.call_later(TIDY_SECONDS, self._wake.set)
+        else:
+            self._tidy_later()
 
     async def _run(self, job: _Claimed) -> None:
         try:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,10 +21,25 @@ ACTIVATE = "activate"
 SWEEP = "sweep"
 MAX_IDS = 100
 
+# Where a stream's followers hear of changes: without any, nobody waits for what runs tell of themselves.
+CHANGES_CHANNEL = "ff:changes"
+# What the relay says beside a bell: whether events of runs are waited for, or may come with its next turn.
+AWAITED = b"awaited"
+UNAWAITED = b"unawaited"
+
+# Asked in the moment of the bell, as it is the first bell after a while that somebody may wait for. A worker that is
+# alone gets the job with its bell: it need not ask for it, and finishes it later.
+_ANNOUNCE_TURN = f"""
+local awaited = ARGV[1] == '1' or redis.call('PUBSUB', 'NUMSUB', '{CHANGES_CHANNEL}')[2] > 0
+local word = awaited and '{AWAITED.decode()}' or '{UNAWAITED.decode()}'
+local is_alone = ARGV[2] ~= '' and redis.call('PUBSUB', 'NUMSUB', '{BELL_CHANNEL}')[2] == 1
+redis.call('PUBLISH', '{BELL_CHANNEL}', is_alone and word .. ' ' .. ARGV[2] or word)
+"""
+
 # Older bells tell nothing: the sweep has found their runs long ago.
 _LIFE_MS = 3_600_000
 # A worker goes by the clock of Redis: this much may the clock of the one who rings be ahead of it.
-_SKEW_MS = 1000
+SKEW_MS = 1000
 # A worker looks at the queue at least as often, so a wake further away needs no bell.
 _LOOK_SECONDS = 2.0
 _ID_BYTES = 16
@@ -54,11 +69,31 @@ class Doorbell:
             await pipe.execute()
 
 
-def add_bells(pipe: Pipeline, run_ids: Sequence[UUID], traceparent: str | None = None) -> None:
+class Job(NamedTuple):
+    """A job in the queue, as a bell brings it; `score` is its place there."""
+
+    job_id: bytes
+    score: bytes
+    ids: bytes
+    traceparent: str | None = None
+
+
+class Bell(NamedTuple):
+    """What the relay says with a bell: whether events are awaited, and the job where a worker is alone."""
+
+    is_awaited: bool
+    job: Job | None
+
+
+def add_bells(pipe: Pipeline, run_ids: Sequence[UUID], traceparent: str | None = None) -> list[Job]:
     """Add jobs of up to 100 ids each to a pipeline; `announce` has to follow."""
-    now_ms = time.time_ns() // 1_000_000
+    due_ms = time.time_ns() // 1_000_000 - SKEW_MS
+    jobs = []
     for ids in _pack(run_ids):
-        _add_job(pipe, new_id().hex, ACTIVATE, (ids, traceparent), due_ms=now_ms - _SKEW_MS)
+        job_id = new_id().hex
+        _add_job(pipe, job_id, ACTIVATE, (ids, traceparent), due_ms=due_ms)
+        jobs.append(Job(job_id.encode(), b"%d" % due_ms, ids, traceparent))
+    return jobs
 
 
 def add_wake(pipe: Pipeline, moment: datetime) -> bool:
@@ -72,6 +107,29 @@ def add_wake(pipe: Pipeline, moment: datetime) -> bool:
 def announce(pipe: Pipeline) -> None:
     """Wake the workers, after the jobs of the same pipeline."""
     pipe.publish(BELL_CHANNEL, b"")
+
+
+def announce_turn(pipe: Pipeline, *, is_awaited: bool, job: Job | None = None) -> None:
+    """Wake the workers likewise, and tell them whether the relay shall hear of events at once.
+
+    `is_awaited`: it shall, also where nobody follows a stream. `job`: all that there is to claim, if it is one.
+    """
+    brought = b""
+    if job is not None:
+        brought = b" ".join((job.job_id, job.score, (job.traceparent or "-").encode(), job.ids))
+    arguments: tuple[Any, ...] = (b"1" if is_awaited else b"0", brought)
+    pipe.eval(_ANNOUNCE_TURN, 0, *arguments)
+
+
+def read_bell(payload: bytes) -> Bell | None:
+    """What the relay said; None for a bell of anybody else's, which says nothing."""
+    word, *brought = payload.split(b" ", 4)
+    if word not in (AWAITED, UNAWAITED):
+        return None
+    if not brought:
+        return Bell(word == AWAITED, None)
+    job_id, score, traceparent, ids = brought
+    return Bell(word == AWAITED, Job(job_id, score, ids, None if traceparent == b"-" else traceparent.decode()))
 
 
 def unpack_ids(ids: bytes) -> list[UUID]:

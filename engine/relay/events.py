@@ -105,6 +105,11 @@ class EventMatcher:
         self._revision = None
         self._room.forget()
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether any event trigger was switched on when the last batch was seen."""
+        return bool(self._listeners)
+
     async def find(self, connection: asyncpg.Connection, rows: Sequence[OutboxRow]) -> list[Hit]:
         """Who hears the events of the rows, in their order; within the transaction that took them."""
         if rows[0].revision != self._revision:

@@ -137,7 +137,7 @@ class Relay(Leader[Session]):
                 # So many at least: they are counted now and then.
                 self._tell(max(len(left), self._told[0]), max(left[0].age, self._told[1]))
             try:
-                await self._publisher.publish(rows)
+                await self._publisher.publish(rows, is_awaited=self._events.has_listeners)
             except REDIS_ERRORS as error:
                 RELAY_FAILURES.labels("redis").inc()
                 raise RedisUnavailable(repr(error)) from error

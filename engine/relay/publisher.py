@@ -12,14 +12,13 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from engine.infra.broker import add_bells, add_wake, announce
+from engine.infra.broker import CHANGES_CHANNEL, Job, add_bells, add_wake, announce, announce_turn
 from engine.infra.metrics import RELAY_PUBLISHED, RELAY_REFUSED
 from engine.infra.telemetry import is_sampled
 from engine.store.outbox import OutboxRow
 
 STREAM_LENGTH = 10_000
 INBOX_CHANNEL = "ff:inbox"
-CHANGES_CHANNEL = "ff:changes"
 
 # One call for all events of a batch: a command each would cost ten times as much on our side. Tells which were refused
 # because their key is of another kind; any other error (out of memory, read only) is the whole call's. Whoever follows
@@ -62,14 +61,14 @@ class Publisher:
             announce(pipe)
             await pipe.execute()
 
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Publish rows in their order, at least once.
+    async def publish(self, rows: Sequence[OutboxRow], *, is_awaited: bool = True) -> None:
+        """Publish rows in their order, at least once. `is_awaited`: events are, whether or not a stream is followed.
 
         Raises the errors of `engine.infra.redis.REDIS_ERRORS` where Redis cannot take them now.
         """
         batch = _Batch(rows)
         async with self._redis.pipeline(transaction=False) as pipe:
-            batch.write(pipe)
+            batch.write(pipe, is_awaited=is_awaited)
             answers = await pipe.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
@@ -112,21 +111,23 @@ class _Batch:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _refuse(row, str(error))
 
-    def write(self, pipe: Pipeline) -> None:
+    def write(self, pipe: Pipeline, *, is_awaited: bool) -> None:
         """Put the batch into a pipeline; the events' call comes first."""
         if self.events:
             pipe.eval(_ADD_EVENTS, 0, *self._stream_entries())
         for run_id in self._inbox:
             pipe.publish(INBOX_CHANNEL, str(run_id))
-        must_announce = bool(self._bells)
+        must_look = False
         for moment in self._wakes:
-            must_announce |= add_wake(pipe, moment)
+            must_look |= add_wake(pipe, moment)
+        jobs: list[Job] = []
         for traceparent, runs in self._bells.items():
             # A run that came alone shares its job with no other trace.
             own = traceparent or (next(iter(runs.values())) if len(runs) == 1 else None)
-            add_bells(pipe, list(runs), own)
-        if must_announce:
-            announce(pipe)
+            jobs += add_bells(pipe, list(runs), own)
+        if jobs or must_look:
+            only = jobs[0] if len(jobs) == 1 and not must_look else None
+            announce_turn(pipe, is_awaited=is_awaited, job=only)
 
     def _stream_entries(self) -> Iterator[Any]:
         streams: dict[UUID, str] = {}

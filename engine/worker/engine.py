@@ -167,6 +167,10 @@ class Engine:
         """Look for runnable runs now."""
         self._claimer.sweep_soon()
 
+    def note_relay_turn(self, is_awaited: bool) -> None:
+        """The relay has read the outbox, and says whether anybody waits for events of runs."""
+        self._bell.note_turn(is_awaited)
+
     def read_inbox_soon(self, run_id: UUID) -> None:
         """Something lies in the inbox of a run: read it, where the run is ours."""
         if run_id in self._drivers:

@@ -192,7 +192,8 @@ class Flusher:
                     return
                 if lost is not None:
                     raise RunLost(str(lost)) from lost
-                rings = bool(batch.messages) and not in_doubt and self._bell.may_ring_within()
+                can_wait = self._can_wait(batch)
+                rings = bool(batch.messages) and not can_wait and not in_doubt and self._bell.may_ring_within()
                 committed = await commit_batch(connection, self._worker_id, batch, rings=rings)
             except OwnedByOther as error:
                 # The first try may have committed after it was looked up: look again.
@@ -208,11 +209,21 @@ class Flusher:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             self._check(committed, batch)
-            if committed.messages and not rings:
+            if can_wait and committed.messages <= len(batch.messages):
+                self._bell.ring_later()
+            elif committed.messages and not rings:
                 self._bell.ring()
             if committed.contested:
                 self._on_contested(committed.contested)
             return
+
+    def _can_wait(self, batch: Batch) -> bool:
+        """Whether the batch only tells of runs what nobody waits for: a turn of the relay less for a run alone."""
+        return (
+            bool(batch.messages)
+            and not self._bell.is_awaited
+            and all(message.kind == "event" for message in batch.messages)
+        )
 
     def _check(self, committed: Committed, batch: Batch) -> None:
         if not committed.is_alive:

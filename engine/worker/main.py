@@ -69,7 +69,9 @@ class _Process:
         redis = create_redis(self._settings, name="worker")
         try:
             async with HttpClient(self._settings) as http:
-                bells = BellWorker(self._settings, activate=self._activate, sweep=self._sweep)
+                bells = BellWorker(
+                    self._settings, activate=self._activate, sweep=self._sweep, on_turn=self._note_relay_turn
+                )
                 side = [
                     asyncio.create_task(bells.run()),
                     asyncio.create_task(self._listen(redis)),
@@ -127,6 +129,10 @@ class _Process:
     async def _sweep(self) -> None:
         if self._engine is not None:
             await self._engine.sweep()
+
+    def _note_relay_turn(self, is_awaited: bool) -> None:
+        if self._engine is not None:
+            self._engine.note_relay_turn(is_awaited)
 
     async def _listen(self, redis: Redis) -> None:
         async with contextlib.aclosing(Subscriber(redis, [INBOX_CHANNEL]).messages()) as messages:

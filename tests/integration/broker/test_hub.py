@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from app.runs.hub import CHANGES_CHANNEL, Hints, Hub
+from app.runs.hub import Hints, Hub
+from engine.infra.broker import CHANGES_CHANNEL
 from tests.product import PATIENCE_SECONDS
 
 ONE, OTHER = "ff:stream:one", "ff:stream:other"

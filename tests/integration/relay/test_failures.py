@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -191,8 +192,8 @@ async def test_a_crash_between_publication_and_commit_only_repeats(
     publish = Publisher.publish
     crashes = iter([True, True])
 
-    async def publish_and_lose_the_session(self: Publisher, rows: Sequence[OutboxRow]) -> None:
-        await publish(self, rows)
+    async def publish_and_lose_the_session(self: Publisher, rows: Sequence[OutboxRow], **options: Any) -> None:
+        await publish(self, rows, **options)
         if next(crashes, False):
             await outbox.end_session((await outbox.leaders())[0])
 
@@ -209,10 +210,10 @@ async def test_a_fault_of_the_relay_itself_does_not_end_it(
     publish = Publisher.publish
     faults = iter([KeyError("a fault")])
 
-    async def fail_once(self: Publisher, rows: Sequence[OutboxRow]) -> None:
+    async def fail_once(self: Publisher, rows: Sequence[OutboxRow], **options: Any) -> None:
         if fault := next(faults, None):
             raise fault
-        await publish(self, rows)
+        await publish(self, rows, **options)
 
     monkeypatch.setattr(Publisher, "publish", fail_once)
     await outbox.add("event", b"0")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -48,10 +49,10 @@ async def looks(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     publish, seen = Publisher.publish, list[Look]()
     connection = await asyncpg.connect(clean_database)
 
-    async def look_and_publish(self: Publisher, rows: Sequence[OutboxRow]) -> None:
+    async def look_and_publish(self: Publisher, rows: Sequence[OutboxRow], **options: Any) -> None:
         behind = await connection.fetchval("SELECT count(*) FROM outbox") - len(rows)
         seen.append(Look(read("outbox_rows"), read("outbox_oldest_seconds"), behind))
-        await publish(self, rows)
+        await publish(self, rows, **options)
 
     monkeypatch.setattr(Publisher, "publish", look_and_publish)
     yield seen

@@ -10,7 +10,7 @@ import pytest
 from engine.infra.bell import OutboxBell
 from engine.infra.ids import new_id
 from engine.infra.settings import Settings
-from engine.store.journal import JournalRow, OwnedByOther
+from engine.store.journal import Committed, JournalRow, OutboxMessage, OwnedByOther
 from engine.worker import flusher as flusher_module
 from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher, RunLost
 
@@ -109,5 +109,59 @@ async def test_a_look_after_a_commit_in_doubt_may_fail_too_and_is_repeated(
             with pytest.raises(RunLost):
                 await entry.future
     assert journal.answers == {"commit_batch": [], "is_committed": []}
+    life.cancel()
+    await asyncio.gather(life, return_exceptions=True)
+
+
+class Bell(OutboxBell):
+    """Notes how it is rung."""
+
+    def __init__(self, *, is_awaited: bool) -> None:
+        super().__init__(Settings())
+        self.is_awaited = is_awaited
+        self.heard: list[str] = []
+
+    def ring(self) -> None:
+        self.heard.append("now")
+
+    def ring_later(self) -> None:
+        self.heard.append("later")
+
+    def may_ring_within(self) -> bool:
+        self.heard.append("within")
+        return True
+
+
+@pytest.mark.parametrize(
+    ("kinds", "added", "is_awaited", "heard"),
+    [
+        pytest.param(["event", "event"], 0, False, ["later"], id="nobody waits for events"),
+        pytest.param(["event"], 0, True, ["within"], id="somebody does"),
+        pytest.param(["event", "inbox"], 0, False, ["within"], id="another run waits"),
+        pytest.param(["event", "wake"], 0, False, ["within"], id="a sleeper is to be woken"),
+        pytest.param(["event"], 1, False, ["now"], id="a run given up is due already"),
+        pytest.param([], 0, False, [], id="nothing is told"),
+    ],
+)
+async def test_only_what_nobody_waits_for_is_left_to_the_relays_next_turn(
+    monkeypatch: pytest.MonkeyPatch, kinds: list[str], added: int, is_awaited: bool, heard: list[str]
+) -> None:
+    rings: list[bool] = []
+
+    async def commit(*_: Any, **options: Any) -> Committed:
+        rings.append(options["rings"])
+        return Committed(is_alive=True, events=1, runs=0, messages=len(kinds) + added)
+
+    monkeypatch.setattr(flusher_module, "commit_batch", commit)
+    bell = Bell(is_awaited=is_awaited)
+    flusher = Flusher(1, connect, on_commit=lambda _: None, on_contested=lambda _: None, bell=bell)
+    (entry,) = submit(flusher, 1, 1)
+    run_id = entry.run_id
+    entry.messages = [OutboxMessage(kind=kind, workspace_id=run_id, run_id=run_id, payload=b"{}") for kind in kinds]
+    life = asyncio.create_task(flusher.run())
+    async with asyncio.timeout(60):
+        await entry.future
+    assert bell.heard == heard
+    assert rings == [heard == ["within"]]
     life.cancel()
     await asyncio.gather(life, return_exceptions=True)
