@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { durationOf, formatDuration, formatRelative } from "./format";
+import { durationOf, formatBytes, formatDuration, formatFull, formatMinute, formatMoment, formatRelative, nameZone } from "./format";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 const before = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
@@ -35,4 +35,43 @@ describe("times that are not long ago", () => {
   ])("%d s before now read as %s", (seconds, text) => {
     expect(formatRelative(before(seconds), NOW)).toBe(text);
   });
+});
+
+describe("the clocks of this machine, and UTC", () => {
+  // Half past two at night here, and still the day before by UTC.
+  const NIGHT = Date.parse("2026-11-27T21:00:30Z");
+  const EVENING = "2026-11-27T17:30:00Z";
+  const MORNING = "2026-11-27T00:10:00Z";
+
+  it("tell a time of today without its day, whose day it is by them", () => {
+    expect(formatMoment(EVENING, NIGHT, "local")).toBe("27 Nov, 23:00:00");
+    expect(formatMoment(EVENING, NIGHT, "utc")).toBe("17:30:00 UTC");
+    expect(formatMoment(MORNING, Date.parse(EVENING), "local")).toBe("05:40:00");
+    expect(formatMoment("2026-11-26T23:59:59Z", NIGHT, "utc")).toBe("26 Nov, 23:59:59 UTC");
+  });
+
+  it("tell the whole of it in tooltips", () => {
+    expect(formatFull(EVENING, "local")).toMatch(/^Friday,? 27 November 2026 at 23:00:00 (?!UTC)/);
+    expect(formatFull(EVENING, "utc")).toMatch(/^Friday,? 27 November 2026 at 17:30:00 UTC$/);
+  });
+
+  it("tell minutes beside drawings", () => {
+    expect(formatMinute(NIGHT, false, "local")).toBe("02:30");
+    expect(formatMinute(NIGHT, true, "local")).toBe("28 Nov, 02:30");
+    expect(formatMinute(NIGHT, false, "utc")).toBe("21:00 UTC");
+    expect(formatMinute(NIGHT, true, "utc")).toBe("27 Nov, 21:00 UTC");
+  });
+
+  it("have names", () => {
+    expect(nameZone("local")).toMatch(/^Asia\/(Kolkata|Calcutta)$/);
+    expect(nameZone("utc")).toBe("UTC");
+  });
+});
+
+it.each([
+  [2048, "2 KiB"],
+  [1_048_576, "1 MiB"],
+  [150_000_000, "143 MiB"],
+])("a size of %d bytes is %s", (bytes, said) => {
+  expect(formatBytes(bytes)).toBe(said);
 });

@@ -1,17 +1,32 @@
+import type { Zone } from "./preferences";
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const MEBIBYTE = 1_048_576;
+
+const count = new Intl.NumberFormat("en");
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayAndClock = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-});
-const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+
+const CLOCK = { hour: "2-digit", minute: "2-digit" } as const;
+const SECONDS = { ...CLOCK, second: "2-digit" } as const;
+const DATE = { day: "numeric", month: "short" } as const;
+
+/** The ways to tell a time by the clocks of a zone; UTC is marked as such. */
+function timesOf(zone: Zone) {
+  const mark = zone === "utc" ? ({ timeZone: "UTC", timeZoneName: "short" } as const) : {};
+  const by = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat("en-GB", options);
+  return {
+    minute: by({ ...CLOCK, ...mark }),
+    dayAndMinute: by({ ...DATE, ...CLOCK, ...mark }),
+    second: by({ ...SECONDS, ...mark }),
+    dayAndSecond: by({ ...DATE, ...SECONDS, ...mark }),
+    full: by({ dateStyle: "full", timeStyle: "long", ...(zone === "utc" && { timeZone: "UTC" }) }),
+  };
+}
+
+const TIMES = { local: timesOf("local"), utc: timesOf("utc") } as const satisfies Record<Zone, unknown>;
 
 /** "3 min ago": how long before `now` something was. */
 export function formatRelative(at: string, now: number): string {
@@ -25,17 +40,29 @@ export function formatRelative(at: string, now: number): string {
 }
 
 /** The time of day, and the day where it is not today's. */
-export function formatMoment(at: string, now: number): string {
+export function formatMoment(at: string, now: number, zone: Zone): string {
   const date = new Date(at);
-  return date.toDateString() === new Date(now).toDateString() ? clock.format(date) : dayAndClock.format(date);
+  const isToday = dayOf(date, zone) === dayOf(new Date(now), zone);
+  return TIMES[zone][isToday ? "second" : "dayAndSecond"].format(date);
 }
 
-/** The time zone in which times are told: that of this machine. */
-export const LOCAL_ZONE = full.resolvedOptions().timeZone;
+function dayOf(date: Date, zone: Zone): string {
+  return zone === "utc" ? date.toISOString().slice(0, 10) : date.toDateString();
+}
+
+/** The time of day to the minute, for what is drawn over time, and the day where more than one is drawn. */
+export function formatMinute(at: number, isLong: boolean, zone: Zone): string {
+  return TIMES[zone][isLong ? "dayAndMinute" : "minute"].format(at);
+}
 
 /** The whole date and time, for a tooltip. */
-export function formatFull(at: string): string {
-  return full.format(new Date(at));
+export function formatFull(at: string, zone: Zone): string {
+  return TIMES[zone].full.format(new Date(at));
+}
+
+/** The name of the zone whose clocks tell the times. */
+export function nameZone(zone: Zone): string {
+  return TIMES[zone].full.resolvedOptions().timeZone;
 }
 
 /** "418 ms", "3.2 s", "4 min 10 s", "2 h 5 min", "3 d 4 h". */
@@ -51,6 +78,11 @@ export function formatDuration(milliseconds: number): string {
 
 function join(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** A size in the unit that people read. */
+export function formatBytes(bytes: number): string {
+  return bytes < MEBIBYTE ? `${count.format(Math.round(bytes / 1024))} KiB` : `${count.format(Math.round(bytes / MEBIBYTE))} MiB`;
 }
 
 /** How long something took, or takes until `now`; undefined where it has not begun. */

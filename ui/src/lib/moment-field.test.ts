@@ -12,17 +12,25 @@ describe("a moment", () => {
     expect(readMoment(value)).toBe(moment);
   });
 
-  it.each(["2026-11-27T10:05:00.000Z", "2026-01-01T00:00:00.000Z", "2024-02-29T23:59:00.000Z"])("is the same after it stood in a field: %s", (moment) => {
-    expect(fromField(toField(moment))).toBe(moment);
+  describe.each(["local", "utc"] as const)("by %s clocks", (zone) => {
+    it.each(["2026-11-27T10:05:00.000Z", "2026-01-01T00:00:00.000Z", "2024-02-29T23:59:00.000Z"])("is the same after it stood in a field: %s", (moment) => {
+      expect(fromField(toField(moment, zone), zone)).toBe(moment);
+    });
+
+    it.each(["", "2026-11-27", "2026-13-45T10:00"])("is none while a field says %j", (text) => {
+      expect(fromField(text, zone)).toBeUndefined();
+    });
+
+    it("is none in a field where there is none", () => {
+      expect(toField(undefined, zone)).toBe("");
+    });
   });
 
-  it.each(["", "2026-11-27", "2026-13-45T10:00"])("is none while a field says %j", (text) => {
-    expect(fromField(text)).toBeUndefined();
+  it("stands in a field as the chosen clocks tell it", () => {
+    expect(toField("2026-11-27T20:05:00Z", "local")).toBe("2026-11-28T01:35");
+    expect(toField("2026-11-27T20:05:00Z", "utc")).toBe("2026-11-27T20:05");
   });
 
-  it("is none in a field where there is none", () => {
-    expect(toField(undefined)).toBe("");
-  });
 });
 
 it("an id tells when something was made", () => {

@@ -1,6 +1,7 @@
 import { type ComponentProps, type RefObject, useEffect, useId, useRef } from "react";
 import { classNames } from "@/lib/class-names";
 import { fromField, toField } from "@/lib/moment-field";
+import { useZone } from "@/lib/preferences";
 
 const CONTROL =
   "h-8 rounded-control border border-line-strong bg-surface px-2.5 text-ink aria-invalid:border-failed disabled:opacity-50";
@@ -80,23 +81,30 @@ interface MomentFieldProps {
   onMoment: (moment: string | undefined) => void;
 }
 
-/** A date with a time, as clocks tell it here; its label stands before it. It follows the address, but not while somebody types. */
+/**
+ * A date with a time, by the clocks that all times are told by; its label stands before it. It follows the address, but not while
+ * somebody types.
+ */
 export function MomentField({ label, moment, onMoment }: MomentFieldProps) {
   const field = useRef<HTMLInputElement>(null);
+  const zone = useZone();
   useEffect(() => {
     const input = field.current;
-    if (input !== null && input !== document.activeElement) input.value = toField(moment);
-  }, [moment]);
+    if (input !== null && input !== document.activeElement) input.value = toField(moment, zone);
+  }, [moment, zone]);
   return (
     <label className="flex items-center gap-1.5 text-ink-2">
       {label}
+      {zone === "utc" && " (UTC)"}
       <input
+        // Made anew by other clocks, also while somebody types: what stands there would mean another moment.
+        key={zone}
         ref={field}
         type="datetime-local"
-        defaultValue={toField(moment)}
+        defaultValue={toField(moment, zone)}
         onChange={(event) => {
           // While only a part of it is typed, a browser gives nothing at all.
-          const given = fromField(event.target.value);
+          const given = fromField(event.target.value, zone);
           if (given !== undefined) onMoment(given);
         }}
         onBlur={(event) => event.target.value === "" && event.target.validity.valid && moment !== undefined && onMoment(undefined)}

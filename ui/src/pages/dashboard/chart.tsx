@@ -1,5 +1,7 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useId, useState } from "react";
 import { classNames } from "@/lib/class-names";
+import { formatMinute } from "@/lib/format";
+import { useZone } from "@/lib/preferences";
 import { type Slot, SLOTS, isEmpty } from "./slots";
 
 interface Column {
@@ -21,18 +23,17 @@ interface ChartProps {
   onChoose?: (slot: Slot) => void;
 }
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 /** From here on, a time of day alone does not tell which day's it is. */
 const LONG_MS = 80_000_000;
 
 /** A drawing over time that is read by pointing, by arrow keys, or as a table. */
 export function Chart({ title, slots, children, top, bottom, legend, columns, onChoose }: ChartProps) {
   const id = useId();
+  const zone = useZone();
   const [place, setPlace] = useState<number>();
   const slot = place === undefined ? undefined : slots[place];
   const isLong = (slots.at(-1)?.to ?? 0) - (slots[0]?.from ?? 0) > LONG_MS;
-  const say = (at: number) => (isLong ? dayAndClock : clock).format(at);
+  const say = (at: number) => formatMinute(at, isLong, zone);
   const describe = ({ from, to, ...rest }: Slot) =>
     `${say(from)} to ${say(to)}: ${columns.map(({ name, read }) => `${read({ from, to, ...rest })} ${name}`).join(", ")}`;
   const point = (event: PointerEvent<HTMLDivElement>) => {

@@ -1,5 +1,6 @@
-import { cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
+import { prefer } from "@/lib/preferences";
 import { ThroughputChart } from "./charts";
 import { fillSlots } from "./slots";
 
@@ -27,4 +28,14 @@ it("a press chooses the part under the pointer", () => {
   fireEvent.pointerMove(drawing, { clientX: 25 });
   fireEvent.click(drawing);
   expect(onChoose.mock.calls).toEqual([[SLOTS[2]]]);
+});
+
+it("parts of the time are told by the clocks that were chosen", () => {
+  render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  fireEvent.keyDown(drawing, { key: "Home" });
+  expect(drawing.getAttribute("aria-valuetext")).toMatch(/^27 Nov, 05:30 to 27 Nov, 06:00: /);
+  act(() => prefer("zone", "utc"));
+  expect(drawing.getAttribute("aria-valuetext")).toMatch(/^27 Nov, 00:00 UTC to 27 Nov, 00:30 UTC: /);
+  act(() => prefer("zone", "local"));
 });

@@ -10,7 +10,7 @@ import { nameTrigger } from "@/lib/trigger-words";
 const TITLES = ["Outcome", "Workflow", "Trigger", "What became of it", "Received"];
 /** On small screens: the outcome at the left of three lines. */
 const LOOK = {
-  wide: "md:grid md:grid-cols-[7rem_minmax(0,1fr)_6rem_minmax(0,1.5fr)_8rem] md:gap-3",
+  wide: "md:grid md:grid-cols-[7rem_minmax(0,1fr)_6rem_minmax(0,1.5fr)_10rem] md:gap-3",
   narrow: "max-md:grid max-md:grid-cols-[6.75rem_minmax(0,1fr)_auto] max-md:content-center max-md:gap-x-2 max-md:gap-y-0.5",
 };
 

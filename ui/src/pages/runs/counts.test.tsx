@@ -23,8 +23,8 @@ it.each([
 });
 
 it("that the newest alone were counted is explained, and nothing else is", () => {
-  expect(explainCounts(counted(12))).toBeUndefined();
-  expect(explainCounts(counted(12, "2026-11-27T12:00:00Z"))).toMatch(/the newest were counted: those since .*2026/);
+  expect(explainCounts(counted(12), "utc")).toBeUndefined();
+  expect(explainCounts(counted(12, "2026-11-27T12:00:00Z"), "utc")).toMatch(/the newest were counted: those since .*2026 at 12:00:00 UTC/);
 });
 
 let asked: URLSearchParams[];

@@ -4,6 +4,7 @@ import { type Schemas, api, unwrap } from "@/lib/api";
 import { serverNow } from "@/lib/clock";
 import { formatFull } from "@/lib/format";
 import { listen, useLive } from "@/lib/live";
+import type { Zone } from "@/lib/preferences";
 import { createRefresher } from "@/lib/refresher";
 import type { RunStatus } from "@/lib/status";
 import { type RunFilters, toQuery } from "./filters";
@@ -52,6 +53,6 @@ export function sayCount(counted: Counted, status: RunStatus): string {
 }
 
 /** What the "+" means, where there is one. */
-export function explainCounts({ since }: Counted): string | undefined {
-  return since === null ? undefined : `Of very many runs the newest were counted: those since ${formatFull(since)}.`;
+export function explainCounts({ since }: Counted, zone: Zone): string | undefined {
+  return since === null ? undefined : `Of very many runs the newest were counted: those since ${formatFull(since, zone)}.`;
 }

@@ -4,6 +4,7 @@ import { Button } from "@/components/ui/button";
 import { Search, Select } from "@/components/ui/field";
 import { ToneToggles } from "@/components/ui/tone-toggles";
 import { WorkflowSelect } from "@/features/workflows/workflow-select";
+import { useZone } from "@/lib/preferences";
 import { RUN_STATUSES, STATUS_LOOKS } from "@/lib/status";
 import { nameTrigger } from "@/lib/trigger-words";
 import { type Counted, explainCounts, sayCount } from "./counts";
@@ -22,6 +23,7 @@ interface FilterBarProps {
 /** The filters of the list. Each change is a change of the address. */
 export function FilterBar({ filters, counted, searchField }: FilterBarProps) {
   const navigate = useNavigate({ from: "/runs" });
+  const zone = useZone();
   const change = (next: Record<string, unknown>) => void navigate({ search: readRunFilters({ ...filters, ...next }), replace: true });
   return (
     <div className="flex flex-wrap items-center gap-2 px-4 pb-3 md:px-6">
@@ -31,7 +33,7 @@ export function FilterBar({ filters, counted, searchField }: FilterBarProps) {
         looks={STATUS_LOOKS}
         chosen={filters.status ?? []}
         onChange={(status) => change({ status })}
-        counts={counted && { say: (status) => sayCount(counted, status), explanation: explainCounts(counted) }}
+        counts={counted && { say: (status) => sayCount(counted, status), explanation: explainCounts(counted, zone) }}
       />
       <WorkflowSelect workflow={filters.workflow} onChange={(workflow) => change({ workflow })} />
       <Select label="Trigger" value={filters.trigger ?? ANY} onChange={(event) => change({ trigger: event.target.value })}>

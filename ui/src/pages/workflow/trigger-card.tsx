@@ -8,9 +8,10 @@ import { Moment } from "@/components/ui/moment";
 import { useAction } from "@/components/ui/use-action";
 import { type Trigger, describeTrigger } from "@/features/triggers/trigger";
 import { WORKFLOW, WORKFLOWS } from "@/features/workflows/api";
-import { LOCAL_ZONE } from "@/lib/format";
+import { nameZone } from "@/lib/format";
 import { usePermission } from "@/lib/me";
 import { useOnce } from "@/lib/once";
+import { useZone } from "@/lib/preferences";
 import { nameTrigger } from "@/lib/trigger-words";
 import { ReceivedList } from "./received-list";
 import { changeTrigger, deleteTrigger, rotateTrigger } from "./trigger-api";
@@ -58,6 +59,7 @@ export function TriggerCard({ trigger }: { trigger: Trigger }) {
 }
 
 function FireTimes({ schedule }: { schedule: NonNullable<Trigger["schedule"]> }) {
+  const zone = useZone();
   const { next_fire_times: times, skipped_at: skippedAt, skip_reason: reason } = schedule;
   return (
     <div className="mt-2">
@@ -65,7 +67,7 @@ function FireTimes({ schedule }: { schedule: NonNullable<Trigger["schedule"]> })
         <p className="text-ink-2">It is due no more.</p>
       ) : (
         <>
-          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {LOCAL_ZONE}</h3>
+          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {nameZone(zone)}</h3>
           <ol aria-label="Next times" className="flex flex-wrap gap-x-4 font-mono text-xs text-ink-2">
             {times.map((at) => (
               <li key={at}>

@@ -3,7 +3,8 @@ import { Field } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
 import { Choices, SelectField } from "@/components/ui/select-field";
 import { workflowNamesQuery } from "@/features/workflows/api";
-import { LOCAL_ZONE } from "@/lib/format";
+import { nameZone } from "@/lib/format";
+import { useZone } from "@/lib/preferences";
 import { describeError } from "@/lib/problem";
 import { AUTHS, EVENTS, MISSED } from "@/lib/trigger-words";
 import { useSettled } from "@/lib/use-settled";
@@ -100,6 +101,7 @@ const HINTS = {
 
 /** The next five times of what is typed. */
 function Preview({ form }: { form: TriggerForm }) {
+  const zone = useZone();
   const settled = useSettled(form);
   const query = useQuery({ ...previewQuery(settled.when.trim() === "" ? {} : previewOf(settled)), enabled: settled.when.trim() !== "" });
   if (settled.when.trim() === "") return null;
@@ -109,7 +111,7 @@ function Preview({ form }: { form: TriggerForm }) {
         <p className="text-ink-2 wrap-anywhere">{describeError(query.error)}</p>
       ) : (
         <>
-          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {LOCAL_ZONE}</h3>
+          <h3 className="text-xs text-ink-3">Next times, as clocks tell them in {nameZone(zone)}</h3>
           <ol aria-label="Next times" className="font-mono text-xs text-ink-2">
             {query.data?.next_fire_times.map((at) => (
               <li key={at}>

@@ -2,6 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { memo } from "react";
 import type { Workflow } from "@/features/workflows/api";
 import { formatFull } from "@/lib/format";
+import { useZone } from "@/lib/preferences";
 import { STATUS_LOOKS } from "@/lib/status";
 import { MARK_SHAPES, describeRuns } from "./marks";
 
@@ -18,6 +19,7 @@ const MOST = 20;
  */
 export const RunMarks = memo(function RunMarks({ runs }: { runs: Workflow["recent_runs"] }) {
   const navigate = useNavigate();
+  const zone = useZone();
   const label = describeRuns(runs.map((run) => run.status));
   if (runs.length === 0) return <span className="text-ink-3">{label}</span>;
   return (
@@ -28,7 +30,7 @@ export const RunMarks = memo(function RunMarks({ runs }: { runs: Workflow["recen
         const x = (runs.length - 1 - index) * (WIDTH + GAP) + 1;
         return (
           <g key={run.id} className="cursor-pointer" onClick={() => void navigate({ to: "/runs/$runId", params: { runId: run.id } })}>
-            <title>{`${STATUS_LOOKS[run.status].label}, ${formatFull(run.created_at)}`}</title>
+            <title>{`${STATUS_LOOKS[run.status].label}, ${formatFull(run.created_at, zone)}`}</title>
             <rect x={x - 1} y={0} width={WIDTH + GAP} height={HEIGHT} className="fill-transparent" />
             <rect x={x} y={HEIGHT - 1 - tall} width={WIDTH - 1} height={tall} className={look} />
           </g>
