@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "@/app/query-client";
 import { router } from "@/app/router";
+import { followDensity } from "@/lib/density";
 import { useSession } from "@/lib/session";
 import "./styles.css";
 
@@ -26,6 +27,8 @@ window.addEventListener("vite:preloadError", (event) => {
   event.preventDefault();
   location.reload();
 });
+
+followDensity();
 
 const container = document.getElementById("root");
 if (container === null) throw new Error("index.html has no #root");

@@ -1,10 +1,9 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useFoldingRowPixels } from "@/lib/density";
 import { useShortcuts } from "@/lib/shortcuts";
 import { useIsWide } from "@/lib/use-is-wide";
 
-const WIDE_PIXELS = 40;
-const NARROW_PIXELS = 80;
 /** So many rows before the end, the next page is asked for. */
 const AHEAD = 20;
 
@@ -29,17 +28,18 @@ export function RowTable<Row extends { id: string }>({ label, noun, titles, look
   const list = useRef<HTMLDivElement>(null);
   const [offset, setOffset] = useState(0);
   const isWide = useIsWide();
+  const rowPixels = useFoldingRowPixels();
   useLayoutEffect(() => {
     setOffset((list.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
   }, [isWide]);
   const virtualizer = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => (isWide ? WIDE_PIXELS : NARROW_PIXELS),
+    estimateSize: () => rowPixels,
     getItemKey: (index) => rows[index]?.id ?? index,
     overscan: 8,
     scrollMargin: offset,
   });
-  useEffect(() => virtualizer.measure(), [virtualizer, isWide]);
+  useEffect(() => virtualizer.measure(), [virtualizer, rowPixels]);
   const shown = virtualizer.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {

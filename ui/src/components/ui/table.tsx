@@ -41,10 +41,11 @@ export function Table<Row>({ label, columns, rows, keyOf, isFixed = false }: Tab
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} className="border-t border-line hover:bg-canvas">
+            <tr key={keyOf(row)} className="h-(--row) border-t border-line hover:bg-canvas">
               {columns.map(({ title, cell, from, look, isForActions }) => (
-                <td key={title} className={classNames(isForActions === true ? "px-2 py-1 text-right" : "px-3 py-2", look, from && FROM[from])}>
-                  {cell(row)}
+                <td key={title} className={classNames(isForActions === true ? "px-2 text-right" : "px-3 py-row", look, from && FROM[from])}>
+                  {/* Buttons are as high as the lowest row, without the line above it: they make none higher. */}
+                  {isForActions === true ? <div className="-my-1">{cell(row)}</div> : cell(row)}
                 </td>
               ))}
             </tr>

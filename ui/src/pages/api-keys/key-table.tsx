@@ -46,7 +46,7 @@ export function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
       cell: ({ last_used_at: at }) => (at === null ? "never" : <Moment at={at} isRelative />),
     },
     { title: "Ends", from: "sm", look: "align-top", cell: ({ expires_at: end }) => <Ends expiresAt={end} /> },
-    { title: "Revoke", isForActions: true, look: "align-top", cell: (key) => <RevokeButton apiKey={key} /> },
+    { title: "Revoke", isForActions: true, cell: (key) => <RevokeButton apiKey={key} /> },
   ];
   return <Table label="API keys" columns={columns} rows={keys} keyOf={({ id }) => id} />;
 }

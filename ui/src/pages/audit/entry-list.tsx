@@ -21,7 +21,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details onToggle={(event) => setIsOpen(event.currentTarget.open)}>
-      <summary className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-3 px-3 py-2 hover:bg-canvas md:grid-cols-[10rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,1fr)]">
+      <summary className="grid grid-cols-[minmax(0,1fr)_auto] content-center gap-x-3 px-3 py-row min-h-(--row) hover:bg-canvas md:grid-cols-[10rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,1fr)]">
         <span className="text-ink-2 max-md:order-2">
           <Moment at={entry.at} />
         </span>

@@ -15,7 +15,7 @@ export function FailingWorkflows({ workflows, window }: { workflows: Stats["fail
       {workflows.length === 0 && <p className="py-2 text-ink-3">No workflow fails.</p>}
       <ul>
         {workflows.map(({ workflow_id, name, failed, runs, last_run_id, last_failed_at, error_code, error_message }) => (
-          <li key={workflow_id} className="border-t border-line py-2 first-of-type:border-t-0">
+          <li key={workflow_id} className="border-t border-line py-row first-of-type:border-t-0">
             <div className="flex flex-wrap items-baseline justify-between gap-x-3">
               <span className="min-w-0 font-semibold wrap-anywhere">
                 <FailedLink window={window} workflow={workflow_id}>
@@ -51,11 +51,11 @@ export function RunningNow({ runs }: { runs: Stats["running"] }) {
   return (
     <Panel id="running" title="Running now">
       {/* As high as with eight of them: what comes and goes moves nothing else. */}
-      <div className="min-h-72">
+      <div className="min-h-[calc(var(--row)*8)]">
         {runs.length === 0 && <p className="py-2 text-ink-3">No run is under way.</p>}
         <ul>
           {runs.map(({ id, workflow_name, status, trigger_type, started_at, created_at }) => (
-            <li key={id} className="flex h-9 items-center gap-3 border-t border-line first-of-type:border-t-0">
+            <li key={id} className="flex h-(--row) items-center gap-3 border-t border-line first-of-type:border-t-0">
               <StatusBadge status={status} />
               <Link to="/runs/$runId" params={{ runId: id }} dir="auto" className="min-w-0 grow truncate text-left font-semibold hover:underline">
                 {workflow_name}

@@ -39,7 +39,7 @@ export function InvitationList() {
 function Row({ invitation, onRevoke }: { invitation: Invitation; onRevoke: () => void }) {
   const nameOf = usePeople();
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-2">
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-row">
       <span className="min-w-40 flex-1 font-semibold wrap-anywhere">{invitation.email}</span>
       <span>{invitation.role}</span>
       <span className="text-ink-3 wrap-anywhere">by <bdi>{nameOf(invitation.invited_by)}</bdi></span>

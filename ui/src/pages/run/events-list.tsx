@@ -16,7 +16,7 @@ export function EventsList({ runId }: { runId: string }) {
     <>
       <ol aria-label="Events" className="divide-y divide-line">
         {events.map(({ seq, type, at, data }) => (
-          <li key={seq} className="grid grid-cols-[3rem_minmax(0,1fr)] gap-x-3 py-1.5 md:grid-cols-[3rem_11rem_10rem_minmax(0,1fr)]">
+          <li key={seq} className="grid grid-cols-[3rem_minmax(0,1fr)] min-h-(--row) content-center gap-x-3 py-row md:grid-cols-[3rem_11rem_10rem_minmax(0,1fr)]">
             <span className="text-right font-mono text-ink-3">{seq}</span>
             <span className="font-mono">{type}</span>
             <span className="col-start-2 text-ink-2 md:col-start-auto">

@@ -123,7 +123,7 @@ function Fold({ summary, children }: { summary: ReactNode; children: ReactNode }
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details onToggle={(event) => event.target === event.currentTarget && setIsOpen(event.currentTarget.open)}>
-      <summary className="flex min-h-8 flex-wrap items-center gap-2 py-1">
+      <summary className="flex min-h-(--row) flex-wrap items-center gap-2 py-1">
         <span className={isOpen ? "rotate-180" : undefined}>
           <Icon name="down" />
         </span>

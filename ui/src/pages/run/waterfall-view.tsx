@@ -3,12 +3,12 @@ import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useMemo
 import { Button } from "@/components/ui/button";
 import { Search } from "@/components/ui/field";
 import { useNow } from "@/lib/clock";
+import { useRowPixels } from "@/lib/density";
 import { useShortcuts } from "@/lib/shortcuts";
 import type { Run, Step } from "./api";
 import { type StepFilter, filterSteps, isTroubled, lengthOf, middleOf } from "./waterfall";
 import { Row, Scale } from "./waterfall-row";
 
-const ROW_PIXELS = 36;
 const ZOOMS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** Fewer steps are seen at a glance. */
 const FEW = 10;
@@ -27,13 +27,15 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
   const steps = useMemo(() => filterSteps(run.steps, filter), [run.steps, filter]);
   const scroller = useRef<HTMLDivElement>(null);
   const length = lengthOf(run, now);
+  const rowPixels = useRowPixels();
   const virtualizer = useVirtualizer({
     count: steps.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PIXELS,
+    estimateSize: () => rowPixels,
     getItemKey: (index) => steps[index]?.path ?? index,
     overscan: 6,
   });
+  useEffect(() => virtualizer.measure(), [virtualizer, rowPixels]);
   const chosen = steps.findIndex((step) => step.path === selected);
   useEffect(() => {
     if (chosen >= 0) virtualizer.scrollToIndex(chosen);
@@ -71,7 +73,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
               const step = steps[index];
               return (
                 step !== undefined && (
-                  <li key={key} className="absolute inset-x-0 top-0" style={{ height: ROW_PIXELS, transform: `translateY(${start}px)` }}>
+                  <li key={key} className="absolute inset-x-0 top-0" style={{ height: rowPixels, transform: `translateY(${start}px)` }}>
                     <Row step={step} createdAt={run.created_at} length={length} isSelected={index === chosen} onSelect={onSelect} />
                   </li>
                 )

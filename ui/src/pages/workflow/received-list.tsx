@@ -19,7 +19,7 @@ export function ReceivedList({ triggerId }: { triggerId: string }) {
       {query.data.items.map((event) => (
         <li key={event.id}>
           <details>
-            <summary className="flex min-h-8 flex-wrap items-center gap-x-3 py-1">
+            <summary className="flex min-h-(--row) flex-wrap items-center gap-x-3 py-1">
               <Icon name="down" />
               <Moment at={event.received_at} />
               <OutcomeBadge outcome={event.outcome} />

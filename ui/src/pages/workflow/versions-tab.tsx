@@ -69,7 +69,7 @@ function VersionRow({ draft: { detail }, version: { version, published_by, creat
     });
   };
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-2">
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-row">
       <span className="w-20 font-mono font-semibold">v{version}</span>
       <span className="min-w-48 flex-1 text-ink-2">
         {isLive && <strong className="font-semibold text-ink">Live. </strong>}
