@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeWork, findFaults, findUnseen, formatBytes } from "./advice";
+import { describeWork, findFaults, findUnseen } from "./advice";
 import type { Operations, Process } from "./api";
 
 const AT = "2026-11-27T12:00:00Z";
@@ -77,13 +77,5 @@ describe("processes", () => {
     expect(describeWork(process("api", { streams: 1 }))).toBe("1 live stream");
     expect(describeWork(process("api"))).toBe("");
     expect(describeWork(process("worker", { steps_in_flight: 0 }))).toBe("its memory and runs cannot be read, 0 attempts");
-  });
-
-  it.each([
-    [2048, "2 KiB"],
-    [1_048_576, "1 MiB"],
-    [150_000_000, "143 MiB"],
-  ])("of %d bytes take %s", (bytes, said) => {
-    expect(formatBytes(bytes)).toBe(said);
   });
 });

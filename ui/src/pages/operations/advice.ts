@@ -1,6 +1,5 @@
 import type { Operations, Process } from "./api";
 
-const MEBIBYTE = 1_048_576;
 /** So long, what waits is on its way; beyond, somebody should look. */
 const PATIENCE_SECONDS = 30;
 
@@ -12,11 +11,6 @@ export const DEPENDENCIES: Record<string, { label: string; fine: string; cure: s
   redis: { label: "Redis", fine: "answers", cure: "Runs go on by a sweep, more slowly. See its log and FLOWFORGE_REDIS_URL." },
   migrations: { label: "Migrations", fine: "are those of this version", cure: "Run ./flowforge migrate." },
 };
-
-/** A size in the unit that people read. */
-export function formatBytes(bytes: number): string {
-  return bytes < MEBIBYTE ? `${count.format(Math.round(bytes / 1024))} KiB` : `${count.format(Math.round(bytes / MEBIBYTE))} MiB`;
-}
 
 /** What is wrong with the processes, each with what to do; nothing where all is well. */
 export function findFaults({ processes, is_complete, queue, outbox, due }: Operations): string[] {

@@ -29,12 +29,3 @@ export const readinessQuery = queryOptions({
   },
   refetchInterval: POLL_MS,
 });
-
-/** What this installation holds everybody to. */
-export const limitsQuery = queryOptions({
-  queryKey: ["limits"],
-  queryFn: ({ signal }) => unwrap(api.GET("/v1/limits", { signal })),
-  staleTime: 60_000,
-  // They do not change while the API lives: only what could not be read is asked for again.
-  refetchInterval: ({ state }) => (state.status === "error" ? POLL_MS : false),
-});

@@ -2,11 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { Health, HealthLine } from "@/components/ui/health";
 import { Loaded } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
+import { limitsQuery } from "@/features/limits/api";
+import { LimitList } from "@/features/limits/limit-list";
 import { ForRole } from "@/features/permissions/for-role";
 import { findFaults } from "./advice";
-import { type Operations, limitsQuery, operationsQuery, readinessQuery } from "./api";
+import { type Operations, operationsQuery, readinessQuery } from "./api";
 import { Part } from "./part";
-import { Backlog, Dependencies, Limits, Processes } from "./parts";
+import { Backlog, Dependencies, Processes } from "./parts";
 
 /** The installation at a glance: processes, what waits for them, what they depend on. */
 export function OperationsPage() {
@@ -24,7 +26,7 @@ export function OperationsPage() {
             {(found) => <Dependencies readiness={found} />}
           </Part>
           <Part id="limits" title="Limits" query={limits}>
-            {(found) => <Limits limits={found} />}
+            {(found) => <LimitList limits={found} />}
           </Part>
         </div>
       </div>

@@ -2,9 +2,8 @@ import { Icon } from "@/components/ui/icon";
 import { Lamp } from "@/components/ui/lamp";
 import { Moment } from "@/components/ui/moment";
 import { Figure, Panel } from "@/components/ui/panel";
-import type { Schemas } from "@/lib/api";
-import { formatDuration } from "@/lib/format";
-import { DEPENDENCIES, describeWork, findUnseen, formatBytes } from "./advice";
+import { formatBytes, formatDuration } from "@/lib/format";
+import { DEPENDENCIES, describeWork, findUnseen } from "./advice";
 import type { Operations, Process, Readiness } from "./api";
 
 const count = new Intl.NumberFormat("en");
@@ -112,32 +111,5 @@ function ProcessLine({ process }: { process: Process }) {
         )}
       </p>
     </div>
-  );
-}
-
-/** What this installation holds everybody to. */
-export function Limits({ limits: { hooks } }: { limits: Schemas["Limits"] }) {
-  const perMinute = (calls: number | null) => (calls === null ? "no limit" : `${count.format(calls)} a minute`);
-  const lines = [
-    ["Calls of all hooks of a workspace", perMinute(hooks.workspace_per_minute)],
-    ["Calls of hooks from one address", perMinute(hooks.address_per_minute)],
-    ["Largest body of a hook", formatBytes(hooks.max_body_bytes)],
-    [
-      "Events of one trigger that may wait",
-      hooks.held_events_per_trigger === null ? "no limit" : count.format(hooks.held_events_per_trigger),
-    ],
-  ] as const;
-  return (
-    <>
-      <dl>
-        {lines.map(([name, value]) => (
-          <div key={name} className="flex justify-between gap-3 border-t border-line py-2 first:border-t-0">
-            <dt className="text-ink-2">{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <p className="text-xs text-ink-3">Settings of the installation give them; a trigger may have its own.</p>
-    </>
   );
 }
