@@ -61,12 +61,14 @@ interface Look {
   theme?: "light" | "dark";
   width?: number;
   height?: number;
+  /** The zone of its clocks, like Asia/Kolkata; left out: that of the machine. */
+  zone?: string | undefined;
   /** What a browser keeps of an earlier visit. */
   session?: NonNullable<BrowserContextOptions["storageState"]>;
 }
 
 /** A browser of the test's own, with nothing in it, or with a session alone: it shares its program with others, and no more. */
-export async function openBrowser({ theme = "light", width = 1440, height = 900, session }: Look = {}): Promise<Opened> {
+export async function openBrowser({ theme = "light", width = 1440, height = 900, zone, session }: Look = {}): Promise<Opened> {
   const browser = await theChromium(need("E2E_CHROMIUM"), 2 * PATIENCE_MS);
   const context = await browser.newContext({
     viewport: { width, height },
@@ -74,6 +76,7 @@ export async function openBrowser({ theme = "light", width = 1440, height = 900,
     reducedMotion: "reduce",
     baseURL: URL_OF_PRODUCT,
     locale: "en-GB",
+    ...(zone === undefined ? {} : { timezoneId: zone }),
     ...(session === undefined ? {} : { storageState: session }),
   });
   context.setDefaultTimeout(PATIENCE_MS);

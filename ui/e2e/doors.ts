@@ -12,11 +12,13 @@ interface Visit {
   workspace?: string;
   /** The page that is opened; left out: none yet. */
   path?: string;
+  /** The zone of their clocks. */
+  zone?: string;
 }
 
 /** Somebody in a browser of their own, who has signed in before, at a page. */
-export async function openAs({ email = OWNER.email, workspace, path }: Visit = {}): Promise<Opened> {
-  const opened = await openBrowser({ session: await sessionOf(email, workspace) });
+export async function openAs({ email = OWNER.email, workspace, path, zone }: Visit = {}): Promise<Opened> {
+  const opened = await openBrowser({ zone, session: await sessionOf(email, workspace) });
   if (path !== undefined) await opened.page.goto(path);
   return opened;
 }

@@ -35,6 +35,9 @@ export function AccountMenu() {
       )}
       <MenuLabel>Role: {me?.role ?? "unknown"}</MenuLabel>
       <MenuLine />
+      <MenuItem icon="settings" onSelect={() => void router.navigate({ to: "/settings" })}>
+        Settings
+      </MenuItem>
       <MenuLink icon="braces" href="/docs/api">
         API reference
       </MenuLink>

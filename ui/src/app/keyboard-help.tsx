@@ -1,10 +1,11 @@
+import { Link } from "@tanstack/react-router";
 import { Dialog } from "@/components/ui/dialog";
 import { useActiveShortcuts, useShortcutSwitch } from "@/lib/shortcuts";
 
 /** It is no single key, and acts also where somebody types. */
 const ALWAYS = [{ key: "Ctrl+K", label: "Go to a page, a workflow or a run" }] as const;
 
-/** Every key that acts on this page, from the table that binds them. */
+/** Every key that acts on this page, from the table that binds them, and the switch of those that are single. */
 export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const shortcuts = [...ALWAYS, ...useActiveShortcuts()];
   const [isOn, setIsOn] = useShortcutSwitch();
@@ -29,6 +30,13 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
         />
         Single keys act on pages
       </label>
+      <p className="mt-1 text-xs text-ink-2">
+        {isOn ? "They can be switched off here" : "Letters and signs are switched off, ? as well. Turn them on here"}, or{" "}
+        <Link to="/settings" onClick={onClose} className="underline">
+          in the settings
+        </Link>
+        , under “Your view”.
+      </p>
     </Dialog>
   );
 }

@@ -6,7 +6,8 @@ import { Dialog } from "@/components/ui/dialog";
 import { Icon } from "@/components/ui/icon";
 import { workflowsByNameQuery } from "@/features/workflows/api";
 import { classNames } from "@/lib/class-names";
-import { THEMES, setTheme } from "@/lib/theme";
+import { DENSITY_LABELS, ZONE_LABELS, prefer } from "@/lib/preferences";
+import { THEME_LABELS, setTheme } from "@/lib/theme";
 import { useSettledText } from "@/lib/use-settled";
 import { type Destination, findDestinations, moveIn } from "./destinations";
 import { useMyPages } from "./rail";
@@ -127,6 +128,11 @@ function Entry({ id, destination: { label, kind, icon }, isChosen, onPoint, onGo
   );
 }
 
+/** Each choice of how the app looks. */
+function choicesOf(what: string, labels: Readonly<Record<string, string>>, choose: (value: string) => void): Destination[] {
+  return Object.entries(labels).map(([value, name]) => ({ id: `${what}${value}`.replaceAll(" ", ""), label: `${what}: ${name}`, icon: "sun", go: () => choose(value) }));
+}
+
 /** Pages and what they do first, then workflows, then runs. */
 function useDestinations(typed: string, onHelp: () => void): readonly Destination[] {
   const navigate = useNavigate();
@@ -134,7 +140,9 @@ function useDestinations(typed: string, onHelp: () => void): readonly Destinatio
   const named = useQuery(workflowsByNameQuery(useSettledText(typed === "" ? undefined : typed))).data?.items ?? [];
   const fixed: Destination[] = [
     ...pages.map(({ to, label, icon }) => ({ id: to, label, icon, go: () => void navigate({ to }) })),
-    ...THEMES.map((theme): Destination => ({ id: `theme-${theme}`, label: `Theme: ${theme}`, icon: "sun", go: () => setTheme(theme) })),
+    ...choicesOf("Theme", THEME_LABELS, setTheme),
+    ...choicesOf("Times", ZONE_LABELS, (value) => prefer("zone", value)),
+    ...choicesOf("Rows of lists", DENSITY_LABELS, (value) => prefer("density", value)),
     { id: "keys", label: "Keyboard shortcuts", icon: "keyboard", go: onHelp },
   ];
   const workflows = (typed === "" ? [] : named).map(({ id, name }): Destination => ({

@@ -11,7 +11,7 @@ import { MeStrip } from "./me-strip";
 import { Palette } from "./palette";
 import { WhileHere } from "./move";
 import { Rail } from "./rail";
-import { ThemeMenu } from "./theme-menu";
+import { ViewMenu } from "./view-menu";
 import { WorkspaceMenu } from "./workspace-menu";
 
 /** What follows runs, and the events that start them, by the first word of its key. */
@@ -54,7 +54,7 @@ export function Shell() {
           <div className="grow" />
           <Palette onHelp={() => setIsHelpOpen(true)} />
           <LiveLamp />
-          <ThemeMenu onHelp={() => setIsHelpOpen(true)} />
+          <ViewMenu onHelp={() => setIsHelpOpen(true)} />
           <AccountMenu />
         </header>
         <LiveStrip />

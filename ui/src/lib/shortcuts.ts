@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { create } from "zustand";
+import { prefer, usePreferences } from "./preferences";
 
 export interface Shortcut {
   /** As `KeyboardEvent.key` gives it. */
@@ -9,14 +10,11 @@ export interface Shortcut {
   run: () => void;
 }
 
-const SWITCH = "flowforge.shortcuts";
-
 interface State {
-  isOn: boolean;
   active: readonly (readonly Shortcut[])[];
 }
 
-const useStore = create<State>(() => ({ isOn: read(), active: [] }));
+const useStore = create<State>(() => ({ active: [] }));
 
 /** Bind keys while the component is there. They act only where nobody types, and may be switched off (WCAG 2.1.4). */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
@@ -37,21 +35,31 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
 
 /** Every shortcut that acts on this page, for the help. */
 export function useActiveShortcuts(): readonly Shortcut[] {
-  return useStore((state) => state.active).flat();
+  const [isOn] = useShortcutSwitch();
+  return useStore((state) => state.active)
+    .flat()
+    .filter((shortcut) => isOn || !isSingle(shortcut));
 }
 
-/** Whether shortcuts act, and the way to switch them. */
+/** Whether single keys act, and the way to switch them. */
 export function useShortcutSwitch(): [boolean, (isOn: boolean) => void] {
-  return [useStore((state) => state.isOn), write];
+  return [usePreferences((state) => state.keys === "on"), (isOn) => prefer("keys", isOn ? "on" : "off")];
+}
+
+/** A letter, a digit or a sign: who speaks to the machine, or whose hand slips, presses them unawares. */
+function isSingle({ key }: Shortcut): boolean {
+  return key.length === 1;
 }
 
 /** Listen for the bound keys; called once, by the shell. */
 export function listenForShortcuts(): () => void {
   const handle = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    const { isOn, active } = useStore.getState();
-    // Help answers even where shortcuts are off: it holds the switch.
-    const found = active.flat().findLast((shortcut) => shortcut.key === event.key && (isOn || shortcut.key === "?"));
+    const isOn = usePreferences.getState().keys === "on";
+    const found = useStore
+      .getState()
+      .active.flat()
+      .findLast((shortcut) => shortcut.key === event.key && (isOn || !isSingle(shortcut)));
     if (found === undefined) return;
     event.preventDefault();
     found.run();
@@ -65,21 +73,4 @@ function isTyping(target: EventTarget | null): boolean {
     target instanceof HTMLElement &&
     (target.isContentEditable || target.closest("input, textarea, select, [role=dialog], [role=menu]") !== null)
   );
-}
-
-function read(): boolean {
-  try {
-    return localStorage.getItem(SWITCH) !== "off";
-  } catch {
-    return true;
-  }
-}
-
-function write(isOn: boolean): void {
-  try {
-    localStorage.setItem(SWITCH, isOn ? "on" : "off");
-  } catch {
-    // Storage is switched off: the choice holds for this page.
-  }
-  useStore.setState({ isOn });
 }

@@ -3,13 +3,17 @@ import { create } from "zustand";
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
+/** What each is called. */
+export const THEME_LABELS = { system: "As the system", light: "Light", dark: "Dark" } as const satisfies Record<Theme, string>;
+
 /** Also read by public/theme.js, before the first paint. */
 const KEY = "flowforge.theme";
 
 export const useTheme = create<{ theme: Theme }>(() => ({ theme: read() }));
 
-/** Show the app in this theme, here and the next time. */
-export function setTheme(theme: Theme): void {
+/** Show the app in this theme, here and the next time. What is none is that of the system. */
+export function setTheme(name: string): void {
+  const theme = known(name);
   const root = document.documentElement;
   if (theme === "system") delete root.dataset["theme"];
   else root.dataset["theme"] = theme;
@@ -24,9 +28,12 @@ export function setTheme(theme: Theme): void {
 
 function read(): Theme {
   try {
-    const kept = localStorage.getItem(KEY);
-    return THEMES.find((theme) => theme === kept) ?? "system";
+    return known(localStorage.getItem(KEY));
   } catch {
     return "system";
   }
+}
+
+function known(name: string | null): Theme {
+  return THEMES.find((theme) => theme === name) ?? "system";
 }

@@ -6,8 +6,10 @@ import { Account } from "./account";
 import { ProviderLinks } from "./provider-links";
 import { SignIns } from "./sign-ins";
 import { WorkspaceForm } from "./workspace-form";
+import { WorkspaceLimits } from "./workspace-limits";
+import { YourView } from "./your-view";
 
-/** The workspace's name, and one's own account. */
+/** The workspace's name and limits, how one sees the app, and one's own account. */
 export function SettingsPage() {
   const me = useQuery(meQuery);
   return (
@@ -18,9 +20,11 @@ export function SettingsPage() {
           {({ workspace, user, has_password: hasPassword }) => (
             <>
               <WorkspaceForm workspace={workspace} />
+              <YourView />
               <Account user={user} hasPassword={hasPassword} />
               <ProviderLinks hasPassword={hasPassword} />
               <SignIns />
+              <WorkspaceLimits />
             </>
           )}
         </Loaded>
