@@ -8,6 +8,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.plans import ALONG_INDEXES
+
 # A repeat of an event that was held has no run of its own to tell: the key knows which one came of it.
 _RECEIPT = """
 SELECT receipt.id, receipt.trigger_id, receipt.outcome, receipt.reason, receipt.dedup_key, receipt.received_at,
@@ -26,9 +28,6 @@ _ONE = _RECEIPT.format(chosen="SELECT * FROM inbound_event WHERE id = $1 AND wor
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 OUTCOMES = frozenset({"pending", "started", "duplicate", "filtered", "rejected"})
-
-# For the rest of a transaction: nothing is sorted that an index has in order, whatever the planner expects to find.
-ALONG_INDEXES = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
 
 
 class ReceiptFilter(Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.plans import ALONG_INDEXES
 from engine.store.reads import RunFilter
-from engine.store.receipts import ALONG_INDEXES
 
 # About a tenth of a second of PostgreSQL's time.
 MOST_RUNS = 50_000

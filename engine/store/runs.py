@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from engine.store.plans import ALONG_INDEXES
+
 _RUNNABLE = """
 run.owner IS NULL AND (
     (run.wake_at IS NULL AND run.status IN ('queued', 'running'))
@@ -93,8 +95,6 @@ _FIND_DUE_BY_WORKSPACE = _BY_WORKSPACE.format(
     open="owner IS NULL AND wake_at IS NOT NULL", moment="wake_at", until="now()"
 )
 
-NO_SORTING = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
-
 _FIND_DUE = """
 SELECT workspace_id, id FROM run WHERE owner IS NULL AND wake_at <= now() ORDER BY wake_at LIMIT $1
 """
@@ -166,12 +166,9 @@ async def claim_runs(
 
 @asynccontextmanager
 async def reading_in_order(connection: asyncpg.Connection) -> AsyncGenerator[None]:
-    """A transaction whose statements, where they read in an order, go along an index that has it, and sort nothing.
-
-    What the planner expects hangs on a random sample of the table; this does not.
-    """
+    """A transaction whose statements, where they read in an order, go along an index that has it, and sort nothing."""
     async with connection.transaction():
-        await connection.execute(NO_SORTING)
+        await connection.execute(ALONG_INDEXES)
         yield
 
 
