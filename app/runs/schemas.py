@@ -57,7 +57,7 @@ class RunCounts(Struct, frozen=True, kw_only=True):
 
 
 class CountedRuns(Struct, frozen=True, kw_only=True):
-    """How many runs there are in each status.
+    """How many runs there are in each status, at most two seconds old.
 
     `since` is null where all runs were looked at. There are more than can be counted at once otherwise: these are those
     of the newest 50,000, which were created from then on.

@@ -15,6 +15,7 @@ from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.moments import read_floor
 from app.pagination import Page, decode_cursor, make_page
+from app.runs.counts import CountCache
 from app.runs.reader import RunReader, read_large_value
 from app.runs.schemas import (
     CountedRuns,
@@ -40,7 +41,6 @@ from engine.store.inbox import put_message
 from engine.store.journal import read_journal, read_last_seq
 from engine.store.origins import find_version
 from engine.store.reads import RunFilter, RunRow, list_runs, open_run
-from engine.store.run_counts import count_newest
 from engine.store.runs import load_definition
 from engine.store.starts import Start, accept_starts
 
@@ -56,6 +56,7 @@ class RunService:
         self._isolation = isolation
         self._starter = starter
         self._bell = bell
+        self._counts = CountCache(isolation)
         self._reader = RunReader(isolation, starter.clock)
 
     async def prepare(
@@ -139,10 +140,9 @@ class RunService:
         return make_page(rows, limit, summarise, lambda row: row.id)
 
     async def count(self, principal: Principal, chosen: Mapping[str, Any]) -> CountedRuns:
-        """How many runs there are by status. Raises InvalidRequest for a filter that cannot be used."""
+        """How many runs there are by status, lately. Raises InvalidRequest for a filter that cannot be used."""
         run_filter = _read_filter(chosen)
-        async with self._isolation.read(principal.workspace_id) as reader:
-            counted = await count_newest(reader, principal.workspace_id, run_filter)
+        counted = await self._counts.read(principal.workspace_id, run_filter)
         return CountedRuns(by_status=RunCounts(**counted.by_status), since=counted.since)
 
     async def read(self, principal: Principal, run_id: UUID) -> RunDetail:

@@ -1,5 +1,6 @@
 """Runs counted by status: what the list holds, of one's own workspace, at a price that no number of runs changes."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,14 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.runs import counts
 from engine.core.statuses import RunStatus
 from engine.infra.ids import floor_id, new_id
 from engine.infra.settings import Settings
 from engine.store import run_counts
+from engine.store.plans import ALONG_INDEXES
 from engine.store.reads import RunFilter
-from engine.store.receipts import ALONG_INDEXES
-from engine.store.run_counts import choose, count_newest
+from engine.store.run_counts import Counted, choose, count_newest
 from tests.integration.api.callers import Api, Caller
 from tests.integration.plans import Cost, add_workflow, bind, measure
 
@@ -137,6 +139,29 @@ async def test_of_other_workspaces_nothing_is_told(
     assert (await read(owner, workflow_id=str(workflow)))["since"] is not None
 
 
+async def test_many_who_look_at_the_same_list_at_once_have_it_counted_once(
+    owner: Caller, past: Past, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[UUID, RunFilter]] = []
+
+    async def count(*arguments: Any) -> Counted:
+        asked.append((arguments[1], arguments[2]))
+        return await count_newest(*arguments)
+
+    monkeypatch.setattr(counts, "count_newest", count)
+    monkeypatch.setattr(counts, "FRESH_SECONDS", 3600.0)
+    workflow = await past.add_workflow("Orders")
+    stranger = await api.sign_in()
+    await asyncio.gather(*(read(caller) for _ in range(9) for caller in (owner, stranger)))
+    await past.add(workflow, "failed")
+    assert (await read(owner))["by_status"]["failed"] == 0
+    assert (await read(owner, workflow_id=str(workflow)))["by_status"]["failed"] == 1
+    assert len(asked) == 3
+    assert {workspace_id for workspace_id, _ in asked} == {owner.workspace_id, stranger.workspace_id}
+    monkeypatch.setattr(counts, "FRESH_SECONDS", -1.0)
+    assert (await read(owner))["by_status"]["failed"] == 1
+
+
 @pytest.mark.parametrize(
     ("query", "pointer", "code"),
     [
@@ -223,7 +248,7 @@ async def test_a_count_looks_at_no_more_than_the_newest_runs_whatever_is_asked_f
     for look in ("SELECT", "SET default_statistics_target = 1; ANALYZE run", "RESET ALL; ANALYZE"):
         await flood.connection.execute(look)
         await flood.connection.execute(f"SET plan_cache_mode = {plans}")
-        for chosen, counts in expected:
+        for chosen, wanted in expected:
             found, cost = await flood.count(chosen)
-            assert found == counts, chosen
+            assert found == wanted, chosen
             assert cost.pages <= PAGES, (chosen, cost.plan)

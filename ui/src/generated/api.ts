@@ -2064,7 +2064,7 @@ export interface components {
         };
         /**
          * CountedRuns
-         * @description How many runs there are in each status.
+         * @description How many runs there are in each status, at most two seconds old.
          *
          *         `since` is null where all runs were looked at. There are more than can be counted at once otherwise: these are those
          *         of the newest 50,000, which were created from then on.
