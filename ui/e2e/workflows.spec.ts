@@ -77,7 +77,7 @@ test("a workflow is turned on, its copy is led to, and deleted", async () => {
   await takeShots(page, "dialog");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Delete" }).click();
-  await page.getByText("Nightly clean-up (copy)", { exact: true }).waitFor({ state: "detached" });
+  await page.getByText("Nightly clean-up (copy) was deleted.").waitFor();
 });
 
 test("a workflow leaves as a file and comes back as one", async () => {
