@@ -21,20 +21,19 @@ interface Point {
   y: number;
 }
 
-/** The path of a track: straight, with rounded corners halfway. */
-export function trackPath(from: Point, to: Point): string {
-  const middle = (from.x + to.x) / 2;
+/** The path of a track: straight, with rounded corners where it turns, which is halfway unless another place is named. */
+export function trackPath(from: Point, to: Point, turn = (from.x + to.x) / 2): string {
   const height = to.y - from.y;
-  const radius = Math.min(RADIUS, Math.abs(height) / 2, Math.abs(middle - from.x));
+  const radius = Math.min(RADIUS, Math.abs(height) / 2, Math.abs(turn - from.x), Math.abs(to.x - turn));
   if (radius === 0) return `M${from.x} ${from.y}L${to.x} ${to.y}`;
   const down = Math.sign(height) * radius;
   const along = Math.sign(to.x - from.x) * radius;
   return [
     `M${from.x} ${from.y}`,
-    `H${middle - along}`,
-    `Q${middle} ${from.y} ${middle} ${from.y + down}`,
+    `H${turn - along}`,
+    `Q${turn} ${from.y} ${turn} ${from.y + down}`,
     `V${to.y - down}`,
-    `Q${middle} ${to.y} ${middle + along} ${to.y}`,
+    `Q${turn} ${to.y} ${turn + along} ${to.y}`,
     `H${to.x}`,
   ].join("");
 }

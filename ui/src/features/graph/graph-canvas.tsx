@@ -8,6 +8,7 @@ import { trackPath } from "@/components/ui/track";
 import { STATUS_LOOKS } from "@/lib/status";
 import { type GraphStep, NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
 import { MarkContext, type MarkStore, isTaken, labelOf, useIsSelected, useMark } from "./marks";
+import { LABEL_MARGIN, type PortLabel, labelsOf } from "./ports";
 import { type SetUp, summaryOf } from "./summary";
 import "./graph.css";
 
@@ -16,7 +17,7 @@ export interface CanvasStep extends GraphStep, SetUp {
 }
 
 type StepNode = Node<{ title: string; type: string; summary: string }, "step">;
-type TrackEdge = Edge<{ port: string | undefined }, "track">;
+type TrackEdge = Edge<{ port: string | undefined; turn: number | undefined; label: PortLabel | undefined }, "track">;
 type Flow = ReactFlowInstance<StepNode, TrackEdge>;
 
 const KINDS: Readonly<Record<string, "action" | "delay" | "choice">> = {
@@ -118,16 +119,18 @@ function draw(steps: readonly CanvasStep[]) {
     position: places.get(step.id) ?? { x: 0, y: 0 },
     width: NODE_WIDTH,
     height: NODE_HEIGHT,
+    // React Flow fits a graph once all of it is measured, and measures only what can be seen already.
+    measured: { width: NODE_WIDTH, height: NODE_HEIGHT },
     handles: HANDLES,
     data: { title: step.name ?? step.id, type: step.type, summary: summaryOf(step) },
   }));
-  const edges = tracks.map(({ source, target, port }): TrackEdge => ({
-    id: `${source}.${port ?? ""}>${target}`,
-    type: "track",
-    source,
-    target,
-    data: { port },
-  }));
+  const labels = labelsOf(tracks);
+  const edges = tracks.map(({ source, target, port }): TrackEdge => {
+    const label = port === undefined ? undefined : labels.get(target);
+    // It stands once, also where several ports lead to the step.
+    if (label !== undefined) labels.delete(target);
+    return { id: `${source}.${port ?? ""}>${target}`, type: "track", source, target, data: { port, turn: places.get(target)?.turn, label } };
+  });
   return { nodes, edges, places, tracks };
 }
 
@@ -196,13 +199,24 @@ function TrackLine({ source, sourceX, sourceY, targetX, targetY, data }: EdgePro
           : "stroke-succeeded stroke-3";
   return (
     <g data-taken={taken} data-from={source} className="fill-none">
-      <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY })} className={look} />
-      {data?.port !== undefined && (
-        // Cut out of the tracks that it stands on.
-        <text x={targetX - 8} y={targetY - 7} textAnchor="end" className="fill-ink-2 stroke-canvas stroke-4 font-mono text-xs [paint-order:stroke]">
-          {data.port}
-        </text>
-      )}
+      <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, data?.turn)} className={look} />
+      {data?.label !== undefined && <Label {...data.label} x={targetX - LABEL_MARGIN} y={targetY - LABEL_MARGIN} />}
     </g>
+  );
+}
+
+/** The names of ports above their track, cut out of whatever else may pass there. */
+function Label({ text, whole, x, y }: PortLabel & Point) {
+  return (
+    <text
+      x={x}
+      y={y}
+      textAnchor="end"
+      data-port={text}
+      className="pointer-events-auto fill-ink-2 stroke-canvas stroke-4 font-mono text-xs [paint-order:stroke]"
+    >
+      {text}
+      {whole !== undefined && <title>{whole}</title>}
+    </text>
   );
 }

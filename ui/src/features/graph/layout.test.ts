@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
+import { LABEL_MARGIN, labelsOf, widthOf } from "./ports";
 
 const STEPS = [
   { id: "fetch" },
@@ -34,6 +35,22 @@ describe("the layout", () => {
     for (const { source, target } of edges) {
       expect((places.get(target)?.x ?? 0) - (places.get(source)?.x ?? 0)).toBeGreaterThanOrEqual(NODE_WIDTH);
     }
+  });
+
+  test.each(["no", "false", "express", "needs_a_second_look", "n".repeat(63)])("the label of a port called %s touches no step and no track", (port) => {
+    const { places, edges } = place([{ id: "route" }, { id: "next", after: [`route.${port}`] }, { id: "other", after: ["route.default"] }]);
+    for (const [id, label] of labelsOf(edges)) {
+      const { x = 0, turn = 0 } = places.get(id) ?? {};
+      expect(x - LABEL_MARGIN - widthOf(label)).toBeGreaterThanOrEqual(turn + 2 * LABEL_MARGIN);
+      expect(turn).toBeGreaterThan((places.get("route")?.x ?? 0) + NODE_WIDTH);
+    }
+  });
+
+  test("columns stand apart by the labels before them, and no further", () => {
+    const gap = (ports: string[]) => (place([{ id: "a" }, { id: "b", after: ports.map((port) => `a.${port}`) }]).places.get("b")?.x ?? 0) - NODE_WIDTH;
+    expect([gap(["true"]), gap(["express"]), gap(["x".repeat(63)])]).toEqual([96, 112, 192]);
+    const { places } = place([{ id: "a" }, { id: "b", after: ["a.a_very_long_name"] }, { id: "c", after: ["b"] }]);
+    expect((places.get("c")?.x ?? 0) - (places.get("b")?.x ?? 0)).toBe(NODE_WIDTH + 96);
   });
 
   test("no two steps overlap", () => {

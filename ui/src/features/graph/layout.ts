@@ -1,3 +1,5 @@
+import { LABEL_MARGIN, labelsOf, widthOf } from "./ports";
+
 /** A step of a definition, as far as its place in the graph goes. */
 export interface GraphStep {
   id: string;
@@ -9,6 +11,8 @@ export interface Place {
   y: number;
   /** How many steps, at the most, lie before it. */
   rank: number;
+  /** Where the tracks turn that come to it: right of there stand their labels. */
+  turn: number;
 }
 
 export interface GraphEdge {
@@ -20,8 +24,11 @@ export interface GraphEdge {
 
 export const NODE_WIDTH = 240;
 export const NODE_HEIGHT = 56;
-/** Half of it has room for the name of a way out, as `false`. */
+/** The least: labels that are longer move the steps of their column away. */
 const GAP_X = 96;
+const GRID = 16;
+/** How far right of the steps before it a track turns. */
+const TURN = 24;
 const GAP_Y = 32;
 const SWEEPS = 4;
 
@@ -53,16 +60,22 @@ export function layOut(ids: readonly string[], edges: readonly GraphEdge[]): Map
     for (const layer of layers) order(layer, before, rows);
     for (const layer of layers.toReversed()) order(layer, after, rows);
   }
+  return put(layers, edges);
+}
+
+/** The places of steps by their columns, between which there is room for the labels. */
+function put(layers: readonly (readonly string[])[], edges: readonly GraphEdge[]): Map<string, Place> {
+  const labels = labelsOf(edges);
   const places = new Map<string, Place>();
-  layers.forEach((layer, index) =>
-    layer.forEach((id, row) =>
-      places.set(id, {
-        x: index * (NODE_WIDTH + GAP_X),
-        y: (row - (layer.length - 1) / 2) * (NODE_HEIGHT + GAP_Y),
-        rank: index,
-      }),
-    ),
-  );
+  let end = -GAP_X;
+  layers.forEach((layer, rank) => {
+    const widest = Math.max(0, ...layer.flatMap((id) => labels.get(id) ?? []).map(widthOf));
+    // The corner of the track takes a margin, and the label one on either side.
+    const x = end + Math.max(GAP_X, Math.ceil((TURN + widest + 3 * LABEL_MARGIN) / GRID) * GRID);
+    const top = (-(layer.length - 1) / 2) * (NODE_HEIGHT + GAP_Y);
+    layer.forEach((id, row) => places.set(id, { x, y: top + row * (NODE_HEIGHT + GAP_Y), rank, turn: end + TURN }));
+    end = x + NODE_WIDTH;
+  });
   return places;
 }
 

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { PATIENCE_MS } from "./browser.ts";
+import { journeyTo } from "./journey.ts";
+import { expectAccessibleInBothThemes } from "./looks.ts";
+import { takeShots } from "./shots.ts";
+
+const journey = journeyTo({ workspace: "Graphs", path: "/workflows" });
+const CASES = { large: "input.total > 1000", needs_a_second_look: "input.isOdd", orders_from_abroad_by_express: "input.isFar", gift: "input.isGift" };
+const say = (id: string, ...after: string[]) => ({ id, type: "transform", with: { values: { text: id } }, after });
+const STEPS = [
+  { id: "route", name: "Which way?", type: "switch", with: { cases: CASES } },
+  say("charge", "route.large"),
+  say("look", "route.needs_a_second_look"),
+  say("export", "route.orders_from_abroad_by_express"),
+  say("wrap", "route.gift", "route.default"),
+  say("mourn", "charge.error", "look.error"),
+  say("close", "charge", "look"),
+];
+
+/** What touches what in the graph: labels, steps and tracks, by what they are called. */
+function findTouching(): Promise<string[]> {
+  return journey.page.evaluate(() => {
+    const boxes = [...document.querySelectorAll("[data-step]")].map((step) => ({ name: step.getAttribute("data-step"), box: step.getBoundingClientRect() }));
+    const points = [...document.querySelectorAll<SVGPathElement>("[data-from] path")].flatMap((path) => {
+      const toScreen = path.getScreenCTM();
+      const length = path.getTotalLength();
+      return Array.from({ length: Math.ceil(length) }, (_, at) => path.getPointAtLength(at).matrixTransform(toScreen ?? undefined));
+    });
+    return [...document.querySelectorAll("[data-port]")].flatMap((label) => {
+      const name = label.getAttribute("data-port") ?? "";
+      const { left, right, top, bottom } = label.getBoundingClientRect();
+      const steps = boxes.filter(({ box }) => box.left < right && left < box.right && box.top < bottom && top < box.bottom);
+      const isOnTrack = points.some(({ x, y }) => left < x && x < right && top < y && y < bottom);
+      return [...steps.map((step) => `${name} and ${step.name ?? ""}`), ...(isOnTrack ? [`${name} and a track`] : [])];
+    });
+  });
+}
+
+test("a graph of many ways is seen as a whole at first", async () => {
+  const { page, owner } = journey;
+  const id = await owner.publish("Orders of all kinds", STEPS);
+  await page.goto(`/workflows/${id}`);
+  for (const step of STEPS) await page.locator(`[data-step="${step.id}"]`).waitFor();
+  const isWithin = () =>
+    page.evaluate(() => {
+      const all = document.querySelector("[data-graph]")?.getBoundingClientRect();
+      return [...document.querySelectorAll("[data-step]")].every((step) => {
+        const { top, bottom, left, right } = step.getBoundingClientRect();
+        return all !== undefined && all.top <= top && bottom <= all.bottom && all.left <= left && right <= all.right;
+      });
+    });
+  await expect.poll(isWithin, { timeout: PATIENCE_MS }).toBe(true);
+});
+
+test("names of ports of any length stand clear of steps and tracks", async () => {
+  const { page } = journey;
+  const names = await page.locator("[data-port]").evaluateAll((labels) => labels.map((label) => label.getAttribute("data-port")));
+  expect(names.toSorted()).toEqual(["error", "gift, default", "large", "needs_a_second_look", "orders_from_abroad_…"]);
+  expect(await findTouching()).toEqual([]);
+  expect(await page.locator('[data-port^="orders"] title').textContent()).toBe("orders_from_abroad_by_express");
+  await takeShots(page, "graph-ports");
+  await expectAccessibleInBothThemes(page);
+});
+
+test("every page behaved", () => journey.browser.conduct.check());
