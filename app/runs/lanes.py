@@ -145,8 +145,10 @@ class Lane:
         now = time.monotonic()
         if now - self._synchronised_at > SYNCHRONISE_SECONDS and self._connection is not None:
             self._synchronised_at = now
-            with contextlib.suppress(*DATABASE_ERRORS):
+            try:
                 self._clock.synchronise(await read_clock(self._connection))
+            except DATABASE_ERRORS:
+                self._disconnect()
 
     async def _settle(self, batch: list[Waiting]) -> None:
         try:
@@ -186,10 +188,13 @@ class Lane:
                 if not in_doubt:
                     raise
             except DATABASE_ERRORS as error:
-                if as_outage(error) is None or time.monotonic() > give_up_at:
+                is_outage = as_outage(error) is not None
+                if is_outage:
+                    # Also where it is given up: the next batch would wait for an answer on it as long again.
+                    self._disconnect()
+                if not is_outage or time.monotonic() > give_up_at:
                     raise
                 _log.warning("acceptance_retried", error=repr(error))
-                self._disconnect()
                 in_doubt = True
                 await asyncio.sleep(0.1)
 

@@ -30,10 +30,12 @@ DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Intern
 # SQLSTATE classes that say nothing of the data: connection, resources, operator, system, lock and serialisation.
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58", "25")
 
-# Deltas from PostgreSQL's defaults that every connection of ours wants.
+# Deltas from PostgreSQL's defaults that every connection of ours wants. A statement that nobody waits for any more is
+# broken off within seconds: while a table is locked, whoever comes again would leave one more behind each time.
 _SERVER_SETTINGS = {
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": "60000",
+    "client_connection_check_interval": "3000",
     "jit": "off",
 }
 
@@ -167,6 +169,8 @@ def create_engine(settings: Settings, *, name: str, answer_seconds: float | None
             "server_settings": {**_SERVER_SETTINGS, "application_name": f"flowforge-{name}"},
             "timeout": 5,
             "command_timeout": answer_seconds,
+            # For what is asked of the driver's connection itself.
+            "connection_class": _Leaving,
             **options,
         },
     )
