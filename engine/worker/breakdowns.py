@@ -151,4 +151,5 @@ class Breakdowns:
         """The run is not ours any more. Should the database say that it is, it is given back for whoever takes it."""
         if run_id not in self._drivers:
             self._owned.discard(run_id)
+            self._slots.forget(run_id)
             self._look_after()

@@ -247,6 +247,7 @@ class Engine:
         """Give up a run that only waits, without anything to journal."""
         # Unknown here before it is free: should this fail, it is given back instead.
         self._owned.discard(driver.run.id)
+        self._slots.forget(driver.run.id)
         try:
             pool = await self._loader.connected()
             if await put_to_rest(pool, self._lease.worker_id, driver.run.id, driver.state.status, wake_at):

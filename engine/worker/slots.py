@@ -91,6 +91,10 @@ class SlotKeeper:
         if run.slot_at is not None and run.concurrency_key is not None:
             self._keys[run.id] = run.workflow_id, run.concurrency_key
 
+    def forget(self, run_id: UUID) -> None:
+        """The run is not this worker's any more, which has not ended it."""
+        self._keys.pop(run_id, None)
+
     def note_commit(self, entry: Entry) -> None:
         """A commit gave a run up: where it has ended, its slot is free."""
         key = self._keys.pop(entry.run_id, None)

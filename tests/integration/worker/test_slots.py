@@ -221,6 +221,8 @@ async def test_a_slot_that_is_granted_as_its_run_is_given_up_is_told_of_again(
             await asyncio.sleep(0.01)
     row = await workshop.row(second)
     assert (row["status"], row["wake_at"], row["slot_at"] is not None) == ("queued", None, True)
+    # Nothing is kept of what this worker has given up.
+    assert second not in engine._slots._keys
 
 
 @pytest.mark.parametrize(
