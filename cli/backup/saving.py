@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -12,6 +11,7 @@ from typing import IO
 import asyncpg
 
 from cli.backup.archive import CHUNK, Label, write_label
+from cli.backup.halves import make_half, remove_abandoned
 from cli.backup.place import name_key
 from cli.backup.programs import address, find_program
 from cli.connections import explain_database
@@ -33,16 +33,16 @@ def save(settings: Settings, path: Path) -> Label:
     half: Path | None = None
     try:
         _refuse_existing(path)
-        # A name of its own: another backup into the same file must not write into this one's, or take it away.
-        descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
-        half = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
+        remove_abandoned(path)
+        file, half = make_half(path)
+        # Until it is in its place it is held: else another backup would take it for one that was left.
+        with file:
             label = asyncio.run(_dump(settings, file))
             write_label(file, label)
             file.flush()
             os.fsync(file.fileno())
-        _refuse_existing(path)
-        half.replace(path)
+            _refuse_existing(path)
+            half.replace(path)
         _keep_names(path.parent)
     except OSError as error:
         raise SettingError(f"{path} cannot be written: {error.strerror}. Name a place with enough room.") from error
@@ -67,13 +67,13 @@ def _refuse_existing(path: Path) -> None:
 
 def _keep_names(folder: Path) -> None:
     """Have the names in a folder on its disk: a file that nobody finds after a power cut is no backup."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Some file systems of networks know no such thing.
-        with contextlib.suppress(OSError):
+    # Some file systems of networks know no such thing, and some folders may not be read: the backup is whole anyway.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 async def _dump(settings: Settings, file: IO[bytes]) -> Label:

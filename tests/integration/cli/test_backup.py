@@ -1,13 +1,15 @@
 """`backup` and `restore` against a real PostgreSQL."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import subprocess
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -222,6 +224,30 @@ async def test_a_second_backup_into_the_same_file_leaves_the_first_one_whole(
             await asyncio.wrap_future(seconds[0])
     assert await asyncio.to_thread(examine, file) == label
     assert list(tmp_path.iterdir()) == [file]
+
+
+async def test_a_backup_takes_what_a_killed_one_has_left_half_made_away(
+    databases: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "backup.abcdefgh.part").write_text("half")
+    await asyncio.to_thread(save, databases[0], tmp_path / "backup")
+    assert list(tmp_path.iterdir()) == [tmp_path / "backup"]
+
+
+async def test_a_backup_in_a_folder_that_may_not_be_read_is_whole(
+    databases: tuple[Settings, Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_file = os.open
+
+    def refuse_folder(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_file(path, flags, *more, **named)
+
+    # As root, on whom no such folder is closed.
+    monkeypatch.setattr(os, "open", refuse_folder)
+    label = await asyncio.to_thread(save, databases[0], tmp_path / "backup")
+    assert await asyncio.to_thread(examine, tmp_path / "backup") == label
 
 
 async def test_two_backups_do_not_run_at_once(
