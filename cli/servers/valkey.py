@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cli.report import progress
+from cli.servers.ports import is_port_free
 from cli.servers.process import (
     OwnServer,
     ServerEnded,
@@ -27,6 +28,8 @@ from cli.servers.process import (
 )
 
 OLDEST = 7
+# How its log names the files that it reads at the start.
+_FILES = re.compile(rb"\b(?:AOF|RDB)\b|append[- ]only", re.IGNORECASE)
 
 
 class Valkey(OwnServer):
@@ -57,10 +60,11 @@ class Valkey(OwnServer):
         self._port = self._port or keep_port(self.folder / "port")
         # By a private file: a password on the command line would show in `ps`.
         write_private(self._configuration, self._settings(self.data))
+        logged = self.log.stat().st_size if self.log.exists() else 0
         try:
             self._launch(binary)
         except ServerEnded as error:
-            if not any(self.data.iterdir()):
+            if not self._is_damaged(logged):
                 raise
             self._launch_empty(binary, error)
 
@@ -80,20 +84,30 @@ class Valkey(OwnServer):
             may_take_longer=lambda: b"-LOADING" in self._ask(),
         )
 
+    def _is_damaged(self, logged: int) -> bool:
+        """Whether it ended over its files, by what it wrote behind the first `logged` bytes of its log.
+
+        It reads them once it has its port: what ends it before that, or because of it, is not cured without them.
+        """
+        if not any(self.data.iterdir()) or not is_port_free(self._port):
+            return False
+        content = self.log.read_bytes()
+        # A log that had grown too long has been put aside as well.
+        return bool(_FILES.search(content[logged if logged <= len(content) else 0 :]))
+
     def _launch_empty(self, binary: Path, reason: ServerError) -> None:
         """Start it without its files, which are put aside: all that they hold can be rebuilt from PostgreSQL.
 
-        Raises the reason, with the files in their place, where it does not start without them either.
+        Raises the reason, with the files in their place, where it does not start without them either, and ServerError
+        where they cannot be put aside.
         """
         aside = self.folder / "data.damaged"
-        shutil.rmtree(aside, ignore_errors=True)
-        self.data.rename(aside)
+        _make_way(aside, self.data, reason)
         self.data.mkdir(mode=0o700)
         try:
             self._launch(binary)
         except ServerError:
-            shutil.rmtree(self.data)
-            aside.rename(self.data)
+            _make_way(self.data, aside, reason)
             raise reason from None
         progress(f"Redis cannot read its files and begins empty, which loses nothing. They are in {aside}. {reason}")
 
@@ -147,6 +161,17 @@ class Valkey(OwnServer):
                 answer += part
             return answer
         return b""
+
+
+def _make_way(place: Path, source: Path, reason: ServerError) -> None:
+    """Put the folder `source` in the place of whatever is there; raises ServerError where that does not give way."""
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        source.rename(place)
+    except OSError as error:
+        raise ServerError(
+            f"Redis cannot read its files, and {source} cannot become {place}: {error.strerror}. Remove that. {reason}"
+        ) from error
 
 
 def find_binary() -> Path:

@@ -185,13 +185,19 @@ async def test_valkey_keeps_its_data_and_asks_for_its_password(valkey: Valkey) -
     assert url.split(":")[2].split("@")[0] not in arguments
 
 
+def spoil(valkey: Valkey) -> bytes:
+    """Have its files be none that it can read, and give what one of them holds."""
+    (log,) = valkey.folder.glob("data/appendonlydir/*.incr.aof")
+    damage = b"*3\r\n$3\r\nSET\r\n" + bytes(4096)
+    log.write_bytes(damage)
+    return damage
+
+
 async def test_files_that_valkey_cannot_read_are_put_aside(valkey: Valkey) -> None:
     await asyncio.to_thread(valkey.start)
     url = valkey.url
     await asyncio.to_thread(valkey.stop)
-    (log,) = valkey.folder.glob("data/appendonlydir/*.incr.aof")
-    damage = b"*3\r\n$3\r\nSET\r\n" + bytes(4096)
-    log.write_bytes(damage)
+    damage = spoil(valkey)
     await asyncio.to_thread(valkey.start)
     assert valkey.url == url
     async with create_redis(Settings(redis_url=url)) as client:
@@ -200,7 +206,57 @@ async def test_files_that_valkey_cannot_read_are_put_aside(valkey: Valkey) -> No
     await asyncio.to_thread(valkey.start)
     async with create_redis(Settings(redis_url=url)) as client:
         assert await client.get("kept") == b"42"
-    assert (valkey.folder / "data.damaged" / "appendonlydir" / log.name).read_bytes() == damage
+    (log,) = valkey.folder.glob("data.damaged/appendonlydir/*.incr.aof")
+    assert log.read_bytes() == damage
+
+
+def test_files_stay_in_their_place_where_it_is_not_for_them_that_valkey_ends(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    valkey.start()
+    port = urlsplit(valkey.url).port or 0
+    valkey.stop()
+    moved: list[Path] = []
+    rename = Path.rename
+
+    def note(path: Path, target: Path) -> Path:
+        moved.append(path)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", note)
+    with socket.create_server(("127.0.0.1", port)):
+        for _ in range(2):
+            with pytest.raises(ServerError, match="listening"):
+                valkey.start()
+    # Nor for what it says of its command line.
+    monkeypatch.setattr(valkey, "_settings", lambda _data: f"port {port}\nno-such-setting yes\n")
+    with pytest.raises(ServerError, match="ended at once"):
+        valkey.start()
+    assert moved == []
+    assert capsys.readouterr().err == ""
+
+
+def test_files_that_cannot_be_put_aside_are_told_of(valkey: Valkey) -> None:
+    valkey.start()
+    valkey.stop()
+    damage = spoil(valkey)
+    # In the way, and no folder that could be removed.
+    aside = valkey.folder / "data.damaged"
+    aside.write_text("theirs")
+    with pytest.raises(ServerError, match=f"cannot become {aside}: .* Remove that"):
+        valkey.start()
+    (log,) = valkey.folder.glob("data/appendonlydir/*.incr.aof")
+    assert (aside.read_text(), log.read_bytes()) == ("theirs", damage)
+
+
+@pytest.mark.parametrize("pattern", ["*.manifest", "*.base.rdb"])
+def test_valkey_begins_empty_whichever_of_its_files_is_damaged(valkey: Valkey, pattern: str) -> None:
+    valkey.start()
+    valkey.stop()
+    (file,) = valkey.folder.glob(f"data/appendonlydir/{pattern}")
+    file.write_bytes(b"junk")
+    valkey.start()
+    assert (valkey.folder / "data.damaged" / "appendonlydir" / file.name).read_bytes() == b"junk"
 
 
 SCRIPT = """
