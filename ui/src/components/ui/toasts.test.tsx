@@ -15,7 +15,11 @@ function show(kind: "done" | "failed"): void {
   render(<Toasts />);
   act(() => toast(kind, "It is told."));
 }
-const pass = () => act(() => vi.advanceTimersByTime(LONG_MS));
+function pass(): void {
+  act(() => {
+    vi.advanceTimersByTime(LONG_MS);
+  });
+}
 const isThere = () => screen.queryByText("It is told.") !== null;
 
 it("what was done is told for a while", () => {
