@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -38,6 +39,7 @@ SELECT pid, application_name AS name FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 _TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+_LIVES = "SELECT id, started_at, finished_at FROM run WHERE id = ANY ($1::uuid[])"
 _LATENESS = """
 SELECT extract(epoch FROM done.at - (convert_from(asked.payload, 'UTF8')::json ->> 'due_at')::timestamptz)::float8
     * 1000
@@ -118,6 +120,11 @@ class Ledger:
         """When a run that has ended did so."""
         moment: datetime = await self._connection.fetchval("SELECT finished_at FROM run WHERE id = $1", run_id)
         return moment
+
+    async def lives(self, run_ids: Sequence[UUID]) -> dict[UUID, tuple[datetime, datetime]]:
+        """When runs that have ended began and ended."""
+        rows = await self._connection.fetch(_LIVES, list(run_ids))
+        return {row["id"]: (row["started_at"], row["finished_at"]) for row in rows}
 
     async def step_ends(self, run_id: UUID) -> list[datetime]:
         """When the steps of a run succeeded, in order."""

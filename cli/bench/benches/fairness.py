@@ -5,10 +5,12 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from cli.bench.figures import BenchFailed, Figure, percentile, percentiles
 from cli.bench.stage import Stage
@@ -31,17 +33,21 @@ async def measure(stage: Stage) -> list[Figure]:
     async with _watch(stage) as ends:
         await _start_runs(stage, workflow_id, ends, WARM)
         quiet = await _start_runs(stage, workflow_id, ends, count)
-        figures = percentiles("start call to succeeded, quiet", quiet)
+        figures = await _describe(stage, "quiet", quiet)
+        quiet_p95 = _find_p95(quiet)
         for name, steps, runs in (
             ("slow calls", _slow_calls(stage), stage.scale(12_000, 6_000)),
             ("transforms", _transforms(), stage.scale(40_000, 30_000)),
         ):
             flood_id = await _flood(stage, name, steps, runs)
+            began, ended = time.monotonic(), (await stage.ledger.state(str(flood_id))).ended
             times = await _start_runs(stage, workflow_id, ends, count)
-            ratio = percentile(times, 0.95) / percentile(quiet, 0.95)
+            pace = ((await stage.ledger.state(str(flood_id))).ended - ended) / (time.monotonic() - began)
+            ratio = _find_p95(times) / quiet_p95
             if await _end_flood(stage, flood_id) == runs and ratio <= RATIO:
                 raise BenchFailed(f"the flood of {name} was over before anything was measured")
-            figures += percentiles(f"beside {name} of another workspace", times)
+            figures += await _describe(stage, f"beside {name}", times)
+            figures.append(Figure(name=f"pace of the {name} meanwhile", value=pace, unit="runs/s"))
             figures.append(Figure(name=f"p95 beside {name}, to quiet", value=ratio, unit="times", at_most=RATIO))
     return figures
 
@@ -93,16 +99,49 @@ async def _end_flood(stage: Stage, flood_id: UUID) -> int:
     return ended
 
 
-async def _start_runs(stage: Stage, workflow_id: str, ends: "_Ends", count: int) -> list[float]:
-    """The milliseconds from each start call to `run.succeeded` on the live stream, one run at a time."""
-    times = []
+async def _start_runs(stage: Stage, workflow_id: str, ends: "_Ends", count: int) -> list["_Run"]:
+    """Start so many runs, each once the one before it was heard to succeed on the live stream."""
+    runs = []
     for _ in range(count):
         # At irregular times, so that no beat of the product's own is hit or missed each time.
         await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - it only keeps starts out of step
-        began = time.monotonic()
+        called_at = time.time()
         answer = await stage.product.call("POST", f"/v1/workflows/{workflow_id}/runs", {"input": {}})
-        times.append((await ends.wait(answer["run_id"]) - began) * 1000)
-    return times
+        answered_at = time.time()
+        heard_at = await ends.wait(answer["run_id"])
+        runs.append(_Run(UUID(answer["run_id"]), called_at, answered_at, heard_at))
+    return runs
+
+
+def _find_p95(runs: list["_Run"]) -> float:
+    return percentile([run.heard_at - run.called_at for run in runs], 0.95)
+
+
+async def _describe(stage: Stage, when: str, runs: list["_Run"]) -> list[Figure]:
+    """From the start call to the end on the live stream, and how long each part of that way took."""
+    lives = await stage.ledger.lives([run.id for run in runs])
+    parts: dict[str, list[float]] = {"accepting": [], "to its start": [], "driving": [], "to the stream": []}
+    for run in runs:
+        started_at, finished_at = lives[run.id]
+        moments = (run.called_at, run.answered_at, started_at.timestamp(), finished_at.timestamp(), run.heard_at)
+        for part, (since, until) in zip(parts.values(), pairwise(moments), strict=True):
+            # By the database's clock as the worker has it, which may be behind a little.
+            part.append(max(until - since, 0.0) * 1000)
+    figures = percentiles(f"{when}, start call to succeeded", [(run.heard_at - run.called_at) * 1000 for run in runs])
+    return figures + [
+        Figure(name=f"{when}, {part} p{round(share * 100)}", value=percentile(times, share), unit="ms")
+        for part, times in parts.items()
+        for share in (0.5, 0.95)
+    ]
+
+
+class _Run(Struct, frozen=True):
+    """A run of the quiet workspace: Unix times of its start call, of the answer, and of its end on the live stream."""
+
+    id: UUID
+    called_at: float
+    answered_at: float
+    heard_at: float
 
 
 class _Ends:
@@ -115,7 +154,7 @@ class _Ends:
     async def listen(self, lines: AsyncIterator[bytes]) -> None:
         async for line in lines:
             if line.startswith(b"data: ") and b"run.succeeded" in line:
-                self._at[msgspec.json.decode(line[6:])["run_id"]] = time.monotonic()
+                self._at[msgspec.json.decode(line[6:])["run_id"]] = time.time()
                 self._news.set()
 
     async def wait(self, run_id: str) -> float:
