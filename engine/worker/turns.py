@@ -1,6 +1,7 @@
 """Turns: how much the worker starts, so that its event loop never falls behind, and whose turn it is."""
 
 import asyncio
+from collections import Counter
 from math import exp
 from time import perf_counter, thread_time
 
@@ -8,6 +9,8 @@ from engine.infra.fair_queue import FairQueue
 
 LEAST_BURST = 8
 WINDOW_SECONDS = 0.1
+# Who has started fewer in this window does not wait, and what it starts is owed: so many in all.
+FEW_STARTS, MOST_OWED = 6, 8
 # What starts cost is learned while they have to wait or the worker is so busy: else its idle beat would be theirs.
 BUSY = 0.4
 MEMORY_SECONDS = 3.0
@@ -38,8 +41,9 @@ class Turns:
         self._share = MOST_SHARE
         self._rate = self._share * self._works / self._spent
         self._left = float(LEAST_BURST)
-        # Beginnings and ends since the window began: half of a work each.
+        # Beginnings and ends since the window began: half of a work each. And who has begun how much.
         self._halves = 0
+        self._begun: Counter[int] = Counter()
         self._refilled_at = self._window_at = perf_counter()
         self._window_cpu = self._armed_cpu = thread_time()
         self._ticks, self._ticks_cpu = 0, 0.0
@@ -48,18 +52,20 @@ class Turns:
         self._many_until = 0.0
 
     def take_now(self, workspace: int) -> bool:
-        """Start at once, where that keeps nobody waiting."""
-        if self._waiting:
-            return False
+        """Start at once, where that keeps nobody waiting, or only whoever starts much more."""
         now = perf_counter()
-        if self._is_alone(workspace, now):
-            # Nobody else is there whom it could hold up.
-            return True
-        if self._left < 1:
-            self._refill(now)
+        if not self._waiting:
+            if self._is_alone(workspace, now):
+                # Nobody else is there whom it could hold up.
+                return True
             if self._left < 1:
-                self._is_short = True
-                return False
+                self._refill(now)
+            if self._left >= 1:
+                self._start(workspace, now)
+                return True
+            self._is_short = True
+        if not self._may_owe(workspace, now):
+            return False
         self._start(workspace, now)
         return True
 
@@ -86,12 +92,19 @@ class Turns:
             self._waiting.discard(workspace, turn)
             raise
 
+    def _may_owe(self, workspace: int, now: float) -> bool:
+        """Whether it starts so little that the others are to make up for it."""
+        if now - self._window_at >= WINDOW_SECONDS:
+            self._refill(now)
+        return self._left > 1 - MOST_OWED and self._begun[workspace] < FEW_STARTS and not self._waiting.has(workspace)
+
     def _is_alone(self, workspace: int, now: float) -> bool:
         return workspace == self._workspace and now >= self._many_until
 
     def _start(self, workspace: int, now: float) -> None:
         self._left -= 1
         self._halves += 1
+        self._begun[workspace] += 1
         if workspace != self._workspace:
             if self._workspace is not None:
                 self._many_until = now + MANY_SECONDS
@@ -139,4 +152,5 @@ class Turns:
         self._rate = self._share * max(self._works, 1.0) / self._spent
         self._window_at, self._window_cpu = now, cpu
         self._halves, self._ticks, self._ticks_cpu = 0, 0, 0.0
+        self._begun.clear()
         self._is_short = bool(self._waiting)

@@ -5,7 +5,15 @@ import asyncio
 import pytest
 
 from engine.worker import turns as module
-from engine.worker.turns import LEAST_BURST, MANY_SECONDS, MOST_SHARE, Turns
+from engine.worker.turns import (
+    FEW_STARTS,
+    LEAST_BURST,
+    MANY_SECONDS,
+    MOST_OWED,
+    MOST_SHARE,
+    WINDOW_SECONDS,
+    Turns,
+)
 
 
 class Machine:
@@ -143,6 +151,51 @@ async def test_a_flood_that_waits_holds_nobody_else_up() -> None:
     assert order.index(2) <= before + 2 * LEAST_BURST
     await asyncio.wait_for(asyncio.gather(*flood), 60)
     assert order.count(1) == 300
+
+
+async def hold_up(turns: Turns, workspace: int) -> list[asyncio.Task[None]]:
+    """Have a workspace start all it may, and wait with more."""
+    start_all(turns, workspace)
+    waiting = [asyncio.create_task(turns.take(workspace)) for _ in range(1000)]
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def give_up(waiting: list[asyncio.Task[None]]) -> None:
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_who_starts_little_waits_for_no_turn_and_the_flood_makes_up_for_it(machine: Machine) -> None:
+    turns = Turns()
+    meet(turns)
+    flood = await hold_up(turns, 1)
+    before = turns._left
+    assert start_all(turns, 3) == FEW_STARTS
+    assert turns._left == before - FEW_STARTS
+    machine.now += 2 * WINDOW_SECONDS
+    assert start_all(turns, 3) == FEW_STARTS, "in the next window again"
+    assert turns._begun[1] == 0, "what waits of the flood goes on waiting"
+    await give_up(flood)
+
+
+async def test_many_who_start_little_owe_no_more_together_than_one_burst(machine: Machine) -> None:
+    turns = Turns()
+    meet(turns)
+    flood = await hold_up(turns, 1)
+    started = sum(start_all(turns, workspace) for workspace in range(10, 100))
+    assert started <= MOST_OWED
+    await give_up(flood)
+
+
+async def test_who_waits_already_overtakes_none_of_its_own(machine: Machine) -> None:
+    turns = Turns()
+    meet(turns)
+    flood = await hold_up(turns, 1)
+    machine.now += 2 * WINDOW_SECONDS
+    assert not turns.take_now(1)
+    await give_up(flood)
 
 
 async def test_who_gives_up_leaves_no_hole(machine: Machine) -> None:
