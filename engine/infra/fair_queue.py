@@ -29,6 +29,11 @@ class FairQueue(Generic[Item]):
         """Those that have something in it, the next one first."""
         return list(self._lines)
 
+    @property
+    def next(self) -> int | None:
+        """The workspace whose turn it is; None without any."""
+        return next(iter(self._lines), None)
+
     def has(self, workspace: int) -> bool:
         """Whether the workspace has something in it."""
         return workspace in self._lines

@@ -27,8 +27,10 @@ from engine.store.journal import (
 
 MAX_ROWS = 500
 # Of several workspaces: while one batch commits, those wait that come next.
-SHARED_ROWS = 100
+SHARED_ROWS = 50
 SHARED_SECONDS = 5.0
+# Of several workspaces, so many entries go on between two looks at what else has come.
+RESOLVED_AT_ONCE = 8
 MAX_BYTES = 4_194_304
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -91,6 +93,8 @@ class Flusher:
         self._bell = bell
         self._connection: asyncpg.Connection | None = None
         self._queue: FairQueue[Entry] = FairQueue()
+        # Committed, and their runs do not know yet.
+        self._committed: FairQueue[Entry] = FairQueue()
         self._workspace: int | None = None
         self._shared_until = 0.0
         self._wake = asyncio.Event()
@@ -144,9 +148,14 @@ class Flusher:
     def _gather(self) -> list[Entry]:
         batch: list[Entry] = []
         rows = size = 0
-        most = SHARED_ROWS if time.monotonic() < self._shared_until else MAX_ROWS
-        while self._queue and rows < most and size < MAX_BYTES:
-            _, entry = self._queue.pop()
+        most = SHARED_ROWS if self._is_shared() else MAX_ROWS
+        served: set[int] = set()
+        # One entry of a flood may fill a small batch: the others' first ones come in all the same.
+        while (
+            self._queue and size < MAX_BYTES and (rows < most or (rows < MAX_ROWS and self._queue.next not in served))
+        ):
+            workspace, entry = self._queue.pop()
+            served.add(workspace)
             batch.append(entry)
             rows += len(entry.rows)
             size += entry.size
@@ -175,9 +184,30 @@ class Flusher:
         metrics.JOURNAL_WAITING.set(len(self._queue))
         metrics.JOURNAL_BATCH_ROWS.observe(sum(len(entry.rows) for entry in entries))
         self._on_commit(entries)
+        self._resolve(entries)
+
+    def _resolve(self, entries: Sequence[Entry]) -> None:
+        """Have the runs of committed entries go on: beside others by and by, workspaces in turn."""
+        is_resolving = bool(self._committed)
+        if not is_resolving and not self._is_shared():
+            for entry in entries:
+                _confirm(entry)
+            return
         for entry in entries:
-            if not entry.future.done():
-                entry.future.set_result(None)
+            self._committed.push(entry.workspace, entry)
+        if not is_resolving:
+            self._resolve_some()
+
+    def _resolve_some(self) -> None:
+        for _ in range(min(len(self._committed), RESOLVED_AT_ONCE)):
+            _, entry = self._committed.pop()
+            _confirm(entry)
+        if self._committed:
+            # Behind what these go on with, and what has come meanwhile.
+            asyncio.get_running_loop().call_soon(self._resolve_some)
+
+    def _is_shared(self) -> bool:
+        return time.monotonic() < self._shared_until
 
     async def _write(self, batch: Batch) -> None:
         """Write the batch, over as many connections as that takes; a lost answer is looked up, never guessed."""
@@ -270,6 +300,11 @@ class Flusher:
                 entry.future.set_exception(WorkerFenced())
         self._queue.clear()
         self._idle.set()
+
+
+def _confirm(entry: Entry) -> None:
+    if not entry.future.done():
+        entry.future.set_result(None)
 
 
 def _reject(entry: Entry, error: Refusal) -> None:

@@ -54,3 +54,16 @@ def test_items_are_taken_out_by_name_or_by_workspace() -> None:
     assert (len(queue), queue.workspaces) == (1, [2])
     queue.clear()
     assert not queue
+
+
+def test_whose_turn_it_is_can_be_asked_before_it_is_taken() -> None:
+    queue = FairQueue[str]()
+    assert queue.next is None
+    queue.push(1, "a")
+    queue.push(1, "b")
+    queue.push(2, "c")
+    turns: list[int | None] = []
+    while queue:
+        turns.append(queue.next)
+        assert queue.pop()[0] == turns[-1]
+    assert turns == [1, 2, 1]

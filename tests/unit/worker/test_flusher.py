@@ -12,7 +12,7 @@ from engine.infra.ids import new_id
 from engine.infra.settings import Settings
 from engine.store.journal import Committed, JournalRow, OutboxMessage, OwnedByOther
 from engine.worker import flusher as flusher_module
-from engine.worker.flusher import MAX_ROWS, SHARED_ROWS, Entry, Flusher, RunLost
+from engine.worker.flusher import MAX_ROWS, RESOLVED_AT_ONCE, SHARED_ROWS, Entry, Flusher, RunLost
 
 
 async def never_connect() -> Any:
@@ -55,6 +55,14 @@ async def test_what_one_workspace_has_waiting_delays_no_other_by_more_than_a_sma
     assert (flusher.count(1), flusher.count(2)) == (flusher.depth, 0)
 
 
+async def test_an_entry_that_fills_a_small_batch_keeps_nobody_else_out_of_it(flusher: Flusher) -> None:
+    flood = submit(flusher, 1, 10, rows=SHARED_ROWS + 2)
+    others = [one for workspace in (2, 3) for one in submit(flusher, workspace, 2)]
+    assert flusher._gather() == [flood[0], others[0], others[2]]
+    assert flusher._gather() == [flood[1], others[1], others[3]]
+    assert flusher._gather() == [flood[2]]
+
+
 async def test_a_workspace_alone_gets_large_batches_in_its_order(flusher: Flusher) -> None:
     entries = submit(flusher, 1, 1000)
     assert flusher._gather() == entries[:MAX_ROWS]
@@ -64,6 +72,39 @@ async def test_a_workspace_alone_gets_large_batches_in_its_order(flusher: Flushe
 async def test_an_entry_stays_whole_however_large(flusher: Flusher) -> None:
     submit(flusher, 1, 2, rows=2 * MAX_ROWS)
     assert [len(entry.rows) for entry in flusher._gather()] == [2 * MAX_ROWS]
+
+
+async def count_turns(flusher: Flusher, entries: list[Entry]) -> list[int]:
+    """How many entries have been told of their commit after each turn of the event loop."""
+    flusher._resolve(entries)
+    told = [sum(entry.future.done() for entry in entries)]
+    while told[-1] < len(entries):
+        await asyncio.sleep(0)
+        told.append(sum(entry.future.done() for entry in entries))
+    return told
+
+
+async def test_runs_of_a_large_batch_go_on_by_and_by_where_others_are(flusher: Flusher) -> None:
+    flood = submit(flusher, 1, 3 * RESOLVED_AT_ONCE)
+    (other,) = submit(flusher, 2, 1)
+    seen = await count_turns(flusher, [*flood, other])
+    assert seen == [RESOLVED_AT_ONCE, 2 * RESOLVED_AT_ONCE, 3 * RESOLVED_AT_ONCE, 3 * RESOLVED_AT_ONCE + 1]
+
+
+async def test_what_is_committed_of_others_goes_on_before_the_rest_of_a_flood(flusher: Flusher) -> None:
+    flood = submit(flusher, 1, 3 * RESOLVED_AT_ONCE)
+    (other,) = submit(flusher, 2, 1)
+    flusher._resolve(flood)
+    flusher._resolve([other])
+    await asyncio.sleep(0)
+    assert other.future.done()
+    assert not flood[-1].future.done()
+    assert [entry.future.done() for entry in flood] == sorted((e.future.done() for e in flood), reverse=True)
+
+
+async def test_runs_of_a_workspace_alone_go_on_together(flusher: Flusher) -> None:
+    entries = submit(flusher, 1, 3 * RESOLVED_AT_ONCE)
+    assert await count_turns(flusher, entries) == [len(entries)]
 
 
 class Journal:
