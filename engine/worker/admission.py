@@ -9,6 +9,8 @@ from engine.worker.turns import Turns
 
 # Further runs of a workspace are claimed once fewer wait for their turn to begin: loading them takes time as well.
 LINED_UP_LIMIT = 32
+# Of one workspace at once, where there are others: each takes time to load.
+CLAIMED_AT_ONCE = 8
 # Who is alone begins at once. Fewer and larger claims cost the database less.
 LIMIT_ALONE = 500
 
@@ -24,8 +26,9 @@ class Admission:
 
     def count_claimable(self, workspace: int) -> int:
         """How many more runs of the workspace may be claimed before others of it have begun."""
-        limit = LIMIT_ALONE if self._turns.is_alone(workspace) else LINED_UP_LIMIT
-        return limit - self._lined_up[workspace]
+        if self._turns.is_alone(workspace):
+            return LIMIT_ALONE - self._lined_up[workspace]
+        return min(LINED_UP_LIMIT - self._lined_up[workspace], CLAIMED_AT_ONCE)
 
     def admit(self, workspace: int, begin: Callable[[], None], on_room: Callable[[], None]) -> None:
         """Have a claimed run begin when it is its workspace's turn; `on_room` hears when more may be claimed."""
@@ -51,7 +54,9 @@ class Admission:
             self.places.give_back(workspace)
             self._lined_up[workspace] -= 1
         begin()
-        if self._lined_up[workspace] == LINED_UP_LIMIT // 2:
-            on_room()
-        elif not self._lined_up[workspace]:
+        left = self._lined_up[workspace]
+        if not left:
             del self._lined_up[workspace]
+        # At the end as well: the claim at the half may have brought nothing.
+        if left in {LINED_UP_LIMIT // 2, 0}:
+            on_room()

@@ -119,6 +119,9 @@ class Claimer:
 
     def _sweep_for_room(self) -> None:
         enough = min(BATCH, max(self._places.limit // 8, 1))
+        if not self._lined_up and self._places.free > self._places.limit // 2:
+            # Nothing is there to go on with until then: the last of a batch may take long to end.
+            enough = max(enough // 4, 1)
         if self._has_left and self._ended - self._ended_before_sweep >= enough:
             self.sweep_soon()
 
@@ -261,6 +264,9 @@ class Claimer:
         self._probation.note_claim(run_ids, claimed)
         metrics.RUNS_CLAIMED.inc(len(claimed))
         if claimed:
+            # Who has few of them comes first: each takes time to load.
+            counts = Counter(run.workspace_id for run in claimed)
+            claimed.sort(key=lambda run: counts[run.workspace_id])
             await self._take(connection, claimed)
 
     async def _connected(self) -> asyncpg.Connection:

@@ -40,6 +40,7 @@ from engine.worker.host import Host
 
 MAX_CRASHES = 3
 CACHED_GRAPHS = 256
+LOADED_AT_ONCE = 8
 
 
 class BrokenRun(Exception):
@@ -65,7 +66,10 @@ class RunLoader:
     ) -> tuple[list[tuple[Driver, dict[str, Any]]], list[tuple[ClaimedRun, BrokenRun]]]:
         """Drivers of claimed runs with the variables that they read, and those runs that no worker can go on with."""
         drivers, broken = [], []
-        for run in runs:
+        for number, run in enumerate(runs, start=1):
+            if number % LOADED_AT_ONCE == 0:
+                # What else there is to do comes in between.
+                await asyncio.sleep(0)
             try:
                 drivers.append(await self.load(host, run, {}))
             except BrokenRun as error:
