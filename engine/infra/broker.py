@@ -28,11 +28,16 @@ AWAITED = b"awaited"
 UNAWAITED = b"unawaited"
 
 # Asked in the moment of the bell, as it is the first bell after a while that somebody may wait for. A worker that is
-# alone gets the job with its bell: it need not ask for it, and finishes it later.
+# alone gets the job with its bell: it need not ask for it, and finishes it later. Who may not ask Redis for listeners
+# takes everything for awaited, and no worker for alone.
 _ANNOUNCE_TURN = f"""
-local awaited = ARGV[1] == '1' or redis.call('PUBSUB', 'NUMSUB', '{CHANGES_CHANNEL}')[2] > 0
+local function count(channel)
+    local answer = redis.pcall('PUBSUB', 'NUMSUB', channel)
+    return not answer.err and answer[2]
+end
+local awaited = ARGV[1] == '1' or count('{CHANGES_CHANNEL}') ~= 0
 local word = awaited and '{AWAITED.decode()}' or '{UNAWAITED.decode()}'
-local is_alone = ARGV[2] ~= '' and redis.call('PUBSUB', 'NUMSUB', '{BELL_CHANNEL}')[2] == 1
+local is_alone = ARGV[2] ~= '' and count('{BELL_CHANNEL}') == 1
 redis.call('PUBLISH', '{BELL_CHANNEL}', is_alone and word .. ' ' .. ARGV[2] or word)
 """
 

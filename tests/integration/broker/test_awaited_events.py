@@ -66,6 +66,21 @@ async def test_events_are_awaited_where_the_relay_knows_that_by_itself(
     assert await until_said(words)
 
 
+async def test_everything_is_awaited_where_nobody_may_ask_redis_who_listens(
+    redis: Redis, words: asyncio.Queue[bool], clean_redis: str
+) -> None:
+    await redis.acl_setuser(
+        "limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-pubsub"]
+    )
+    limited = Redis.from_url(clean_redis, username="limited", password="any")
+    try:
+        await say(limited, is_awaited=False)
+        assert await until_said(words)
+    finally:
+        await limited.aclose()
+        await redis.acl_deluser("limited")
+
+
 async def test_the_bells_of_others_say_nothing_of_it(
     redis: Redis, words: asyncio.Queue[bool], answers: Answers
 ) -> None:
