@@ -34,7 +34,7 @@ class _StopAsked(BaseException):
 
 
 class Server(Protocol):
-    """An embedded server. `start` returns once it is ready."""
+    """An embedded server, which runs already."""
 
     name: str
 
@@ -42,8 +42,8 @@ class Server(Protocol):
     def pid(self) -> int:
         """Its process id, 0 while it does not run."""
 
-    def start(self) -> None:
-        """Start it."""
+    def restart(self) -> None:
+        """Start it again."""
 
     def poll(self) -> int | None:
         """Its exit code once it ended."""
@@ -88,7 +88,10 @@ class _Watch:
     def start(self) -> None:
         """Start the process again."""
         self.start_at, self.started_at = None, time.monotonic()
-        self.process.start()
+        if isinstance(self.process, Child):
+            self.process.start()
+        else:
+            self.process.restart()
         self.pid = self.process.pid
 
 

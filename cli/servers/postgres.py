@@ -92,6 +92,22 @@ class Postgres(OwnServer):
 
     def start(self) -> None:
         """Make the data folder if there is none, start the server, and return when it takes connections."""
+        process = self._launch()
+        wait_until_ready(
+            process,
+            self._is_ready,
+            name="PostgreSQL",
+            log=self.log,
+            timeout=_PATIENCE_SECONDS,
+            # After a crash it first reads all of its log since the last checkpoint, however long that takes.
+            may_take_longer=lambda: not self.is_stranded(),
+        )
+
+    def restart(self) -> None:
+        """Start the server again, and leave it to recover."""
+        self._launch()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         binaries, major = find_binaries()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         prefix, account = unprivileged(self.data, binaries)
@@ -110,15 +126,7 @@ class Postgres(OwnServer):
         self._process = spawn(
             arguments, log=self.log, death_signal=signal.SIGINT, account=account, environment=_environment()
         )
-        wait_until_ready(
-            self._process,
-            self._is_ready,
-            name="PostgreSQL",
-            log=self.log,
-            timeout=_PATIENCE_SECONDS,
-            # After a crash it first reads all of its log since the last checkpoint, however long that takes.
-            may_take_longer=lambda: not self.is_stranded(),
-        )
+        return self._process
 
     def stop(self) -> None:
         """Stop fast: sessions are ended, what was committed is kept."""

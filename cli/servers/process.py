@@ -48,6 +48,14 @@ class OwnServer:
         """The exit code once the server ended, else None."""
         return self._process.poll() if self._process else None
 
+    def start(self) -> None:
+        """Start the server and return when it is ready."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Start it again, and return soon: others are watched over meanwhile, and wait for it by themselves."""
+        self.start()
+
 
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
     """Ask the kernel to send this process `death_signal` when `parent` dies, however it dies (Linux only)."""

@@ -49,7 +49,7 @@ class Recovering:
     name = "server"
     pid = 0
 
-    def start(self) -> None:
+    def restart(self) -> None:
         Path(os.environ["MARKS"], "recovering").touch()
         while True:
             time.sleep(1)
@@ -74,7 +74,7 @@ class Stranded:
         self._code: int | None = None
         self._is_stranded = True
 
-    def start(self) -> None:
+    def restart(self) -> None:
         self._code, self._is_stranded = None, False
         Path(os.environ["MARKS"], "started").touch()
 

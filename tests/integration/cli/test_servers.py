@@ -21,7 +21,7 @@ from cli.servers.process import ServerError
 from cli.servers.valkey import Valkey, find_binary
 from engine.infra.redis import create_redis
 from engine.infra.settings import Settings
-from tests.product import clean_environment, wait_for
+from tests.product import PATIENCE_SECONDS, clean_environment, wait_for
 
 
 @pytest.fixture
@@ -101,6 +101,27 @@ async def test_a_recovery_has_all_the_time_that_it_takes(
     await asyncio.to_thread(postgres.start)
     assert await execute(postgres.url, "SELECT value FROM kept") == 42
     assert "PostgreSQL is not ready after 0 s, it may be recovering: still waiting." in capsys.readouterr().err
+
+
+async def test_a_server_that_is_started_again_is_left_to_recover(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.start()
+    os.kill(postgres.pid, signal.SIGKILL)
+    while postgres.poll() is None:
+        await asyncio.sleep(0.01)
+    # Whoever waited for it would watch over nobody else meanwhile.
+    monkeypatch.setattr("cli.servers.postgres.wait_until_ready", None)
+    postgres.restart()
+    assert postgres.pid
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                connection = await asyncpg.connect(postgres.url)
+                break
+            except (OSError, asyncpg.PostgresError):
+                await asyncio.sleep(0.05)
+    await connection.close()
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey])
