@@ -6,7 +6,6 @@ it("the first page is short, those after it long, and each goes on where the one
   const asked: PageAsked[] = [];
   const query = pagedQuery({
     queryKey: ["things"],
-    firstPage: 50,
     read: async (page) => {
       asked.push(page);
       return { items: [], next_cursor: asked.length < 3 ? `after ${asked.length}` : null };
@@ -15,7 +14,7 @@ it("the first page is short, those after it long, and each goes on where the one
   const data = await new QueryClient().fetchInfiniteQuery({ ...query, pages: 9 });
   expect(data.pages.length).toBe(3);
   expect(asked).toEqual([
-    { limit: 50, cursor: null },
+    { limit: 100, cursor: null },
     { limit: 200, cursor: "after 1" },
     { limit: 200, cursor: "after 2" },
   ]);

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { describeError } from "@/lib/problem";
+import type { NextPage } from "@/lib/use-next-page";
 import { Button } from "./button";
 import { Icon } from "./icon";
 import { ErrorState, LoadingRows, isForbidden } from "./states";
@@ -43,12 +44,30 @@ export function Loaded<Data>({ query, rows = 6, isPage = false, way, children }:
 /** Says of what is shown that it could not be read anew; nothing where it could. */
 export function Stale({ query: { error, isFetching, refetch } }: { query: Asked<unknown> }) {
   if (error === null) return null;
+  return <Failure words="This may be old: it could not be read anew." error={error} isBusy={isFetching} onRetry={refetch} />;
+}
+
+/** Stands at the end of a list whose next page did not come; nothing where it did. */
+export function MoreFailed({ failure }: Pick<NextPage, "failure">) {
+  return failure !== undefined && <Failure words="There is more, which could not be read." {...failure} />;
+}
+
+interface FailureProps {
+  words: string;
+  error: unknown;
+  isBusy: boolean;
+  onRetry: () => unknown;
+}
+
+function Failure({ words, error, isBusy, onRetry }: FailureProps) {
   return (
     <div role="alert" className="mb-3 flex items-center gap-2 rounded-control border border-line-strong bg-surface py-1 pr-1 pl-3">
       <Icon name="warning" />
-      <p className="min-w-0 grow wrap-anywhere">This may be old: it could not be read anew. {describeError(error)}</p>
+      <p className="min-w-0 grow wrap-anywhere">
+        {words} {describeError(error)}
+      </p>
       {!isForbidden(error) && (
-        <Button kind="quiet" isBusy={isFetching} onClick={() => refetch()}>
+        <Button kind="quiet" isBusy={isBusy} onClick={() => onRetry()}>
           Try again
         </Button>
       )}

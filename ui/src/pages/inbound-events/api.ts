@@ -3,14 +3,10 @@ import { serverNow } from "@/lib/clock";
 import { pagedQuery } from "@/lib/paged-query";
 import { type InboundFilters, toQuery } from "./filters";
 
-/** Rows that are read again and again. */
-const FIRST_PAGE = 50;
-
 /** What became of the events that the filters let through, the newest first. */
 export function receiptsQuery(filters: InboundFilters) {
   return pagedQuery({
     queryKey: receiptsKey(filters),
-    firstPage: FIRST_PAGE,
     read: (page, signal) => unwrap(api.GET("/v1/events", { params: { query: { ...toQuery(filters, serverNow()), ...page } }, signal })),
   });
 }

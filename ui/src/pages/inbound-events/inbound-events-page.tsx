@@ -1,11 +1,12 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
 import { Button } from "@/components/ui/button";
-import { Stale } from "@/components/ui/loaded";
+import { MoreFailed, Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
+import { useNextPage } from "@/lib/use-next-page";
 import { receiptsQuery } from "./api";
 import { FilterBar } from "./filter-bar";
 import { readInboundFilters } from "./filters";
@@ -22,19 +23,17 @@ export function InboundEventsPage() {
   const query = useInfiniteQuery(receiptsQuery(filters));
   useFreshList(filters);
   const receipts = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
-  const { fetchNextPage, isFetchingNextPage } = query;
-  const more = useCallback(() => {
-    if (!isFetchingNextPage) void fetchNextPage();
-  }, [fetchNextPage, isFetchingNextPage]);
+  const { more, failure } = useNextPage(query, filters);
   return (
     <>
       <PageHeader title="Inbound events" />
       <FilterBar filters={filters} />
       <div className="md:px-6">
         {query.isError && receipts === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {receipts !== undefined && !isPaused && <Stale query={query} />}
+        {receipts !== undefined && !isPaused && !query.isFetchNextPageError && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
-        {receipts !== undefined && receipts.length > 0 && <InboundList receipts={receipts} onMore={query.hasNextPage ? more : undefined} />}
+        {receipts !== undefined && receipts.length > 0 && <InboundList receipts={receipts} onMore={more} />}
+        <MoreFailed failure={failure} />
         {receipts?.length === 0 && <NoReceipts isFiltered={Object.keys(filters).length > 0} />}
         {filters.outcome?.includes("rejected") === true && (
           <p className="px-4 py-2 text-xs text-ink-3 md:px-0">Of refused calls a sample is kept; the dashboard counts them all.</p>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LiveEvent } from "@/lib/live";
-import { type Run, type RunPages, patchRuns } from "./api";
+import { type Run, type RunPages, lastBeforeMore, patchRuns } from "./api";
 
 const AT = "2026-11-27T12:00:00Z";
 
@@ -62,4 +62,9 @@ describe("rows that follow the stream", () => {
     const events = [event("y", "run.queued", "queued"), event("b", "run.started", "running"), event("z", "run.queued", "queued")];
     expect(patchRuns(pages, events).strangers.map(({ run_id }) => run_id)).toEqual(["y", "z"]);
   });
+});
+
+it("the last row that was read tells where more begin, where there are any", () => {
+  expect(lastBeforeMore(pages)).toBeUndefined();
+  expect(lastBeforeMore({ pages: pages.pages.slice(0, 1), pageParams: [null] })).toBe("b");
 });

@@ -10,20 +10,22 @@ export type Run = Schemas["RunSummary"];
 type Page = Schemas["Page_RunSummary_"];
 export type RunPages = InfiniteData<Page, string | null>;
 
-/** Rows that are read again and again. */
-const FIRST_PAGE = 100;
-
 /** The runs that the filters let through, the newest first. What happens to them, `useLiveRuns` brings in. */
 export function runsQuery(filters: RunFilters) {
   return pagedQuery({
     queryKey: runsKey(filters),
-    firstPage: FIRST_PAGE,
     read: (page, signal) => unwrap(api.GET("/v1/runs", { params: { query: { ...toQuery(filters, serverNow()), ...page } }, signal })),
   });
 }
 
 export function runsKey(filters: RunFilters) {
   return ["runs", filters] as const;
+}
+
+/** The last row that was read, where there are more after it. */
+export function lastBeforeMore({ pages }: RunPages): string | undefined {
+  const page = pages.at(-1);
+  return page?.next_cursor == null ? undefined : page.items.at(-1)?.id;
 }
 
 /** The rows with what the stream has told since, in their places; and what it told of runs that have none. */

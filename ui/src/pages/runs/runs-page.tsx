@@ -1,13 +1,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo, useRef } from "react";
+import { useMemo, useRef } from "react";
 import { Button } from "@/components/ui/button";
-import { Stale } from "@/components/ui/loaded";
+import { MoreFailed, Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { RunList } from "@/features/runs/run-list";
 import { useLive } from "@/lib/live";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useNextPage } from "@/lib/use-next-page";
 import { useSettledFilters } from "@/lib/use-settled";
 import { runsQuery } from "./api";
 import { BulkBar } from "./bulk-bar";
@@ -33,10 +34,7 @@ export function RunsPage() {
   useShortcuts([{ key: "/", label: "Search runs", run: () => searchField.current?.focus() }]);
   const runs = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   const { ticked, onTick, clear } = useTicks(filters, runs);
-  const { fetchNextPage, isFetchingNextPage } = query;
-  const more = useCallback(() => {
-    if (!isFetchingNextPage) void fetchNextPage();
-  }, [fetchNextPage, isFetchingNextPage]);
+  const { more, failure } = useNextPage(query, filters);
   return (
     <>
       <PageHeader title="Runs" />
@@ -51,9 +49,10 @@ export function RunsPage() {
       </div>
       <div className="md:px-6">
         {query.isError && runs === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {runs !== undefined && !isPaused && <Stale query={query} />}
+        {runs !== undefined && !isPaused && !query.isFetchNextPageError && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
-        {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick }} onMore={query.hasNextPage ? more : undefined} />}
+        {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick }} onMore={more} />}
+        <MoreFailed failure={failure} />
         {runs?.length === 0 && <NoRuns isFiltered={Object.keys(filters).length > 0} />}
       </div>
     </>

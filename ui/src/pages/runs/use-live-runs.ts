@@ -1,9 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { serverNow } from "@/lib/clock";
 import { isAtTop, keepFresh, readFirstPage } from "@/lib/first-page";
 import { type LiveEvent, listen, useLive } from "@/lib/live";
 import { createRefresher } from "@/lib/refresher";
-import { type RunPages, patchRuns, runsKey } from "./api";
+import { type RunPages, lastBeforeMore, patchRuns, runsKey } from "./api";
 import type { RunFilters } from "./filters";
 import { NO_NEWS, noteNews } from "./news";
 
@@ -52,7 +53,7 @@ export function useLiveRuns(filters: RunFilters) {
       if (data === undefined) return;
       const patched = patchRuns(data, events);
       if (patched.data !== data) queryClient.setQueryData(runsKey(filters), patched.data);
-      noted.current = noteNews(noted.current, patched.strangers, filters);
+      noted.current = noteNews(noted.current, patched.strangers, { filters, now: serverNow(), last: lastBeforeMore(data) });
       setNews((count) => (Number.isFinite(count) ? noted.current.size : count));
     };
     const stop = listen(take, refresher.ask);
