@@ -17,7 +17,7 @@ describe("a moment", () => {
       expect(fromField(toField(moment, zone), zone)).toBe(moment);
     });
 
-    it.each(["", "2026-11-27", "2026-13-45T10:00"])("is none while a field says %j", (text) => {
+    it.each(["", "2026-11-27", "2026-13-45T10:00", "0002-11-27T10:00", "0020-11-27T10:00", "0202-11-27T10:00"])("is none while a field says %j", (text) => {
       expect(fromField(text, zone)).toBeUndefined();
     });
 

@@ -17,10 +17,10 @@ export function toField(moment: string | undefined, zone: Zone): string {
   return `${day}T${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
 
-/** What stands in such a field; undefined while it is not whole. */
+/** What stands in such a field; undefined while it is not whole: while 2026 is typed, a browser gives the years 2, 20 and 202. */
 export function fromField(text: string, zone: Zone): string | undefined {
   // A date with a time and without an offset is read as clocks tell it here.
-  return /^\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? readMoment(zone === "utc" ? `${text}Z` : text) : undefined;
+  return /^(?:[2-9]\d{3}|[1-9]\d{4,5})-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? readMoment(zone === "utc" ? `${text}Z` : text) : undefined;
 }
 
 /** When something was made whose id begins with the time (UUIDv7), in milliseconds since 1970. */

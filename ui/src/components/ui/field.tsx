@@ -107,7 +107,12 @@ export function MomentField({ label, moment, onMoment }: MomentFieldProps) {
           const given = fromField(event.target.value, zone);
           if (given !== undefined) onMoment(given);
         }}
-        onBlur={(event) => event.target.value === "" && event.target.validity.valid && moment !== undefined && onMoment(undefined)}
+        onBlur={({ target }) => {
+          if (target.value !== "") {
+            // What was not taken does not stand there as if it were.
+            if (fromField(target.value, zone) === undefined) target.value = toField(moment, zone);
+          } else if (target.validity.valid && moment !== undefined) onMoment(undefined);
+        }}
         className={CONTROL}
       />
     </label>
