@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useId, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useId, useState } from "react";
 import { classNames } from "@/lib/class-names";
 import { formatMinute } from "@/lib/format";
 import { useZone } from "@/lib/preferences";
@@ -36,9 +36,11 @@ export function Chart({ title, slots, children, top, bottom, legend, columns, on
   const say = (at: number) => formatMinute(at, isLong, zone);
   const describe = ({ from, to, ...rest }: Slot) =>
     `${say(from)} to ${say(to)}: ${columns.map(({ name, read }) => `${read({ from, to, ...rest })} ${name}`).join(", ")}`;
-  const point = (event: PointerEvent<HTMLDivElement>) => {
-    const { left, width } = event.currentTarget.getBoundingClientRect();
-    setPlace(clamp(Math.floor(((event.clientX - left) / width) * SLOTS)));
+  const point = (event: MouseEvent<HTMLDivElement>) => setPlace(placeOf(event));
+  const press = (event: MouseEvent<HTMLDivElement>) => {
+    // A finger has left by then, and what it pointed at is forgotten. Who presses without a pointer (0) means what is read out.
+    const pressed = event.detail === 0 ? slot : slots[placeOf(event)];
+    if (pressed !== undefined) onChoose?.(pressed);
   };
   return (
     <section aria-labelledby={id} className="min-w-0 rounded-control border border-line bg-surface p-3">
@@ -62,7 +64,7 @@ export function Chart({ title, slots, children, top, bottom, legend, columns, on
           aria-valuetext={slot === undefined ? `Arrow keys read the parts of the time${onChoose === undefined ? "" : ", Enter leads to the runs of one"}` : describe(slot)}
           onPointerMove={point}
           onPointerDown={point}
-          onClick={() => slot !== undefined && onChoose?.(slot)}
+          onClick={press}
           onPointerLeave={() => setPlace(undefined)}
           onBlur={() => setPlace(undefined)}
           onKeyDown={(event) => {
@@ -97,6 +99,12 @@ function move(event: KeyboardEvent, place: number | undefined, go: (place: numbe
   if (goal === undefined) return;
   event.preventDefault();
   go(clamp(goal));
+}
+
+/** The part of the drawing under the pointer. */
+function placeOf({ currentTarget, clientX }: MouseEvent): number {
+  const { left, width } = currentTarget.getBoundingClientRect();
+  return clamp(Math.floor(((clientX - left) / width) * SLOTS));
 }
 
 function clamp(place: number): number {

@@ -30,6 +30,17 @@ it("a press chooses the part under the pointer", () => {
   expect(onChoose.mock.calls).toEqual([[SLOTS[2]]]);
 });
 
+it("a tap chooses the part under the finger, which has left by then", () => {
+  const onChoose = vi.fn();
+  render(<ThroughputChart slots={SLOTS} onChoose={onChoose} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  drawing.getBoundingClientRect = () => new DOMRect(0, 0, 480, 100);
+  fireEvent.pointerDown(drawing, { clientX: 25 });
+  fireEvent.pointerLeave(drawing);
+  fireEvent.click(drawing, { clientX: 25, detail: 1 });
+  expect(onChoose.mock.calls).toEqual([[SLOTS[2]]]);
+});
+
 it("parts of the time are told by the clocks that were chosen", () => {
   render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
   const drawing = screen.getByRole("slider", { name: "Runs over time" });
