@@ -6,13 +6,12 @@ import { Dialog } from "@/components/ui/dialog";
 import { Icon } from "@/components/ui/icon";
 import { workflowsByNameQuery } from "@/features/workflows/api";
 import { classNames } from "@/lib/class-names";
+import { readId } from "@/lib/id";
 import { DENSITY_LABELS, ZONE_LABELS, prefer } from "@/lib/preferences";
 import { THEME_LABELS, setTheme } from "@/lib/theme";
 import { useSettledText } from "@/lib/use-settled";
 import { type Destination, findDestinations, moveIn } from "./destinations";
 import { useMyPages } from "./rail";
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface PaletteProps {
   onHelp: () => void;
@@ -41,22 +40,35 @@ export function Palette({ onHelp }: PaletteProps) {
 
 function GoTo({ onClose, onHelp }: PaletteProps & { onClose: () => void }) {
   const [typed, setTyped] = useState("");
-  const [at, setAt] = useState(0);
-  const found = useDestinations(typed.trim(), onHelp);
+  // What comes later must not move the choice: it is kept by what it is, and not by its place.
+  const [chosenId, setChosenId] = useState<string>();
+  const [isAwaited, setIsAwaited] = useState(false);
+  const { found, isFirstSure } = useDestinations(typed.trim(), onHelp);
   const list = useId();
-  const chosen = found[Math.min(at, found.length - 1)];
+  const at = Math.max(0, found.findIndex(({ id }) => id === chosenId));
+  const chosen = found[at];
   useEffect(() => {
     if (chosen !== undefined) document.getElementById(`${list}${chosen.id}`)?.scrollIntoView({ block: "nearest" });
   }, [chosen, list]);
+  const choose = (place: number) => {
+    setChosenId(found[place]?.id);
+    setIsAwaited(false);
+  };
   const go = (destination: Destination | undefined) => {
     if (destination === undefined) return;
     onClose();
     destination.go();
   };
+  const isSure = isFirstSure || chosen?.id === chosenId;
+  useEffect(() => {
+    if (!isAwaited || !isSure || chosen === undefined) return;
+    onClose();
+    chosen.go();
+  }, [chosen, isAwaited, isSure, onClose]);
   const steer = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
-    if (event.key === "Enter") go(chosen);
-    else if (["ArrowDown", "ArrowUp"].includes(event.key)) setAt(moveIn(found.length, at, event.key));
+    if (event.key === "Enter") setIsAwaited(true);
+    else if (["ArrowDown", "ArrowUp"].includes(event.key)) choose(moveIn(found.length, at, event.key));
     else return;
     event.preventDefault();
   };
@@ -76,7 +88,8 @@ function GoTo({ onClose, onHelp }: PaletteProps & { onClose: () => void }) {
         value={typed}
         onChange={(event) => {
           setTyped(event.target.value);
-          setAt(0);
+          setChosenId(undefined);
+          setIsAwaited(false);
         }}
         onKeyDown={steer}
         className="h-8 w-full rounded-control border border-line-strong bg-surface px-2.5"
@@ -88,7 +101,7 @@ function GoTo({ onClose, onHelp }: PaletteProps & { onClose: () => void }) {
             id={`${list}${destination.id}`}
             destination={destination}
             isChosen={destination === chosen}
-            onPoint={() => setAt(index)}
+            onPoint={() => choose(index)}
             onGo={() => go(destination)}
           />
         ))}
@@ -133,11 +146,20 @@ function choicesOf(what: string, labels: Readonly<Record<string, string>>, choos
   return Object.entries(labels).map(([value, name]) => ({ id: `${what}${value}`.replaceAll(" ", ""), label: `${what}: ${name}`, icon: "sun", go: () => choose(value) }));
 }
 
+interface Found {
+  found: readonly Destination[];
+  /** Whether the first of them stays the first, whatever is still being looked for. */
+  isFirstSure: boolean;
+}
+
 /** Pages and what they do first, then workflows, then runs. */
-function useDestinations(typed: string, onHelp: () => void): readonly Destination[] {
+function useDestinations(typed: string, onHelp: () => void): Found {
   const navigate = useNavigate();
   const pages = useMyPages();
-  const named = useQuery(workflowsByNameQuery(useSettledText(typed === "" ? undefined : typed))).data?.items ?? [];
+  const wanted = typed === "" ? undefined : typed;
+  const asked = useSettledText(wanted);
+  const { data, isFetching } = useQuery(workflowsByNameQuery(asked));
+  const named = data?.items ?? [];
   const fixed: Destination[] = [
     ...pages.map(({ to, label, icon }) => ({ id: to, label, icon, go: () => void navigate({ to }) })),
     ...choicesOf("Theme", THEME_LABELS, setTheme),
@@ -152,10 +174,14 @@ function useDestinations(typed: string, onHelp: () => void): readonly Destinatio
     icon: "workflows",
     go: () => void navigate({ to: "/workflows/$workflowId", params: { workflowId: id } }),
   }));
-  const runId = UUID.test(typed) ? typed : undefined;
+  const runId = readId(typed);
   const run: Destination[] =
     runId === undefined ? [] : [{ id: "run", label: runId, kind: "run", icon: "runs", go: () => void navigate({ to: "/runs/$runId", params: { runId } }) }];
   const runs: Destination[] =
     typed === "" ? [] : [{ id: "runs", label: `Runs with “${typed}”`, icon: "search", go: () => void navigate({ to: "/runs", search: { q: typed } }) }];
-  return [...run, ...findDestinations(fixed, typed), ...findDestinations(workflows, typed), ...runs];
+  const known = [...run, ...findDestinations(fixed, typed)];
+  return {
+    found: [...known, ...findDestinations(workflows, typed), ...runs],
+    isFirstSure: known.length > 0 || (asked === wanted && !isFetching),
+  };
 }

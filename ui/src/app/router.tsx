@@ -91,10 +91,7 @@ const home = createRoute({
 const workflows = createRoute({
   getParentRoute: () => signedIn,
   path: "/workflows",
-  validateSearch: (search: Record<string, unknown>): { q?: string } => {
-    const q = readSearchText(search["q"]);
-    return q === undefined ? {} : { q };
-  },
+  validateSearch: readSearch,
   component: lazyRouteComponent(() => import("@/pages/workflows/workflows-page"), "WorkflowsPage"),
 });
 
