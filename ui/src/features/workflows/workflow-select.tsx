@@ -1,5 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Select } from "@/components/ui/field";
+import { isGone } from "@/components/ui/states";
+import { shortenId } from "@/lib/id";
 import { workflowNameQuery, workflowNamesQuery } from "./api";
 
 const ANY = "";
@@ -23,7 +25,7 @@ export function WorkflowSelect({ workflow, onChange }: WorkflowSelectProps) {
       onChange={(event) => onChange(event.target.value === ANY ? undefined : event.target.value)}
     >
       <option value={ANY}>Any workflow</option>
-      {isOther && <option value={workflow}>{other.data ?? (other.isError ? "A workflow that is gone" : "…")}</option>}
+      {isOther && <option value={workflow}>{other.data ?? (other.isError ? nameOfFailed(workflow, other.error) : "…")}</option>}
       {names?.map(({ id, name }) => (
         <option key={id} value={id}>
           {name}
@@ -31,4 +33,9 @@ export function WorkflowSelect({ workflow, onChange }: WorkflowSelectProps) {
       ))}
     </Select>
   );
+}
+
+/** That nobody answered, say, does not tell that it is gone. */
+function nameOfFailed(id: string, error: unknown): string {
+  return isGone(error) ? "A workflow that is gone" : shortenId(id);
 }
