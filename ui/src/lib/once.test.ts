@@ -24,7 +24,7 @@ describe("what is asked for again", () => {
     ["it is still being done", problem(409, "idempotency_in_progress"), true],
     ["it was done", undefined, false],
     ["it was refused", problem(409), false],
-    ["it was given up here", new Error("nothing was sent"), false],
+    ["the answer broke off", new TypeError("terminated"), true],
   ])("is the same where %s", async (_, error, isSame) => {
     const once = createOnce();
     const first = await keyOf(once, '{"total": 7}', error);

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ApiProblem, Unreachable } from "./problem";
+import { ApiProblem } from "./problem";
 
 /** What a request carries that may come again. */
 export type OnceHeader = Readonly<{ "Idempotency-Key": string }>;
@@ -36,10 +36,9 @@ export function useOnce(): Once {
   return useState(createOnce)[0];
 }
 
-/** Whether it may have been done all the same, or may still be. */
+/** Whether it may have been done all the same, or may still be: also where an answer came and broke off before its end. */
 function isUnknown(error: unknown): boolean {
-  if (error instanceof ApiProblem) return error.status >= 500 || error.code === "idempotency_in_progress";
-  return error instanceof Unreachable;
+  return !(error instanceof ApiProblem) || error.status >= 500 || error.code === "idempotency_in_progress";
 }
 
 /** Not `randomUUID`: over plain http, browsers have none. */
