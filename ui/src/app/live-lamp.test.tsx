@@ -17,28 +17,31 @@ afterEach(() => {
   resumeLive();
 });
 
+/** The lamp with that word, whose name also tells what it does. */
+const lamp = (word: string) => screen.getByRole("button", { name: new RegExp(`^${word} ?, pause live updates$`) });
 const strip = () => screen.getByRole("status").textContent;
 
 it("a press pauses live updates, and a strip says who did", () => {
   expect(strip()).toBe("");
-  fireEvent.click(screen.getByRole("button", { name: "Live" }));
-  expect(screen.getByRole("button", { name: "Paused by you" })).toBeTruthy();
+  expect(lamp("Live").getAttribute("aria-pressed")).toBe("false");
+  fireEvent.click(lamp("Live"));
+  expect(lamp("Paused by you").getAttribute("aria-pressed")).toBe("true");
   expect(strip()).toMatch(/^You have paused live updates/);
-  fireEvent.click(screen.getByRole("button", { name: "Paused by you" }));
+  fireEvent.click(lamp("Paused by you"));
   expect(useLive.getState().status).toBe("connecting");
   expect(strip()).toBe("");
 });
 
 it("the strip lets them go on, and leaves the focus at the lamp", () => {
-  fireEvent.click(screen.getByRole("button", { name: "Live" }));
+  fireEvent.click(lamp("Live"));
   screen.getByRole("button", { name: "Resume" }).focus();
   fireEvent.click(screen.getByRole("button", { name: "Resume" }));
-  expect(document.activeElement).toBe(screen.getByRole("button", { name: "Connecting" }));
+  expect(document.activeElement).toBe(lamp("Connecting"));
 });
 
 it("they are paused as well while the connection is lost", () => {
   act(() => useLive.setState({ status: "paused", retryAt: Date.now() + 4_000 }));
   expect(strip()).toMatch(/^Live updates paused\./);
-  fireEvent.click(screen.getByRole("button", { name: "Not live" }));
+  fireEvent.click(lamp("Not live"));
   expect(useLive.getState()).toEqual({ status: "held", retryAt: undefined });
 });

@@ -21,12 +21,14 @@ export function LiveLamp() {
       type="button"
       id={LAMP}
       data-live={status}
+      aria-pressed={isHeld}
       title={isHeld ? "Let live updates go on" : "Pause live updates"}
       onClick={isHeld ? resumeLive : holdLive}
       className="flex h-8 shrink-0 items-center gap-1.5 rounded-control px-2 text-xs whitespace-nowrap text-ink-3 hover:bg-sunken hover:text-ink"
     >
       <span aria-hidden="true" className={classNames("size-2 rounded-full", status === "open" ? "bg-ink-3" : "border border-ink-3")} />
-      {WORDS[status]}
+      <span>{WORDS[status]}</span>
+      <span className="sr-only">, pause live updates</span>
     </button>
   );
 }

@@ -1,12 +1,14 @@
 import { act, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { noteServerTime, serverNow, useNow, useOwnNow } from "./clock";
+import { setHeld } from "./hold";
 
 const NOON = Date.parse("2026-11-27T12:00:00Z");
 const at = (milliseconds: number) => new Date(milliseconds).toUTCString();
 
 beforeEach(() => vi.useFakeTimers({ now: NOON }));
 afterEach(() => {
+  setHeld(false);
   noteServerTime(at(Date.now()));
   vi.useRealTimers();
 });
@@ -40,6 +42,21 @@ describe("the clock of a page", () => {
       return now;
     });
     expect(second.result.current).toBe(NOON + 3_602_000);
+    second.unmount();
+  });
+
+  it("stands still while everything is held, is right for who comes meanwhile, and goes on after", () => {
+    const first = renderHook(useNow);
+    act(() => setHeld(true));
+    act(() => void vi.advanceTimersByTime(5_000));
+    expect(first.result.current).toBe(NOON);
+    const second = renderHook(useNow);
+    expect(second.result.current).toBe(NOON + 5_000);
+    expect(first.result.current).toBe(NOON);
+    act(() => setHeld(false));
+    act(() => void vi.advanceTimersByTime(1_000));
+    expect([first.result.current, second.result.current]).toEqual([NOON + 6_000, NOON + 6_000]);
+    first.unmount();
     second.unmount();
   });
 

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { useHold } from "./hold";
 
 /** One clock for the page, once a second, and none while nobody looks. */
 let own = Date.now();
@@ -42,9 +43,16 @@ export function serverNow(): number {
   return Date.now() + lead;
 }
 
-/** The time at the server, which moves on once a second. */
+/** Know the time as one comes, and hear no more of it. */
+function look(): () => void {
+  own = Date.now();
+  return () => undefined;
+}
+
+/** The time at the server, which moves on once a second; while everything is held, it stands still for what is shown already. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => own + lead);
+  const isHeld = useHold((state) => state.isHeld);
+  return useSyncExternalStore(isHeld ? look : subscribe, () => own + lead);
 }
 
 /** The time of this machine's own clock, which moves on once a second. */

@@ -11,6 +11,8 @@ export const useHold = create<Hold>(() => ({ isHeld: false }));
 /** Let nothing change by itself any more, or let everything go on. */
 export function setHeld(isHeld: boolean): void {
   useHold.setState({ isHeld });
+  // Styles let nothing move by it.
+  document.documentElement.toggleAttribute("data-held", isHeld);
   // What is asked for every few seconds, or when somebody comes back to the page, rests as it does in the background; once that
   // is over, what has become old is asked for at once.
   focusManager.setFocused(isHeld ? false : undefined);
