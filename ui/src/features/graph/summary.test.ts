@@ -25,3 +25,13 @@ it.each([
 ])("a step of the type %s with %j says %j", (type, config, summary) => {
   expect(summaryOf({ type, with: config })).toBe(summary);
 });
+
+it.each([
+  ["if", { condition: "input.total ".repeat(100_000) }],
+  ["http", { url: `https://shop.example/${"a".repeat(1_000_000)}` }],
+  ["transform", { values: Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`key ${at}`, at])) }],
+])("a step of the type %s says no more than there is room for", (type, config) => {
+  const { length } = summaryOf({ type, with: config });
+  expect(length).toBeGreaterThan(100);
+  expect(length).toBeLessThan(250);
+});

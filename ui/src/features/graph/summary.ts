@@ -6,11 +6,15 @@ export interface SetUp {
   with?: unknown;
 }
 
+/** A definition may hold megabytes in one string; below the name of a step there is room for few characters and keys. */
+const LONGEST = 200;
+const MOST = 20;
+
 type With = Readonly<Record<string, unknown>>;
 
 /** What tells a step of its type from others, in a few words; undefined where it says too little. Types of others have none. */
 const WORDS: Readonly<Record<string, (config: With) => string | undefined>> = {
-  http: ({ method, url }) => (typeof url === "string" ? `${textOf(method) ?? "GET"} ${url.replace(/^https?:\/\//i, "")}` : undefined),
+  http: ({ method, url }) => (typeof url === "string" ? `${textOf(method) ?? "GET"} ${url.slice(0, LONGEST).replace(/^https?:\/\//i, "")}` : undefined),
   delay: ({ seconds, until }) => (typeof seconds === "number" ? formatDuration(seconds * 1000) : textOf(until ?? seconds)),
   if: ({ condition }) => textOf(condition),
   switch: ({ cases }) => keysOf(cases),
@@ -30,10 +34,10 @@ export function summaryOf({ type, with: config }: SetUp): string {
 }
 
 function textOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value.replace(/\s+/g, " ").trim();
+  if (typeof value === "string") return value.trimStart().slice(0, LONGEST).replace(/\s+/g, " ").trim();
   return typeof value === "number" ? String(value) : undefined;
 }
 
 function keysOf(value: unknown): string | undefined {
-  return typeof value === "object" && value !== null ? Object.keys(value).join(", ") : undefined;
+  return typeof value === "object" && value !== null ? Object.keys(value).slice(0, MOST).join(", ").slice(0, LONGEST) : undefined;
 }
