@@ -22,3 +22,19 @@ it("a form that stays can have it forgotten", async () => {
   await vi.waitFor(() => expect(queryClient.getMutationCache().getAll()).toEqual([]), { timeout: PATIENCE_MS });
   leave();
 });
+
+it("one that is under way as its form goes is looked after once in a while, and not without a pause", async () => {
+  const looks = vi.spyOn(globalThis, "setTimeout");
+  let answer: (value: string) => void = () => undefined;
+  const form = new MutationObserver(queryClient, { mutationFn: () => new Promise<string>((resolve) => (answer = resolve)) });
+  const leave = form.subscribe(() => undefined);
+  const asked = form.mutate();
+  await vi.waitFor(() => expect(queryClient.getMutationCache().getAll()[0]?.state.status).toBe("pending"));
+  leave();
+  const before = looks.mock.calls.length;
+  const wait = new Promise((resolve) => setTimeout(resolve, 300));
+  await wait;
+  expect(looks.mock.calls.length - before).toBeLessThan(10);
+  answer("done");
+  await asked;
+});

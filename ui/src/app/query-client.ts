@@ -14,7 +14,8 @@ export const queryClient = new QueryClient({
       // While everything is held, another try would wait for the end of that, and the page say for as long that it is loading.
       retry: (count, error) => count + 1 < TRIES && isWorthRetrying(error) && !useHold.getState().isHeld,
     },
-    // What was sent and answered may be a password or a key: it stays no longer than the form that it came from.
-    mutations: { networkMode: "always", gcTime: 0 },
+    // What was sent and answered may be a password or a key: it stays hardly longer than the form that it came from. With no time at
+    // all, one that is under way when its form goes would be looked for without a pause until it ends.
+    mutations: { networkMode: "always", gcTime: 1_000 },
   },
 });
