@@ -171,7 +171,7 @@ test("live updates are paused by a press, and go on by another", async () => {
   await page.goto("/workflows");
   const row = page.getByRole("row").filter({ hasText: "Held still" });
   await row.getByText("No runs yet").waitFor();
-  await page.getByRole("button", { name: "Live", exact: true }).click();
+  await page.getByRole("button", { name: /^Live ?, pause live updates$/ }).click();
   await page.getByText("You have paused live updates").waitFor();
   await expectAccessible(page);
   const run = await owner.start(id);
@@ -180,7 +180,7 @@ test("live updates are paused by a press, and go on by another", async () => {
   expect(await row.getByText("No runs yet").count()).toBe(1);
   await page.getByRole("button", { name: "Resume" }).click();
   await row.getByRole("img", { name: "The last run: 1 succeeded" }).waitFor();
-  await page.getByRole("button", { name: "Live", exact: true }).waitFor();
+  await page.getByRole("button", { name: /^Live ?, pause live updates$/ }).waitFor();
 });
 
 test("the menu of the account leads to the reference of the API", async () => {
