@@ -109,12 +109,16 @@ export function findNearest<Place>(places: ReadonlyMap<string, Place>, pointer: 
   }
 }
 
+/** The brackets, commas, colons and scalars of a JSON text, letter by letter. */
+export function tokensOf(text: string): readonly string[] {
+  return text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
+}
+
 /** Lay out a JSON text by two spaces, letter by letter: numbers and the order of keys stay as they were written. */
 export function formatJson(text: string): string {
   let out = "";
   let depth = 0;
-  const pattern = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
-  const tokens = text.match(pattern) ?? [];
+  const tokens = tokensOf(text);
   for (const [index, token] of tokens.entries()) {
     const isEmpty = (token === "}" && tokens[index - 1] === "{") || (token === "]" && tokens[index - 1] === "[");
     if ((token === "}" || token === "]") && !isEmpty) out += newLine(--depth);

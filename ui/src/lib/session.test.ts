@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SessionMoved } from "./problem";
 import { acceptTokens, currentToken, endSession, renewToken, useSession } from "./session";
 import { readHolder } from "./token";
+import { unsavedKey } from "./unsaved";
 
 const PATIENCE = { timeout: 30_000 };
 
@@ -27,6 +28,7 @@ beforeEach(() => {
 afterEach(() => {
   other.close();
   endSession();
+  sessionStorage.clear();
   vi.unstubAllGlobals();
 });
 
@@ -36,7 +38,7 @@ describe("a session that all tabs share", () => {
     const next = tokens("u", "a", { mark: "ü?>" });
     answerWith(next);
     expect(await currentToken()).toBe(next.access_token);
-    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false });
+    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false, isSignedOut: false });
   });
 
   it.each([
@@ -69,7 +71,7 @@ describe("a session that all tabs share", () => {
     other.addEventListener("message", ({ data }) => heard.push(data));
     acceptTokens(tokens("u", "b"));
     endSession();
-    await vi.waitFor(() => expect(heard).toEqual([{ kind: "moved", to: "u b" }, { kind: "ended" }]), PATIENCE);
+    await vi.waitFor(() => expect(heard).toEqual([{ kind: "moved", to: "u b" }, { kind: "ended", isOnPurpose: true }]), PATIENCE);
   });
 
   it("begins with the one of another tab, where there was none", async () => {
@@ -79,14 +81,34 @@ describe("a session that all tabs share", () => {
     const theirs = tokens("u", "a");
     answerWith(theirs);
     expect(await currentToken()).toBe(theirs.access_token);
-    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false });
+    expect(useSession.getState()).toEqual({ status: "signed-in", isMoved: false, isSignedOut: false });
   });
 
-  it("ends with the one of another tab", async () => {
+  it.each([
+    ["and leaves nothing that is unsaved, where somebody has ended it", true, null],
+    ["and keeps what is unsaved, where it has run out", false, "dear"],
+  ])("ends with the one of another tab, %s", async (_, isOnPurpose, left) => {
     acceptTokens(tokens("u", "a"));
-    other.postMessage({ kind: "ended" });
-    await vi.waitFor(() => expect(useSession.getState().status).toBe("anonymous"), PATIENCE);
+    sessionStorage.setItem(unsavedKey("u a.w"), "dear");
+    sessionStorage.setItem("flowforge.reloaded", "/");
+    other.postMessage({ kind: "ended", isOnPurpose });
+    await vi.waitFor(() => expect(useSession.getState()).toEqual({ status: "anonymous", isMoved: false, isSignedOut: isOnPurpose }), PATIENCE);
     expect(await currentToken()).toBeUndefined();
+    expect([sessionStorage.getItem(unsavedKey("u a.w")), sessionStorage.getItem("flowforge.reloaded")]).toEqual([left, "/"]);
+  });
+
+  it.each([
+    ["a sign-out", () => Promise.resolve(endSession()), true],
+    ["its own end", () => currentToken(), false],
+  ])("tells the other tabs of %s, and whether anybody meant it", async (_, end, isOnPurpose) => {
+    acceptTokens(tokens("u", "a", { lives: 0 }));
+    sessionStorage.setItem(unsavedKey("u a.w"), "dear");
+    const heard: unknown[] = [];
+    other.addEventListener("message", ({ data }) => heard.push(data));
+    vi.stubGlobal("fetch", () => Promise.resolve(Response.json({}, { status: 401 })));
+    await end();
+    await vi.waitFor(() => expect(heard).toContainEqual({ kind: "ended", isOnPurpose }), PATIENCE);
+    expect(sessionStorage.getItem(unsavedKey("u a.w"))).toBe(isOnPurpose ? null : "dear");
   });
 });
 

@@ -2,6 +2,7 @@ import { create } from "zustand";
 import type { components } from "@/generated/api";
 import { ApiProblem, SessionMoved, Unreachable } from "./problem";
 import { readHolder } from "./token";
+import { removeUnsaved } from "./unsaved";
 
 type Tokens = components["schemas"]["Tokens"];
 
@@ -18,12 +19,14 @@ interface Session {
   status: "unknown" | "anonymous" | "signed-in";
   /** The cookie is another workspace's or somebody else's by now: this page is to be left. */
   isMoved: boolean;
+  /** Somebody has ended it on purpose, here or in another tab: it has not run out. */
+  isSignedOut: boolean;
 }
 
 /** What tabs tell each other of the cookie that they share. */
-type News = { kind: "ended" } | { kind: "moved"; to: string };
+type News = { kind: "ended"; isOnPurpose: boolean } | { kind: "moved"; to: string };
 
-export const useSession = create<Session>(() => ({ status: "unknown", isMoved: false }));
+export const useSession = create<Session>(() => ({ status: "unknown", isMoved: false, isSignedOut: false }));
 
 let access: { token: string; until: number } | undefined;
 let renewal: Promise<string | undefined> | undefined;
@@ -35,17 +38,17 @@ export function acceptTokens(tokens: Tokens): void {
   tellWhereItLeads();
 }
 
-/** Forget the session here, and in the other tabs. */
+/** Forget the session that somebody has ended, and all that they have written under it and not saved; here, and in the other tabs. */
 export function endSession(): void {
-  forget();
-  tell({ kind: "ended" });
+  forget(true);
+  tell({ kind: "ended", isOnPurpose: true });
 }
 
 /** The session that an earlier page left in the cookie, if there is one. Asks once; raises Unreachable. */
 export async function startSession(): Promise<Session["status"]> {
   if (useSession.getState().status === "unknown") {
     if (isRemembered()) await renewToken();
-    else forget();
+    else forget(false);
   }
   return useSession.getState().status;
 }
@@ -91,7 +94,8 @@ async function exchange(): Promise<string | undefined> {
     return tokens.access_token;
   }
   if (response.status !== 401) throw new ApiProblem(await readProblem(response), response);
-  endSession();
+  forget(false);
+  tell({ kind: "ended", isOnPurpose: false });
   return undefined;
 }
 
@@ -122,13 +126,14 @@ export async function readProblem(response: Response): Promise<Record<string, ne
 function take(tokens: Tokens): void {
   access = { token: tokens.access_token, until: Date.now() + tokens.expires_in * 1000 - MARGIN_MS };
   remember(true);
-  useSession.setState({ status: "signed-in", isMoved: false });
+  useSession.setState({ status: "signed-in", isMoved: false, isSignedOut: false });
 }
 
-function forget(): void {
+function forget(isSignedOut: boolean): void {
   access = undefined;
   remember(false);
-  useSession.setState({ status: "anonymous", isMoved: false });
+  if (isSignedOut) removeUnsaved();
+  useSession.setState({ status: "anonymous", isMoved: false, isSignedOut });
 }
 
 function tell(news: News): void {
@@ -141,7 +146,7 @@ function tellWhereItLeads(): void {
 }
 
 function hear({ data }: MessageEvent<News>): void {
-  if (data.kind === "ended") forget();
+  if (data.kind === "ended") forget(data.isOnPurpose);
   // Somebody has signed in elsewhere: this tab asks once more whether it is signed in.
   else if (useSession.getState().status === "anonymous") useSession.setState({ status: "unknown" });
   // The token that is here stays good for where it is: whoever is asked about something unsaved can still save it.

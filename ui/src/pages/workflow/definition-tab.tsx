@@ -15,10 +15,11 @@ import { type Draft, saveDraft, workflowQuery } from "./api";
 import { Conflict } from "./conflict";
 import { FaultList } from "./fault-list";
 import { type Base, type Kept, type Place, readKept, useKeeping } from "./kept-text";
-import { FORMATS, type Format, isExact, readText, writeText } from "./texts";
+import { FORMATS, type Format, readText, writeText } from "./texts";
 import { useFaults } from "./use-faults";
 
 const NAMES = { json: "JSON", yaml: "YAML" } satisfies Record<Format, string>;
+const NOT_AS_YAML = "The draft is shown as JSON: it could not be written as YAML without a change.";
 
 interface DefinitionProps {
   draft: Draft;
@@ -49,11 +50,11 @@ interface First extends Kept {
   clean: string;
 }
 
+/** What was kept is shown as it was written, also where the draft cannot be written in the same way. */
 async function open(draft: Draft, place: Place): Promise<First> {
   const kept = readKept(place);
-  const format = kept?.format ?? "json";
-  const clean = await writeText(draft.text, format);
-  if (kept === undefined) return { format, text: clean, clean, base: baseOf(draft) };
+  const { text: clean } = await writeText(draft.text, kept?.format ?? "json");
+  if (kept === undefined) return { format: "json", text: clean, clean, base: baseOf(draft) };
   toast("done", "What you had written and not saved is here again.");
   return { ...kept, clean };
 }
@@ -78,16 +79,21 @@ function Editor({ draft, place, first, onUnsaved }: EditorProps) {
     onUnsaved(isDirty);
     return () => onUnsaved(false);
   }, [isDirty, onUnsaved]);
-  const forget = useKeeping(place, useMemo(() => (isDirty ? { format, text, base } : undefined), [isDirty, format, text, base]));
+  const leave = useKeeping(place, useMemo(() => (isDirty ? { format, text, base } : undefined), [isDirty, format, text, base]));
   const checked = useFaults(text, format);
   const show = async (shown: Draft) => {
     const written = await writeText(shown.text, format);
-    setText(written);
-    setClean(written);
+    if (written.format !== format) toast("done", NOT_AS_YAML);
+    setFormat(written.format);
+    setText(written.text);
+    setClean(written.text);
     begin(shown);
   };
+  const followed = useRef<Draft>(undefined);
   useEffect(() => {
-    if (!isDirty && isOther) void show(draft);
+    if (isDirty || !isOther || followed.current === draft) return;
+    followed.current = draft;
+    void show(draft);
   });
   const save = async () => {
     if (!mayWrite || isSaving) return;
@@ -110,10 +116,10 @@ function Editor({ draft, place, first, onUnsaved }: EditorProps) {
   const change = async (next: Format) => {
     try {
       const { json } = await readText(text, format);
-      if (next === "yaml" && !isExact(json)) throw new Error("YAML would change how its numbers or keys are written.");
       const written = await writeText(json, next);
-      if (!isDirty) setClean(written);
-      setText(written);
+      if (written.format !== next) throw new Error("YAML would change its numbers or the order of its keys.");
+      if (!isDirty) setClean(written.text);
+      setText(written.text);
       setFormat(next);
     } catch (error) {
       toast("failed", `It cannot be shown as ${NAMES[next]}. ${describeError(error)}`);
@@ -159,7 +165,7 @@ function Editor({ draft, place, first, onUnsaved }: EditorProps) {
         rows={24}
       />
       <FaultList checked={checked} onShow={(line) => field.current?.goTo(line)} />
-      <Leaving isDirty={isDirty} onLeave={forget} />
+      <Leaving isDirty={isDirty} onLeave={leave} />
     </div>
   );
 }

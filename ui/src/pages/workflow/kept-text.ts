@@ -1,4 +1,6 @@
 import { useEffect, useRef } from "react";
+import { useSession } from "@/lib/session";
+import { unsavedKey } from "@/lib/unsaved";
 import { FORMATS, type Format } from "./texts";
 
 /** The draft over which a text is written. */
@@ -26,14 +28,14 @@ const MOST_LETTERS = 2_000_000;
 const PAUSE_MS = 400;
 
 function keyOf({ owner, workflowId }: Place): string {
-  return `flowforge.unsaved.${owner}.${workflowId}`;
+  return unsavedKey(`${owner}.${workflowId}`);
 }
 
 /** What was kept in this tab; undefined where nothing was. */
 export function readKept(place: Place): Kept | undefined {
   try {
     const kept = JSON.parse(sessionStorage.getItem(keyOf(place)) ?? "null") as Kept | null;
-    return kept !== null && FORMATS.includes(kept.format) ? kept : undefined;
+    return kept !== null && FORMATS.includes(kept.format) && typeof kept.text === "string" ? kept : undefined;
   } catch {
     return undefined;
   }
@@ -51,11 +53,12 @@ export function writeKept(place: Place, kept: Kept | undefined): void {
 }
 
 /**
- * Keep what is written, so that it is there again after the session has ended, or the page was loaded anew; gives the way to keep
- * nothing more.
+ * Keep what is written, so that it is there again after the session has ended, or the page was loaded anew; gives the way to say that
+ * it is left behind on purpose. Only once the page has gone is that certain: a sign-out may fail after it was asked about.
  */
 export function useKeeping(place: Place, kept: Kept | undefined): () => void {
   const latest = useRef<Kept>(undefined);
+  const isLeft = useRef(false);
   const { owner, workflowId } = place;
   useEffect(() => {
     const had = latest.current !== undefined;
@@ -67,15 +70,19 @@ export function useKeeping(place: Place, kept: Kept | undefined): () => void {
     const timer = setTimeout(() => writeKept({ owner, workflowId }, kept), PAUSE_MS);
     return () => clearTimeout(timer);
   }, [owner, workflowId, kept]);
-  // The end of a session takes the page away without a question: what was written in the last moment counts as well.
   useEffect(
     () => () => {
-      if (latest.current !== undefined) writeKept({ owner, workflowId }, latest.current);
+      if (latest.current !== undefined) writeKept({ owner, workflowId }, isGivenUp(isLeft.current) ? undefined : latest.current);
     },
     [owner, workflowId],
   );
   return () => {
-    latest.current = undefined;
-    writeKept(place, undefined);
+    isLeft.current = true;
   };
+}
+
+/** Whether nothing is to be kept as the page goes. The end of a session takes it away without a question: that leaves nothing behind. */
+function isGivenUp(isLeft: boolean): boolean {
+  const { status, isSignedOut } = useSession.getState();
+  return isSignedOut || (isLeft && status !== "anonymous");
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TextFault, formatJson } from "@/lib/json-text";
-import { isExact, readText, writeText } from "./texts";
+import { readText, writeText } from "./texts";
 
 const YAML = `schema: 1
 steps:
@@ -59,8 +59,9 @@ describe("a definition as a text", () => {
   it("goes from one format to the other and back", async () => {
     const { json } = await readText(YAML, "yaml");
     const written = await writeText(json, "yaml");
-    expect(JSON.parse((await readText(written, "yaml")).json)).toEqual(JSON.parse(json));
-    expect(JSON.parse(await writeText(json, "json"))).toEqual(JSON.parse(json));
+    expect(written.format).toBe("yaml");
+    expect(JSON.parse((await readText(written.text, "yaml")).json)).toEqual(JSON.parse(json));
+    expect(JSON.parse((await writeText(json, "json")).text)).toEqual(JSON.parse(json));
   });
 
   it("of YAML keeps every digit of a number", async () => {
@@ -74,11 +75,25 @@ describe("a definition as a text", () => {
     expect(formatJson(json)).toBe(formatJson('{"rate": 1.0, "more": [1, 1.0, -25.0, 1e+30, 0.5, "1.0"]}'));
   });
 
-  it("that YAML would change is known", () => {
-    expect(isExact('{"a": [1, 2.5, "x"]}')).toBe(true);
-    expect(isExact('{"a": 1.0}')).toBe(false);
-    expect(isExact('{"a": 12345678901234567890}')).toBe(false);
-    expect(isExact('{"b": 1, "2": 1, "1": 1}')).toBe(false);
+  it("is written as YAML with the numbers that it has", async () => {
+    const json = '{"schema": 1, "id": 12345678901234567890, "rate": 1.0, "more": [-25.0, 2.50, 1e30, 1e-7, "1.0", "caf\\u00e9"]}';
+    const { text, format } = await writeText(json, "yaml");
+    expect([format, text]).toEqual([
+      "yaml",
+      'schema: 1\nid: 12345678901234567890\nrate: 1.0\nmore:\n  - -25.0\n  - 2.5\n  - 1e+30\n  - 1e-7\n  - "1.0"\n  - café\n',
+    ]);
+    expect(formatJson((await readText(text, "yaml")).json)).toBe(
+      formatJson('{"schema": 1, "id": 12345678901234567890, "rate": 1.0, "more": [-25.0, 2.5, 1e+30, 1e-7, "1.0", "café"]}'),
+    );
+  });
+
+  it.each([
+    ["keys in another order", '{"b": 1, "2": 1, "1": 1}'],
+    ["a zero without its sign", '{"a": -0}'],
+    ["keys that come twice", '{"a": 1, "a": 2}'],
+    ["no number", '{"a": 1e400}'],
+  ])("of which YAML would make %s is written as JSON", async (_, json) => {
+    expect(await writeText(json, "yaml")).toEqual({ text: formatJson(json), format: "json" });
   });
 
   it("of YAML that refers to itself again and again comes to an end", async () => {

@@ -1,5 +1,5 @@
-import { WholeDouble, writeExact } from "@/lib/exact-json";
-import { TextFault, formatJson, lineOf, walkJson } from "@/lib/json-text";
+import { WholeDouble, readExact, writeExact } from "@/lib/exact-json";
+import { TextFault, formatJson, lineOf, tokensOf, walkJson } from "@/lib/json-text";
 
 export const FORMATS = ["json", "yaml"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -17,16 +17,42 @@ export async function readText(text: string, format: Format): Promise<ReadText> 
   return format === "json" ? readJson(text) : readYaml(text);
 }
 
-/** Write JSON for people. */
-export async function writeText(json: string, format: Format): Promise<string> {
-  if (format === "json") return json.includes("\n") ? json : formatJson(json);
-  const { stringify } = await import("yaml");
-  return stringify(JSON.parse(json), { lineWidth: 110 });
+/** A definition as it stands in the field. */
+export interface Written {
+  text: string;
+  format: Format;
 }
 
-/** Whether nothing of a JSON text is lost on the way through YAML: numbers like 1.0, or too long for JavaScript. */
-export function isExact(json: string): boolean {
-  return formatJson(json) === formatJson(JSON.stringify(JSON.parse(json)));
+/** Write JSON for people: as JSON, whatever was asked for, where YAML would change it or cannot be loaded. */
+export async function writeText(json: string, format: Format): Promise<Written> {
+  const yaml = format === "yaml" ? await writeYaml(json).catch(() => undefined) : undefined;
+  if (yaml !== undefined) return { text: yaml, format: "yaml" };
+  return { text: json.includes("\n") ? json : formatJson(json), format: "json" };
+}
+
+/** JSON as YAML; undefined where that would read back as other numbers, or as keys in another order. */
+async function writeYaml(json: string): Promise<string | undefined> {
+  const { Document, Scalar } = await import("yaml");
+  const write = (_: unknown, part: unknown) => {
+    if (!(part instanceof WholeDouble)) return part;
+    const double = new Scalar(Number(part.text));
+    double.minFractionDigits = 1;
+    return double;
+  };
+  const yaml = new Document(readExact(json), write).toString({ lineWidth: 110 });
+  return isSame(json, (await readYaml(yaml)).json) ? yaml : undefined;
+}
+
+/** Whether two JSON texts say the same in the same order, however their numbers and texts are spelled. */
+function isSame(one: string, other: string): boolean {
+  const [mine, theirs] = [tokensOf(one).map(spell), tokensOf(other).map(spell)];
+  return mine.length === theirs.length && mine.every((token, index) => token === theirs[index]);
+}
+
+/** A token in the one way that all of its spellings share; integers keep their digits, doubles are told from them. */
+function spell(token: string): string {
+  if (token.startsWith('"')) return JSON.stringify(JSON.parse(token));
+  return /^-?\d+[.eE]/.test(token) ? `${Number(token)} as a double` : token;
 }
 
 function readJson(text: string): ReadText {
