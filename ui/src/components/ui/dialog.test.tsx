@@ -1,9 +1,10 @@
-import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { type ReactNode, useState } from "react";
 import { afterEach, expect, it } from "vitest";
 import { Button } from "./button";
 import { Confirm } from "./confirm";
 import { Dialog } from "./dialog";
+import { Toasts, toast } from "./toasts";
 
 afterEach(cleanup);
 
@@ -86,4 +87,26 @@ it("what opened it has the focus again, also where a field has asked for it", as
   expect(focused()).toBe(screen.getByLabelText("Asks for it"));
   fireEvent.click(screen.getByRole("button", { name: "Close" }));
   await waitFor(() => expect(focused()).toBe(button));
+});
+
+it("a toast is dismissed beside it, and what is pressed elsewhere closes it", async () => {
+  render(
+    <>
+      <Opener />
+      <Toasts />
+    </>,
+  );
+  act(() => toast("failed", "It is told."));
+  fireEvent.click(screen.getByRole("button", { name: "Open" }));
+  const field = screen.getByLabelText("First");
+  fireEvent.change(field, { target: { value: "typed" } });
+  const dismiss = screen.getByRole("button", { name: "Dismiss" });
+  // Radix listens for presses a moment after it has opened.
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  fireEvent.pointerDown(dismiss);
+  fireEvent.click(dismiss);
+  expect(screen.queryByText("It is told.")).toBeNull();
+  expect(screen.getByLabelText("First")).toHaveProperty("value", "typed");
+  fireEvent.pointerDown(document.body);
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 });

@@ -1,8 +1,10 @@
 import { Dialog as Radix } from "radix-ui";
 import { type ReactNode, useLayoutEffect, useRef } from "react";
 import { classNames } from "@/lib/class-names";
+import { useCounted } from "@/lib/open-dialogs";
 import { IconButton } from "./button";
 import { focusFirst } from "./first-focus";
+import { isInToast } from "./toasts";
 
 interface DialogProps {
   isOpen: boolean;
@@ -31,6 +33,7 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
   const opener = useRef<Element>(null);
   const body = useRef<HTMLDivElement>(null);
   const feet = useRef<HTMLDivElement>(null);
+  useCounted(isOpen);
   // Before anything in it takes the focus: Radix's portal is filled only after the effects of this.
   useLayoutEffect(() => {
     if (isOpen) opener.current = document.activeElement;
@@ -51,7 +54,8 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
             event.preventDefault();
             returnFocus(opener.current, returnTo);
           }}
-          {...(isFirm ? { onEscapeKeyDown: refuse, onInteractOutside: refuse } : {})}
+          onInteractOutside={(event) => (isFirm || isInToast(event.target)) && event.preventDefault()}
+          {...(isFirm ? { onEscapeKeyDown: refuse } : {})}
           className={classNames(
             "fixed top-1/2 left-1/2 z-40 flex max-h-[90dvh] w-[calc(100%-2rem)] -translate-1/2 flex-col rounded-dialog border border-line bg-surface shadow-floating outline-none",
             isWide ? "max-w-4xl" : "max-w-lg",

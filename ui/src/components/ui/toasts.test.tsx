@@ -44,6 +44,12 @@ it("it stays while somebody points at it, or is in it by keyboard", () => {
   expect(isThere()).toBe(false);
 });
 
+it("it leads on from what was done", () => {
+  render(<Toasts />);
+  act(() => toast("done", "It is told.", <a href="/runs">Show it</a>));
+  expect(screen.getByText(/^It is told\./).contains(screen.getByRole("link", { name: "Show it" }))).toBe(true);
+});
+
 it("what has failed stays until it is dismissed", () => {
   show("failed");
   pass();

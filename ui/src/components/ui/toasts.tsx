@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { create } from "zustand";
 import { classNames } from "@/lib/class-names";
 import { IconButton } from "./button";
@@ -8,6 +8,8 @@ interface Toast {
   id: number;
   kind: "done" | "failed";
   text: string;
+  /** Where one goes on from it: a link. */
+  way?: ReactNode;
 }
 
 const useToasts = create<{ toasts: readonly Toast[] }>(() => ({ toasts: [] }));
@@ -15,9 +17,14 @@ const SHOWN_MS = 6000;
 let nextId = 1;
 
 /** Tell what came of an action. A failure stays until it is dismissed. */
-export function toast(kind: Toast["kind"], text: string): void {
+export function toast(kind: Toast["kind"], text: string, way?: ReactNode): void {
   const id = nextId++;
-  useToasts.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), { id, kind, text }] }));
+  useToasts.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), { id, kind, text, way }] }));
+}
+
+/** Whether something is a toast, or in one: these lie over dialogs, and belong to none. */
+export function isInToast(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("[data-toasts]") !== null;
 }
 
 function dismiss(id: number): void {
@@ -28,7 +35,7 @@ function dismiss(id: number): void {
 export function Toasts() {
   const toasts = useToasts((state) => state.toasts);
   return (
-    <div aria-live="polite" className="pointer-events-none fixed right-4 bottom-20 left-4 z-50 flex flex-col items-end gap-2 md:bottom-4">
+    <div data-toasts aria-live="polite" className="pointer-events-none fixed right-4 bottom-20 left-4 z-50 flex flex-col items-end gap-2 md:bottom-4">
       {toasts.map((shown) => (
         <ToastView key={shown.id} toast={shown} />
       ))}
@@ -37,7 +44,7 @@ export function Toasts() {
 }
 
 /** It goes by itself after a while, but not while somebody points at it or is in it. */
-function ToastView({ toast: { id, kind, text } }: { toast: Toast }) {
+function ToastView({ toast: { id, kind, text, way } }: { toast: Toast }) {
   const [isHeld, setIsHeld] = useState(false);
   useEffect(() => {
     if (kind === "failed" || isHeld) return undefined;
@@ -58,7 +65,9 @@ function ToastView({ toast: { id, kind, text } }: { toast: Toast }) {
       <span className={classNames("py-2", kind === "failed" ? "text-failed" : "text-succeeded")}>
         <Icon name={kind === "failed" ? "warning" : "check"} />
       </span>
-      <p className="py-1.5 wrap-anywhere">{text}</p>
+      <p className="py-1.5 wrap-anywhere">
+        {text} {way}
+      </p>
       <IconButton label="Dismiss" icon="close" onClick={() => dismiss(id)} />
     </div>
   );
