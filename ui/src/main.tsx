@@ -16,8 +16,6 @@ useSession.subscribe((session, before) => {
   }
   // Another tab has signed in: a page that asks for a sign-in leads on.
   if (session.status === "unknown" && before.status === "anonymous") void router.invalidate();
-  // Another tab has gone to another workspace: nothing of this one may be seen or done any more, nor come back out of the history.
-  if (session.isMoved && !before.isMoved) location.replace("/");
 });
 
 // A newer bundle is served than the one that this page began with: its parts are gone. Once, so as not to go round.

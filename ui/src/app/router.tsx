@@ -23,6 +23,7 @@ import { readRunFilters } from "@/pages/runs/filters";
 import { readNext, readSignIn } from "@/pages/sign-in/next";
 import { readWorkflowSearch } from "@/pages/workflow/search";
 import { Arrival } from "./arrival";
+import { MovedStrip } from "./moved-strip";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
 
@@ -36,6 +37,7 @@ const root = createRootRoute({
     <>
       <Outlet />
       <Toasts />
+      <MovedStrip />
       <Arrival />
     </>
   ),
