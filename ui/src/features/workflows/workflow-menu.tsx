@@ -7,6 +7,7 @@ import { useAction } from "@/components/ui/use-action";
 import { usePermission } from "@/lib/me";
 import { useOnce } from "@/lib/once";
 import * as workflows from "./api";
+import { useShowRun } from "./use-show-run";
 
 interface WorkflowMenuProps {
   workflow: workflows.Known;
@@ -19,6 +20,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const [isDeleting, setIsDeleting] = useState(false);
   const { mutate } = useAction(workflows.WORKFLOWS, workflows.WORKFLOW);
   const navigate = useNavigate();
+  const showRun = useShowRun();
   const once = useOnce();
   const mayStart = usePermission("runs:start");
   const mayWrite = usePermission("workflows:write");
@@ -28,7 +30,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
 
   const run = async () => {
     const { run_id: runId } = await once.ask(`run ${id}`, (header) => workflows.start(id, "{}", header));
-    await navigate({ to: "/runs/$runId", params: { runId } });
+    showRun(`A run of ${name} has begun.`, runId);
     return undefined;
   };
   const publish = async () => `${name} is live as version ${(await workflows.publish(id)).version}.`;

@@ -5,6 +5,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
 import { FormDialog } from "@/components/ui/form-dialog";
 import { Health, HealthLine } from "@/components/ui/health";
+import { JsonDialog } from "@/components/ui/json-dialog";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
 import { ShowMore, Stale } from "@/components/ui/loaded";
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
@@ -33,6 +34,7 @@ const refused = (status: number, detail: string) => new ApiProblem({ detail }, n
 export function CataloguePage() {
   const [isOpen, setIsOpen] = useState(false);
   const [isFilling, setIsFilling] = useState(false);
+  const [json, setJson] = useState<string>();
   const field = useRef<HTMLInputElement>(null);
   return (
     <main className="mx-auto flex max-w-5xl flex-col gap-8 p-6">
@@ -102,6 +104,21 @@ export function CataloguePage() {
           <FormDialog title="New thing" verb="Make it" isBusy={false} onClose={() => setIsFilling(false)} onSubmit={() => setIsFilling(false)}>
             <Field label="Name" hint="As others see it." />
           </FormDialog>
+        )}
+        <Button onClick={() => setJson('{"total": }')}>Dialog that asks for JSON</Button>
+        {json !== undefined && (
+          <JsonDialog
+            title="Start a thing"
+            verb="Start it"
+            label="Input"
+            text={json}
+            onText={setJson}
+            sent={{ isPending: false, error: null }}
+            onClose={() => setJson(undefined)}
+            onSend={() => setJson(undefined)}
+          >
+            What the JSON is for.
+          </JsonDialog>
         )}
       </Part>
       <Part title="Fields">

@@ -30,15 +30,18 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+let rerender: (name: string | null) => void;
 /** As somebody with these permissions sees it. */
 function show(permissions: string[]): void {
   const client = new QueryClient({ defaultOptions: { queries: { enabled: false } } });
   client.setQueryData(meQuery.queryKey, { permissions } as never);
-  render(
+  const page = (name: string | null) => (
     <QueryClientProvider client={client}>
-      <SendSignal runId={RUN} name="booked" />
-    </QueryClientProvider>,
+      <SendSignal runId={RUN} name={name} />
+    </QueryClientProvider>
   );
+  const shown = render(page("booked"));
+  rerender = (name) => shown.rerender(page(name));
 }
 
 const type = (text: string) => fireEvent.change(screen.getByLabelText("Payload"), { target: { value: text } });
@@ -94,4 +97,17 @@ it("who may not reads whom it takes", () => {
   show(["runs:read"]);
   expect(screen.getByText("It takes an operator to send signals.")).toBeTruthy();
   expect(screen.queryByRole("button")).toBeNull();
+});
+
+it("what is typed stays where the step goes on meanwhile, which is told, and can still be sent", async () => {
+  show(["runs:control"]);
+  press("Send signal…");
+  type('{"seat": 7}');
+  rerender(null);
+  expect(screen.getByLabelText("Payload")).toHaveProperty("value", '{"seat": 7}');
+  screen.getByText(/^The step waits for it no longer\./);
+  press("Send it");
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull(), PATIENCE);
+  expect(sent.map(({ body }) => body)).toEqual(['{"name": "booked", "payload": {"seat": 7}}']);
+  expect(screen.queryByRole("button", { name: "Send signal…" })).toBeNull();
 });

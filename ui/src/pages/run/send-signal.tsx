@@ -1,54 +1,62 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { CodeField } from "@/components/ui/code-field";
-import { Dialog } from "@/components/ui/dialog";
-import { FormError } from "@/components/ui/door";
+import { JsonDialog } from "@/components/ui/json-dialog";
 import { toast } from "@/components/ui/toasts";
 import { Allowed } from "@/features/permissions/allowed";
 import { api, unwrap } from "@/lib/api";
-import { faultOfJson } from "@/lib/json-text";
-import { useOnce } from "@/lib/once";
-import { describeError } from "@/lib/problem";
+import { addJson } from "@/lib/json-text";
+import { type OnceHeader, useOnce } from "@/lib/once";
 
 interface SignalProps {
   runId: string;
-  /** The signal that a step of the run waits for. */
-  name: string;
+  /** The signal that the step waits for; null where it waits for none, or no longer. */
+  name: string | null;
 }
 
-/** The way to send the signal that a step waits for, for those who may. */
+/** The way to send the signal that a step waits for, for those who may. What is typed stays while the step goes on. */
 export function SendSignal({ runId, name }: SignalProps) {
-  const [isOpen, setIsOpen] = useState(false);
+  const [asked, setAsked] = useState<string>();
   return (
-    <div className="mt-3">
-      <Allowed to="runs:control" why="It takes an operator to send signals.">
-        <Button kind="primary" onClick={() => setIsOpen(true)}>
-          Send signal…
-        </Button>
-      </Allowed>
-      {isOpen && <SignalDialog runId={runId} name={name} onClose={() => setIsOpen(false)} />}
-    </div>
+    <>
+      {name !== null && (
+        <div className="mt-3">
+          <Allowed to="runs:control" why="It takes an operator to send signals.">
+            <Button kind="primary" onClick={() => setAsked(name)}>
+              Send signal…
+            </Button>
+          </Allowed>
+        </div>
+      )}
+      {asked !== undefined && <SignalDialog runId={runId} name={asked} isAwaited={asked === name} onClose={() => setAsked(undefined)} />}
+    </>
   );
 }
 
-function SignalDialog({ runId, name, onClose }: SignalProps & { onClose: () => void }) {
+/** Send a signal; the JSON of its payload goes as it was typed, with every digit. */
+function send(runId: string, name: string, payload: string, header: OnceHeader) {
+  return unwrap(
+    api.POST("/v1/runs/{run_id}/signal", {
+      params: { path: { run_id: runId }, header },
+      body: { name, payload: null },
+      bodySerializer: () => addJson({ name }, "payload", payload),
+    }),
+  );
+}
+
+interface SignalDialogProps {
+  runId: string;
+  name: string;
+  isAwaited: boolean;
+  onClose: () => void;
+}
+
+function SignalDialog({ runId, name, isAwaited, onClose }: SignalDialogProps) {
   const [text, setText] = useState("{}");
-  const fault = faultOfJson(text);
   const queryClient = useQueryClient();
   const once = useOnce();
-  const send = useMutation({
-    mutationFn: (payload: string) =>
-      once.ask(payload, (header) =>
-        unwrap(
-          api.POST("/v1/runs/{run_id}/signal", {
-            params: { path: { run_id: runId }, header },
-            body: { name, payload: null },
-            // The payload goes as it was typed: what JavaScript makes of long numbers is not always the same.
-            bodySerializer: () => `{"name": ${JSON.stringify(name)}, "payload": ${payload}}`,
-          }),
-        ),
-      ),
+  const signal = useMutation({
+    mutationFn: (payload: string) => once.ask(payload, (header) => send(runId, name, payload, header)),
     onSuccess: () => {
       toast("done", `The signal ${name} was sent.`);
       onClose();
@@ -56,25 +64,20 @@ function SignalDialog({ runId, name, onClose }: SignalProps & { onClose: () => v
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["run", runId] }),
   });
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <JsonDialog
       title={`Send the signal ${name}`}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" disabled={fault !== undefined} isBusy={send.isPending} onClick={() => send.mutate(text)}>
-            Send it
-          </Button>
-        </>
-      }
+      verb="Send it"
+      label="Payload"
+      text={text}
+      onText={setText}
+      sent={signal}
+      onClose={onClose}
+      onSend={(json) => signal.mutate(json)}
     >
-      <p className="mb-2 text-ink-2">
-        The step of this run that has waited for it the longest takes it. The payload, as JSON, becomes that step’s output.
+      <p>The step of this run that has waited for it the longest takes it. The payload, as JSON, becomes that step’s output.</p>
+      <p role="status" className="text-ink">
+        {!isAwaited && "The step waits for it no longer. What is sent now is kept for a step that waits later, unless the run has ended."}
       </p>
-      <CodeField label="Payload" text={text} onText={setText} faults={fault} rows={8} />
-      <FormError>{fault === undefined ? undefined : [...fault].map(([line, message]) => `Line ${line}: ${message}`)}</FormError>
-      <FormError>{send.isError ? describeError(send.error) : undefined}</FormError>
-    </Dialog>
+    </JsonDialog>
   );
 }

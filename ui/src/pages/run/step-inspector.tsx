@@ -53,7 +53,7 @@ function StepDetail({ run, step }: { run: Run; step: Step }) {
         </p>
       )}
       <Ways run={run} step={step} />
-      {step.waiting?.signal != null && <SendSignal runId={run.id} name={step.waiting.signal} />}
+      <SendSignal key={step.path} runId={run.id} name={step.waiting?.signal ?? null} />
       {step.error !== null && <Failure code={step.error.code} message={step.error.message} />}
       {step.time !== null && step.time.total_ms > 0 && <StepTime run={run} step={step} time={step.time} />}
       {step.attempts.length > 0 && <Attempts attempts={step.attempts} />}

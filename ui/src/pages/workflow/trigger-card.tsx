@@ -38,7 +38,7 @@ export function TriggerCard({ trigger }: { trigger: Trigger }) {
           <CopyButton text={trigger.url} what="The address" />
         </div>
       )}
-      {trigger.needs_secret && <NeededSecret trigger={trigger} />}
+      <NeededSecret trigger={trigger} />
       {trigger.previous_secret_until !== null && (
         <p className="mt-2 text-ink-2">
           The secret before is good until <Moment at={trigger.previous_secret_until} />.

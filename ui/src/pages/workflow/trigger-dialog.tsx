@@ -21,11 +21,13 @@ const POINTERS = ["/config/auth/secret", "/config/auth", "/config/filter", "/con
 interface TriggerDialogProps {
   workflowId: string;
   trigger?: Trigger;
+  /** What has changed meanwhile of what one wanted here. */
+  news?: string | undefined;
   onClose: () => void;
 }
 
 /** Make a trigger, or change one. What is wrong stands at its field. */
-export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogProps) {
+export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDialogProps) {
   const before = (trigger?.config ?? {}) as Config;
   const [form, setForm] = useState(() => readForm((trigger?.type ?? "webhook") as TriggerType, before));
   const set = (change: Partial<TriggerForm>) => setForm((current) => ({ ...current, ...change }));
@@ -54,6 +56,7 @@ export function TriggerDialog({ workflowId, trigger, onClose }: TriggerDialogPro
       onClose={onClose}
       onSubmit={() => save.mutate()}
     >
+      {news !== undefined && <p role="status">{news}</p>}
       {trigger === undefined && (
         <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
           <Choices words={TYPES} chosen={form.type} />

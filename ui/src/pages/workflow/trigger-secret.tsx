@@ -8,20 +8,31 @@ import { Allowed } from "@/features/permissions/allowed";
 import type { Trigger } from "@/features/triggers/trigger";
 import { TriggerDialog } from "./trigger-dialog";
 
-/** That a trigger lacks its secret, as imported ones do, and the way to set it. */
+/** That a trigger lacks its secret, as imported ones do, and the way to set it; what is typed stays where somebody else is quicker. */
 export function NeededSecret({ trigger }: { trigger: Trigger }) {
   const [isOpen, setIsOpen] = useState(false);
   return (
-    <div className="mt-2 flex flex-wrap items-center gap-2">
-      <Icon name="warning" />
-      <p className="min-w-48 flex-1">It needs a secret: until it is given one, it refuses everything.</p>
-      <Allowed to="triggers:write" why="It takes an editor to set it.">
-        <Button icon="key" onClick={() => setIsOpen(true)}>
-          Set the secret
-        </Button>
-      </Allowed>
-      {isOpen && <TriggerDialog workflowId={trigger.workflow_id} trigger={trigger} onClose={() => setIsOpen(false)} />}
-    </div>
+    <>
+      {trigger.needs_secret && (
+        <div className="mt-2 flex flex-wrap items-center gap-2">
+          <Icon name="warning" />
+          <p className="min-w-48 flex-1">It needs a secret: until it is given one, it refuses everything.</p>
+          <Allowed to="triggers:write" why="It takes an editor to set it.">
+            <Button icon="key" onClick={() => setIsOpen(true)}>
+              Set the secret
+            </Button>
+          </Allowed>
+        </div>
+      )}
+      {isOpen && (
+        <TriggerDialog
+          workflowId={trigger.workflow_id}
+          trigger={trigger}
+          news={trigger.needs_secret ? undefined : "It needs a secret no longer: it has been given one meanwhile."}
+          onClose={() => setIsOpen(false)}
+        />
+      )}
+    </>
   );
 }
 

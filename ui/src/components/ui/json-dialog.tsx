@@ -1,0 +1,38 @@
+import type { ReactNode } from "react";
+import { faultOfJson } from "@/lib/json-text";
+import { describeError } from "@/lib/problem";
+import { CodeField } from "./code-field";
+import { FormError } from "./door";
+import { FormDialog } from "./form-dialog";
+
+interface JsonDialogProps {
+  title: string;
+  /** What the button says that sends it. */
+  verb: string;
+  /** What the field is called. */
+  label: string;
+  text: string;
+  onText: (text: string) => void;
+  /** What has become of it, as a mutation tells. */
+  sent: { isPending: boolean; error: unknown };
+  onClose: () => void;
+  /** The text is JSON, and goes as it was typed. */
+  onSend: (json: string) => void;
+  /** What the JSON is for, in words. */
+  children: ReactNode;
+}
+
+/** A dialog that asks for JSON: what is wrong is told by its line, and is not sent. */
+export function JsonDialog({ title, verb, label, text, onText, sent, onClose, onSend, children }: JsonDialogProps) {
+  const fault = faultOfJson(text);
+  return (
+    <FormDialog title={title} verb={verb} isBusy={sent.isPending} isFaulty={fault !== undefined} onClose={onClose} onSubmit={() => onSend(text)}>
+      <div>
+        <div className="mb-2 text-ink-2">{children}</div>
+        <CodeField label={label} text={text} onText={onText} faults={fault} rows={8} />
+        <FormError>{fault === undefined ? undefined : [...fault].map(([line, message]) => `Line ${line}: ${message}`)}</FormError>
+        <FormError>{sent.error === null ? undefined : describeError(sent.error)}</FormError>
+      </div>
+    </FormDialog>
+  );
+}
