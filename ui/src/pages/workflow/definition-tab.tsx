@@ -15,7 +15,7 @@ import { type Draft, saveDraft, workflowQuery } from "./api";
 import { Conflict } from "./conflict";
 import { FaultList } from "./fault-list";
 import { type Base, type Kept, type Place, readKept, useKeeping } from "./kept-text";
-import { FORMATS, type Format, readText, writeText } from "./texts";
+import { FORMATS, type Format, readText, writeOrJson, writeText } from "./texts";
 import { useFaults } from "./use-faults";
 
 const NAMES = { json: "JSON", yaml: "YAML" } satisfies Record<Format, string>;
@@ -53,7 +53,7 @@ interface First extends Kept {
 /** What was kept is shown as it was written, also where the draft cannot be written in the same way. */
 async function open(draft: Draft, place: Place): Promise<First> {
   const kept = readKept(place);
-  const { text: clean } = await writeText(draft.text, kept?.format ?? "json");
+  const { text: clean } = await writeOrJson(draft.text, kept?.format ?? "json");
   if (kept === undefined) return { format: "json", text: clean, clean, base: baseOf(draft) };
   toast("done", "What you had written and not saved is here again.");
   return { ...kept, clean };
@@ -82,7 +82,7 @@ function Editor({ draft, place, first, onUnsaved }: EditorProps) {
   const leave = useKeeping(place, useMemo(() => (isDirty ? { format, text, base } : undefined), [isDirty, format, text, base]));
   const checked = useFaults(text, format);
   const show = async (shown: Draft) => {
-    const written = await writeText(shown.text, format);
+    const written = await writeOrJson(shown.text, format);
     if (written.format !== format) toast("done", NOT_AS_YAML);
     setFormat(written.format);
     setText(written.text);
@@ -117,9 +117,8 @@ function Editor({ draft, place, first, onUnsaved }: EditorProps) {
     try {
       const { json } = await readText(text, format);
       const written = await writeText(json, next);
-      if (written.format !== next) throw new Error("YAML would change its numbers or the order of its keys.");
-      if (!isDirty) setClean(written.text);
-      setText(written.text);
+      if (!isDirty) setClean(written);
+      setText(written);
       setFormat(next);
     } catch (error) {
       toast("failed", `It cannot be shown as ${NAMES[next]}. ${describeError(error)}`);

@@ -23,15 +23,25 @@ export interface Written {
   format: Format;
 }
 
-/** Write JSON for people: as JSON, whatever was asked for, where YAML would change it or cannot be loaded. */
-export async function writeText(json: string, format: Format): Promise<Written> {
-  const yaml = format === "yaml" ? await writeYaml(json).catch(() => undefined) : undefined;
-  if (yaml !== undefined) return { text: yaml, format: "yaml" };
-  return { text: json.includes("\n") ? json : formatJson(json), format: "json" };
+/** Write JSON for people. Raises an error that says so where YAML would change it, and where YAML cannot be loaded. */
+export async function writeText(json: string, format: Format): Promise<string> {
+  return format === "yaml" ? writeYaml(json) : writeJson(json);
 }
 
-/** JSON as YAML; undefined where that would read back as other numbers, or as keys in another order. */
-async function writeYaml(json: string): Promise<string | undefined> {
+/** The same, as JSON where YAML will not do: so it never fails. */
+export async function writeOrJson(json: string, format: Format): Promise<Written> {
+  return writeText(json, format).then(
+    (text) => ({ text, format }),
+    () => ({ text: writeJson(json), format: "json" }),
+  );
+}
+
+function writeJson(json: string): string {
+  return json.includes("\n") ? json : formatJson(json);
+}
+
+/** What is written is read back: only so is it certain that each number is the same, and each key in its place. */
+async function writeYaml(json: string): Promise<string> {
   const { Document, Scalar } = await import("yaml");
   const write = (_: unknown, part: unknown) => {
     if (!(part instanceof WholeDouble)) return part;
@@ -40,7 +50,8 @@ async function writeYaml(json: string): Promise<string | undefined> {
     return double;
   };
   const yaml = new Document(readExact(json), write).toString({ lineWidth: 110 });
-  return isSame(json, (await readYaml(yaml)).json) ? yaml : undefined;
+  if (!isSame(json, (await readYaml(yaml)).json)) throw new Error("YAML would change its numbers or the order of its keys.");
+  return yaml;
 }
 
 /** Whether two JSON texts say the same in the same order, however their numbers and texts are spelled. */
