@@ -1,6 +1,7 @@
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
-import { type Opened, openBrowser } from "./browser.ts";
+import { type Opened, PATIENCE_MS, openBrowser } from "./browser.ts";
 import { signIn, signOut } from "./doors.ts";
 import { OWNER, Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
@@ -89,16 +90,20 @@ test("an address that is none asks for the sign-in, and says so among the other 
   await signOut(page);
 });
 
-test("what is written and not saved outlives the end of the session, and is asked about before one signs out", async () => {
+/** What the writer has written below, and where. */
+let letter: { id: string; mine: string };
+const field = (page: Page = browser.page) => page.getByLabel("Definition", { exact: true });
+const countKept = (page: Page) => page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith("flowforge.unsaved.")).length);
+
+test("what is written and not saved outlives the end of the session", async () => {
   const { page } = browser;
   const owner = await Owner.inWorkspace("Writing room");
   await owner.invite("writer@example.com", "editor");
   const id = await owner.publish("Letter", [{ id: "write", type: "transform", with: { values: { text: "dear" } } }]);
   await signIn(page, "writer@example.com");
   await page.goto(`/workflows/${id}?tab=definition`);
-  const field = page.getByLabel("Definition", { exact: true });
-  const mine = (await field.inputValue()).replace("dear", "dearest");
-  await field.fill(mine);
+  letter = { id, mine: (await field().inputValue()).replace("dear", "dearest") };
+  await field().fill(letter.mine);
   await page.getByRole("button", { name: "Publish", exact: true, disabled: true }).waitFor();
   // The session is over: the token is refused, and there is nothing that another one is given for.
   await page.context().clearCookies();
@@ -109,16 +114,52 @@ test("what is written and not saved outlives the end of the session, and is aske
   await page.getByLabel("Password").fill(OWNER.password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("What you had written and not saved is here again.").waitFor();
-  expect(await field.inputValue()).toBe(mine);
+  expect(await field().inputValue()).toBe(letter.mine);
+});
+
+test("a run that is started beside something unsaved is told, and whoever stays keeps what is written", async () => {
+  const { page } = browser;
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByRole("dialog", { name: "Run Letter" }).getByRole("button", { name: "Run version 1" }).click();
+  expect(await page.getByRole("link", { name: "Show it" }).getAttribute("href")).toMatch(/^\/runs\/[0-9a-f-]{36}$/);
+  await page.getByRole("dialog", { name: "Leave without saving?" }).getByRole("button", { name: "Stay" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  expect(await field().inputValue()).toBe(letter.mine);
+});
+
+test("what is unsaved is asked about before one signs out, and goes in all tabs once one has", async () => {
+  const { page, context } = browser;
   const leave = async (verb: string) => {
     await page.getByRole("button", { name: "Account" }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.getByRole("dialog", { name: "Leave without saving?" }).getByRole("button", { name: verb }).click();
   };
   await leave("Stay");
-  expect(await field.inputValue()).toBe(mine);
+  expect(await field().inputValue()).toBe(letter.mine);
+  const refused = { status: 503, code: "unavailable", title: "Service Unavailable", detail: "It is starting." };
+  await page.route("**/v1/auth/logout", (route) => route.fulfill({ status: 503, json: refused }), { times: 1 });
   await leave("Leave");
-  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  const told = page.getByText("You are still signed in. It is starting.");
+  await told.waitFor();
+  expect([await field().inputValue(), await countKept(page)]).toEqual([letter.mine, 1]);
+  // What is told lies over a dialog, and is put away without closing it.
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  const input = page.getByRole("dialog", { name: "Run Letter" }).getByLabel("Input");
+  await input.fill('{"typed": 1}');
+  await told.locator("..").getByRole("button", { name: "Dismiss" }).click();
+  await told.waitFor({ state: "detached" });
+  expect(await input.inputValue()).toBe('{"typed": 1}');
+  await page.keyboard.press("Escape");
+  const other = await context.newPage();
+  await other.goto(`/workflows/${letter.id}?tab=definition`);
+  await field(other).fill(letter.mine);
+  await expect.poll(() => countKept(other), { timeout: PATIENCE_MS }).toBe(1);
+  await leave("Leave");
+  for (const tab of [page, other]) {
+    await tab.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(await countKept(tab)).toBe(0);
+  }
+  await other.close();
 });
 
 test("every page behaved", () => browser.conduct.check());
