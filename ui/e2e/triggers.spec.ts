@@ -181,7 +181,7 @@ test("a trigger is edited, paused, and deleted", async () => {
   await card(/GitHub/).waitFor({ state: "detached" });
 });
 
-test("whoever stays for something unsaved stays in the workspace, and whoever goes takes all tabs along", async () => {
+test("whoever stays for something unsaved stays in the workspace, and whoever goes takes all tabs along, once their dialogs are closed", async () => {
   const { page, context } = browser;
   const asked = dialog("Leave without saving?");
   const goToMain = async () => {
@@ -199,8 +199,14 @@ test("whoever stays for something unsaved stays in the workspace, and whoever go
   await page.getByRole("button", { name: "Save the draft" }).click();
   await page.getByText("As it is saved").waitFor();
   await field.fill(`${await field.inputValue()} `);
+  await other.getByRole("button", { name: "Invite" }).click();
+  await other.getByLabel("Email").fill("typed@example.com");
   await goToMain();
   await asked.getByRole("button", { name: "Leave" }).click();
+  await other.getByText("Another tab has gone to another workspace, and this one follows once the dialog is closed.").waitFor();
+  expect(await other.getByLabel("Email").inputValue()).toBe("typed@example.com");
+  await expectAccessible(other);
+  await other.keyboard.press("Escape");
   for (const tab of [page, other]) await tab.getByRole("button", { name: "Workspace: Main" }).waitFor();
   await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
   await page.waitForURL("**/workflows");
