@@ -63,6 +63,8 @@ test("a schedule is made, and tells its next five times before and after", async
   await form.getByLabel("Cron expression").fill("0 6 * * 1-5");
   await form.getByLabel("Time zone").fill("Europe/Berlin");
   await form.getByRole("list", { name: "Next times" }).getByRole("listitem").nth(4).waitFor();
+  const missed = await form.getByLabel("Times that were missed").locator("option").allTextContents();
+  expect(missed).toEqual(["One run makes up for all of them", "A run for each of them", "They are left out"]);
   await takeShots(page, "trigger-form");
   await expectAccessible(page);
   await form.getByRole("button", { name: "Add it" }).click();
@@ -201,6 +203,8 @@ test("whoever stays for something unsaved stays in the workspace, and whoever go
   await field.fill(`${await field.inputValue()} `);
   await other.getByRole("button", { name: "Invite" }).click();
   await other.getByLabel("Email").fill("typed@example.com");
+  const missing: string[] = [];
+  page.on("response", (response) => void (response.status() === 404 && missing.push(response.url())));
   await goToMain();
   await asked.getByRole("button", { name: "Leave" }).click();
   await other.getByText("Another tab has gone to another workspace, and this one follows once the dialog is closed.").waitFor();
@@ -210,6 +214,8 @@ test("whoever stays for something unsaved stays in the workspace, and whoever go
   for (const tab of [page, other]) await tab.getByRole("button", { name: "Workspace: Main" }).waitFor();
   await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
   await page.waitForURL("**/workflows");
+  await page.getByRole("heading", { name: "Workflows", exact: true }).waitFor();
+  expect(missing, "what the page that was left asked for in the other workspace").toEqual([]);
   await other.close();
 });
 

@@ -13,6 +13,20 @@ const STARTED_BY = {
   workflow: "Workflow",
 } satisfies Record<StartedBy, string>;
 
+/** The kinds of triggers, as they are offered. */
+export const KINDS = {
+  webhook: STARTED_BY.webhook,
+  schedule: STARTED_BY.schedule,
+  event: "Event of another run",
+} satisfies Record<Schemas["NewTrigger"]["type"], string>;
+
+/** By what a schedule is due. */
+export const TIMINGS = {
+  cron: "By a cron expression",
+  every_seconds: "Every so many seconds",
+  at: "Once",
+} as const;
+
 /** How a hook knows its sender. */
 export const AUTHS = {
   none: "Open to whoever knows its address",

@@ -1,10 +1,9 @@
 import { type Config, typeOfAuth } from "@/features/triggers/trigger";
 import type { Schemas } from "@/lib/api";
 import { readExact, writeExact } from "@/lib/exact-json";
+import { TIMINGS } from "@/lib/trigger-words";
 
 export type TriggerType = Schemas["NewTrigger"]["type"];
-
-export const TIMINGS = { cron: "By a cron expression", every_seconds: "Every so many seconds", at: "Once" } as const;
 export type Timing = keyof typeof TIMINGS;
 
 /** What the form of a trigger holds: texts, as they are typed. Settings that it has no field for are in `more`, as JSON. */

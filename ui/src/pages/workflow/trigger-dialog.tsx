@@ -11,11 +11,11 @@ import { writeExact } from "@/lib/exact-json";
 import { sortFaults } from "@/lib/faults";
 import { faultOfJson } from "@/lib/json-text";
 import { useOnce } from "@/lib/once";
+import { KINDS } from "@/lib/trigger-words";
 import { EventFields, ScheduleFields, WebhookFields } from "./trigger-fields";
 import { changeTrigger, createTrigger } from "./trigger-api";
 import { type TriggerForm, type TriggerType, readForm, writeConfig } from "./trigger-config";
 
-const TYPES = { webhook: "Webhook", schedule: "Schedule", event: "Event of another run" } satisfies Record<TriggerType, string>;
 const POINTERS = ["/config/auth/secret", "/config/auth", "/config/filter", "/config/dedup_key", "/config/cron", "/config/every_seconds", "/config/at", "/config/timezone", "/config/workflow_id"];
 
 interface TriggerDialogProps {
@@ -59,7 +59,7 @@ export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDia
       {news !== undefined && <p role="status">{news}</p>}
       {trigger === undefined && (
         <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
-          <Choices words={TYPES} chosen={form.type} />
+          <Choices words={KINDS} chosen={form.type} />
         </SelectField>
       )}
       {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}

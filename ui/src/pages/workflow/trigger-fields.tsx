@@ -6,10 +6,10 @@ import { workflowNamesQuery } from "@/features/workflows/api";
 import { nameZone } from "@/lib/format";
 import { useZone } from "@/lib/preferences";
 import { describeError } from "@/lib/problem";
-import { AUTHS, EVENTS, MISSED } from "@/lib/trigger-words";
+import { AUTHS, EVENTS, MISSED, TIMINGS } from "@/lib/trigger-words";
 import { useSettled } from "@/lib/use-settled";
 import { previewQuery } from "./trigger-api";
-import { TIMINGS, type Timing, type TriggerForm, writeConfig } from "./trigger-config";
+import { type Timing, type TriggerForm, writeConfig } from "./trigger-config";
 
 interface FieldsProps {
   form: TriggerForm;
