@@ -14,15 +14,24 @@ export const useTheme = create<{ theme: Theme }>(() => ({ theme: read() }));
 /** Show the app in this theme, here and the next time. What is none is that of the system. */
 export function setTheme(name: string): void {
   const theme = known(name);
-  const root = document.documentElement;
-  if (theme === "system") delete root.dataset["theme"];
-  else root.dataset["theme"] = theme;
   try {
     if (theme === "system") localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, theme);
   } catch {
     // Storage is switched off: the choice holds for this page.
   }
+  show(theme);
+}
+
+// Chosen in another tab; without a key, all of what was kept is gone.
+window.addEventListener("storage", ({ key }) => {
+  if (key === null || key === KEY) show(read());
+});
+
+function show(theme: Theme): void {
+  const root = document.documentElement;
+  if (theme === "system") delete root.dataset["theme"];
+  else root.dataset["theme"] = theme;
   useTheme.setState({ theme });
 }
 
