@@ -35,7 +35,13 @@ function dismiss(id: number): void {
 export function Toasts() {
   const toasts = useToasts((state) => state.toasts);
   return (
-    <div data-toasts aria-live="polite" className="pointer-events-none fixed right-4 bottom-20 left-4 z-50 flex flex-col items-end gap-2 md:bottom-4">
+    <div
+      data-toasts
+      aria-live="polite"
+      // Dialogs would hear of the press only once its click is over, and what is dismissed by it is nowhere any more.
+      onPointerDown={(event) => event.stopPropagation()}
+      className="pointer-events-none fixed right-4 bottom-20 left-4 z-50 flex flex-col items-end gap-2 md:bottom-4"
+    >
       {toasts.map((shown) => (
         <ToastView key={shown.id} toast={shown} />
       ))}
