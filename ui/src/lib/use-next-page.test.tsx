@@ -28,13 +28,18 @@ function standAtEnd(read: (cursor: string | null) => Promise<{ next_cursor: stri
 
 it("a next page that fails is asked for once, also where the list is read anew, and again when somebody says so", async () => {
   const answer = { isRefused: true };
-  const second = vi.fn(() => (answer.isRefused ? Promise.reject(new Error("too much")) : Promise.resolve({ next_cursor: null })));
+  const second = vi.fn(async () => {
+    // Long enough that it is seen to be on its way.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (answer.isRefused) throw new Error("too much");
+    return { next_cursor: null };
+  });
   const { client, result } = standAtEnd((cursor) => (cursor === null ? Promise.resolve({ next_cursor: "b" }) : second()));
   await waitFor(() => expect(result.current.next.failure?.error).toEqual(new Error("too much")));
 
   // As live updates do it.
-  act(() => void client.setQueryData<object>(KEY, (data: object | undefined) => ({ ...data })));
-  await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+  act(() => void client.setQueryData(KEY, { pages: [{ next_cursor: "b", isNew: true }], pageParams: [null] }));
+  await act(() => new Promise((resolve) => setTimeout(resolve, 200)));
   expect(second).toHaveBeenCalledTimes(1);
 
   answer.isRefused = false;
