@@ -46,7 +46,7 @@ it("Enter waits for the workflows of what is typed, and leads to the first", asy
   expect(navigate).not.toHaveBeenCalled();
   answerNames();
   await vi.waitFor(() => expect(navigate.mock.calls).toEqual([[{ to: "/workflows/$workflowId", params: { workflowId: ORDERS } }]]), PATIENCE);
-  expect(screen.queryByRole("combobox")).toBeNull();
+  await vi.waitFor(() => expect(screen.queryByRole("combobox")).toBeNull(), PATIENCE);
 });
 
 it("Enter does not wait where the first is a page", () => {
