@@ -37,7 +37,7 @@ async def test_a_length_of_very_many_digits_is_a_length(api: Api, owner: Caller)
 
 @pytest.mark.parametrize("last_id", ["9" * 5000, "²", "0" * 5000])
 async def test_a_last_event_that_there_cannot_be_leads_nowhere(owner: Caller, last_id: str) -> None:
-    headers = {"last-event-id": last_id.encode()}
+    headers = {b"last-event-id": last_id.encode()}
     answer = await owner.client.get(f"/v1/runs/{new_id()}/stream", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
