@@ -48,6 +48,9 @@ class Server(Protocol):
     def poll(self) -> int | None:
         """Its exit code once it ended."""
 
+    def last_words(self) -> str:
+        """What it said last, or last of a failure."""
+
     def is_stranded(self) -> bool:
         """Whether it runs and never serves anybody again."""
 
@@ -183,7 +186,9 @@ class Supervisor:
                 code = watch.process.poll()
                 if code is not None:
                     delay = watch.note_death(now)
-                    logger.warning("process died", **_identity(watch), **_outcome(code), restart_in=delay)
+                    logger.warning(
+                        "process died", **_identity(watch), **_outcome(code), **_last_words(watch), restart_in=delay
+                    )
             elif watch.start_at <= now:
                 changed = self._start(watch) or changed
         if changed or (self._tell_at is not None and self._tell_at <= now):
@@ -262,6 +267,11 @@ def _sleep(wake: int, seconds: float) -> None:
 
 def _identity(watch: _Watch) -> dict[str, int | str]:
     return {"process": watch.process.name, "process_id": watch.pid}
+
+
+def _last_words(watch: _Watch) -> dict[str, str]:
+    """What a server said; children say it here themselves."""
+    return {} if isinstance(watch.process, Child) else {"said": watch.process.last_words()}
 
 
 def _outcome(code: int) -> dict[str, int | str]:

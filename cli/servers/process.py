@@ -48,6 +48,10 @@ class OwnServer:
         """The exit code once the server ended, else None."""
         return self._process.poll() if self._process else None
 
+    def last_words(self) -> str:
+        """What the server logged last, or last of a failure."""
+        return last_line(self.log)
+
     def start(self) -> None:
         """Start the server and return when it is ready."""
         raise NotImplementedError

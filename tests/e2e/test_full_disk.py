@@ -89,8 +89,8 @@ def lines_of(product: DiskProduct, *messages: str) -> list[dict[str, Any]]:
 
 
 def tries_of(product: DiskProduct) -> list[dict[str, Any]]:
-    """The attempts at a start that came to nothing."""
-    return lines_of(product, "process cannot be started")
+    """The attempts at a start that came to nothing, behind the end that they follow."""
+    return lines_of(product, "process cannot be started", "process died")[1:]
 
 
 def children_of(product: DiskProduct) -> list[int]:
@@ -147,6 +147,7 @@ def test_without_room_for_its_log_postgres_stops_and_comes_back_with_all_that_wa
     wait_for(lambda: len(tries_of(product)) >= ATTEMPTS, seconds=PATIENCE_SECONDS, what="attempts to start PostgreSQL")
     tries = tries_of(product)
     assert {line["process"] for line in tries} == {"postgres"}
+    assert any("No space left on device" in line["said"] for line in tries), "it is told why"
     moments = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in tries]
     assert min(later - before for before, later in list(pairwise(moments))[-3:]) >= LEAST_PAUSE_SECONDS
     assert children_of(product) == children, "nobody else died of it"

@@ -57,6 +57,9 @@ class Recovering:
     def poll(self) -> int:
         return 1
 
+    def last_words(self) -> str:
+        return "it has died"
+
     def is_stranded(self) -> bool:
         return False
 
@@ -80,6 +83,9 @@ class Stranded:
 
     def poll(self) -> int | None:
         return self._code
+
+    def last_words(self) -> str:
+        return "it was stopped"
 
     def is_stranded(self) -> bool:
         return self._is_stranded
