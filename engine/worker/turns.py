@@ -9,8 +9,10 @@ from engine.infra.fair_queue import FairQueue
 
 LEAST_BURST = 8
 WINDOW_SECONDS = 0.1
-# Who has started fewer in this window does not wait, and what it starts is owed: so many in all.
+# Who has started fewer in this window does not wait, and what it starts is owed: so many in all. Half of what may start
+# pays for that, and the other half is always there for those who wait.
 FEW_STARTS, MOST_OWED = 6, 8
+PAID_SHARE = 0.5
 # What starts cost is learned while they have to wait or the worker is so busy: else its idle beat would be theirs.
 BUSY = 0.4
 MEMORY_SECONDS = 3.0
@@ -41,6 +43,7 @@ class Turns:
         self._share = MOST_SHARE
         self._rate = self._share * self._works / self._spent
         self._left = float(LEAST_BURST)
+        self._owed = 0.0
         # Beginnings and ends since the window began: half of a work each. And who has begun how much.
         self._halves = 0
         self._begun: Counter[int] = Counter()
@@ -61,11 +64,13 @@ class Turns:
             if self._left < 1:
                 self._refill(now)
             if self._left >= 1:
+                self._left -= 1
                 self._start(workspace, now)
                 return True
             self._is_short = True
         if not self._may_owe(workspace, now):
             return False
+        self._owed += 1
         self._start(workspace, now)
         return True
 
@@ -96,13 +101,12 @@ class Turns:
         """Whether it starts so little that the others are to make up for it."""
         if now - self._window_at >= WINDOW_SECONDS:
             self._refill(now)
-        return self._left > 1 - MOST_OWED and self._begun[workspace] < FEW_STARTS and not self._waiting.has(workspace)
+        return self._owed <= MOST_OWED - 1 and self._begun[workspace] < FEW_STARTS and not self._waiting.has(workspace)
 
     def _is_alone(self, workspace: int, now: float) -> bool:
         return workspace == self._workspace and now >= self._many_until
 
     def _start(self, workspace: int, now: float) -> None:
-        self._left -= 1
         self._halves += 1
         self._begun[workspace] += 1
         if workspace != self._workspace:
@@ -124,6 +128,7 @@ class Turns:
             workspace, turn = self._waiting.pop()
             if not turn.done():
                 turn.set_result(None)
+                self._left -= 1
                 self._start(workspace, now)
         if self._waiting:
             self._arm()
@@ -134,7 +139,10 @@ class Turns:
         if now - self._window_at >= WINDOW_SECONDS:
             self._learn(now)
         most = max(self._rate * BURST_SECONDS, LEAST_BURST)
-        self._left = min(self._left + (now - self._refilled_at) * self._rate, most)
+        gained = (now - self._refilled_at) * self._rate
+        paid = min(self._owed, gained * PAID_SHARE)
+        self._owed -= paid
+        self._left = min(self._left + gained - paid, most)
         self._refilled_at = now
 
     def _learn(self, now: float) -> None:

@@ -171,9 +171,8 @@ async def test_who_starts_little_waits_for_no_turn_and_the_flood_makes_up_for_it
     turns = Turns()
     meet(turns)
     flood = await hold_up(turns, 1)
-    before = turns._left
     assert start_all(turns, 3) == FEW_STARTS
-    assert turns._left == before - FEW_STARTS
+    assert turns._owed == FEW_STARTS
     machine.now += 2 * WINDOW_SECONDS
     assert start_all(turns, 3) == FEW_STARTS, "in the next window again"
     assert turns._begun[1] == 0, "what waits of the flood goes on waiting"
@@ -187,6 +186,28 @@ async def test_many_who_start_little_owe_no_more_together_than_one_burst(machine
     started = sum(start_all(turns, workspace) for workspace in range(10, 100))
     assert started <= MOST_OWED
     await give_up(flood)
+
+
+async def test_who_waits_gets_on_however_many_start_little_beside_it(machine: Machine) -> None:
+    turns = Turns()
+    meet(turns)
+    flood = await hold_up(turns, 1)
+    # One that may owe nothing at first waits behind the flood, and gets its turn as well.
+    small = asyncio.create_task(turns.take(2))
+    light = done = 0
+    for millisecond in range(2000):
+        machine.now += 0.001
+        before = light + done
+        light += sum(turns.take_now(10 + (millisecond * 20 + number) % 900) for number in range(20))
+        turns._tick()
+        await asyncio.sleep(0)
+        done = sum(one.done() for one in flood)
+        # A millisecond for each that was started.
+        machine.cpu += 0.001 * (light + done - before)
+    assert small.done()
+    assert done < len(flood)
+    assert done > light / 2 > 100
+    await give_up([*flood, small])
 
 
 async def test_who_waits_already_overtakes_none_of_its_own(machine: Machine) -> None:
