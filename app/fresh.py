@@ -19,9 +19,11 @@ class FreshCache(Generic[_Key, _Value]):
         self._kept: OrderedDict[_Key, tuple[float, asyncio.Task[_Value]]] = OrderedDict()
 
     async def read(self, key: _Key, *, seconds: float) -> _Value:
-        """What belongs to the key, asked for at most so many seconds ago; raises what `load` raises."""
+        """What belongs to the key, asked for so many seconds ago or under way; raises what `load` raises."""
         asked_at, task = self._kept.get(key, (0.0, None))
-        if task is None or monotonic() - asked_at > seconds or _has_failed(task):
+        is_over = task is not None and task.done() and monotonic() - asked_at > seconds
+        # One that takes long is waited for by all: a second one beside it would make both longer.
+        if task is None or is_over or _has_failed(task):
             task = asyncio.get_running_loop().create_task(self._load(key))
             # What nobody waits for any more must not be complained of.
             task.add_done_callback(_has_failed)

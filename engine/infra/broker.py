@@ -131,10 +131,14 @@ def read_bell(payload: bytes) -> Bell | None:
     word, *brought = payload.split(b" ", 4)
     if word not in (AWAITED, UNAWAITED):
         return None
-    if not brought:
+    if len(brought) != len(Job._fields) or not brought[1].isdigit():
+        # None, or one that another release tells of in another way: it is in the queue.
         return Bell(word == AWAITED, None)
     job_id, score, traceparent, ids = brought
-    return Bell(word == AWAITED, Job(job_id, score, ids, None if traceparent == b"-" else traceparent.decode()))
+    return Bell(
+        word == AWAITED,
+        Job(job_id, score, ids, None if traceparent == b"-" else traceparent.decode("ascii", "replace")),
+    )
 
 
 def unpack_ids(ids: bytes) -> list[UUID]:
