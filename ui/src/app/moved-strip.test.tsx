@@ -81,3 +81,36 @@ it("a page stays where the other tab has come back meanwhile", () => {
   fireEvent.click(screen.getByRole("button", { name: "Close" }));
   expect(follow).not.toHaveBeenCalled();
 });
+
+it("whoever stays for something unsaved is not asked again by whatever they do next, and follows when they like", () => {
+  show();
+  fireEvent.click(screen.getByRole("button", { name: "Close" }));
+  move(true);
+  expect(follow).toHaveBeenCalledOnce();
+  expect(screen.getByText(TOLD).textContent).toContain("stays until you follow it.");
+  cleanup();
+  show(<Again />);
+  fireEvent.click(screen.getByRole("button", { name: "Open" }));
+  fireEvent.click(screen.getByRole("button", { name: "Close" }));
+  expect(follow).toHaveBeenCalledTimes(2);
+  fireEvent.click(screen.getByRole("button", { name: "Open" }));
+  fireEvent.click(screen.getByRole("button", { name: "Close" }));
+  expect(follow).toHaveBeenCalledTimes(2);
+  fireEvent.click(screen.getByRole("button", { name: "Follow it" }));
+  expect(follow).toHaveBeenCalledTimes(3);
+});
+
+/** A page with a dialog that is opened now and then. */
+function Again() {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <>
+      <button type="button" onClick={() => setIsOpen(true)}>
+        Open
+      </button>
+      <Dialog isOpen={isOpen} onClose={() => setIsOpen(false)} title="A form">
+        Something
+      </Dialog>
+    </>
+  );
+}

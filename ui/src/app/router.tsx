@@ -35,9 +35,9 @@ function readSearch(search: Record<string, unknown>): { q?: string } {
 const root = createRootRoute({
   component: () => (
     <>
+      <MovedStrip />
       <Outlet />
       <Toasts />
-      <MovedStrip />
       <Arrival />
     </>
   ),

@@ -40,7 +40,10 @@ export function keepFresh(queryClient: QueryClient, { queryKey, everyMs, ask, is
     if (isThere && isAtTop() && !document.hidden && !useHold.getState().isHeld && isNeeded()) ask();
   }, everyMs);
   const stop = useLive.subscribe(({ status }, before) => {
-    if (status === "open" && before.status !== "open" && queryClient.getQueryState(queryKey)?.status === "error") ask();
+    const cannotBeRead = queryClient.getQueryState(queryKey)?.status === "error";
+    // Where only a further page of it could not be, rows stay in their places under the eyes of whoever has gone down.
+    const isLookedAt = queryClient.getQueryData(queryKey) === undefined || isAtTop();
+    if (status === "open" && before.status !== "open" && cannotBeRead && isLookedAt) ask();
   });
   return () => {
     clearInterval(poll);

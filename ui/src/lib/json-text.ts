@@ -50,7 +50,7 @@ function readValue(text: string, at: number, pointer: string, visit: Visit, dept
   }
   const found = first === '"' ? take(STRING, text, at) : take(SCALAR, text, at);
   if (found === undefined) throw new TextFault(first === undefined ? "the text ends too early" : tellUnexpected(text, at), at);
-  if (first !== '"' && isBeyondDoubles(text.slice(at, found))) throw new TextFault("this number is too large: 1.8e308 is the largest", at);
+  if (first !== '"' && isBeyondDoubles(text.slice(at, found))) throw new TextFault("this number is too large: they go up to about 1.797e308", at);
   return found;
 }
 

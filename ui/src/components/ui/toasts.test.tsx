@@ -1,5 +1,6 @@
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Dialog } from "./dialog";
 import { Toasts, toast } from "./toasts";
 
 const LONG_MS = 60_000;
@@ -48,6 +49,24 @@ it("it leads on from what was done", () => {
   render(<Toasts />);
   act(() => toast("done", "It is told.", <a href="/runs">Show it</a>));
   expect(screen.getByText(/^It is told\./).contains(screen.getByRole("link", { name: "Show it" }))).toBe(true);
+});
+
+it("a way on is there as long as a dialog keeps somebody from it", () => {
+  const ask = (isOpen: boolean) => (
+    <>
+      <Dialog isOpen={isOpen} onClose={() => undefined} title="Leave without saving?">
+        Stay
+      </Dialog>
+      <Toasts />
+    </>
+  );
+  const { rerender } = render(ask(true));
+  act(() => toast("done", "It has begun.", <a href="/runs">Show it</a>));
+  pass();
+  expect(screen.queryByText(/^It has begun\./)).not.toBeNull();
+  rerender(ask(false));
+  pass();
+  expect(screen.queryByText(/^It has begun\./)).toBeNull();
 });
 
 it("what has failed stays until it is dismissed", () => {

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { create } from "zustand";
 import { classNames } from "@/lib/class-names";
+import { useIsInDialog } from "@/lib/open-dialogs";
 import { IconButton } from "./button";
 import { Icon } from "./icon";
 
@@ -49,9 +50,11 @@ export function Toasts() {
   );
 }
 
-/** It goes by itself after a while, but not while somebody points at it or is in it. */
+/** It goes by itself after a while, but not while somebody points at it or is in it, nor a way on while a dialog is in the way. */
 function ToastView({ toast: { id, kind, text, way } }: { toast: Toast }) {
-  const [isHeld, setIsHeld] = useState(false);
+  const [isPointedAt, setIsPointedAt] = useState(false);
+  const isInDialog = useIsInDialog();
+  const isHeld = isPointedAt || (way !== undefined && isInDialog);
   useEffect(() => {
     if (kind === "failed" || isHeld) return undefined;
     const timer = setTimeout(() => dismiss(id), SHOWN_MS);
@@ -59,10 +62,10 @@ function ToastView({ toast: { id, kind, text, way } }: { toast: Toast }) {
   }, [id, kind, isHeld]);
   return (
     <div
-      onPointerEnter={() => setIsHeld(true)}
-      onPointerLeave={() => setIsHeld(false)}
-      onFocus={() => setIsHeld(true)}
-      onBlur={() => setIsHeld(false)}
+      onPointerEnter={() => setIsPointedAt(true)}
+      onPointerLeave={() => setIsPointedAt(false)}
+      onFocus={() => setIsPointedAt(true)}
+      onBlur={() => setIsPointedAt(false)}
       className={classNames(
         "pointer-events-auto flex max-w-md items-start gap-2 rounded-control border bg-raised py-1.5 pr-1.5 pl-3 shadow-floating",
         kind === "failed" ? "border-failed" : "border-line-strong",

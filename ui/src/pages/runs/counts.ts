@@ -28,7 +28,6 @@ export function countsQuery(filters: RunFilters) {
       const { workflow_id, trigger_type, since, until, q } = toQuery(filters, serverNow());
       return unwrap(api.GET("/v1/runs/counts", { params: { query: { workflow_id, trigger_type, since, until, q } }, signal }));
     },
-    placeholderData: (before) => before,
   });
 }
 

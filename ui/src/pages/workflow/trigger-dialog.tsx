@@ -56,7 +56,7 @@ export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDia
       onClose={onClose}
       onSubmit={() => save.mutate()}
     >
-      {news !== undefined && <p role="status">{news}</p>}
+      <p role="status">{news}</p>
       {trigger === undefined && (
         <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
           <Choices words={KINDS} chosen={form.type} />
