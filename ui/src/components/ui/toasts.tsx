@@ -75,7 +75,8 @@ function ToastView({ toast: { id, kind, text, way } }: { toast: Toast }) {
         <Icon name={kind === "failed" ? "warning" : "check"} />
       </span>
       <p className="py-1.5 wrap-anywhere">
-        {text} {way}
+        {text}
+        {way !== undefined && <> {way}</>}
       </p>
       <IconButton label="Dismiss" icon="close" onClick={() => dismiss(id)} />
     </div>

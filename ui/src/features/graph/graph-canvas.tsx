@@ -51,7 +51,11 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
   const box = useRef<HTMLDivElement>(null);
   const selected = useStore(marks, (state) => state.selected);
   const mark = useStore(marks, (state) => (selected === undefined ? undefined : state.marks[selected]));
-  useFit(flow, box, places.values().next().value);
+  const shown = useRef<Point>(undefined);
+  useEffect(() => {
+    shown.current = selected === undefined ? undefined : places.get(selected);
+  }, [places, selected]);
+  useFit(flow, box, places.values().next().value, shown);
   useEffect(() => {
     const place = selected === undefined ? undefined : places.get(selected);
     if (flow === undefined || place === undefined || box.current === null) return;
@@ -139,8 +143,13 @@ interface Point {
   y: number;
 }
 
-/** Show all of it at first and when the width changes; where that would be too small to read, where it begins. */
-function useFit(flow: Flow | undefined, box: RefObject<HTMLDivElement | null>, first: Point | undefined): void {
+/** Show all of it at first and when the width changes; where that would be too small to read, the chosen step, or where it begins. */
+function useFit(
+  flow: Flow | undefined,
+  box: RefObject<HTMLDivElement | null>,
+  first: Point | undefined,
+  shown: RefObject<Point | undefined>,
+): void {
   useEffect(() => {
     const element = box.current;
     if (flow === undefined || element === null) return;
@@ -150,12 +159,14 @@ function useFit(flow: Flow | undefined, box: RefObject<HTMLDivElement | null>, f
       width = element.clientWidth;
       void flow.fitView(FIT).then(() => {
         if (first === undefined || flow.getZoom() >= LEGIBLE_ZOOM) return;
+        const chosen = shown.current;
+        if (chosen !== undefined) return void flow.setCenter(chosen.x + NODE_WIDTH / 2, chosen.y + NODE_HEIGHT / 2, { zoom: 1 });
         void flow.setViewport({ x: MARGIN - first.x, y: element.clientHeight / 2 - (first.y + NODE_HEIGHT / 2), zoom: 1 });
       });
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [box, first, flow]);
+  }, [box, first, flow, shown]);
 }
 
 function isInSight(flow: Flow, element: HTMLElement, place: Point): boolean {
