@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class ServerEnded(ServerError):
     """It ended by itself before it was ready."""
 
 
-class OwnServer:
+class OwnServer(ABC):
     """A server of ours: one process, whose files lie in `folder`."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,9 +53,9 @@ class OwnServer:
         """What the server logged last, or last of a failure."""
         return last_line(self.log)
 
+    @abstractmethod
     def start(self) -> None:
         """Start the server and return when it is ready."""
-        raise NotImplementedError
 
     def restart(self) -> None:
         """Start it again, and return soon: others are watched over meanwhile, and wait for it by themselves."""
