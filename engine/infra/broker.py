@@ -39,6 +39,7 @@ local awaited = ARGV[1] == '1' or count('{CHANGES_CHANNEL}') ~= 0
 local word = awaited and '{AWAITED.decode()}' or '{UNAWAITED.decode()}'
 local is_alone = ARGV[2] ~= '' and count('{BELL_CHANNEL}') == 1
 redis.call('PUBLISH', '{BELL_CHANNEL}', is_alone and word .. ' ' .. ARGV[2] or word)
+return awaited and 1 or 0
 """
 
 # Older bells tell nothing: the sweep has found their runs long ago.
@@ -117,7 +118,8 @@ def announce(pipe: Pipeline) -> None:
 def announce_turn(pipe: Pipeline, *, is_awaited: bool, job: Job | None = None) -> None:
     """Wake the workers likewise, and tell them whether the relay shall hear of events at once.
 
-    `is_awaited`: it shall, also where nobody follows a stream. `job`: all that there is to claim, if it is one.
+    `is_awaited`: it shall, also where nobody follows a stream. `job`: all that there is to claim, if it is one. The
+    answer is 1 where they were told that it shall.
     """
     brought = b""
     if job is not None:

@@ -4,6 +4,7 @@ Because all three end with it, a relay that has lost its lock can neither delete
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import asyncpg
@@ -41,6 +42,8 @@ class Session:
         self.connection = connection
         self.alarm = asyncio.Event()
         self.ears = Ears()
+        # Told what a NOTIFY names, in the place of the alarm.
+        self.on_named: Callable[[str], None] | None = None
         self._leads = False
         connection.add_termination_listener(self._on_end)
 
@@ -80,9 +83,13 @@ class Session:
         except DATABASE_ERRORS:
             self.connection.terminate()
 
-    def ring(self, *_: Any) -> None:
-        """Set the alarm off, for a NOTIFY or for whoever calls."""
-        self.alarm.set()
+    def ring(self, *told: Any) -> None:
+        """Set the alarm off, for a NOTIFY (told with connection, pid, channel and payload) or for whoever calls."""
+        payload = told[-1] if told else ""
+        if payload and self.on_named is not None:
+            self.on_named(payload)
+        else:
+            self.alarm.set()
 
     def _on_end(self, *_: Any) -> None:
         # Not only once whoever has the session notices.

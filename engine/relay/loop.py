@@ -20,6 +20,7 @@ from engine.infra.redis import REDIS_ERRORS
 from engine.infra.settings import Settings
 from engine.relay.ears import Ears
 from engine.relay.events import EventMatcher, Hit, count_fitting
+from engine.relay.hurry import Hurry
 from engine.relay.leading import Leader
 from engine.relay.listener import ANSWER_SECONDS, Session
 from engine.relay.publisher import Publisher
@@ -65,6 +66,7 @@ class Relay(Leader[Session]):
         # Whether rows of the last batch had to stay.
         self._is_cut = False
         self._rung_ahead: dict[UUID, None] = {}
+        self._hurry: Hurry | None = None
         # Published and still there.
         self._done: list[int] = []
         # While Redis is away: the row up to which was looked for who listens.
@@ -88,7 +90,19 @@ class Relay(Leader[Session]):
         RELAY_FAILURES.labels(of).inc()
 
     async def lead(self, session: Session) -> None:
-        """Publish batch after batch."""
+        """Publish batch after batch, and meanwhile ring for what is named."""
+        self._hurry = Hurry(self._publisher, session.alarm.set, lambda: self._events.has_listeners)
+        session.on_named = self._hurry.name
+        hurrying = asyncio.create_task(self._hurry.run())
+        try:
+            await self._publish_all(session)
+        finally:
+            hurrying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await hurrying
+            self._hurry = None
+
+    async def _publish_all(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
         redis_backoff = Backoff(0.1, 2.0)
         must_take = True
@@ -137,7 +151,11 @@ class Relay(Leader[Session]):
                 # So many at least: they are counted now and then.
                 self._tell(max(len(left), self._told[0]), max(left[0].age, self._told[1]))
             try:
-                await self._publisher.publish(rows, is_awaited=self._events.has_listeners)
+                await self._publisher.publish(
+                    rows,
+                    is_awaited=self._events.has_listeners,
+                    take_rung=self._hurry.take_rung if self._hurry else None,
+                )
             except REDIS_ERRORS as error:
                 RELAY_FAILURES.labels("redis").inc()
                 raise RedisUnavailable(repr(error)) from error
@@ -151,6 +169,8 @@ class Relay(Leader[Session]):
 
     async def _read(self, session: Session) -> list[OutboxRow]:
         """The next rows; what was published before is gone."""
+        if self._hurry is not None:
+            self._hurry.note_reading()
         if len(self._done) > DELETED_IN_PASSING:
             await self._tidy(session)
         rows = await take(session.connection, BATCH_ROWS, self._done, ANSWER_SECONDS)

@@ -1,7 +1,7 @@
 """From outbox rows to Redis: doorbells for workers, run events for readers, in one round trip a batch."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -61,12 +61,28 @@ class Publisher:
             announce(pipe)
             await pipe.execute()
 
-    async def publish(self, rows: Sequence[OutboxRow], *, is_awaited: bool = True) -> None:
+    async def ring_named(self, runs: Mapping[UUID, str | None], *, is_awaited: bool) -> bool:
+        """Ring for runs, with their traces, whose rows are read later; whether anybody waits for events of runs.
+
+        `is_awaited`: somebody does, as far as is known here. Raises as `publish`.
+        """
+        bells = _Bells()
+        for run_id, traceparent in runs.items():
+            bells.add(run_id, traceparent)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            bells.write(pipe, is_awaited=is_awaited)
+            answers = await pipe.execute()
+        return bool(answers[-1])
+
+    async def publish(
+        self, rows: Sequence[OutboxRow], *, is_awaited: bool = True, take_rung: Callable[[UUID], bool] | None = None
+    ) -> None:
         """Publish rows in their order, at least once. `is_awaited`: events are, whether or not a stream is followed.
 
-        Raises the errors of `engine.infra.redis.REDIS_ERRORS` where Redis cannot take them now.
+        `take_rung`: whether a dispatched run needs no bell, as it was rung for before. Raises the errors of
+        `engine.infra.redis.REDIS_ERRORS` where Redis cannot take them now.
         """
-        batch = _Batch(rows)
+        batch = _Batch(rows, take_rung or _never)
         async with self._redis.pipeline(transaction=False) as pipe:
             batch.write(pipe, is_awaited=is_awaited)
             answers = await pipe.execute(raise_on_error=False)
@@ -80,15 +96,38 @@ class Publisher:
             (self._published.get(kind) or RELAY_PUBLISHED.labels("other")).inc(count)
 
 
+class _Bells:
+    """Runs to ring for. A sampled trace is worth a job of its own, which carries it; the others travel together."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str | None, dict[UUID, str | None]] = {}
+
+    def add(self, run_id: UUID, traceparent: str | None) -> None:
+        """Ring for this run as well."""
+        sampled = traceparent if traceparent and is_sampled(traceparent) else None
+        self._runs.setdefault(sampled, {})[run_id] = traceparent
+
+    def write(self, pipe: Pipeline, *, is_awaited: bool, must_look: bool = False) -> None:
+        """Add the jobs, and wake the workers once for all; `must_look`: also without a job."""
+        jobs: list[Job] = []
+        for sampled, runs in self._runs.items():
+            # A run that came alone shares its job with no other trace.
+            own = sampled or (next(iter(runs.values())) if len(runs) == 1 else None)
+            jobs += add_bells(pipe, list(runs), own)
+        if jobs or must_look:
+            only = jobs[0] if len(jobs) == 1 and not must_look else None
+            announce_turn(pipe, is_awaited=is_awaited, job=only)
+
+
 class _Batch:
     """Rows sorted by what they make Redis do."""
 
-    def __init__(self, rows: Sequence[OutboxRow]) -> None:
+    def __init__(self, rows: Sequence[OutboxRow], take_rung: Callable[[UUID], bool]) -> None:
         self.events: list[OutboxRow] = []
+        self._take_rung = take_rung
         self._inbox: list[UUID] = []
         self._wakes: set[datetime] = set()
-        # A sampled trace is worth a job of its own, which carries it; the others travel together.
-        self._bells: dict[str | None, dict[UUID, str | None]] = {}
+        self._bells = _Bells()
         for row in rows:
             self._add(row)
 
@@ -100,10 +139,9 @@ class _Batch:
             self.events.append(row)
         if row.kind == "inbox":
             self._inbox.append(row.run_id)
-        if row.kind != "event":
-            # An unknown kind was written by a newer release: to look at the run is always right.
-            traceparent = row.traceparent if row.traceparent and is_sampled(row.traceparent) else None
-            self._bells.setdefault(traceparent, {})[row.run_id] = row.traceparent
+        # An unknown kind was written by a newer release: to look at the run is always right.
+        if row.kind != "event" and not (row.kind == "dispatch" and self._take_rung(row.run_id)):
+            self._bells.add(row.run_id, row.traceparent)
 
     def _add_wake(self, row: OutboxRow) -> None:
         try:
@@ -120,14 +158,7 @@ class _Batch:
         must_look = False
         for moment in self._wakes:
             must_look |= add_wake(pipe, moment)
-        jobs: list[Job] = []
-        for traceparent, runs in self._bells.items():
-            # A run that came alone shares its job with no other trace.
-            own = traceparent or (next(iter(runs.values())) if len(runs) == 1 else None)
-            jobs += add_bells(pipe, list(runs), own)
-        if jobs or must_look:
-            only = jobs[0] if len(jobs) == 1 and not must_look else None
-            announce_turn(pipe, is_awaited=is_awaited, job=only)
+        self._bells.write(pipe, is_awaited=is_awaited, must_look=must_look)
 
     def _stream_entries(self) -> Iterator[Any]:
         streams: dict[UUID, str] = {}
@@ -137,6 +168,10 @@ class _Batch:
                 stream = streams[row.workspace_id] = f"ff:stream:{row.workspace_id}"
             yield stream
             yield row.payload
+
+
+def _never(_run_id: UUID) -> bool:
+    return False
 
 
 def _refuse(row: OutboxRow, why: str) -> None:

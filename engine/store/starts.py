@@ -56,8 +56,11 @@ WITH start AS MATERIALIZED (
 SELECT current.run_id, accepted.run_id IS NOT NULL AS is_made{ring} FROM current LEFT JOIN accepted USING (run_id)
 """
 _ACCEPT = _STATEMENT.replace("{ring}", "")
+# The relay rings for a run that is named before it reads the row.
 _ACCEPT_AND_RING = _STATEMENT.replace(
-    "{ring}", ", CASE WHEN accepted.run_id IS NOT NULL THEN pg_notify('flowforge_outbox', '') END"
+    "{ring}",
+    """, CASE WHEN accepted.run_id IS NOT NULL THEN
+        pg_notify('flowforge_outbox', current.run_id::text || coalesce(' ' || current.traceparent, '')) END""",
 )
 
 # A batch whose answer was lost is written again: its receipts may be there already, and are counted once.
@@ -149,7 +152,7 @@ async def accept_starts(
 ) -> list[Accepted]:
     """Make the runs durable in one commit; the outcomes in the order of `starts`.
 
-    `rings`: the commit itself rings the outbox's bell.
+    `rings`: the commit itself rings the outbox's bell, and names its runs.
     """
     columns = [[getattr(start, field) for start in starts] for field in _COLUMNS]
     statement = _ACCEPT_AND_RING if rings else _ACCEPT

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from engine.infra.bell import CHANNEL
 from engine.infra.ids import new_id
 from tests.product import PATIENCE_SECONDS
 
@@ -47,6 +48,10 @@ class Outbox:
             WORKSPACE,
             count,
         )
+
+    async def notify(self, payload: str) -> None:
+        """Ring the outbox's bell."""
+        await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
 
     async def count(self) -> int:
         count: int = await self.connection.fetchval("SELECT count(*) FROM outbox")

@@ -66,24 +66,27 @@ async def test_batches_of_the_same_keys_in_any_order_do_not_wait_for_each_other_
 
 async def test_a_commit_that_rings_is_heard_and_one_of_nothing_is_not(workshop: Workshop) -> None:
     workflow = await workshop.publish([STEP])
-    heard: asyncio.Queue[object] = asyncio.Queue()
+    heard: asyncio.Queue[str] = asyncio.Queue()
     ears = await asyncpg.connect(workshop.settings.database_url)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await ears.add_listener(CHANNEL, lambda *call: heard.put_nowait(call))
+            await ears.add_listener(CHANNEL, lambda *call: heard.put_nowait(call[3]))
             stale = msgspec.structs.replace(make_start(workshop, workflow, "stale"), version=2)
             assert [outcome.outcome for outcome in await accept(workshop, [stale], rings=True)] == ["stale"]
             starts = [make_start(workshop, workflow, f"key {number}") for number in range(3)]
-            await accept(workshop, starts, rings=True)
-            await heard.get()
+            starts[0] = msgspec.structs.replace(starts[0], traceparent="00-a-b-01")
+            await accept(workshop, [*starts, stale], rings=True)
+            # Each run by its name, with its trace, for the relay to ring for it at once.
+            names = {await heard.get() for _ in starts}
+            assert names == {f"{starts[0].run_id} 00-a-b-01", *(str(start.run_id) for start in starts[1:])}
             row = JournalRow(run_id=starts[0].run_id, seq=2, kind="run.started", at=datetime.now(UTC), payload=b"{}")
             told = OutboxMessage(
                 kind="event", workspace_id=workshop.workspace_id, run_id=starts[0].run_id, payload=b"{}"
             )
             batch = Batch(rows=[row], changes=[], messages=[told], inbox_ids=[])
             worker_id = await ears.fetchval("INSERT INTO worker (name, host, pid) VALUES ('w', 'h', 1) RETURNING id")
-            assert heard.empty(), "one a commit, and none of what made no run"
+            assert heard.empty(), "none of what made no run"
             assert (await commit_batch(ears, worker_id, batch, rings=True)).events == 1
-            await heard.get()
+            assert await heard.get() == ""
     finally:
         await ears.close()
