@@ -5,6 +5,7 @@ rows. Those rows ring no more. Only a hurry: where it fails, and where a NOTIFY 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -56,7 +57,7 @@ class Hurry:
 
     def take_rung(self, run_id: UUID) -> bool:
         """Whether it was rung for this run a moment ago; its next row rings itself."""
-        return time.monotonic() - self._rung.pop(run_id, 0.0) < HOLDS_SECONDS
+        return time.monotonic() - self._rung.pop(run_id, -math.inf) < HOLDS_SECONDS
 
     async def run(self) -> None:
         """Ring until cancelled; what is named meanwhile is rung for together."""
