@@ -28,8 +28,10 @@ from engine.store.outbox import OutboxRow, delete, find_newest, has_rows, look, 
 
 BATCH_ROWS = 500
 POLL_SECONDS = 1.0
-# Between batches that the bell asks for: many runs then share one job.
+# Between batches that the bell asks for: many runs then share one job. Where hardly anything comes, nothing would
+# gather, and the end of a run would only wait behind its beginning.
 LINGER_SECONDS = 0.005
+FEW_ROWS = 2
 # Where nothing more comes, what was published is deleted after so long.
 TIDY_SECONDS = 0.2
 # More than so many are deleted by a statement of their own: the one that reads compares each row with them.
@@ -130,7 +132,8 @@ class Relay(Leader[Session]):
             else:
                 self._tell(0, 0)
             if await session.rest(TIDY_SECONDS if self._done else POLL_SECONDS):
-                await self.sleep(began + LINGER_SECONDS - loop.time())
+                if count > FEW_ROWS:
+                    await self.sleep(began + LINGER_SECONDS - loop.time())
                 must_take = True
             else:
                 must_take = bool(self._done) or await has_rows(session.connection, ANSWER_SECONDS)
