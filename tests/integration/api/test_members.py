@@ -113,6 +113,7 @@ async def look(api: Api, token: str) -> httpx.Response:
     return await api.client().post("/v1/invitations/read", json={"token": token})
 
 
+@pytest.mark.without_faults("a lost answer has used the link up")
 async def test_who_holds_a_link_reads_what_it_offers(api: Api, owner: Caller) -> None:
     made = await invite(owner)
     offer = (await look(api, made["token"])).json()
