@@ -164,4 +164,40 @@ test("the choices are kept by the browser, and hold in its other tabs at once", 
   await other.close();
 });
 
+test("counts of very many have their room before they come, so that no status moves", async () => {
+  const { page } = browser;
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const statuses = ["queued", "running", "waiting", "succeeded", "failed", "cancelled", "timed_out"];
+  const by_status = Object.fromEntries(statuses.map((status) => [status, 50_000]));
+  await page.route("**/v1/runs/counts*", async (route) => {
+    await held;
+    await route.fulfill({ json: { by_status, since: "2026-11-27T12:00:00Z" } });
+  });
+  await page.setViewportSize({ width: 390, height: 700 });
+  await page.goto("/runs");
+  const group = page.getByRole("group", { name: "Status", exact: true });
+  await page.locator('[data-row="0"]').waitFor();
+  const places = () =>
+    group.evaluate(async (element) => {
+      await document.fonts.ready;
+      const { top } = element.getBoundingClientRect();
+      return [...element.children].map((chip) => {
+        const { x, y, width } = chip.getBoundingClientRect();
+        return { x, y: y - top, width };
+      });
+    });
+  const before = await places();
+  expect(await group.innerText()).not.toContain("50,000");
+  release();
+  await group.getByText("50,000+").nth(statuses.length - 1).waitFor();
+  expect(await places()).toEqual(before);
+  await expectReflow(page);
+  await takeShots(page, "runs-very-many");
+  await page.unroute("**/v1/runs/counts*");
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
 test("every page behaved", () => browser.conduct.check());

@@ -13,6 +13,9 @@ interface ToneTogglesProps<Name extends string> {
   counts?: { say: (name: Name) => string; explanation: string | undefined } | undefined;
 }
 
+/** It has the room of "50,000+" before it is known, and as bold as its words are, so that nothing moves when it comes or grows. */
+const COUNT = "min-w-[7ch] text-right text-xs font-normal text-ink-3 tabular-nums";
+
 /** A button for each state by which a list is filtered, of which any number is pressed. */
 export function ToneToggles<Name extends string>({ label, names, looks, chosen, onChange, ...rest }: ToneTogglesProps<Name>) {
   return (
@@ -33,8 +36,7 @@ export function ToneToggles<Name extends string>({ label, names, looks, chosen, 
           >
             <Lamp tone={looks[name].tone} size={12} />
             {looks[name].label}
-            {/* It has its room before it is known, so that nothing moves when it comes. */}
-            {"counts" in rest && <span className="min-w-4 text-right text-xs text-ink-3 tabular-nums">{rest.counts?.say(name)}</span>}
+            {"counts" in rest && <span className={COUNT}>{rest.counts?.say(name)}</span>}
           </button>
         );
       })}

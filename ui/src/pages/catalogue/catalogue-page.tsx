@@ -167,7 +167,7 @@ export function CataloguePage() {
           looks={STATUS_LOOKS}
           chosen={[]}
           onChange={() => undefined}
-          counts={{ say: () => "1,284+", explanation: "Of very many the newest were counted." }}
+          counts={{ say: () => "50,000+", explanation: "Of very many the newest were counted." }}
         />
         <PeriodSelect period="24h" onChange={() => undefined} />
       </Part>
