@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button, IconButton } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { IconButton } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/confirm";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { useAction } from "@/components/ui/use-action";
 import { usePermission } from "@/lib/me";
@@ -21,7 +21,9 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const { mutate } = useAction(workflows.WORKFLOWS, workflows.WORKFLOW);
   const navigate = useNavigate();
   const showRun = useShowRun();
-  const once = useOnce();
+  // One each: what is asked for beside it makes nobody forget that the other may have been done.
+  const startOnce = useOnce();
+  const copyOnce = useOnce();
   const mayStart = usePermission("runs:start");
   const mayWrite = usePermission("workflows:write");
   const mayPublish = usePermission("workflows:publish");
@@ -29,7 +31,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
   const { id, name, enabled, published_version: version } = workflow;
 
   const run = async () => {
-    const { run_id: runId } = await once.ask(`run ${id}`, (header) => workflows.start(id, "{}", header));
+    const { run_id: runId } = await startOnce.ask(id, (header) => workflows.start(id, "{}", header));
     showRun(`A run of ${name} has begun.`, runId);
     return undefined;
   };
@@ -39,7 +41,7 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
     return enabled ? `${name} is off: its triggers start nothing.` : `${name} is on.`;
   };
   const duplicate = async () => {
-    const made = await workflows.duplicate(id, once);
+    const made = await workflows.duplicate(id, copyOnce);
     // Where something is unsaved, that is asked about first; and that the copy is there is told all the same.
     void navigate({ to: "/workflows/$workflowId", params: { workflowId: made.id } });
     return `${made.name} was made. Triggers stay with the original.`;
@@ -97,27 +99,18 @@ export function WorkflowMenu({ workflow, onDeleted }: WorkflowMenuProps) {
           Delete
         </MenuItem>
       </Menu>
-      <Dialog
+      <Confirm
         isOpen={isDeleting}
         onClose={() => setIsDeleting(false)}
         title={`Delete ${name}?`}
-        actions={
-          <>
-            <Button onClick={() => setIsDeleting(false)}>Keep it</Button>
-            <Button
-              kind="danger"
-              onClick={() => {
-                setIsDeleting(false);
-                mutate({ failure: `${name} was not deleted.`, work: remove });
-              }}
-            >
-              Delete
-            </Button>
-          </>
-        }
+        verb="Delete"
+        onConfirm={() => {
+          setIsDeleting(false);
+          mutate({ failure: `${name} was not deleted.`, work: remove });
+        }}
       >
         Its triggers stop at once. Its runs and versions stay.
-      </Dialog>
+      </Confirm>
     </>
   );
 }

@@ -92,7 +92,8 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
   const [asked, setAsked] = useState<Asked>();
   const [secret, setSecret] = useState<string>();
   const action = useAction(WORKFLOWS, WORKFLOW);
-  const once = useOnce();
+  // One each: what is asked for beside it makes nobody forget that the other may have been done.
+  const once = { url: useOnce(), secret: useOnce() };
   if (!mayWrite) return null;
   const close = () => setAsked(undefined);
   const run = (failure: string, work: () => Promise<string | undefined>) => {
@@ -101,7 +102,7 @@ function TriggerMenu({ trigger }: { trigger: Trigger }) {
   };
   const rotate = (what: "url" | "secret") =>
     run(`The ${what === "url" ? "address" : "secret"} was not changed.`, async () => {
-      const rotated = await once.ask(what, (header) => rotateTrigger(trigger.id, what, header));
+      const rotated = await once[what].ask(trigger.id, (header) => rotateTrigger(trigger.id, what, header));
       if (rotated.secret === null) return "The trigger has a new address; the old one is void.";
       setSecret(rotated.secret);
       return undefined;
