@@ -4,6 +4,7 @@ import { noteServerTime } from "./clock";
 import { readExact } from "./exact-json";
 import { ApiProblem } from "./problem";
 import { BROWSER_HEADERS, currentToken, readProblem, renewToken, send } from "./session";
+import { readHolder } from "./token";
 
 export type Schemas = components["schemas"];
 
@@ -16,7 +17,9 @@ export async function authorizedFetch(request: Request): Promise<Response> {
   // It is the password in the body that was refused: a second try with the same would count against its owner.
   if ((await readProblem(response) as { code?: string }).code === "invalid_credentials") return response;
   const renewed = await renewToken(token);
-  return renewed === undefined ? response : send(withToken(again, renewed));
+  // What somebody has asked for in one workspace is never asked for in another, nor by somebody else who has signed in since.
+  if (renewed === undefined || readHolder(renewed) !== readHolder(token)) return response;
+  return send(withToken(again, renewed));
 }
 
 function withToken(request: Request, token: string | undefined): Request {

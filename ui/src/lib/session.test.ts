@@ -112,6 +112,66 @@ describe("a session that all tabs share", () => {
   });
 });
 
+describe("a session that somebody has ended on purpose, while something of it was on its way", () => {
+  const key = unsavedKey("u a.w");
+  const ENDED = { status: "anonymous", isMoved: false, isSignedOut: true };
+  let answer: (response: Response) => void;
+
+  /** A tab whose token is over already has asked for another one, which has not come; then it hears of the sign-out. */
+  async function endWhileItAsks(): Promise<{ asked: Promise<string | undefined> }> {
+    acceptTokens(tokens("u", "a", { lives: 0 }));
+    const fetch = vi.fn(() => new Promise<Response>((resolve) => (answer = resolve)));
+    vi.stubGlobal("fetch", fetch);
+    const asked = currentToken();
+    await vi.waitFor(() => expect(fetch).toHaveBeenCalledOnce(), PATIENCE);
+    other.postMessage({ kind: "ended", isOnPurpose: true });
+    await vi.waitFor(() => expect(useSession.getState()).toEqual(ENDED), PATIENCE);
+    return { asked };
+  }
+
+  it.each([
+    ["a refusal", () => Response.json({}, { status: 401 })],
+    ["a new token", () => Response.json(tokens("u", "a", { mark: "late" }))],
+  ])("stays so, whatever comes late: %s", async (_, late) => {
+    const { asked } = await endWhileItAsks();
+    answer(late());
+    expect(await asked).toBeUndefined();
+    expect(useSession.getState()).toEqual(ENDED);
+    expect(await currentToken()).toBeUndefined();
+  });
+
+  it("stays so where a third tab was refused before it heard of it", async () => {
+    acceptTokens(tokens("u", "a"));
+    other.postMessage({ kind: "ended", isOnPurpose: true });
+    await vi.waitFor(() => expect(useSession.getState()).toEqual(ENDED), PATIENCE);
+    sessionStorage.setItem(key, "dear");
+    other.postMessage({ kind: "ended", isOnPurpose: false });
+    await vi.waitFor(() => expect(sessionStorage.getItem(key)).toBeNull(), PATIENCE);
+    expect(useSession.getState()).toEqual(ENDED);
+    acceptTokens(tokens("u", "a"));
+    expect(useSession.getState().isSignedOut).toBe(false);
+  });
+
+  it("is not asked for again by what was refused under it", async () => {
+    const old = tokens("u", "a");
+    acceptTokens(old);
+    endSession();
+    const fetch = answerWith(tokens("v", "a"));
+    expect(await renewToken(old.access_token)).toBeUndefined();
+    expect(fetch).not.toHaveBeenCalled();
+  });
+
+  it("does not end the one that has begun since", async () => {
+    const { asked } = await endWhileItAsks();
+    const mine = tokens("v", "b");
+    acceptTokens(mine);
+    answer(Response.json({}, { status: 401 }));
+    expect(await asked).toBeUndefined();
+    expect(await currentToken()).toBe(mine.access_token);
+    expect(localStorage.getItem("flowforge.signed-in")).toBe("yes");
+  });
+});
+
 it.each(["", "none", "a.b.c", `a.${btoa("{}")}.c`, `a.${btoa("null")}.c`])("the token %j is nobody's", (token) => {
   expect(readHolder(token)).toBeUndefined();
 });

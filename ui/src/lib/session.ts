@@ -30,6 +30,8 @@ export const useSession = create<Session>(() => ({ status: "unknown", isMoved: f
 
 let access: { token: string; until: number } | undefined;
 let renewal: Promise<string | undefined> | undefined;
+/** How often a session has ended here: what was asked before the last time is of one that is no more. */
+let ends = 0;
 const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(CHANNEL);
 
 /** Take what a sign-in, a set-up, an invitation or a switch of the workspace answered; the other tabs hear where it leads. */
@@ -70,21 +72,29 @@ export async function currentToken(): Promise<string | undefined> {
 export function renewToken(refused?: string): Promise<string | undefined> {
   // Another request has brought a new one since the refused one was sent.
   if (refused !== undefined && access !== undefined && access.token !== refused) return Promise.resolve(access.token);
-  if (useSession.getState().isMoved) return Promise.reject(new SessionMoved());
-  renewal ??= alone(exchange).finally(() => {
+  const { status, isMoved } = useSession.getState();
+  if (isMoved) return Promise.reject(new SessionMoved());
+  // The session in which the refused one was sent has ended since.
+  if (refused !== undefined && status === "anonymous") return Promise.resolve(undefined);
+  const begun = ends;
+  renewal ??= alone(() => exchange(() => ends !== begun)).finally(() => {
     renewal = undefined;
   });
   return renewal;
 }
 
-async function exchange(): Promise<string | undefined> {
+async function exchange(hasEnded: () => boolean): Promise<string | undefined> {
+  // While this waited for another tab.
+  if (hasEnded()) return undefined;
   const response = await send("/v1/auth/refresh", {
     method: "POST",
     headers: { ...BROWSER_HEADERS, "content-type": "application/json" },
     body: "{}",
   });
-  if (response.ok) {
-    const tokens = (await response.json()) as Tokens;
+  const tokens = response.ok ? ((await response.json()) as Tokens) : undefined;
+  // What came late neither brings it back nor says why it ended, and is nothing to a session that has begun since.
+  if (hasEnded()) return undefined;
+  if (tokens !== undefined) {
     // What this page shows, and is about to do, is of another workspace or another person.
     if (access !== undefined && readHolder(access.token) !== readHolder(tokens.access_token)) {
       useSession.setState({ isMoved: true });
@@ -129,9 +139,12 @@ function take(tokens: Tokens): void {
   useSession.setState({ status: "signed-in", isMoved: false, isSignedOut: false });
 }
 
-function forget(isSignedOut: boolean): void {
+function forget(isOnPurpose: boolean): void {
+  ends += 1;
   access = undefined;
   remember(false);
+  // What another tab hears late, that its token was refused, takes back nothing of a sign-out: until somebody signs in.
+  const isSignedOut = isOnPurpose || useSession.getState().isSignedOut;
   if (isSignedOut) removeUnsaved();
   useSession.setState({ status: "anonymous", isMoved: false, isSignedOut });
 }
