@@ -5,7 +5,7 @@ import { FormDialog } from "./form-dialog";
 
 afterEach(cleanup);
 
-function show(state: { isBusy?: boolean; isFaulty?: boolean } = {}) {
+function show(state: { isBusy?: boolean; isFaulty?: boolean; isDangerous?: boolean; leave?: string } = {}) {
   const said = { onClose: vi.fn(), onSubmit: vi.fn<(filled: FormData) => void>() };
   render(
     <FormDialog title="New parcel" verb="Make it" isBusy={false} {...state} {...said}>
@@ -36,4 +36,14 @@ it("the button that sends the form belongs to it, and the other one leaves it", 
 it.each([{ isBusy: true }, { isFaulty: true }])("with %j it cannot be sent, and can be left", (state) => {
   show(state);
   expect([button("Make it").disabled, button("Cancel").disabled]).toEqual([true, false]);
+});
+
+it("one that is to be thought over looks so, and says how it is left", () => {
+  const { onClose } = show({ isDangerous: true, leave: "Not now" });
+  expect(button("Make it").className).toContain("text-failed");
+  fireEvent.click(button("Not now"));
+  expect(onClose).toHaveBeenCalledOnce();
+  cleanup();
+  show();
+  expect(button("Make it").className).not.toContain("text-failed");
 });

@@ -6,6 +6,10 @@ interface FormDialogProps {
   title: string;
   /** What the button says that sends the form: the verb, never "OK". */
   verb: string;
+  /** What the button says that leaves it. */
+  leave?: string;
+  /** Whether what it does is to be thought over. */
+  isDangerous?: boolean;
   /** Whether what was sent is on its way. */
   isBusy: boolean;
   /** Whether what is filled in cannot be sent; the form says why. */
@@ -13,11 +17,13 @@ interface FormDialogProps {
   onClose: () => void;
   /** What is filled in was checked by the browser. */
   onSubmit: (filled: FormData) => void;
+  /** The id of what has the focus after it, where what opened it has gone meanwhile. */
+  returnTo?: string;
   children: ReactNode;
 }
 
 /** A dialog around a form: its fields below each other, and the buttons that leave it or send it. */
-export function FormDialog({ title, verb, isBusy, isFaulty = false, onClose, onSubmit, children }: FormDialogProps) {
+export function FormDialog({ title, verb, leave = "Cancel", isDangerous = false, isBusy, isFaulty = false, onClose, onSubmit, children, ...rest }: FormDialogProps) {
   const id = useId();
   return (
     <Dialog
@@ -26,12 +32,13 @@ export function FormDialog({ title, verb, isBusy, isFaulty = false, onClose, onS
       title={title}
       actions={
         <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={id} kind="primary" isBusy={isBusy} disabled={isFaulty}>
+          <Button onClick={onClose}>{leave}</Button>
+          <Button type="submit" form={id} kind={isDangerous ? "danger" : "primary"} isBusy={isBusy} disabled={isFaulty}>
             {verb}
           </Button>
         </>
       }
+      {...rest}
     >
       <form
         id={id}

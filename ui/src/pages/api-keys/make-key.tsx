@@ -1,16 +1,19 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
-import { SelectField } from "@/components/ui/select-field";
+import { FormDialog } from "@/components/ui/form-dialog";
+import { Choices, SelectField } from "@/components/ui/select-field";
 import { serverNow } from "@/lib/clock";
 import { sortFaults } from "@/lib/faults";
 import { useOnce } from "@/lib/once";
 import { API_KEYS, type MadeKey, type Role, makeKey } from "./api";
-import { LIFETIMES, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
+import { LIFETIMES, type Lifetime, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
+
+const USUAL_LIFETIME: Lifetime = "90";
 
 /** Makes a key, and shows its secret this once. */
 export function MakeKey({ mine }: { mine: Role }) {
@@ -25,13 +28,8 @@ export function MakeKey({ mine }: { mine: Role }) {
       <Button kind="primary" icon="plus" onClick={() => setIsOpen(true)}>
         New key
       </Button>
-      {made === undefined ? (
-        <Dialog isOpen={isOpen} onClose={close} title="New API key">
-          <KeyForm mine={mine} onMade={setMade} />
-        </Dialog>
-      ) : (
-        <Shown made={made} onClose={close} />
-      )}
+      {isOpen && made === undefined && <KeyForm mine={mine} onMade={setMade} onClose={close} />}
+      {made !== undefined && <Shown made={made} onClose={close} />}
     </>
   );
 }
@@ -42,7 +40,13 @@ interface Wanted {
   lifetime: string;
 }
 
-function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void }) {
+interface FormProps {
+  mine: Role;
+  onMade: (made: MadeKey) => void;
+  onClose: () => void;
+}
+
+function KeyForm({ mine, onMade, onClose }: FormProps) {
   const queryClient = useQueryClient();
   const once = useOnce();
   const ends = useRef<{ of: string; at: string | null }>(undefined);
@@ -59,14 +63,12 @@ function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void
   });
   const faults = sortFaults(make.error, ["/name", "/expires_at"]);
   const roles = rolesUpTo(mine);
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const role = roles.find((known) => known === form.get("role")) ?? "viewer";
-    make.mutate({ name: String(form.get("name")).trim(), role, lifetime: String(form.get("lifetime")) });
+  const submit = (filled: FormData) => {
+    const role = roles.find((known) => known === filled.get("role")) ?? "viewer";
+    make.mutate({ name: String(filled.get("name")).trim(), role, lifetime: String(filled.get("lifetime")) });
   };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <FormDialog title="New API key" verb="Make the key" isBusy={make.isPending} onClose={onClose} onSubmit={submit}>
       <Field label="Name" name="name" maxLength={200} required hint="What will use it" error={faults.at.get("/name")} />
       <SelectField label="Role" name="role" defaultValue={roles.includes("operator") ? "operator" : "viewer"}>
         {roles.map((role) => (
@@ -75,18 +77,11 @@ function KeyForm({ mine, onMade }: { mine: Role; onMade: (made: MadeKey) => void
           </option>
         ))}
       </SelectField>
-      <SelectField label="Lives" name="lifetime" defaultValue="90">
-        {Object.entries(LIFETIMES).map(([value, label]) => (
-          <option key={value} value={value}>
-            {label}
-          </option>
-        ))}
+      <SelectField label="Lives" name="lifetime" defaultValue={USUAL_LIFETIME}>
+        <Choices words={LIFETIMES} chosen={USUAL_LIFETIME} />
       </SelectField>
       <FormError>{faults.at.get("/expires_at") ?? faults.rest}</FormError>
-      <Button type="submit" kind="primary" className="self-end" isBusy={make.isPending}>
-        Make the key
-      </Button>
-    </form>
+    </FormDialog>
   );
 }
 

@@ -1,8 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId } from "react";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { TextArea } from "@/components/ui/text-area";
 import { toast } from "@/components/ui/toasts";
 import { useOnce } from "@/lib/once";
@@ -21,7 +19,6 @@ interface DialogProps {
 
 /** A decision is taken once and for good: it is asked for again, with why. */
 export function DecisionDialog({ approval, decision, onClose, returnTo }: DialogProps) {
-  const form = useId();
   const queryClient = useQueryClient();
   const once = useOnce();
   const isApproval = decision === "approved";
@@ -38,35 +35,25 @@ export function DecisionDialog({ approval, decision, onClose, returnTo }: Dialog
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: APPROVALS }),
   });
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    taken.mutate(String(new FormData(event.currentTarget).get("comment") ?? "").trim());
-  };
   return (
-    <Dialog
-      isOpen
-      returnTo={returnTo}
-      onClose={onClose}
+    <FormDialog
       title={isApproval ? "Approve it?" : "Reject it?"}
-      actions={
-        <>
-          <Button onClick={onClose}>Not now</Button>
-          <Button type="submit" form={form} kind={isApproval ? "primary" : "danger"} isBusy={taken.isPending}>
-            {isApproval ? "Approve" : "Reject"}
-          </Button>
-        </>
-      }
+      verb={isApproval ? "Approve" : "Reject"}
+      leave="Not now"
+      isDangerous={!isApproval}
+      isBusy={taken.isPending}
+      onClose={onClose}
+      onSubmit={(filled) => taken.mutate(String(filled.get("comment") ?? "").trim())}
+      returnTo={returnTo}
     >
-      <form id={form} onSubmit={submit} className="flex flex-col gap-4">
-        <p dir="auto" className="line-clamp-6 text-left whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
-        <TextArea
-          label="Comment"
-          name="comment"
-          maxLength={LONGEST_COMMENT}
-          hint="Left out if empty. The run and its log keep it, with your name. It cannot be taken back."
-        />
-        <FormError>{taken.isError ? describeError(taken.error) : undefined}</FormError>
-      </form>
-    </Dialog>
+      <p dir="auto" className="line-clamp-6 text-left whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
+      <TextArea
+        label="Comment"
+        name="comment"
+        maxLength={LONGEST_COMMENT}
+        hint="Left out if empty. The run and its log keep it, with your name. It cannot be taken back."
+      />
+      <FormError>{taken.isError ? describeError(taken.error) : undefined}</FormError>
+    </FormDialog>
   );
 }

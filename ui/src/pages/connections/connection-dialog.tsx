@@ -1,14 +1,14 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { SelectField } from "@/components/ui/select-field";
 import { TextArea } from "@/components/ui/text-area";
 import { sortFaults } from "@/lib/faults";
 import { useOnce } from "@/lib/once";
-import { ApiProblem } from "@/lib/problem";
+import { ApiProblem, isStale } from "@/lib/problem";
 import { CONNECTIONS, type ConnectionDetail, type Draft, change, create } from "./api";
 import { expectedRedirect } from "./authorization";
 import { SecretFields } from "./secret-fields";
@@ -26,23 +26,22 @@ interface DialogProps {
 
 /** The form of a connection. A secret goes in and never comes out: whoever changes one gives a whole new one. */
 export function ConnectionDialog({ connection, onClose, onSaved }: DialogProps) {
-  const form = useId();
   const queryClient = useQueryClient();
   const once = useOnce();
+  // What is in the fields is of this one, also where the page has read a newer one meanwhile.
+  const [seen] = useState(connection);
   const [type, setType] = useState<string>(connection?.type ?? TYPES[0] ?? "bearer");
   const [isSecretNew, setIsSecretNew] = useState(connection === undefined);
   const save = useMutation({
     mutationFn: ({ draft, isForced }: { draft: Draft; isForced: boolean }) =>
-      connection === undefined ? once.ask(JSON.stringify(draft), (header) => create(draft, header)) : change(connection, draft, isForced),
+      seen === undefined ? once.ask(JSON.stringify(draft), (header) => create(draft, header)) : change(seen, draft, isForced),
     onSuccess: async (saved) => {
       await queryClient.invalidateQueries({ queryKey: CONNECTIONS });
       onSaved(saved);
     },
   });
   const isInUse = save.error instanceof ApiProblem && save.error.code === "connection_in_use";
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const filled = new FormData(event.currentTarget);
+  const submit = (filled: FormData) => {
     const draft: Draft = {
       name: String(filled.get("name") ?? "").trim(),
       type,
@@ -53,69 +52,62 @@ export function ConnectionDialog({ connection, onClose, onSaved }: DialogProps) 
   };
   const { at: faults, rest } = sortFaults(save.error, pointersOf(type));
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={connection === undefined ? "New connection" : `Change ${connection.name}`}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={form} kind={isInUse ? "danger" : "primary"} isBusy={save.isPending}>
-            {isInUse ? "Rename it all the same" : "Save"}
-          </Button>
-        </>
-      }
+      verb={isInUse ? "Rename it all the same" : "Save"}
+      isDangerous={isInUse}
+      isBusy={save.isPending}
+      onClose={onClose}
+      onSubmit={submit}
     >
-      <form id={form} onSubmit={submit} className="flex flex-col gap-4">
-        <Field
-          label="Name"
-          name="name"
-          defaultValue={connection?.name ?? ""}
-          required
-          pattern={NAME}
-          maxLength={63}
-          autoComplete="off"
-          spellCheck={false}
-          hint="Steps use it by this name. Letters, digits, dots, dashes and underscores."
-          error={faults.get("/name")}
-        />
-        <SelectField
-          label="Type"
-          value={type}
-          onChange={(event) => {
-            setType(event.target.value);
-            setIsSecretNew(true);
-          }}
-        >
-          {TYPES.map((one) => (
-            <option key={one} value={one}>
-              {formOf(one).label}
-            </option>
-          ))}
-        </SelectField>
-        <TextArea
-          label="Allowed hosts"
-          name="hosts"
-          isCode
-          rows={2}
-          spellCheck={false}
-          defaultValue={connection?.allowed_hosts.join("\n") ?? ""}
-          placeholder="api.example.com"
-          hint="Where the secret may be sent, one a line; *.example.com for all names below it. Empty: wherever a step calls, so that editors can send it anywhere."
-          error={faults.get("/allowed_hosts")}
-        />
-        {isSecretNew ? (
-          <SecretFields key={type} type={type} faults={faults} redirect={redirectOf(connection)} />
-        ) : (
-          <div className="flex items-center justify-between gap-2">
-            <p className="text-ink-2">The secret stays as it is.</p>
-            <Button onClick={() => setIsSecretNew(true)}>Replace the secret</Button>
-          </div>
-        )}
-        <FormError>{isInUse ? undefined : (explain(save.error) ?? rest)}</FormError>
-        {isInUse && connection !== undefined && <InUse connection={connection} />}
-      </form>
-    </Dialog>
+      <Field
+        label="Name"
+        name="name"
+        defaultValue={connection?.name ?? ""}
+        required
+        pattern={NAME}
+        maxLength={63}
+        autoComplete="off"
+        spellCheck={false}
+        hint="Steps use it by this name. Letters, digits, dots, dashes and underscores."
+        error={faults.get("/name")}
+      />
+      <SelectField
+        label="Type"
+        value={type}
+        onChange={(event) => {
+          setType(event.target.value);
+          setIsSecretNew(true);
+        }}
+      >
+        {TYPES.map((one) => (
+          <option key={one} value={one}>
+            {formOf(one).label}
+          </option>
+        ))}
+      </SelectField>
+      <TextArea
+        label="Allowed hosts"
+        name="hosts"
+        isCode
+        rows={2}
+        spellCheck={false}
+        defaultValue={connection?.allowed_hosts.join("\n") ?? ""}
+        placeholder="api.example.com"
+        hint="Where the secret may be sent, one a line; *.example.com for all names below it. Empty: wherever a step calls, so that editors can send it anywhere."
+        error={faults.get("/allowed_hosts")}
+      />
+      {isSecretNew ? (
+        <SecretFields key={type} type={type} faults={faults} redirect={redirectOf(connection)} />
+      ) : (
+        <div className="flex items-center justify-between gap-2">
+          <p className="text-ink-2">The secret stays as it is.</p>
+          <Button onClick={() => setIsSecretNew(true)}>Replace the secret</Button>
+        </div>
+      )}
+      <FormError>{isInUse ? undefined : (explain(save.error) ?? rest)}</FormError>
+      {isInUse && connection !== undefined && <InUse connection={connection} />}
+    </FormDialog>
   );
 }
 
@@ -125,8 +117,7 @@ function redirectOf(connection: ConnectionDetail | undefined): string {
 
 /** What a refusal means here, where the API's sentence says too little. */
 function explain(error: unknown): string | undefined {
-  const isStale = error instanceof ApiProblem && error.status === 412;
-  return isStale ? "Somebody has changed it meanwhile. Close this and look at it again; nothing of yours was saved." : undefined;
+  return isStale(error) ? "Somebody has changed it meanwhile. Close this and look at it again; nothing of yours was saved." : undefined;
 }
 
 function InUse({ connection }: { connection: ConnectionDetail }) {

@@ -3,7 +3,7 @@ import { Confirm } from "@/components/ui/confirm";
 import { FormError } from "@/components/ui/door";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
-import { ApiProblem, describeError } from "@/lib/problem";
+import { describeError, isStale } from "@/lib/problem";
 import { VARIABLES, remove, variableQuery } from "./api";
 import { UsedBy } from "./used-by";
 import { previewOf } from "./values";
@@ -47,10 +47,6 @@ export function DeleteVariable({ name, onClose }: { name: string; onClose: () =>
       </div>
     </Confirm>
   );
-}
-
-function isStale(error: unknown): boolean {
-  return error instanceof ApiProblem && error.status === 412;
 }
 
 function explain(error: unknown): string {

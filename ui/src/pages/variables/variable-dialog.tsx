@@ -1,19 +1,23 @@
-import { type UseMutationResult, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useId, useState } from "react";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
 import { FormError } from "@/components/ui/door";
 import { Field } from "@/components/ui/field";
+import { FormDialog } from "@/components/ui/form-dialog";
 import { Loaded } from "@/components/ui/loaded";
-import { SelectField } from "@/components/ui/select-field";
+import { Choices, SelectField } from "@/components/ui/select-field";
 import { TextArea } from "@/components/ui/text-area";
 import { toast } from "@/components/ui/toasts";
 import { sortFaults } from "@/lib/faults";
-import { ApiProblem } from "@/lib/problem";
+import { isStale } from "@/lib/problem";
 import { VARIABLES, type Variable, put, variableQuery } from "./api";
 import { type Kind, kindOf, readValue, textOf } from "./values";
 
 const NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}";
+const KINDS = { text: "Text", json: "JSON: a number, true or false, a list, an object" } as const satisfies Record<Kind, string>;
+const NONE: ReadonlySet<string> = new Set();
+
+/** What is wrong, by the names of the fields. */
+type Faults = Readonly<{ name?: string | undefined; value?: string | undefined }>;
 
 interface NewProps {
   /** The names that are there: a new variable takes none of them unseen. */
@@ -24,8 +28,23 @@ interface NewProps {
 /** Makes a variable. */
 export function NewVariable({ taken, onClose }: NewProps) {
   return (
-    <VariableDialog title="New variable" etag={null} isReady onClose={onClose}>
-      {(id, save) => <VariableForm id={id} save={save} taken={taken} />}
+    <VariableDialog title="New variable" etag={null} taken={taken} onClose={onClose}>
+      {(faults) => (
+        <>
+          <Field
+            label="Name"
+            name="name"
+            required
+            pattern={NAME}
+            maxLength={63}
+            autoComplete="off"
+            spellCheck={false}
+            hint="Steps read it as vars.NAME. Letters, digits and underscores."
+            error={faults.name}
+          />
+          <ValueFields fault={faults.value} />
+        </>
+      )}
     </VariableDialog>
   );
 }
@@ -34,27 +53,28 @@ export function NewVariable({ taken, onClose }: NewProps) {
 export function ChangeVariable({ name, onClose }: { name: string; onClose: () => void }) {
   const query = useQuery(variableQuery(name));
   return (
-    <VariableDialog title={`Change ${name}`} etag={query.data?.etag ?? null} isReady={query.data !== undefined} onClose={onClose}>
-      {(id, save) => <Loaded query={query}>{({ variable }) => <VariableForm id={id} save={save} variable={variable} />}</Loaded>}
+    <VariableDialog title={`Change ${name}`} name={name} etag={query.data?.etag ?? null} isReady={query.data !== undefined} onClose={onClose}>
+      {(faults) => <Loaded query={query}>{({ variable }) => <ValueFields variable={variable} fault={faults.value} />}</Loaded>}
     </VariableDialog>
   );
 }
 
-type Save = UseMutationResult<Variable, unknown, { name: string; json: string }>;
-
 interface DialogProps {
   title: string;
+  /** Of the one that is changed; left out where it is filled in. */
+  name?: string;
   /** How it was when it was read. */
   etag: string | null;
-  isReady: boolean;
+  taken?: ReadonlySet<string>;
+  isReady?: boolean;
   onClose: () => void;
-  children: (id: string, save: Save) => ReactNode;
+  children: (faults: Faults) => ReactNode;
 }
 
-function VariableDialog({ title, etag, isReady, onClose, children }: DialogProps) {
-  const id = useId();
+function VariableDialog({ title, name: known, etag, taken = NONE, isReady = true, onClose, children }: DialogProps) {
+  const [wrong, setWrong] = useState<Faults>({});
   const queryClient = useQueryClient();
-  const save: Save = useMutation({
+  const save = useMutation({
     mutationFn: ({ name, json }: { name: string; json: string }) => put(name, json, etag),
     onSuccess: async ({ name }) => {
       toast("done", `Runs that start from now on read vars.${name} so.`);
@@ -62,45 +82,12 @@ function VariableDialog({ title, etag, isReady, onClose, children }: DialogProps
       await queryClient.invalidateQueries({ queryKey: VARIABLES });
     },
   });
-  return (
-    <Dialog
-      isOpen
-      onClose={onClose}
-      title={title}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={id} kind="primary" disabled={!isReady} isBusy={save.isPending}>
-            Save
-          </Button>
-        </>
-      }
-    >
-      {children(id, save)}
-    </Dialog>
-  );
-}
-
-interface FormProps {
-  id: string;
-  save: Save;
-  /** The one that is changed; undefined where a new one is made. */
-  variable?: Variable;
-  taken?: ReadonlySet<string>;
-}
-
-/** A name, and text or any JSON. */
-function VariableForm({ id, save, variable, taken }: FormProps) {
-  const [kind, setKind] = useState<Kind>(variable === undefined ? "text" : kindOf(variable.value));
-  const [faults, setFaults] = useState<{ name?: string; value?: string }>({});
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const filled = new FormData(event.currentTarget);
-    const name = variable?.name ?? String(filled.get("name") ?? "").trim();
+  const submit = (filled: FormData) => {
+    const name = known ?? String(filled.get("name") ?? "").trim();
     // Browsers send the lines of a field with both characters.
-    const read = readValue(kind, String(filled.get("value") ?? "").replaceAll("\r\n", "\n"));
-    const isTaken = taken?.has(name) === true;
-    setFaults({
+    const read = readValue(filled.get("kind") === "json" ? "json" : "text", String(filled.get("value") ?? "").replaceAll("\r\n", "\n"));
+    const isTaken = taken.has(name);
+    setWrong({
       ...(isTaken ? { name: "There is a variable of this name. Change that one, or take another name." } : {}),
       ...("fault" in read ? { value: read.fault } : {}),
     });
@@ -108,23 +95,22 @@ function VariableForm({ id, save, variable, taken }: FormProps) {
   };
   const { at, rest } = sortFaults(save.error, ["/value"]);
   return (
-    <form id={id} onSubmit={submit} className="flex flex-col gap-4">
-      {variable === undefined && (
-        <Field
-          label="Name"
-          name="name"
-          required
-          pattern={NAME}
-          maxLength={63}
-          autoComplete="off"
-          spellCheck={false}
-          hint="Steps read it as vars.NAME. Letters, digits and underscores."
-          error={faults.name}
-        />
-      )}
-      <SelectField label="Kind" value={kind} onChange={(event) => setKind(event.target.value === "json" ? "json" : "text")}>
-        <option value="text">Text</option>
-        <option value="json">JSON: a number, true or false, a list, an object</option>
+    <FormDialog title={title} verb="Save" isBusy={save.isPending} isFaulty={!isReady} onClose={onClose} onSubmit={submit}>
+      {children({ name: wrong.name, value: wrong.value ?? at.get("/value") })}
+      <FormError>
+        {isStale(save.error) ? "Somebody has changed or deleted it meanwhile. Close this and look at it again; nothing of yours was saved." : rest}
+      </FormError>
+    </FormDialog>
+  );
+}
+
+/** Text, or any JSON. */
+function ValueFields({ variable, fault }: { variable?: Variable; fault: string | undefined }) {
+  const kind = variable === undefined ? "text" : kindOf(variable.value);
+  return (
+    <>
+      <SelectField label="Kind" name="kind" defaultValue={kind}>
+        <Choices words={KINDS} chosen={kind} />
       </SelectField>
       <TextArea
         label="Value"
@@ -136,15 +122,8 @@ function VariableForm({ id, save, variable, taken }: FormProps) {
         spellCheck={false}
         defaultValue={variable === undefined ? "" : textOf(variable.value)}
         hint="Everybody in the workspace reads it: secrets belong into connections. At most 64 KiB."
-        error={faults.value ?? at.get("/value")}
+        error={fault}
       />
-      <FormError>{explain(save.error) ?? rest}</FormError>
-    </form>
+    </>
   );
-}
-
-/** What a refusal means here, where the API's sentence says too little. */
-function explain(error: unknown): string | undefined {
-  const isStale = error instanceof ApiProblem && error.status === 412;
-  return isStale ? "Somebody has changed or deleted it meanwhile. Close this and look at it again; nothing of yours was saved." : undefined;
 }
