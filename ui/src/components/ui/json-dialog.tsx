@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import { faultOfJson } from "@/lib/json-text";
 import { describeError } from "@/lib/problem";
-import { CodeField } from "./code-field";
 import { FormError } from "./door";
 import { FormDialog } from "./form-dialog";
+import { JsonField } from "./json-field";
 
 interface JsonDialogProps {
   title: string;
@@ -22,17 +22,14 @@ interface JsonDialogProps {
   children: ReactNode;
 }
 
-/** A dialog that asks for JSON: what is wrong is told by its line, and is not sent. */
+/** A dialog that asks for JSON, and for nothing else: what is wrong is told by its line, and is not sent. */
 export function JsonDialog({ title, verb, label, text, onText, sent, onClose, onSend, children }: JsonDialogProps) {
-  const fault = faultOfJson(text);
+  const faults = faultOfJson(text);
   return (
-    <FormDialog title={title} verb={verb} isBusy={sent.isPending} isFaulty={fault !== undefined} onClose={onClose} onSubmit={() => onSend(text)}>
-      <div>
-        <div className="mb-2 text-ink-2">{children}</div>
-        <CodeField label={label} text={text} onText={onText} faults={fault} rows={8} />
-        <FormError>{fault === undefined ? undefined : [...fault].map(([line, message]) => `Line ${line}: ${message}`)}</FormError>
-        <FormError>{sent.error === null ? undefined : describeError(sent.error)}</FormError>
-      </div>
+    <FormDialog title={title} verb={verb} isBusy={sent.isPending} isFaulty={faults !== undefined} onClose={onClose} onSubmit={() => onSend(text)}>
+      <div className="text-ink-2">{children}</div>
+      <JsonField label={label} text={text} onText={onText} faults={faults} />
+      <FormError>{sent.error === null ? undefined : describeError(sent.error)}</FormError>
     </FormDialog>
   );
 }

@@ -12,9 +12,11 @@ const PATIENCE = { timeout: 20_000 };
 /** More digits than a number of JavaScript holds, a double that looks like an integer, and a zero with a sign. */
 const NUMBERS = '{\n  "id": 12345678901234567890123,\n  "price": 1.0,\n  "none": -0\n}';
 
+const onClose = vi.fn();
 let sent: string[];
 beforeEach(() => {
   sent = [];
+  onClose.mockClear();
   useSession.setState({ status: "anonymous" });
   vi.stubGlobal("fetch", async (request: Request) => {
     sent.push(await request.text());
@@ -29,7 +31,7 @@ afterEach(() => {
 /** The dialog of a run with this input, with another one to be written. */
 async function show(input: string, fromStep: string | null = null) {
   const run = { id: RUN, version: 2, is_test: false, input: readExact(input), steps: [{ id: "charge", name: "Charge the card" }] };
-  const root = createRootRoute({ component: () => <RerunDialog run={run as unknown as Run} fromStep={fromStep} onClose={() => undefined} /> });
+  const root = createRootRoute({ component: () => <RerunDialog run={run as unknown as Run} fromStep={fromStep} onClose={onClose} /> });
   const router = createRouter({ routeTree: root, history: createMemoryHistory() });
   render(
     <QueryClientProvider client={new QueryClient()}>
@@ -63,4 +65,15 @@ it("a number that the API refuses is told by its line, and is not sent", async (
   fireEvent.change(await show("{}"), { target: { value: '{\n  "far": 1e400\n}' } });
   screen.getByText("Line 2: this number is too large: they go up to about 1.797e308");
   expect(button().disabled).toBe(true);
+});
+
+it("it can be left, as every dialog with a form, and what is wrong with the input is no matter where the original's goes", async () => {
+  fireEvent.change(await show("{}"), { target: { value: "{" } });
+  expect(button().disabled).toBe(true);
+  fireEvent.click(screen.getByLabelText("With other input"));
+  expect(button().disabled).toBe(false);
+  expect(screen.queryByText(/^Line 1/)).toBeNull();
+  fireEvent.click(screen.getByRole("button", { name: "Cancel" }));
+  expect(onClose).toHaveBeenCalledOnce();
+  expect(sent).toEqual([]);
 });

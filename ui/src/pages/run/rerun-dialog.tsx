@@ -1,10 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button } from "@/components/ui/button";
-import { CodeField } from "@/components/ui/code-field";
-import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
+import { FormDialog } from "@/components/ui/form-dialog";
+import { JsonField } from "@/components/ui/json-field";
 import { SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import { isLarge } from "@/features/values/value-view";
@@ -47,7 +46,7 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
   const first = isUnknown ? "{}" : written;
   const [isOther, setIsOther] = useState(false);
   const [text, setText] = useState(first);
-  const fault = isOther ? faultOfJson(text) : undefined;
+  const faults = isOther ? faultOfJson(text) : undefined;
   const navigate = useNavigate();
   const once = useOnce();
   const rerun = useMutation({
@@ -63,43 +62,34 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
     },
   });
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title="Rerun"
-      actions={
-        <Button kind="primary" icon="play" isBusy={rerun.isPending} disabled={fault !== undefined} onClick={() => rerun.mutate()}>
-          Start the new run
-        </Button>
-      }
+      verb="Start the new run"
+      isBusy={rerun.isPending}
+      isFaulty={faults !== undefined}
+      onClose={onClose}
+      onSubmit={() => rerun.mutate()}
     >
-      <div className="flex flex-col gap-4">
-        <SelectField label="From" value={from} onChange={(event) => setFrom(event.target.value)} hint="What came before a step is taken over.">
-          <option value={WHOLE}>The beginning</option>
-          {run.steps.map(({ id, name }) => (
-            <option key={id} value={id}>
-              {name == null ? id : `${name} (${id})`}
-            </option>
-          ))}
-        </SelectField>
-        <SelectField label="Version" value={version} onChange={(event) => setVersion(event.target.value === "latest" ? "latest" : "same")}>
-          <option value="same">The same, {nameVersion(run.version)}</option>
-          {/* A test is repeated with what was tested. */}
-          {!run.is_test && <option value="latest">The latest that is published</option>}
-        </SelectField>
-        <label className="flex items-center gap-2">
-          <input type="checkbox" className="size-4 accent-ink" checked={isOther} onChange={(event) => setIsOther(event.target.checked)} />
-          With other input
-        </label>
-        {isOther && (
-          <div>
-            {isUnknown && <p className="mb-1 text-ink-2">The input of this run is too large to be edited here; what stands below takes its place.</p>}
-            <CodeField label="Input" text={text} onText={setText} faults={fault} rows={8} />
-          </div>
-        )}
-        <FormError>{fault === undefined ? undefined : [...fault].map(([line, message]) => `Line ${line}: ${message}`)}</FormError>
-        <FormError>{rerun.isError ? describeError(rerun.error) : undefined}</FormError>
-      </div>
-    </Dialog>
+      <SelectField label="From" value={from} onChange={(event) => setFrom(event.target.value)} hint="What came before a step is taken over.">
+        <option value={WHOLE}>The beginning</option>
+        {run.steps.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name == null ? id : `${name} (${id})`}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField label="Version" value={version} onChange={(event) => setVersion(event.target.value === "latest" ? "latest" : "same")}>
+        <option value="same">The same, {nameVersion(run.version)}</option>
+        {/* A test is repeated with what was tested. */}
+        {!run.is_test && <option value="latest">The latest that is published</option>}
+      </SelectField>
+      <label className="flex min-h-6 items-center gap-2">
+        <input type="checkbox" className="size-4 accent-ink" checked={isOther} onChange={(event) => setIsOther(event.target.checked)} />
+        With other input
+      </label>
+      {isOther && isUnknown && <p className="text-ink-2">The input of this run is too large to be edited here; what stands below takes its place.</p>}
+      {isOther && <JsonField label="Input" text={text} onText={setText} faults={faults} />}
+      <FormError>{rerun.isError ? describeError(rerun.error) : undefined}</FormError>
+    </FormDialog>
   );
 }

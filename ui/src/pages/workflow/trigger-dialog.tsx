@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { CodeField } from "@/components/ui/code-field";
 import { FormError } from "@/components/ui/door";
 import { FormDialog } from "@/components/ui/form-dialog";
+import { JsonField } from "@/components/ui/json-field";
 import { Choices, SelectField } from "@/components/ui/select-field";
 import { toast } from "@/components/ui/toasts";
 import type { Config, Trigger } from "@/features/triggers/trigger";
@@ -31,6 +31,8 @@ export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDia
   const before = (trigger?.config ?? {}) as Config;
   const [form, setForm] = useState(() => readForm((trigger?.type ?? "webhook") as TriggerType, before));
   const set = (change: Partial<TriggerForm>) => setForm((current) => ({ ...current, ...change }));
+  // Whoever empties the field has it open still.
+  const [hadMore] = useState(form.more !== "");
   const queryClient = useQueryClient();
   const once = useOnce();
   const save = useMutation({
@@ -46,17 +48,19 @@ export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDia
     },
   });
   const faults = sortFaults(save.error, POINTERS);
-  const moreFault = form.more.trim() === "" ? undefined : faultOfJson(form.more);
+  const moreFaults = form.more.trim() === "" ? undefined : faultOfJson(form.more);
   return (
     <FormDialog
       title={trigger === undefined ? "Add a trigger" : "Edit the trigger"}
       verb={trigger === undefined ? "Add it" : "Save"}
       isBusy={save.isPending}
-      isFaulty={moreFault !== undefined}
+      isFaulty={moreFaults !== undefined}
       onClose={onClose}
       onSubmit={() => save.mutate()}
     >
-      <p role="status">{news}</p>
+      <p role="status" className="empty:absolute">
+        {news}
+      </p>
       {trigger === undefined && (
         <SelectField label="Kind" value={form.type} onChange={(event) => setForm(readForm(event.target.value as TriggerType))}>
           <Choices words={KINDS} chosen={form.type} />
@@ -65,9 +69,9 @@ export function TriggerDialog({ workflowId, trigger, news, onClose }: TriggerDia
       {form.type === "webhook" && <WebhookFields form={form} set={set} faults={faults.at} hasSecret={trigger?.has_secret ?? false} />}
       {form.type === "schedule" && <ScheduleFields form={form} set={set} faults={faults.at} />}
       {form.type === "event" && <EventFields form={form} set={set} faults={faults.at} />}
-      <details open={form.more !== ""}>
+      <details open={hadMore}>
         <summary className="py-1 text-ink-2">More settings, as JSON</summary>
-        <CodeField label="More settings" text={form.more} onText={(more) => set({ more })} faults={moreFault} rows={5} />
+        <JsonField label="More settings" text={form.more} onText={(more) => set({ more })} faults={moreFaults} rows={5} />
       </details>
       <FormError>{faults.rest}</FormError>
     </FormDialog>

@@ -52,7 +52,7 @@ export function WebhookFields({ form, set, faults, hasSecret }: FieldsProps & { 
         hint="An expression, like trigger.body.id. Left empty, the usual headers name it; the same name starts one run."
         error={faults.get("/config/dedup_key")}
       />
-      <label className="flex items-center gap-2">
+      <label className="flex min-h-6 items-center gap-2">
         <input type="checkbox" className="size-4 accent-ink" checked={form.isSync} onChange={(event) => set({ isSync: event.target.checked })} />
         The caller waits for what the run answers
       </label>
