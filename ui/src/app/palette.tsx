@@ -7,9 +7,8 @@ import { Icon } from "@/components/ui/icon";
 import { workflowsByNameQuery } from "@/features/workflows/api";
 import { classNames } from "@/lib/class-names";
 import { readId } from "@/lib/id";
-import { DENSITY_LABELS, ZONE_LABELS, prefer } from "@/lib/preferences";
-import { THEME_LABELS, setTheme } from "@/lib/theme";
 import { useSettledText } from "@/lib/use-settled";
+import { VIEW_CHOICES, type ViewChoice } from "@/lib/view-choices";
 import { type Destination, findDestinations, moveIn } from "./destinations";
 import { useMyPages } from "./rail";
 
@@ -142,8 +141,8 @@ function Entry({ id, destination: { label, kind, icon }, isChosen, onPoint, onGo
 }
 
 /** Each choice of how the app looks. */
-function choicesOf(what: string, labels: Readonly<Record<string, string>>, choose: (value: string) => void): Destination[] {
-  return Object.entries(labels).map(([value, name]) => ({ id: `${what}${value}`.replaceAll(" ", ""), label: `${what}: ${name}`, icon: "sun", go: () => choose(value) }));
+function choicesOf({ title, words, choose }: ViewChoice): Destination[] {
+  return Object.entries(words).map(([name, word]) => ({ id: `${title}${name}`.replaceAll(" ", ""), label: `${title}: ${word}`, icon: "sun", go: () => choose(name) }));
 }
 
 interface Found {
@@ -162,9 +161,7 @@ function useDestinations(typed: string, onHelp: () => void): Found {
   const named = data?.items ?? [];
   const fixed: Destination[] = [
     ...pages.map(({ to, label, icon }) => ({ id: to, label, icon, go: () => void navigate({ to }) })),
-    ...choicesOf("Theme", THEME_LABELS, setTheme),
-    ...choicesOf("Times", ZONE_LABELS, (value) => prefer("zone", value)),
-    ...choicesOf("Rows of lists", DENSITY_LABELS, (value) => prefer("density", value)),
+    ...Object.values(VIEW_CHOICES).flatMap(choicesOf),
     { id: "keys", label: "Keyboard shortcuts", icon: "keyboard", go: onHelp },
   ];
   const workflows = (typed === "" ? [] : named).map(({ id, name }): Destination => ({

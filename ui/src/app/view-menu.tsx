@@ -1,15 +1,12 @@
 import { useNavigate } from "@tanstack/react-router";
 import { IconButton } from "@/components/ui/button";
+import type { IconName } from "@/components/ui/icon";
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from "@/components/ui/menu";
-import { ZONE_LABELS, prefer, useZone } from "@/lib/preferences";
-import { THEME_LABELS, setTheme, useTheme } from "@/lib/theme";
+import { useZone } from "@/lib/preferences";
+import { type Theme, useTheme } from "@/lib/theme";
+import { VIEW_CHOICES, type ViewChoice } from "@/lib/view-choices";
 
-const THEMES = [
-  { value: "system", label: THEME_LABELS.system, icon: "screen" },
-  { value: "light", label: THEME_LABELS.light, icon: "sun" },
-  { value: "dark", label: THEME_LABELS.dark, icon: "moon" },
-] as const;
-const ZONES = Object.entries(ZONE_LABELS).map(([value, label]) => ({ value, label }));
+const ICONS = { system: "screen", light: "sun", dark: "moon" } as const satisfies Record<Theme, IconName>;
 
 /** How the app looks, the clocks that it goes by, and its keys; the settings have the rest. */
 export function ViewMenu({ onHelp }: { onHelp: () => void }) {
@@ -18,12 +15,8 @@ export function ViewMenu({ onHelp }: { onHelp: () => void }) {
   const navigate = useNavigate();
   return (
     <Menu trigger={<IconButton label="View and keys" icon="sun" />}>
-      <MenuLabel>Theme</MenuLabel>
-      <MenuChoice value={theme} options={THEMES} onChoose={setTheme} />
-      <MenuLine />
-      <MenuLabel>Times</MenuLabel>
-      <MenuChoice value={zone} options={ZONES} onChoose={(value) => prefer("zone", value)} />
-      <MenuLine />
+      <Choice of={VIEW_CHOICES.theme} value={theme} icons={ICONS} />
+      <Choice of={VIEW_CHOICES.zone} value={zone} />
       <MenuItem icon="settings" onSelect={() => void navigate({ to: "/settings" })}>
         All of your view
       </MenuItem>
@@ -31,5 +24,25 @@ export function ViewMenu({ onHelp }: { onHelp: () => void }) {
         Keyboard shortcuts
       </MenuItem>
     </Menu>
+  );
+}
+
+interface ChoiceProps {
+  of: ViewChoice;
+  value: string;
+  icons?: Readonly<Record<string, IconName>>;
+}
+
+function Choice({ of: { title, words, choose }, value, icons = {} }: ChoiceProps) {
+  const options = Object.entries(words).map(([name, label]) => {
+    const icon = icons[name];
+    return { value: name, label, ...(icon === undefined ? {} : { icon }) };
+  });
+  return (
+    <>
+      <MenuLabel>{title}</MenuLabel>
+      <MenuChoice value={value} options={options} onChoose={choose} />
+      <MenuLine />
+    </>
   );
 }

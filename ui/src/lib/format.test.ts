@@ -1,5 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { durationOf, formatBytes, formatDuration, formatFull, formatMinute, formatMoment, formatRelative, nameZone } from "./format";
+import {
+  durationOf,
+  formatAbout,
+  formatBytes,
+  formatCount,
+  formatCountOf,
+  formatDuration,
+  formatFull,
+  formatMinute,
+  formatMoment,
+  formatRate,
+  formatRelative,
+  formatShare,
+  nameZone,
+} from "./format";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 const before = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
@@ -74,4 +88,18 @@ it.each([
   [150_000_000, "143 MiB"],
 ])("a size of %d bytes is %s", (bytes, said) => {
   expect(formatBytes(bytes)).toBe(said);
+});
+
+describe("numbers", () => {
+  it("are counted in full, or told about", () => {
+    expect([formatCount(0), formatCount(1284), formatAbout(1284)]).toEqual(["0", "1,284", "1.3K"]);
+  });
+
+  it("are said with their noun", () => {
+    expect([formatCountOf(1, "run"), formatCountOf(0, "run"), formatCountOf(1284, "run")]).toEqual(["1 run", "0 runs", "1,284 runs"]);
+  });
+
+  it("have one place where they are averages and shares", () => {
+    expect([formatRate(41.66), formatShare(0.9915), formatShare(1)]).toEqual(["41.7", "99.2%", "100%"]);
+  });
 });

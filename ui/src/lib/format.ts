@@ -6,6 +6,9 @@ const DAY = 24 * HOUR;
 const MEBIBYTE = 1_048_576;
 
 const count = new Intl.NumberFormat("en");
+const compact = new Intl.NumberFormat("en", { notation: "compact" });
+const rate = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
@@ -80,9 +83,34 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
+/** "1,284": how many there are. */
+export function formatCount(number: number): string {
+  return count.format(number);
+}
+
+/** "1 run", "1,284 runs": how many there are of what `noun` names. */
+export function formatCountOf(number: number, noun: string): string {
+  return `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** "1.3K": about how many, beside a drawing. */
+export function formatAbout(number: number): string {
+  return compact.format(number);
+}
+
+/** "41.7": how many there are in a while, on the average. */
+export function formatRate(number: number): string {
+  return rate.format(number);
+}
+
+/** "99.2%", of a share between 0 and 1. */
+export function formatShare(part: number): string {
+  return share.format(part);
+}
+
 /** A size in the unit that people read. */
 export function formatBytes(bytes: number): string {
-  return bytes < MEBIBYTE ? `${count.format(Math.round(bytes / 1024))} KiB` : `${count.format(Math.round(bytes / MEBIBYTE))} MiB`;
+  return bytes < MEBIBYTE ? `${formatCount(Math.round(bytes / 1024))} KiB` : `${formatCount(Math.round(bytes / MEBIBYTE))} MiB`;
 }
 
 /** How long something took, or takes until `now`; undefined where it has not begun. */

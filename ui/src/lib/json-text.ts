@@ -76,9 +76,14 @@ function readParts(text: string, at: number, close: string, readOne: (place: num
   }
 }
 
-/** Whether it is a number that the API refuses: integers have all their digits, all others are doubles. */
+/** Whether a scalar of JSON is a number that is held as a double: integers have all their digits, all others are doubles. */
+export function isDouble(scalar: string): boolean {
+  return /^-?\d+[.eE]/.test(scalar);
+}
+
+/** Whether it is a number that the API refuses. */
 function isBeyondDoubles(scalar: string): boolean {
-  return /^-?\d+[.eE]/.test(scalar) && !Number.isFinite(Number(scalar));
+  return isDouble(scalar) && !Number.isFinite(Number(scalar));
 }
 
 function take(pattern: RegExp, text: string, at: number): number | undefined {

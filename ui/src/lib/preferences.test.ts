@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { prefer, usePreferences } from "./preferences";
 
-const FIRST = { zone: "local", density: "comfortable", keys: "on" };
+const USUAL = { zone: "local", density: "comfortable", keys: "on" };
 
 beforeEach(() => {
   localStorage.clear();
@@ -15,8 +15,8 @@ async function openAnew() {
 }
 
 describe("what somebody prefers", () => {
-  it("is the first of the choices where nothing was chosen", () => {
-    expect(usePreferences.getState()).toEqual(FIRST);
+  it("is the usual where nothing was chosen", () => {
+    expect(usePreferences.getState()).toEqual(USUAL);
   });
 
   it("holds at once, and for pages that are opened later", async () => {
@@ -30,20 +30,20 @@ describe("what somebody prefers", () => {
     expect(await openAnew()).toEqual({ ...chosen, zone: "local" });
   });
 
-  it("is the first of the choices where something else is kept, or asked for", async () => {
+  it("is the usual where something else is kept, or asked for", async () => {
     localStorage.setItem("flowforge.zone", "Europe/Berlin");
-    expect(await openAnew()).toEqual(FIRST);
+    expect(await openAnew()).toEqual(USUAL);
     prefer("zone", "utc");
-    prefer("zone", "Europe/Berlin");
-    expect(usePreferences.getState()).toEqual(FIRST);
+    for (const none of ["Europe/Berlin", "constructor"]) prefer("zone", none);
+    expect(usePreferences.getState()).toEqual(USUAL);
   });
 
   it("follows the other tabs", () => {
     localStorage.setItem("flowforge.density", "compact");
     window.dispatchEvent(new StorageEvent("storage", { key: "flowforge.theme" }));
-    expect(usePreferences.getState()).toEqual(FIRST);
+    expect(usePreferences.getState()).toEqual(USUAL);
     window.dispatchEvent(new StorageEvent("storage", { key: "flowforge.density" }));
-    expect(usePreferences.getState()).toEqual({ ...FIRST, density: "compact" });
+    expect(usePreferences.getState()).toEqual({ ...USUAL, density: "compact" });
   });
 
   it("holds for the page where nothing can be kept", () => {

@@ -14,14 +14,17 @@ export interface Preferences {
 
 type Name = keyof Preferences;
 
-/** What the choices are called; the first of each holds where nothing was chosen. */
+/** What the choices are called. */
 export const ZONE_LABELS = { local: "As clocks tell them here", utc: "UTC" } as const satisfies Record<Zone, string>;
 export const DENSITY_LABELS = { comfortable: "Comfortable", compact: "Compact" } as const satisfies Record<Density, string>;
 
-const CHOICES: { readonly [name in Name]: readonly [Preferences[name], ...Preferences[name][]] } = {
-  zone: ["local", "utc"],
-  density: ["comfortable", "compact"],
-  keys: ["on", "off"],
+/** What holds where nothing was chosen. */
+const USUAL: Preferences = { zone: "local", density: "comfortable", keys: "on" };
+/** What may be chosen. */
+const CHOICES: { readonly [name in Name]: Readonly<Record<Preferences[name], unknown>> } = {
+  zone: ZONE_LABELS,
+  density: DENSITY_LABELS,
+  keys: { on: true, off: true },
 };
 const NAMES = Object.keys(CHOICES) as Name[];
 /** Where each is kept. */
@@ -29,11 +32,11 @@ const PLACES = { zone: "flowforge.zone", density: "flowforge.density", keys: "fl
 
 export const usePreferences = create<Preferences>(read);
 
-/** Hold to this choice, here and the next time. What is none of the choices is the first of them. */
+/** Hold to this choice, here and the next time. What is none of the choices is the usual one. */
 export function prefer(name: Name, value: string): void {
   const chosen = oneOf(name, value);
   try {
-    if (chosen === CHOICES[name][0]) localStorage.removeItem(PLACES[name]);
+    if (chosen === USUAL[name]) localStorage.removeItem(PLACES[name]);
     else localStorage.setItem(PLACES[name], chosen);
   } catch {
     // Storage is switched off: the choice holds for this page.
@@ -52,8 +55,7 @@ window.addEventListener("storage", ({ key }) => {
 });
 
 function oneOf<One extends Name>(name: One, value: string | null): Preferences[One] {
-  const choices: readonly Preferences[One][] = CHOICES[name];
-  return choices.find((choice) => choice === value) ?? CHOICES[name][0];
+  return value !== null && Object.hasOwn(CHOICES[name], value) ? (value as Preferences[One]) : USUAL[name];
 }
 
 function read(): Preferences {

@@ -1,10 +1,9 @@
 import { create } from "zustand";
 
-export const THEMES = ["system", "light", "dark"] as const;
-export type Theme = (typeof THEMES)[number];
-
-/** What each is called. */
-export const THEME_LABELS = { system: "As the system", light: "Light", dark: "Dark" } as const satisfies Record<Theme, string>;
+/** What the themes are called. */
+export const THEME_LABELS = { system: "As the system", light: "Light", dark: "Dark" } as const;
+export type Theme = keyof typeof THEME_LABELS;
+export const THEMES = Object.keys(THEME_LABELS) as Theme[];
 
 /** Also read by public/theme.js, before the first paint. */
 const KEY = "flowforge.theme";

@@ -1,17 +1,15 @@
-import { formatBytes } from "@/lib/format";
+import { formatBytes, formatCount } from "@/lib/format";
 import type { Limits } from "./api";
-
-const count = new Intl.NumberFormat("en");
 
 /** What this installation holds everybody to, each with the setting that changes it. */
 export function LimitList({ limits: { hooks } }: { limits: Limits }) {
-  const perMinute = (calls: number | null) => (calls === null ? "no limit" : `${count.format(calls)} a minute`);
+  const perMinute = (calls: number | null) => (calls === null ? "no limit" : `${formatCount(calls)} a minute`);
   const held = hooks.held_events_per_trigger;
   const lines = [
     ["Calls of all hooks of a workspace", perMinute(hooks.workspace_per_minute), "FLOWFORGE_HOOK_WORKSPACE_PER_MINUTE"],
     ["Calls of hooks from one address", perMinute(hooks.address_per_minute), "FLOWFORGE_HOOK_ADDRESS_PER_MINUTE"],
     ["Largest body of a hook", formatBytes(hooks.max_body_bytes), "FLOWFORGE_HOOK_MAX_BODY"],
-    ["Events of one trigger that may wait", held === null ? "no limit" : count.format(held), "FLOWFORGE_HELD_EVENTS_PER_TRIGGER"],
+    ["Events of one trigger that may wait", held === null ? "no limit" : formatCount(held), "FLOWFORGE_HELD_EVENTS_PER_TRIGGER"],
   ] as const;
   return (
     <>

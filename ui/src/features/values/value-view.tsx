@@ -5,6 +5,7 @@ import { toast } from "@/components/ui/toasts";
 import { classNames } from "@/lib/class-names";
 import { downloadFile, saveBlob } from "@/lib/download";
 import { writeExact } from "@/lib/exact-json";
+import { formatCount } from "@/lib/format";
 import { describeError } from "@/lib/problem";
 import { schemaOf, tableOf } from "./shape";
 
@@ -74,7 +75,7 @@ function JsonText({ title, value, isPreview }: { title: string; value: unknown; 
       </pre>
       {rest > 0 && (
         <p className="mt-1 flex flex-wrap items-center gap-2 text-xs text-ink-2">
-          and {rest.toLocaleString("en")} more letters
+          and {formatCount(rest)} more letters
           <Button icon="import" onClick={() => saveBlob(new Blob([text], { type: "application/json" }), `${title.toLowerCase()}.json`)}>
             Save all
           </Button>

@@ -5,10 +5,9 @@ import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/door";
 import { Lamp } from "@/components/ui/lamp";
+import { formatCount } from "@/lib/format";
 import { describeError } from "@/lib/problem";
 import { type Verification, verify } from "./api";
-
-const count = new Intl.NumberFormat("en");
 
 const REASONS: Record<string, string> = {
   missing: "It is missing.",
@@ -48,7 +47,7 @@ function Result({ found }: { found: Verification }) {
     <div className="flex flex-col gap-3">
       <p className="flex items-center gap-2 font-semibold">
         <Lamp tone={valid ? "succeeded" : "failed"} />
-        {valid ? `All ${count.format(entries)} entries are as they were entered.` : `Entry ${broken_at ?? "?"} is not as it was entered.`}
+        {valid ? `All ${formatCount(entries)} entries are as they were entered.` : `Entry ${broken_at ?? "?"} is not as it was entered.`}
       </p>
       {!valid && <p>{REASONS[reason ?? ""] ?? reason}</p>}
       {hash !== null && (

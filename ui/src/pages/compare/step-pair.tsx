@@ -3,14 +3,13 @@ import { useId, useState } from "react";
 import { Icon } from "@/components/ui/icon";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import type { Run } from "@/features/runs/run";
+import { formatCount } from "@/lib/format";
 import { loopQuery } from "./api";
 import { type ComparedStep, firstDifference } from "./compare";
 import { DataPair } from "./data-pair";
 import type { ComparedItem, LoopDifference } from "./items";
 import { type Loops, isLoopOfBoth } from "./use-loops";
 import { tellDifference } from "./words";
-
-const count = new Intl.NumberFormat("en");
 
 interface StepPairProps {
   a: Run;
@@ -47,7 +46,7 @@ interface LoopPairProps {
 /** Where the items of a loop part. It is folded, and nothing is read for it, until somebody asks. */
 function LoopPair({ a, b, step, loops: { asked, ask } }: LoopPairProps) {
   const isAsked = asked.has(step.path);
-  const counts = [step.a, step.b].map((side) => count.format(side?.items?.total ?? 0));
+  const counts = [step.a, step.b].map((side) => formatCount(side?.items?.total ?? 0));
   return (
     <details
       aria-label="Items"
@@ -81,10 +80,10 @@ function FoundItems({ a, b, path }: { a: Run; b: Run; path: string }) {
 }
 
 function tellItems({ first, same, isWhole }: LoopDifference): string {
-  const before = same === 0 ? "" : ` The ${same === 1 ? "one" : count.format(same)} before it went the same way.`;
+  const before = same === 0 ? "" : ` The ${same === 1 ? "one" : formatCount(same)} before it went the same way.`;
   if (first !== undefined) return `The first item that differs is ${first.path}${tellWhere(first)}.${before}`;
-  if (!isWhole) return `The first ${count.format(same)} items went the same way, with the same data. Those after them were not compared.`;
-  return same === 0 ? "There are none." : `All ${count.format(same)} went the same way, with the same data.`;
+  if (!isWhole) return `The first ${formatCount(same)} items went the same way, with the same data. Those after them were not compared.`;
+  return same === 0 ? "There are none." : `All ${formatCount(same)} went the same way, with the same data.`;
 }
 
 function tellWhere({ a, b, steps }: ComparedItem): string {

@@ -1,13 +1,11 @@
 import { memo } from "react";
-import { formatDuration } from "@/lib/format";
+import { formatAbout, formatDuration } from "@/lib/format";
 import { Chart } from "./chart";
 import { type Slot, SLOTS, linePath, niceCeil } from "./slots";
 
 /** The place of a bar within its slot. */
 const GAP = 0.12;
 const WIDTH = 1 - 2 * GAP;
-
-const count = new Intl.NumberFormat("en", { notation: "compact" });
 
 function Key({ look, children }: { look: string; children: string }) {
   return (
@@ -30,8 +28,8 @@ export const ThroughputChart = memo(function ThroughputChart({ slots, onChoose }
       title="Runs"
       slots={slots}
       onChoose={onChoose}
-      top={count.format(up)}
-      {...(down > 0 ? { bottom: `${count.format(down)} failed` } : {})}
+      top={formatAbout(up)}
+      {...(down > 0 ? { bottom: `${formatAbout(down)} failed` } : {})}
       legend={
         <>
           <Key look="bg-succeeded">succeeded</Key>

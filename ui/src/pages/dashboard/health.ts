@@ -1,3 +1,4 @@
+import { formatCountOf } from "@/lib/format";
 import type { Tone } from "@/lib/status";
 import type { Stats } from "./api";
 
@@ -6,13 +7,6 @@ export interface Finding {
   text: string;
   /** Where more is told. */
   to?: "failures" | "operations";
-}
-
-const count = new Intl.NumberFormat("en");
-
-/** "1 run", "1,284 runs". */
-export function sayCount(number: number, noun: string): string {
-  return `${count.format(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** How many runs there were. */
@@ -36,17 +30,17 @@ export function findTrouble(stats: Stats): Finding[] {
   const found: Finding[] = [];
   const { drift } = stats.ingest;
   if (drift !== 0) {
-    found.push({ tone: "failed", text: `${sayCount(drift, "accepted event")} cannot be accounted for.` });
+    found.push({ tone: "failed", text: `${formatCountOf(drift, "accepted event")} cannot be accounted for.` });
   }
   const failed = failedRuns(stats);
   if (failed > 0) {
     const where = stats.failing_workflows.length;
     // The list ends at ten: beyond, "10 workflows" would be untrue.
-    const places = where === 0 || where >= 10 ? "" : ` in ${sayCount(where, "workflow")}`;
-    found.push({ tone: "failed", text: `${sayCount(failed, "run")} failed${places}.`, to: "failures" });
+    const places = where === 0 || where >= 10 ? "" : ` in ${formatCountOf(where, "workflow")}`;
+    found.push({ tone: "failed", text: `${formatCountOf(failed, "run")} failed${places}.`, to: "failures" });
   }
   if (stats.queue_depth > 0 && stats.steps_in_flight === 0 && stats.running.length === 0) {
-    found.push({ tone: "queued", text: `${sayCount(stats.queue_depth, "run")} wait for a worker.`, to: "operations" });
+    found.push({ tone: "queued", text: `${formatCountOf(stats.queue_depth, "run")} wait for a worker.`, to: "operations" });
   }
   return found.length > 0 ? found : [{ tone: "succeeded", text: "Nothing needs attention." }];
 }

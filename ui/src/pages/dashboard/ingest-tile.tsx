@@ -3,10 +3,9 @@ import type { ReactNode } from "react";
 import { Lamp } from "@/components/ui/lamp";
 import { Panel } from "@/components/ui/panel";
 import type { Outcome } from "@/features/inbound-events/outcome";
+import { formatCount } from "@/lib/format";
 import type { Stats } from "./api";
 import type { StatsWindow } from "./window";
-
-const count = new Intl.NumberFormat("en");
 
 const PARTS = [
   { key: "started", label: "started a run" },
@@ -41,13 +40,13 @@ export function IngestTile({ ingest, window }: IngestTileProps) {
             Drift
           </dt>
           <dd data-drift={ingest.drift} className={isWhole ? "font-mono" : "font-mono text-failed"}>
-            {count.format(ingest.drift)}
+            {formatCount(ingest.drift)}
           </dd>
         </div>
       </dl>
       <p className="mt-1 text-xs text-ink-3">
         {isWhole ? "Every accepted event is accounted for." : "So many events were lost, or came out of nothing. See the log of the worker."}
-        {ingest.rejected > 0 && <> Beside them, {link(["rejected"], `${count.format(ingest.rejected)} ${ingest.rejected === 1 ? "call was" : "calls were"} refused`)}.</>}
+        {ingest.rejected > 0 && <> Beside them, {link(["rejected"], `${formatCount(ingest.rejected)} ${ingest.rejected === 1 ? "call was" : "calls were"} refused`)}.</>}
       </p>
     </Panel>
   );
@@ -64,7 +63,7 @@ function Line({ label, value, sign }: { label: ReactNode; value: number; sign?: 
         )}
         {label}
       </dt>
-      <dd className="font-mono">{count.format(value)}</dd>
+      <dd className="font-mono">{formatCount(value)}</dd>
     </div>
   );
 }

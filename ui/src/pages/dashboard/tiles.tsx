@@ -1,14 +1,10 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Figure } from "@/components/ui/panel";
-import { formatDuration } from "@/lib/format";
+import { formatCount, formatDuration, formatRate, formatShare } from "@/lib/format";
 import type { Stats } from "./api";
 import { failedRuns, totalRuns } from "./health";
 import type { StatsWindow } from "./window";
-
-const count = new Intl.NumberFormat("en");
-const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
-const rate = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /** The figures at a glance. */
 export function Tiles({ stats, window }: { stats: Stats; window: StatsWindow }) {
@@ -17,23 +13,23 @@ export function Tiles({ stats, window }: { stats: Stats; window: StatsWindow }) 
   const failed = failedRuns(stats);
   return (
     <dl aria-label="Figures" className="grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-6">
-      <Figure label="Runs" note={`${count.format(runs.by_status.running)} running, ${count.format(runs.by_status.waiting)} waiting`}>
-        {count.format(totalRuns(stats))}
+      <Figure label="Runs" note={`${formatCount(runs.by_status.running)} running, ${formatCount(runs.by_status.waiting)} waiting`}>
+        {formatCount(totalRuns(stats))}
       </Figure>
-      <Figure label="Failed" note={runs.success_rate === null ? "nothing has ended" : `${share.format(runs.success_rate)} succeeded`}>
-        {failed === 0 ? "0" : <FailedLink window={window}>{count.format(failed)}</FailedLink>}
+      <Figure label="Failed" note={runs.success_rate === null ? "nothing has ended" : `${formatShare(runs.success_rate)} succeeded`}>
+        {failed === 0 ? "0" : <FailedLink window={window}>{formatCount(failed)}</FailedLink>}
       </Figure>
       <Figure label="Duration" note={p95 === null ? "nothing has ended" : `95% below ${formatDuration(p95)}`}>
         {p50 === null ? "–" : formatDuration(p50)}
       </Figure>
       <Figure label="Queue" note="runs that wait for a worker">
-        {count.format(stats.queue_depth)}
+        {formatCount(stats.queue_depth)}
       </Figure>
       <Figure label="In flight" note="attempts of steps">
-        {count.format(stats.steps_in_flight)}
+        {formatCount(stats.steps_in_flight)}
       </Figure>
       <Figure label="Events" note="accepted a minute, lately">
-        {rate.format(stats.events_per_minute)}
+        {formatRate(stats.events_per_minute)}
       </Figure>
     </dl>
   );

@@ -1,9 +1,8 @@
+import { formatCountOf } from "@/lib/format";
 import type { Operations, Process } from "./api";
 
 /** So long, what waits is on its way; beyond, somebody should look. */
 const PATIENCE_SECONDS = 30;
-
-const count = new Intl.NumberFormat("en");
 
 /** The names of what the API depends on, as people call them, how they are where all is well, and what to do else. */
 export const DEPENDENCIES: Record<string, { label: string; fine: string; cure: string }> = {
@@ -42,13 +41,9 @@ export function findUnseen({ is_complete, processes }: Operations): { who: strin
 export function describeWork({ role, runs, steps_in_flight, streams, leads }: Process): string {
   const parts: string[] = [];
   if (role === "relay" && leads !== null) parts.push(leads ? "publishes" : "stands by");
-  if (runs !== null) parts.push(`${say(runs, "run")} in memory`);
+  if (runs !== null) parts.push(`${formatCountOf(runs, "run")} in memory`);
   else if (role === "worker") parts.push("its memory and runs cannot be read");
-  if (steps_in_flight !== null) parts.push(say(steps_in_flight, "attempt"));
-  if (streams !== null) parts.push(say(streams, "live stream"));
+  if (steps_in_flight !== null) parts.push(formatCountOf(steps_in_flight, "attempt"));
+  if (streams !== null) parts.push(formatCountOf(streams, "live stream"));
   return parts.join(", ");
-}
-
-function say(number: number, noun: string): string {
-  return `${count.format(number)} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -2,11 +2,9 @@ import { Icon } from "@/components/ui/icon";
 import { Lamp } from "@/components/ui/lamp";
 import { Moment } from "@/components/ui/moment";
 import { Figure, Panel } from "@/components/ui/panel";
-import { formatBytes, formatDuration } from "@/lib/format";
+import { formatBytes, formatCount, formatDuration } from "@/lib/format";
 import { DEPENDENCIES, describeWork, findUnseen } from "./advice";
 import type { Operations, Process, Readiness } from "./api";
-
-const count = new Intl.NumberFormat("en");
 
 /** What the API depends on; what is away says what to do. */
 export function Dependencies({ readiness }: { readiness: Readiness }) {
@@ -52,7 +50,7 @@ function Waiting({ label, note, waiting }: { label: string; note: string; waitin
       label={label}
       note={waiting.oldest_seconds === null ? note : `${note}, the first for ${formatDuration(waiting.oldest_seconds * 1000)}`}
     >
-      {count.format(waiting.count)}
+      {formatCount(waiting.count)}
     </Figure>
   );
 }

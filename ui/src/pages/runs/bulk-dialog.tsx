@@ -6,6 +6,7 @@ import { FormError } from "@/components/ui/door";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { toast } from "@/components/ui/toasts";
 import { serverNow } from "@/lib/clock";
+import { formatCountOf } from "@/lib/format";
 import { describeError } from "@/lib/problem";
 import { type BulkAction, type BulkOutcome, type Meant, countBulk, describeSkipped, toBulkFilter } from "./bulk";
 import { useBulkWork } from "./use-bulk-work";
@@ -84,5 +85,5 @@ function Count({ outcome: { matched, done, skipped }, verb, means }: { outcome: 
 }
 
 function sayRuns(count: number): string {
-  return count === 1 ? "1 run" : `${count.toLocaleString("en")} runs`;
+  return formatCountOf(count, "run");
 }

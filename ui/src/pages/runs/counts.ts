@@ -2,7 +2,7 @@ import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import { serverNow } from "@/lib/clock";
-import { formatFull } from "@/lib/format";
+import { formatCount, formatFull } from "@/lib/format";
 import { listen, useLive } from "@/lib/live";
 import type { Zone } from "@/lib/preferences";
 import { createRefresher } from "@/lib/refresher";
@@ -48,7 +48,7 @@ export function useCounts(filters: RunFilters): Counted | undefined {
 
 /** "12"; "12+" where there may be more than were counted. */
 export function sayCount(counted: Counted, status: RunStatus): string {
-  return `${counted.by_status[status].toLocaleString("en")}${counted.since === null ? "" : "+"}`;
+  return `${formatCount(counted.by_status[status])}${counted.since === null ? "" : "+"}`;
 }
 
 /** What the "+" means, where there is one. */

@@ -1,8 +1,9 @@
-import { SelectField } from "@/components/ui/select-field";
+import { Choices, SelectField } from "@/components/ui/select-field";
 import { nameZone } from "@/lib/format";
-import { DENSITY_LABELS, ZONE_LABELS, prefer, usePreferences } from "@/lib/preferences";
+import { usePreferences } from "@/lib/preferences";
 import { useShortcutSwitch } from "@/lib/shortcuts";
-import { THEME_LABELS, setTheme, useTheme } from "@/lib/theme";
+import { useTheme } from "@/lib/theme";
+import { VIEW_CHOICES, type ViewChoice } from "@/lib/view-choices";
 import { Section } from "./section";
 
 /** How this browser shows the app, for whoever sits before it. What is chosen holds at once. */
@@ -13,9 +14,9 @@ export function YourView() {
   return (
     <Section title="Your view" lead="Kept by this browser, in every workspace; it holds at once.">
       <div className="flex max-w-sm flex-col gap-3">
-        <Choice label="Theme" value={theme} labels={THEME_LABELS} onChoose={setTheme} />
-        <Choice label="Times" value={zone} labels={ZONE_LABELS} onChoose={(value) => prefer("zone", value)} hint={describeZone(zone === "utc")} />
-        <Choice label="Rows of lists" value={density} labels={DENSITY_LABELS} onChoose={(value) => prefer("density", value)} />
+        <Choice of={VIEW_CHOICES.theme} value={theme} />
+        <Choice of={VIEW_CHOICES.zone} value={zone} hint={describeZone(zone === "utc")} />
+        <Choice of={VIEW_CHOICES.density} value={density} />
         <div>
           <label className="flex min-h-6 items-center gap-2">
             <input
@@ -43,22 +44,15 @@ function describeZone(isUtc: boolean): string {
 }
 
 interface ChoiceProps {
-  label: string;
+  of: ViewChoice;
   value: string;
-  /** What each choice is called. */
-  labels: Readonly<Record<string, string>>;
-  onChoose: (value: string) => void;
   hint?: string;
 }
 
-function Choice({ label, value, labels, onChoose, hint }: ChoiceProps) {
+function Choice({ of: { title, words, choose }, value, hint }: ChoiceProps) {
   return (
-    <SelectField label={label} value={value} hint={hint} onChange={(event) => onChoose(event.target.value)}>
-      {Object.entries(labels).map(([choice, name]) => (
-        <option key={choice} value={choice}>
-          {name}
-        </option>
-      ))}
+    <SelectField label={title} value={value} hint={hint} onChange={(event) => choose(event.target.value)}>
+      <Choices words={words} chosen={value} />
     </SelectField>
   );
 }

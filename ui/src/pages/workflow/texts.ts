@@ -1,5 +1,5 @@
 import { WholeDouble, readExact, writeExact } from "@/lib/exact-json";
-import { TextFault, formatJson, lineOf, tokensOf, walkJson } from "@/lib/json-text";
+import { TextFault, formatJson, isDouble, lineOf, tokensOf, walkJson } from "@/lib/json-text";
 
 export const FORMATS = ["json", "yaml"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -63,7 +63,7 @@ function isSame(one: string, other: string): boolean {
 /** A token in the one way that all of its spellings share; integers keep their digits, doubles are told from them. */
 function spell(token: string): string {
   if (token.startsWith('"')) return JSON.stringify(JSON.parse(token));
-  return /^-?\d+[.eE]/.test(token) ? `${Number(token)} as a double` : token;
+  return isDouble(token) ? `${Number(token)} as a double` : token;
 }
 
 function readJson(text: string): ReadText {
