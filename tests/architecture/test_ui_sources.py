@@ -128,6 +128,12 @@ def test_colours_are_tokens() -> None:
     assert [name(path) for path in shipped if colour.search(path.read_text())] == []
 
 
+def test_numbers_and_times_are_told_in_one_place() -> None:
+    shipped = [path for path in SOURCES if path.is_relative_to(UI / "src") and ".test." not in path.name]
+    telling = re.compile(r"new Intl\.|\.toLocale(Date|Time)?String\(")
+    assert [name(path) for path in shipped if telling.search(path.read_text())] == ["src/lib/format.ts"]
+
+
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_the_lock_of_packages_names_no_registry(folder: Path) -> None:
     lock = json.loads((folder / "package-lock.json").read_text())
