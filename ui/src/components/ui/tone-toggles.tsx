@@ -13,7 +13,7 @@ interface ToneTogglesProps<Name extends string> {
   counts?: { say: (name: Name) => string; explanation: string | undefined } | undefined;
 }
 
-/** It has the room of "50,000+" before it is known, and as bold as its words are, so that nothing moves when it comes or grows. */
+/** It has the room of "50,000+" before it is known, and is no bolder where it is chosen, so that nothing moves when it comes or grows. */
 const COUNT = "min-w-[7ch] text-right text-xs font-normal text-ink-3 tabular-nums";
 
 /** A button for each state by which a list is filtered, of which any number is pressed. */
