@@ -18,7 +18,7 @@ from app.triggers.schemas import NewTrigger, TriggerChange, TriggerView
 from app.triggers.service import TriggerService
 from app.workflows.schemas import NewWorkflow, WorkflowChange, WorkflowDetail
 from app.workflows.service import WorkflowService
-from engine.core.problems import Problem
+from engine.core.problems import Problem, Room
 
 Mode = Literal["create", "update"]
 
@@ -51,9 +51,10 @@ class TransferService:
             # In one order, whoever imports: two imports at a time must not wait for each other.
             for name in sorted({read.file.name for read in files}):
                 await self._workflows.lock_named(name)
-        return [await self._take_one(read, mode) for read in files]
+        room = Room()
+        return [await self._take_one(read, mode, room) for read in files]
 
-    async def _take_one(self, read: ReadFile, mode: Mode) -> ImportedWorkflow:
+    async def _take_one(self, read: ReadFile, mode: Mode, room: Room) -> ImportedWorkflow:
         try:
             current = await self._find(read.file.name) if mode == "update" else None
             detail, outcome = await self._save(read.file, current)
@@ -66,7 +67,7 @@ class TransferService:
             name=detail.name,
             revision=detail.revision,
             published_version=detail.published_version,
-            problems=[_place_problem(problem, read) for problem in detail.problems],
+            problems=_tell_problems(detail, read, room),
             triggers=triggers,
         )
 
@@ -152,6 +153,15 @@ def _is_same(one: bytes, other: bytes) -> bool:
     """Whether two definitions say the same in the same order, however they are spaced."""
     # json and not msgspec: it writes integers of any length.
     return json.dumps(json.loads(one)) == json.dumps(json.loads(other))
+
+
+def _tell_problems(detail: WorkflowDetail, read: ReadFile, room: Room) -> list[ImportProblem]:
+    """The problems of a draft, as far as the room lasts that all files have together; then, how many more there are."""
+    told = [_place_problem(problem, read) for problem in room.fit(detail.problems)]
+    if left := len(detail.problems) - len(told):
+        message = f"{left} more are left out of this answer: `GET /v1/workflows/{detail.id}` tells all of this draft"
+        told.append(ImportProblem(pointer="", code="more_problems", message=message))
+    return told
 
 
 def _place_problem(problem: Problem, read: ReadFile) -> ImportProblem:

@@ -16,11 +16,22 @@ class Problem(Struct, frozen=True, kw_only=False):
     message: str
 
 
+class Room:
+    """What is left of the room in which the faults of one or more documents are told together."""
+
+    def __init__(self) -> None:
+        self._left = MOST_TOLD
+
+    def fit(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """The first of them, as far as there is room; the very first of all always."""
+        for problem in problems:
+            size = len(problem.pointer) + len(problem.message)
+            if size > self._left < MOST_TOLD:
+                return
+            self._left -= size
+            yield problem
+
+
 def fit(problems: Iterable[Problem]) -> Iterator[Problem]:
     """The first of them, at least one, as far as they are told at all: `MOST_TOLD` characters."""
-    room = MOST_TOLD
-    for number, problem in enumerate(problems):
-        room -= len(problem.pointer) + len(problem.message)
-        if room < 0 and number:
-            return
-        yield problem
+    return Room().fit(problems)

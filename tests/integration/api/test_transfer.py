@@ -234,6 +234,33 @@ async def test_problems_of_a_draft_name_their_lines(owner: Caller) -> None:
     assert (item["problems"][0]["line"], item["problems"][0]["column"]) == (4, 5)
 
 
+async def test_the_problems_of_many_files_share_one_room_and_what_is_left_out_is_counted(owner: Caller) -> None:
+    # Each alone has a mebibyte of them.
+    lengthy = {"schema": 1, "steps": [], "output": {"n" * 20_000: ["{{ nothing }}"] * 100}}
+    brief = {"schema": 1, "steps": [{"id": "a", "type": "teleport"}]}
+    files = [
+        {"flowforge": 1, "name": f"Lengthy {number}", "definition": lengthy if number else brief} for number in range(6)
+    ]
+    answer = await owner.client.post("/v1/workflows/import", json=[*files, {**files[0], "name": "Sound"}])
+    *items, last = _items(answer, 201)
+    assert len(answer.content) < 1_200_000
+    for item in items:
+        draft = (await owner.client.get(f"/v1/workflows/{item['id']}")).json()
+        *told, end = item["problems"]
+        assert [problem["pointer"] for problem in told] == [
+            problem["pointer"] for problem in draft["problems"][: len(told)]
+        ]
+        if end["code"] != "more_problems":
+            assert len(draft["problems"]) == len(item["problems"])
+            continue
+        left = len(draft["problems"]) - len(told)
+        message = f"{left} more are left out of this answer: `GET /v1/workflows/{item['id']}` tells all of this draft"
+        assert end == {"pointer": "", "code": "more_problems", "message": message}
+    assert [len(item["problems"]) for item in items[2:]] == [1] * 4
+    # A small one finds room behind them.
+    assert [problem["code"] for problem in last["problems"]] == ["unknown_step_type"]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column"),
     [
