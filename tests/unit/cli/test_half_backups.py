@@ -1,8 +1,10 @@
 """Half-made backups: those whose writer was killed go with the next backup, those that somebody writes stay."""
 
 import fcntl
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,39 @@ def test_nothing_else_is_removed(tmp_path: Path) -> None:
         "backup.abcdefg2.part",
     }
     remove_abandoned(tmp_path / "missing" / "backup")
+
+
+def keep(path: Path, content: bytes, *, hours: float = 25, mode: int = 0o600) -> Path:
+    """A file that was last written to so long ago."""
+    path.write_bytes(content)
+    path.chmod(mode)
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
+    return path
+
+
+def test_an_old_one_of_another_name_is_removed_and_what_may_be_anything_else_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = keep(tmp_path / "monday.abcdefgh.part", b"PGDMP and more")
+    stay = [
+        keep(tmp_path / "young.abcdefgh.part", b"PGDMP", hours=23),
+        keep(tmp_path / "theirs.abcdefgh.part", b"theirs"),
+        keep(tmp_path / "shared.abcdefgh.part", b"PGDMP", mode=0o640),
+        keep(tmp_path / "empty.abcdefgh.part", b""),
+        keep(tmp_path / "abcdefgh.part", b"PGDMP"),
+        keep(tmp_path / "monday", b"PGDMP"),
+    ]
+    link = tmp_path / "link.abcdefgh.part"
+    link.symlink_to(stay[-1])
+    held = keep(tmp_path / "held.abcdefgh.part", b"PGDMP")
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_abandoned(tmp_path / "tuesday")
+        assert {*tmp_path.iterdir()} == {*stay, link, held}
+    assert str(gone) in capsys.readouterr().err
+    remove_abandoned(tmp_path / "tuesday")
+    assert {*tmp_path.iterdir()} == {*stay, link}
 
 
 def test_a_file_that_another_removed_before_it_was_held_is_made_again(
