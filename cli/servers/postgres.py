@@ -18,7 +18,7 @@ from cli.servers.postgres_binaries import find_binaries, has_lz4, unprivileged
 from cli.servers.process import (
     OwnServer,
     ServerError,
-    children_of,
+    child_commands,
     command_line,
     keep_port,
     spawn,
@@ -34,6 +34,9 @@ DATABASE = "postgres"
 _PATIENCE_SECONDS = 20.0
 # Longer than any start or stop is between two of its processes, also on a busy machine.
 _STRANDED_SECONDS = 10.0
+# One that recovers logs every ten seconds how far it is.
+_SILENT_SECONDS = 300.0
+_NEVER = -1, 0.0
 # A socket's path has to fit into 107 bytes, with its file name.
 _LONGEST_SOCKET_FOLDER = 80
 # Sized for one machine that also does the work: idle it costs little, and a commit stays durable.
@@ -71,6 +74,8 @@ class Postgres(OwnServer):
         self._sync = sync
         self._own_options = dict(options or {})
         self._stranded_since = math.inf
+        # How long the log was at the last look, and since when.
+        self._logged = _NEVER
 
     @property
     def url(self) -> str:
@@ -83,7 +88,7 @@ class Postgres(OwnServer):
         It will refuse everybody for ever then. PostgreSQL 18 was seen to run on like that where its recovery ended at
         once for want of room on the disk. While it starts or stops it looks like that for a moment as well.
         """
-        names = " ".join(command_line(child) for child in children_of(self.pid)) if self.pid else ""
+        names = " ".join(child_commands(self.pid)) if self.pid else ""
         if "checkpointer" not in names or "startup" in names or "walwriter" in names:
             self._stranded_since = math.inf
         else:
@@ -93,6 +98,7 @@ class Postgres(OwnServer):
     def start(self) -> None:
         """Make the data folder if there is none, start the server, and return when it takes connections."""
         process = self._launch()
+        self._logged = _NEVER
         wait_until_ready(
             process,
             self._is_ready,
@@ -100,12 +106,19 @@ class Postgres(OwnServer):
             log=self.log,
             timeout=_PATIENCE_SECONDS,
             # After a crash it first reads all of its log since the last checkpoint, however long that takes.
-            may_take_longer=lambda: not self.is_stranded(),
+            may_take_longer=self._may_take_longer,
         )
 
     def restart(self) -> None:
         """Start the server again, and leave it to recover."""
         self._launch()
+
+    def _may_take_longer(self) -> bool:
+        """Whether it is to be waited for: it is not stranded, and where its processes cannot be seen, it logs."""
+        size = self.log.stat().st_size if self.log.exists() else 0
+        if size != self._logged[0] or (self.pid and child_commands(self.pid)):
+            self._logged = size, time.monotonic()
+        return not self.is_stranded() and time.monotonic() - self._logged[1] < _SILENT_SECONDS
 
     def _launch(self) -> subprocess.Popen[bytes]:
         binaries, major = find_binaries()

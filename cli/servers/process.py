@@ -185,8 +185,21 @@ def command_line(pid: int) -> str:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             return ""
-    answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return answer.stdout.strip()
+    return _ask_ps("-o", "command=", "-p", str(pid)).strip()
+
+
+def child_commands(pid: int) -> list[str]:
+    """The command lines of the processes whose parent this one is; none where they cannot be seen."""
+    if sys.platform == "linux":
+        return [command_line(child) for child in children_of(pid)]
+    # All in one: each call is a process.
+    rows = (line.split(None, 1) for line in _ask_ps("-A", "-o", "ppid=,command=").splitlines() if line.strip())
+    return [command for parent, *rest in rows if parent == str(pid) for command in rest]
+
+
+def _ask_ps(*arguments: str) -> str:
+    # In lines of any length: a server of ours is known by what may stand far behind.
+    return subprocess.run(["ps", "-ww", *arguments], capture_output=True, text=True, check=False).stdout
 
 
 def children_of(pid: int) -> list[int]:
