@@ -1,7 +1,7 @@
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import { ApiProblem } from "@/lib/problem";
-import { Loaded } from "./loaded";
+import { Loaded, ShowMore } from "./loaded";
 
 afterEach(cleanup);
 
@@ -42,4 +42,18 @@ it("whom the role is taken from is not led to ask again", () => {
   show({ error: refused });
   expect(screen.getByText("Not for your role")).toBeTruthy();
   expect(screen.queryByRole("button")).toBeNull();
+});
+
+it("where a next page did not come, its end says so with the way to it, and what is shown is not said to be old", () => {
+  const away = { error: new Error("It is away."), isFetchNextPageError: true };
+  const fetchNextPage = vi.fn();
+  const more = { hasNextPage: true, isFetchingNextPage: false, isFetchNextPageError: false, error: null, fetchNextPage };
+  render(<Loaded query={{ ...ASKED, data: "the first page", ...away, refetch: vi.fn() }}>{(text) => <p>{text}</p>}</Loaded>);
+  expect(screen.queryByRole("alert")).toBeNull();
+  const { rerender } = render(<ShowMore query={more} of="things" />);
+  expect(screen.getByRole("button", { name: "Show more things" })).toBeTruthy();
+  rerender(<ShowMore query={{ ...more, ...away }} of="things" />);
+  expect(screen.getByRole("alert").textContent).toContain("There is more, which could not be read. It is away.");
+  screen.getByRole("button", { name: "Try again" }).click();
+  expect(fetchNextPage).toHaveBeenCalledOnce();
 });

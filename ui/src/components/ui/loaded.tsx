@@ -11,6 +11,8 @@ export interface Asked<Data> {
   error: unknown;
   isPending: boolean;
   isFetching: boolean;
+  /** What failed is the next page of a list alone: its end says so, and what is shown is not old. */
+  isFetchNextPageError?: boolean;
   refetch: () => unknown;
 }
 
@@ -42,8 +44,8 @@ export function Loaded<Data>({ query, rows = 6, isPage = false, way, children }:
 }
 
 /** Says of what is shown that it could not be read anew; nothing where it could. */
-export function Stale({ query: { error, isFetching, refetch } }: { query: Asked<unknown> }) {
-  if (error === null) return null;
+export function Stale({ query: { error, isFetching, isFetchNextPageError = false, refetch } }: { query: Asked<unknown> }) {
+  if (error === null || isFetchNextPageError) return null;
   return <Failure words="This may be old: it could not be read anew." error={error} isBusy={isFetching} onRetry={refetch} />;
 }
 
@@ -76,14 +78,21 @@ function Failure({ words, error, isBusy, onRetry }: FailureProps) {
 }
 
 interface MoreProps {
-  query: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
+  query: { hasNextPage: boolean; isFetchingNextPage: boolean; isFetchNextPageError: boolean; error: unknown; fetchNextPage: () => unknown };
   /** More of what, where the page has several lists. */
   of?: string;
 }
 
-/** The way to the next page of a list; nothing after the last one. */
-export function ShowMore({ query: { hasNextPage, isFetchingNextPage, fetchNextPage }, of }: MoreProps) {
+/** The way to the next page of a list, or why it did not come; nothing after the last one. */
+export function ShowMore({ query: { hasNextPage, isFetchingNextPage, isFetchNextPageError, error, fetchNextPage }, of }: MoreProps) {
   if (!hasNextPage) return null;
+  if (isFetchNextPageError) {
+    return (
+      <div className="py-4">
+        <MoreFailed failure={{ error, isBusy: isFetchingNextPage, onRetry: () => void fetchNextPage() }} />
+      </div>
+    );
+  }
   return (
     <div className="flex justify-center py-4">
       <Button isBusy={isFetchingNextPage} onClick={() => fetchNextPage()}>

@@ -1,8 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { Button } from "@/components/ui/button";
-import { Stale } from "@/components/ui/loaded";
+import { ShowMore, Stale } from "@/components/ui/loaded";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { Allowed } from "@/features/permissions/allowed";
@@ -83,13 +82,7 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <div className="flex justify-center">
-          <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            Show more open ones
-          </Button>
-        </div>
-      )}
+      <ShowMore query={query} of="open ones" />
       {/* Not in the list: what is written here stays while others decide. */}
       {deciding !== undefined && <DecisionDialog {...deciding} returnTo={HEADING} onClose={() => setDeciding(undefined)} />}
     </section>

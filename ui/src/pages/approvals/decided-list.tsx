@@ -1,9 +1,8 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Icon, type IconName } from "@/components/ui/icon";
-import { Stale } from "@/components/ui/loaded";
+import { ShowMore, Stale } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
@@ -57,13 +56,7 @@ export function DecidedList({ filters }: { filters: ApprovalFilters }) {
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <div className="flex justify-center">
-          <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-            Show older ones
-          </Button>
-        </div>
-      )}
+      <ShowMore query={query} of="that are over" />
     </section>
   );
 }

@@ -23,6 +23,7 @@ import { RUN_STATUSES, STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status
 import { THEMES, setTheme } from "@/lib/theme";
 
 const ASKED = { data: [], isPending: false, isFetching: false, refetch: () => undefined };
+const MORE = { hasNextPage: true, isFetchingNextPage: false, isFetchNextPageError: false, error: null, fetchNextPage: () => undefined };
 const COLUMNS: readonly Column<string>[] = [
   { title: "Name", cell: (name) => name },
   { title: "Changed", from: "md", look: "text-ink-2", cell: () => "just now" },
@@ -174,7 +175,8 @@ export function CataloguePage() {
       <Part title="Table">
         <div className="w-full">
           <Table label="Things" columns={COLUMNS} rows={["One", "Another"]} keyOf={(name) => name} />
-          <ShowMore query={{ hasNextPage: true, isFetchingNextPage: false, fetchNextPage: () => undefined }} />
+          <ShowMore query={MORE} />
+          <ShowMore query={{ ...MORE, isFetchNextPageError: true, error: new Unreachable(undefined) }} />
         </div>
       </Part>
     </main>

@@ -30,7 +30,7 @@ export function InboundEventsPage() {
       <FilterBar filters={filters} />
       <div className="md:px-6">
         {query.isError && receipts === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {receipts !== undefined && !isPaused && !query.isFetchNextPageError && <Stale query={query} />}
+        {receipts !== undefined && !isPaused && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
         {receipts !== undefined && receipts.length > 0 && <InboundList receipts={receipts} onMore={more} />}
         <MoreFailed failure={failure} />

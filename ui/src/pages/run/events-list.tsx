@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Button } from "@/components/ui/button";
+import { ShowMore } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { writeExact } from "@/lib/exact-json";
@@ -28,11 +28,7 @@ export function EventsList({ runId }: { runId: string }) {
           </li>
         ))}
       </ol>
-      {query.hasNextPage && (
-        <Button className="mt-2" isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          Show more
-        </Button>
-      )}
+      <ShowMore query={query} of="events" />
     </>
   );
 }

@@ -1,9 +1,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/field";
 import { Icon } from "@/components/ui/icon";
 import { StatusBadge } from "@/components/ui/lamp";
+import { ShowMore } from "@/components/ui/loaded";
 import { Duration } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { type Item, type ItemFilter, type Step, itemsQuery } from "./api";
@@ -40,11 +40,7 @@ export function LoopItems({ runId, loop, detail }: LoopItemsProps) {
           </li>
         ))}
       </ol>
-      {query.hasNextPage && (
-        <Button isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          Show more items
-        </Button>
-      )}
+      <ShowMore query={query} of="items" />
     </div>
   );
 }

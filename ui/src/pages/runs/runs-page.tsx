@@ -49,7 +49,7 @@ export function RunsPage() {
       </div>
       <div className="md:px-6">
         {query.isError && runs === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
-        {runs !== undefined && !isPaused && !query.isFetchNextPageError && <Stale query={query} />}
+        {runs !== undefined && !isPaused && <Stale query={query} />}
         {query.isPending && <LoadingRows rows={10} />}
         {runs !== undefined && runs.length > 0 && <RunList runs={runs} selection={{ ticked, onTick }} onMore={more} />}
         <MoreFailed failure={failure} />

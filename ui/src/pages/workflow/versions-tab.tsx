@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
+import { ShowMore } from "@/components/ui/loaded";
 import { Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { useAction } from "@/components/ui/use-action";
@@ -32,11 +33,7 @@ export function VersionsTab({ draft }: { draft: Draft }) {
           <VersionRow key={version.id} draft={draft} version={version} onCompare={() => setCompared(version.version)} />
         ))}
       </ol>
-      {query.hasNextPage && (
-        <Button className="mt-3" isBusy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          Show more
-        </Button>
-      )}
+      <ShowMore query={query} of="versions" />
       {compared !== undefined && (
         <VersionComparison draft={draft} version={compared} known={versions.map(({ version }) => version)} onClose={() => setCompared(undefined)} />
       )}
