@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { PATIENCE_MS } from "./browser.ts";
+import { expectAccessible } from "./axe.ts";
 import { journeyTo } from "./journey.ts";
 import { expectAccessibleInBothThemes } from "./looks.ts";
 import { takeShots } from "./shots.ts";
@@ -60,6 +61,50 @@ test("names of ports of any length stand clear of steps and tracks", async () =>
   expect(await page.locator('[data-port^="orders"] title').textContent()).toBe("orders_from_abroad_by_express");
   await takeShots(page, "graph-ports");
   await expectAccessibleInBothThemes(page);
+});
+
+test("seen from far away, steps are outlines without words", async () => {
+  const { page } = journey;
+  const name = page.locator('[data-step="route"]').getByText("Which way?");
+  await name.waitFor();
+  while (await name.isVisible()) await page.getByRole("button", { name: "Zoom out" }).click();
+  expect(await page.locator("[data-step]").count()).toBe(STEPS.length);
+  await takeShots(page, "graph-far");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Fit" }).click();
+  await name.waitFor();
+});
+
+test("keys lead from the graph to what is told of a step, and back", async () => {
+  const { page } = journey;
+  const graph = page.getByRole("group", { name: /^Graph/ });
+  await graph.focus();
+  await page.keyboard.press("ArrowRight");
+  await graph.getByText("Which way?, switch, step 1 of 7, not begun").waitFor({ state: "attached" });
+  await page.keyboard.press("Enter");
+  await page.locator("#chosen-step:focus").waitFor();
+});
+
+test("a track tells how the step stands that it comes from", async () => {
+  const { page, owner } = journey;
+  const wait = { id: "hold", type: "wait", with: { signal: "go" } };
+  const patient = await owner.publish("Tracks that wait", [wait, say("next", "hold")]);
+  await page.goto(`/runs/${await owner.start(patient)}`);
+  await page.locator('[data-from="hold"] path.stroke-waiting').waitFor({ state: "attached" });
+  const trip = { id: "trip", type: "fail", with: { message: "no" } };
+  // Where its failure is handled, the line goes on.
+  const rescued = await owner.publish("Tracks that go on", [trip, say("rescue", "trip.error"), say("neither", "trip")]);
+  await page.goto(`/runs/${await owner.start(rescued)}`);
+  await page.locator('[data-from="trip"] path.stroke-failed').waitFor({ state: "attached" });
+  expect(await page.locator("[data-end]").count()).toBe(0);
+  const ended = await owner.publish("Tracks that end", [{ ...trip, id: "stop" }, say("never", "stop")]);
+  await page.goto(`/runs/${await owner.start(ended)}`);
+  await page.locator('[data-from="stop"] [data-end]').waitFor({ state: "attached" });
+  await page.locator('[data-path="stop"]').click();
+  await page.keyboard.press("Enter");
+  await page.locator("#inspected:focus").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator('[data-path="stop"]:focus').waitFor();
 });
 
 test("every page behaved", () => journey.browser.conduct.check());

@@ -1,8 +1,8 @@
 import { classNames } from "@/lib/class-names";
 import type { Tone } from "@/lib/status";
 
-/** How a track out of a step looks; a dash says as much as a colour. */
-const LOOKS = {
+/** How a track out of a step looks, by how that one stands; a dash says as much as a colour. */
+export const TRACK_LOOKS = {
   succeeded: "stroke-succeeded stroke-3",
   running: "stroke-running stroke-3 [stroke-dasharray:8_6]",
   failed: "stroke-failed stroke-3",
@@ -15,6 +15,8 @@ const LOOKS = {
 
 const RADIUS = 8;
 const BUFFER = 7;
+/** Before the place where tracks turn. */
+const STUB = 14;
 
 interface Point {
   x: number;
@@ -38,12 +40,12 @@ export function trackPath(from: Point, to: Point, turn = (from.x + to.x) / 2): s
   ].join("");
 }
 
+/** The end of the line: a bar across a track, right behind a step where nothing goes on. */
+export function bufferPath({ x, y }: Point): string {
+  return `M${x} ${y}H${x + STUB}M${x + STUB} ${y - BUFFER}V${y + BUFFER}`;
+}
+
 /** A track from one step to the next, inside an SVG. That of a failed step ends in a buffer. */
 export function Track({ from, to, tone = "queued" }: { from: Point; to: Point; tone?: Tone }) {
-  return (
-    <g className={classNames("fill-none", LOOKS[tone])}>
-      <path d={trackPath(from, to)} />
-      {tone === "failed" && <path d={`M${to.x} ${to.y - BUFFER}V${to.y + BUFFER}`} />}
-    </g>
-  );
+  return <path d={tone === "failed" ? bufferPath(from) : trackPath(from, to)} className={classNames("fill-none", TRACK_LOOKS[tone])} />;
 }

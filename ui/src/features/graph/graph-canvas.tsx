@@ -1,15 +1,16 @@
-import { type Edge, type EdgeProps, Handle, type Node, type NodeProps, Panel, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
+import { Handle, type Node, type NodeProps, Panel, Position, ReactFlow, type ReactFlowInstance, useStore as useFlow } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { type KeyboardEvent, type RefObject, memo, useEffect, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Button } from "@/components/ui/button";
 import { Plate } from "@/components/ui/plate";
-import { trackPath } from "@/components/ui/track";
 import { STATUS_LOOKS } from "@/lib/status";
 import { type GraphStep, NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
-import { MarkContext, type MarkStore, isTaken, labelOf, useIsSelected, useMark } from "./marks";
-import { LABEL_MARGIN, type PortLabel, labelsOf } from "./ports";
+import { MarkContext, type MarkStore, labelOf, useIsSelected, useMark } from "./marks";
+import { labelsOf } from "./ports";
 import { type SetUp, summaryOf } from "./summary";
+import { type TrackEdge, TrackLine } from "./track-line";
+import { tellStep } from "./words";
 import "./graph.css";
 
 export interface CanvasStep extends GraphStep, SetUp {
@@ -17,7 +18,6 @@ export interface CanvasStep extends GraphStep, SetUp {
 }
 
 type StepNode = Node<{ title: string; type: string; summary: string }, "step">;
-type TrackEdge = Edge<{ port: string | undefined; turn: number | undefined; label: PortLabel | undefined }, "track">;
 type Flow = ReactFlowInstance<StepNode, TrackEdge>;
 
 const KINDS: Readonly<Record<string, "action" | "delay" | "choice">> = {
@@ -36,16 +36,20 @@ const EDGE_TYPES = { track: memo(TrackLine) };
 const FIT = { padding: 0.12, maxZoom: 1 };
 /** Smaller plates cannot be read: a large graph is then looked at in parts. */
 const LEGIBLE_ZOOM = 0.5;
+/** Below it, names are smaller than a line is thick: to draw them costs much and tells nothing. */
+const FAR_ZOOM = 0.4;
 const MARGIN = 24;
 
 interface GraphCanvasProps {
   steps: readonly CanvasStep[];
   marks: MarkStore;
   onSelect: (id: string) => void;
+  /** The id of the heading above what is told of the chosen step: Enter leads there. */
+  detail: string;
 }
 
 /** The steps of a definition, to be looked at. How they stand comes from `marks` alone. */
-export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps) {
+export default function GraphCanvas({ steps, marks, onSelect, detail }: GraphCanvasProps) {
   const { nodes, edges, places, tracks } = useMemo(() => draw(steps), [steps]);
   const [flow, setFlow] = useState<Flow>();
   const box = useRef<HTMLDivElement>(null);
@@ -62,7 +66,9 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
     if (!isInSight(flow, box.current, place)) void flow.setCenter(place.x + NODE_WIDTH / 2, place.y + NODE_HEIGHT / 2, { zoom: flow.getZoom() });
   }, [flow, places, selected]);
   const move = (event: KeyboardEvent) => {
-    if (!event.key.startsWith("Arrow") || event.target !== event.currentTarget) return;
+    if (event.target !== event.currentTarget) return;
+    if (event.key === "Enter") document.getElementById(detail)?.focus();
+    if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
     const next = walk(selected ?? "", event.key, places, tracks);
     if (next !== undefined) onSelect(next);
@@ -72,7 +78,7 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
       <div
         ref={box}
         role="group"
-        aria-label="Graph. Arrow keys walk from step to step."
+        aria-label="Graph. Arrow keys walk from step to step, Enter leads to what is told of one."
         tabIndex={0}
         onKeyDown={move}
         className="h-full w-full focus-visible:-outline-offset-2"
@@ -104,7 +110,7 @@ export default function GraphCanvas({ steps, marks, onSelect }: GraphCanvasProps
           </Panel>
         </ReactFlow>
         <p aria-live="polite" className="sr-only">
-          {selected !== undefined && places.has(selected) && `${selected}, ${labelOf(mark)}`}
+          {tellStep(steps, selected, mark)}
         </p>
       </div>
     </MarkContext.Provider>
@@ -129,11 +135,12 @@ function draw(steps: readonly CanvasStep[]) {
     data: { title: step.name ?? step.id, type: step.type, summary: summaryOf(step) },
   }));
   const labels = labelsOf(tracks);
+  const rescued = new Set(tracks.filter(({ port }) => port === "error").map(({ source }) => source));
   const edges = tracks.map(({ source, target, port }): TrackEdge => {
     const label = port === undefined ? undefined : labels.get(target);
     // It stands once, also where several ports lead to the step.
     if (label !== undefined) labels.delete(target);
-    return { id: `${source}.${port ?? ""}>${target}`, type: "track", source, target, data: { port, turn: places.get(target)?.turn, label } };
+    return { id: `${source}.${port ?? ""}>${target}`, type: "track", source, target, data: { port, turn: places.get(target)?.turn, label, isRescued: rescued.has(source) } };
   });
   return { nodes, edges, places, tracks };
 }
@@ -179,6 +186,7 @@ function isInSight(flow: Flow, element: HTMLElement, place: Point): boolean {
 function StepPlate({ id, data }: NodeProps<StepNode>) {
   const mark = useMark(id);
   const isSelected = useIsSelected(id);
+  const isFar = useFlow(({ transform }) => transform[2] < FAR_ZOOM);
   const more = mark === undefined ? {} : { tone: STATUS_LOOKS[mark.status].tone, ...(mark.right === undefined ? {} : { right: mark.right }) };
   return (
     <div data-step={id}>
@@ -188,46 +196,12 @@ function StepPlate({ id, data }: NodeProps<StepNode>) {
         title={data.title}
         summary={data.summary}
         isSelected={isSelected}
+        isBare={isFar}
         isDisabled={mark?.status === "skipped"}
         {...more}
       />
       <span className="sr-only">{labelOf(mark)}</span>
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </div>
-  );
-}
-
-function TrackLine({ source, sourceX, sourceY, targetX, targetY, data }: EdgeProps<TrackEdge>) {
-  const mark = useMark(source);
-  const taken = isTaken(mark, data?.port);
-  const look =
-    taken === undefined
-      ? "stroke-line-strong stroke-2"
-      : !taken
-        ? "stroke-line-strong stroke-2 [stroke-dasharray:2_6]"
-        : mark?.status === "failed"
-          ? "stroke-failed stroke-3"
-          : "stroke-succeeded stroke-3";
-  return (
-    <g data-taken={taken} data-from={source} className="fill-none">
-      <path d={trackPath({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, data?.turn)} className={look} />
-      {data?.label !== undefined && <Label {...data.label} x={targetX - LABEL_MARGIN} y={targetY - LABEL_MARGIN} />}
-    </g>
-  );
-}
-
-/** The names of ports above their track, cut out of whatever else may pass there. */
-function Label({ text, whole, x, y }: PortLabel & Point) {
-  return (
-    <text
-      x={x}
-      y={y}
-      textAnchor="end"
-      data-port={text}
-      className="pointer-events-auto fill-ink-2 stroke-canvas stroke-4 font-mono text-xs [paint-order:stroke]"
-    >
-      {text}
-      {whole !== undefined && <title>{whole}</title>}
-    </text>
   );
 }

@@ -4,6 +4,7 @@ import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { createMarks, putMarks } from "@/features/graph/marks";
 import { formatDuration } from "@/lib/format";
 import { type Run, type Step, stepsQuery } from "./api";
+import { INSPECTED } from "./search";
 
 /** React Flow is as large as half of the rest: it comes when a run is looked at, and the page does not wait for it. */
 const GraphCanvas = lazy(() => import("@/features/graph/graph-canvas"));
@@ -31,7 +32,7 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
   return (
     <section aria-label="Graph" data-graph className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
       <Suspense fallback={<LoadingRows />}>
-        {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} />}
+        {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} detail={INSPECTED} />}
       </Suspense>
     </section>
   );

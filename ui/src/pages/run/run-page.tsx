@@ -19,6 +19,7 @@ import { EventsList } from "./events-list";
 import { RunActions } from "./run-actions";
 import { RunFacts } from "./run-facts";
 import { RunGraph } from "./run-graph";
+import { INSPECTED } from "./search";
 import { Failure, StepInspector } from "./step-inspector";
 import { timeOfRun } from "./time";
 import { TimeBar } from "./time-bar";
@@ -71,7 +72,7 @@ function RunView({ run }: { run: Run }) {
   const lead = useNeighbours(run.id);
   const close = () => {
     if (selected === undefined) return;
-    passFocus(document.getElementById("inspected")?.closest("section") ?? null, `[data-path="${CSS.escape(selected)}"]`, GRAPH);
+    passFocus(document.getElementById(INSPECTED)?.closest("section") ?? null, `[data-path="${CSS.escape(selected)}"]`, GRAPH);
     select(undefined);
   };
   useShortcuts([

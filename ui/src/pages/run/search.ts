@@ -1,3 +1,6 @@
+/** The id of the heading above what is told of the chosen step. */
+export const INSPECTED = "inspected";
+
 /** What of a run is looked at; it lives in the address of the page. */
 export interface RunSearch {
   step?: string;

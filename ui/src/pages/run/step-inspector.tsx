@@ -7,6 +7,7 @@ import { useNow } from "@/lib/clock";
 import type { Run, Step } from "./api";
 import { Attempts } from "./attempts";
 import { LoopItems } from "./loop-items";
+import { INSPECTED } from "./search";
 import { SendSignal } from "./send-signal";
 import { ageOf, timeOfStep } from "./time";
 import { TimeBar } from "./time-bar";
@@ -20,9 +21,9 @@ interface InspectorProps {
 /** One step: why it stands as it does, what went in, what came out, and every attempt. */
 export function StepInspector({ run, step, onClose }: InspectorProps) {
   return (
-    <section aria-labelledby="inspected" className="min-w-0 rounded-control border border-line bg-surface p-4">
+    <section aria-labelledby={INSPECTED} className="min-w-0 rounded-control border border-line bg-surface p-4">
       <div className="flex items-start gap-2">
-        <h2 id="inspected" dir="auto" className="grow text-left text-lg font-semibold wrap-anywhere">
+        <h2 id={INSPECTED} tabIndex={-1} dir="auto" className="grow text-left text-lg font-semibold wrap-anywhere">
           {step.name ?? step.id}
         </h2>
         <IconButton label="Close the step" icon="close" onClick={onClose} />

@@ -6,6 +6,7 @@ import { useNow } from "@/lib/clock";
 import { useRowPixels } from "@/lib/density";
 import { useShortcuts } from "@/lib/shortcuts";
 import type { Run, Step } from "./api";
+import { INSPECTED } from "./search";
 import { type StepFilter, filterSteps, isTroubled, lengthOf, middleOf } from "./waterfall";
 import { Row, Scale } from "./waterfall-row";
 
@@ -40,7 +41,12 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
   useEffect(() => {
     if (chosen >= 0) virtualizer.scrollToIndex(chosen);
   }, [chosen, virtualizer]);
-  const move = (event: KeyboardEvent) => {
+  const move = (event: KeyboardEvent<HTMLElement>) => {
+    // The first press chooses it, the next one leads to what is told of it.
+    if (event.key === "Enter" && selected !== undefined && (event.target as HTMLElement).dataset["path"] === selected) {
+      event.preventDefault();
+      document.getElementById(INSPECTED)?.focus();
+    }
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const next = steps[chosen + by];
     if (by === 0 || next === undefined) return;

@@ -37,7 +37,7 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
     <div className="flex flex-col gap-4">
       <section aria-label="Graph" data-graph className="h-96 overflow-hidden rounded-control border border-line bg-canvas">
         <Suspense fallback={<LoadingRows />}>
-          <GraphCanvas steps={steps} marks={marks} onSelect={select} />
+          <GraphCanvas steps={steps} marks={marks} onSelect={select} detail="chosen-step" />
         </Suspense>
       </section>
       {step === undefined ? (
@@ -45,7 +45,7 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
       ) : (
         <section ref={chosen} aria-labelledby="chosen-step" className="rounded-control border border-line bg-surface p-4">
           <div className="flex items-start gap-2">
-            <h2 id="chosen-step" className="grow text-lg font-semibold wrap-anywhere">
+            <h2 id="chosen-step" tabIndex={-1} className="grow text-lg font-semibold wrap-anywhere">
               {step.name ?? step.id}
             </h2>
             <IconButton label="Close the step" icon="close" onClick={close} />
