@@ -18,6 +18,7 @@ const LETTERS = 900_000;
 
 let browser: Opened;
 let runs: { deep: string; heavy: string };
+let definition: string;
 beforeAll(async () => {
   const owner = await Owner.into(WORKSPACE);
   const deep = await owner.publish(
@@ -31,6 +32,7 @@ beforeAll(async () => {
   );
   const parts = Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((name) => [name, "{{ input.text }}"]));
   const heavy = await owner.publish("Heavy", [{ id: "copy", type: "transform", with: { values: parts } }]);
+  definition = `/workflows/${deep}?tab=definition`;
   runs = { deep: await owner.start(deep), heavy: await owner.start(heavy, { text: "x".repeat(LETTERS) }) };
   browser = await openAs({ workspace: WORKSPACE, path: "/runs" });
 });
@@ -93,6 +95,23 @@ test("of two thousand steps, those that can be seen are in the page", async () =
   await page.waitForFunction(() => document.querySelectorAll("[data-path]").length === 1);
   await page.locator(`[data-path="s${STEPS - 2}"]`).click();
   await page.getByRole("heading", { name: `s${STEPS - 2}`, exact: true }).waitFor();
+});
+
+test("a definition of two thousand steps keeps to its field, and its lines to their numbers", async () => {
+  const { page } = browser;
+  await page.goto(definition);
+  const field = page.getByLabel("Definition", { exact: true });
+  await field.waitFor();
+  // What is found stands below it, where one sees it.
+  expect((await field.boundingBox())?.height).toBeLessThanOrEqual(900);
+  await page.getByText("No faults: it can be published.").waitFor();
+  const [end, ofNumbers] = await field.evaluate(async (area) => {
+    area.scrollTop = area.scrollHeight;
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return [area.scrollTop, area.previousElementSibling?.scrollTop];
+  });
+  expect(end).toBeGreaterThan(STEPS);
+  expect(ofNumbers).toBe(end);
 });
 
 test("an output of five megabytes is looked at and saved without holding the page up", async () => {

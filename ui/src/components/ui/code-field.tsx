@@ -45,7 +45,8 @@ export function CodeField({ label, text, onText, faults, handle, rows = 12, clas
       </label>
       <div className="flex overflow-hidden rounded-control border border-line-strong bg-surface font-mono text-xs focus-within:outline-2 focus-within:outline-offset-2 focus-within:outline-focus">
         <div ref={gutter} aria-hidden="true" className="relative w-12 shrink-0 overflow-hidden border-r border-line bg-sunken text-right leading-5 text-ink-3 select-none">
-          <div className="relative px-2 py-2 whitespace-pre" style={{ height: lines * LINE_PIXELS + 4 * PADDING_PIXELS }}>
+          {/* Laid over the gutter: in the flow, all of its lines would make the field as high as they are. */}
+          <div className="absolute inset-x-0 top-0 px-2 py-2 whitespace-pre" style={{ height: lines * LINE_PIXELS + 4 * PADDING_PIXELS }}>
             {numbersUpTo(lines)}
             {[...(faults ?? [])].map(([line, message]) => (
               <span
