@@ -38,7 +38,7 @@ export function Chart({ title, slots, children, top, bottom, legend, columns, on
     `${say(from)} to ${say(to)}: ${columns.map(({ name, read }) => `${read({ from, to, ...rest })} ${name}`).join(", ")}`;
   const point = (event: MouseEvent<HTMLDivElement>) => setPlace(placeOf(event));
   const press = (event: MouseEvent<HTMLDivElement>) => {
-    // A finger has left by then, and what it pointed at is forgotten. Who presses without a pointer (0) means what is read out.
+    // Who presses without a pointer (0) means what is read out.
     const pressed = event.detail === 0 ? slot : slots[placeOf(event)];
     if (pressed !== undefined) onChoose?.(pressed);
   };
@@ -65,7 +65,8 @@ export function Chart({ title, slots, children, top, bottom, legend, columns, on
           onPointerMove={point}
           onPointerDown={point}
           onClick={press}
-          onPointerLeave={() => setPlace(undefined)}
+          // What a finger has pointed at is read once it does not cover it any more.
+          onPointerLeave={({ pointerType }) => pointerType !== "touch" && setPlace(undefined)}
           onBlur={() => setPlace(undefined)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && slot !== undefined) onChoose?.(slot);

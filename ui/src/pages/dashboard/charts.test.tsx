@@ -41,6 +41,19 @@ it("a tap chooses the part under the finger, which has left by then", () => {
   expect(onChoose.mock.calls).toEqual([[SLOTS[2]]]);
 });
 
+it("what a finger has pointed at stays to be read once it has left, and what a mouse has does not", () => {
+  render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  drawing.getBoundingClientRect = () => new DOMRect(0, 0, 480, 100);
+  fireEvent.pointerDown(drawing, { clientX: 25, pointerType: "touch" });
+  fireEvent.pointerLeave(drawing, { pointerType: "touch" });
+  expect(drawing.getAttribute("aria-valuenow")).toBe("3");
+  fireEvent.pointerMove(drawing, { clientX: 45, pointerType: "mouse" });
+  expect(drawing.getAttribute("aria-valuenow")).toBe("5");
+  fireEvent.pointerLeave(drawing, { pointerType: "mouse" });
+  expect(drawing.getAttribute("aria-valuetext")).toMatch(/^Arrow keys/);
+});
+
 it("parts of the time are told by the clocks that were chosen", () => {
   render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
   const drawing = screen.getByRole("slider", { name: "Runs over time" });
