@@ -62,7 +62,8 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
           )}
         >
           <div className="flex items-center justify-between gap-4 border-b border-line py-2 pr-2 pl-4">
-            <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
+            {/* It may hold a name, as long as names may be. */}
+            <Radix.Title className="min-w-0 text-lg font-semibold wrap-anywhere">{title}</Radix.Title>
             <Radix.Close asChild>
               <IconButton label="Close" icon="close" />
             </Radix.Close>

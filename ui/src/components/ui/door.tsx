@@ -13,7 +13,7 @@ export function Door({ title, lead, children }: { title: string; lead?: string; 
         <span className="text-xl font-semibold">FlowForge</span>
       </div>
       <div className="rounded-dialog border border-line bg-surface p-6">
-        <h1 className="text-xl font-semibold">{title}</h1>
+        <h1 className="text-xl font-semibold wrap-anywhere">{title}</h1>
         {lead !== undefined && <p className="mt-1 text-ink-2">{lead}</p>}
         {children}
       </div>

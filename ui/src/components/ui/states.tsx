@@ -20,7 +20,7 @@ function Panel({ icon, title, children, action, role, isPage = false }: PanelPro
       <span className="text-ink-3">
         <Icon name={icon} size={24} />
       </span>
-      <Title className="text-lg font-semibold">{title}</Title>
+      <Title className="text-lg font-semibold wrap-anywhere">{title}</Title>
       {isPage && <PageName title={title} />}
       {children !== undefined && <div className="text-ink-2 wrap-anywhere">{children}</div>}
       {action}

@@ -118,7 +118,7 @@ function Uses({ connection }: { connection: ConnectionDetail }) {
       </h2>
       {connection.used_by.length === 0 ? (
         <p className="text-ink-2">
-          No workflow names it. A step does so by <code className="font-mono text-xs">connection: {connection.name}</code>.
+          No workflow names it. A step does so by <code className="font-mono text-xs wrap-anywhere">connection: {connection.name}</code>.
         </p>
       ) : (
         <UseList uses={connection.used_by} />

@@ -88,7 +88,7 @@ function Row({ signIn, where, isBusy, onEnd }: { signIn: SignIn; where: string; 
         </p>
       </div>
       {!is_current && (
-        <Button isBusy={isBusy} onClick={onEnd}>
+        <Button aria-label={`Sign out ${describeDevice(user_agent)} of ${where}`} isBusy={isBusy} onClick={onEnd}>
           Sign out
         </Button>
       )}
