@@ -140,6 +140,9 @@ test("single keys do nothing where they are switched off, the key of the help ne
   await help.getByText("Letters and signs are switched off, ? as well.").waitFor();
   expect(await help.getByText("Next run").count()).toBe(0);
   await expectAccessible(page);
+  // A finger finds it.
+  const { height = 0 } = (await help.getByText("Single keys act on pages").boundingBox()) ?? {};
+  expect(height).toBeGreaterThanOrEqual(24);
   await help.getByLabel("Single keys act on pages").check();
   await help.getByText("Next run").waitFor();
   await help.getByRole("link", { name: "in the settings" }).click();
@@ -194,6 +197,14 @@ test("counts of very many have their room before they come, so that no status mo
   release();
   await group.getByText("50,000+").nth(statuses.length - 1).waitFor();
   expect(await places()).toEqual(before);
+  // Nor does one when its neighbour is chosen, in bold letters.
+  for (const name of [/^Running/, /^Timed out/]) {
+    await group.getByRole("button", { name }).click();
+    await group.getByRole("button", { name, pressed: true }).waitFor();
+    expect(await places()).toEqual(before);
+    await group.getByRole("button", { name }).click();
+    await group.getByRole("button", { name, pressed: false }).waitFor();
+  }
   await expectReflow(page);
   await takeShots(page, "runs-very-many");
   await page.unroute("**/v1/runs/counts*");

@@ -21,7 +21,7 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
           </div>
         ))}
       </dl>
-      <label className="mt-4 flex items-center gap-2">
+      <label className="mt-4 flex min-h-6 items-center gap-2">
         <input
           type="checkbox"
           checked={isOn}

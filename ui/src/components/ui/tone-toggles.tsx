@@ -16,6 +16,9 @@ interface ToneTogglesProps<Name extends string> {
 /** It has the room of "50,000+" before it is known, and is no bolder where it is chosen, so that nothing moves when it comes or grows. */
 const COUNT = "min-w-[7ch] text-right text-xs font-normal text-ink-3 tabular-nums";
 
+/** A hidden twin below them holds the room that bold words take: whatever is chosen, no neighbour moves. */
+const WORDS = "grid text-left after:invisible after:h-0 after:overflow-hidden after:font-semibold after:content-[attr(data-words)]";
+
 /** A button for each state by which a list is filtered, of which any number is pressed. */
 export function ToneToggles<Name extends string>({ label, names, looks, chosen, onChange, ...rest }: ToneTogglesProps<Name>) {
   return (
@@ -35,7 +38,9 @@ export function ToneToggles<Name extends string>({ label, names, looks, chosen, 
             )}
           >
             <Lamp tone={looks[name].tone} size={12} />
-            {looks[name].label}
+            <span data-words={looks[name].label} className={WORDS}>
+              {looks[name].label}
+            </span>
             {"counts" in rest && <span className={COUNT}>{rest.counts?.say(name)}</span>}
           </button>
         );

@@ -23,7 +23,7 @@ export function StepTable({ steps, selected, onSelect }: StepTableProps) {
     <section aria-label="Steps" className="min-w-0">
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <h2 className="text-lg font-semibold">Steps</h2>
-        <label className="flex items-center gap-2 text-ink-2">
+        <label className="flex min-h-6 items-center gap-2 text-ink-2">
           <input type="checkbox" className="size-4 accent-ink" checked={!isAll} onChange={(event) => setIsAll(!event.target.checked)} />
           Only the {differing.length} that differ
         </label>

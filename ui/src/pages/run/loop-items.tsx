@@ -56,7 +56,7 @@ function Choice({ counts, filter, onFilter }: ChoiceProps) {
   return (
     <>
       {(counts.failed > 0 || filter.isFailed) && (
-        <label className="flex items-center gap-2 text-ink-2">
+        <label className="flex min-h-6 items-center gap-2 text-ink-2">
           <input
             type="checkbox"
             className="size-4 accent-ink"

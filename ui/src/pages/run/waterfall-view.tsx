@@ -108,7 +108,7 @@ function Filter({ steps, filter, onFilter }: FilterProps) {
     <>
       <Search field={field} label="Find a step" className="w-36" text={filter.text} onText={(text) => onFilter({ ...filter, text })} />
       {(troubled > 0 || filter.isTroubled) && (
-        <label className="flex items-center gap-2 text-ink-2">
+        <label className="flex min-h-6 items-center gap-2 text-ink-2">
           <input
             type="checkbox"
             className="size-4 accent-ink"
