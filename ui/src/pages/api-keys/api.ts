@@ -4,7 +4,6 @@ import type { OnceHeader } from "@/lib/once";
 
 export type ApiKey = Schemas["ApiKeyView"];
 export type MadeKey = Schemas["MadeApiKey"];
-export type Role = Schemas["Role"];
 
 export const API_KEYS = ["api-keys"] as const;
 const PAGE = 50;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { expiryOf, rolesUpTo, standingOf } from "./lifetimes";
+import { expiryOf, standingOf } from "./lifetimes";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 
@@ -19,9 +19,4 @@ describe("the end of a key", () => {
   ])("with %s is told", (_, expiresAt, standing) => {
     expect(standingOf(expiresAt, NOW)).toBe(standing);
   });
-});
-
-it("nobody gives a key more than they hold", () => {
-  expect(rolesUpTo("owner")).toHaveLength(5);
-  expect(rolesUpTo("admin")).toEqual(["admin", "editor", "operator", "viewer"]);
 });

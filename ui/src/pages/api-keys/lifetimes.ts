@@ -1,5 +1,3 @@
-import type { Role } from "./api";
-
 const DAY_MS = 86_400_000;
 /** A key that ends so soon is said to. */
 const SOON_MS = 7 * DAY_MS;
@@ -11,23 +9,6 @@ export const LIFETIMES = {
   none: "until it is revoked",
 } as const;
 export type Lifetime = keyof typeof LIFETIMES;
-
-/** The strongest first, as in the API. */
-export const ROLES = ["owner", "admin", "editor", "operator", "viewer"] as const satisfies readonly Role[];
-
-/** What a role may do, beside what the next one may. */
-export const ROLE_NOTES = {
-  owner: "everything, roles included",
-  admin: "members, connections, API keys, the audit log",
-  editor: "change and publish workflows, triggers and variables",
-  operator: "start, cancel and retry runs, decide approvals",
-  viewer: "read",
-} as const satisfies Record<Role, string>;
-
-/** The roles that whoever holds `mine` may give to a key. */
-export function rolesUpTo(mine: Role): readonly Role[] {
-  return ROLES.slice(ROLES.indexOf(mine));
-}
 
 /** When a key ends that is made now; null where it lives until it is revoked. */
 export function expiryOf(lifetime: string, now: number): string | null {

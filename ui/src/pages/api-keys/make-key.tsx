@@ -10,8 +10,9 @@ import { Choices, SelectField } from "@/components/ui/select-field";
 import { serverNow } from "@/lib/clock";
 import { sortFaults } from "@/lib/faults";
 import { useOnce } from "@/lib/once";
-import { API_KEYS, type MadeKey, type Role, makeKey } from "./api";
-import { LIFETIMES, type Lifetime, ROLE_NOTES, expiryOf, rolesUpTo } from "./lifetimes";
+import { ROLE_MAY, type Role, rolesUpTo } from "@/lib/roles";
+import { API_KEYS, type MadeKey, makeKey } from "./api";
+import { LIFETIMES, type Lifetime, expiryOf } from "./lifetimes";
 
 const USUAL_LIFETIME: Lifetime = "90";
 
@@ -70,10 +71,15 @@ function KeyForm({ mine, onMade, onClose }: FormProps) {
   return (
     <FormDialog title="New API key" verb="Make the key" isBusy={make.isPending} onClose={onClose} onSubmit={submit}>
       <Field label="Name" name="name" maxLength={200} required hint="What will use it" error={faults.at.get("/name")} />
-      <SelectField label="Role" name="role" defaultValue={roles.includes("operator") ? "operator" : "viewer"}>
+      <SelectField
+        label="Role"
+        name="role"
+        defaultValue={roles.includes("operator") ? "operator" : "viewer"}
+        hint="Each may do what the roles below it may, too."
+      >
         {roles.map((role) => (
           <option key={role} value={role}>
-            {role}: {ROLE_NOTES[role]}
+            {role}: {ROLE_MAY[role]}
           </option>
         ))}
       </SelectField>

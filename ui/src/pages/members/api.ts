@@ -1,7 +1,7 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import type { OnceHeader } from "@/lib/once";
-import type { Role } from "./roles";
+import type { Role } from "@/lib/roles";
 
 export type Invitation = Schemas["InvitationView"];
 export type MadeInvitation = Schemas["MadeInvitation"];

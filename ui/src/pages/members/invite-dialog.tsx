@@ -10,8 +10,9 @@ import { Moment } from "@/components/ui/moment";
 import { SelectField } from "@/components/ui/select-field";
 import { sortFaults } from "@/lib/faults";
 import { useOnce } from "@/lib/once";
+import { ROLES, ROLE_MAY, type Role } from "@/lib/roles";
 import { INVITATIONS, type MadeInvitation, invite } from "./api";
-import { ROLE_MAY, ROLES, type Role, offeredBy } from "./roles";
+import { offeredBy } from "./roles";
 
 interface DialogProps {
   /** Of who invites: nobody invites to more than they are. */

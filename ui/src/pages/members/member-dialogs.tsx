@@ -6,9 +6,9 @@ import { Dialog } from "@/components/ui/dialog";
 import { useAction } from "@/components/ui/use-action";
 import { meQuery } from "@/lib/me";
 import { type Member, membersQuery } from "@/lib/people";
+import { ROLE_MAY, type Role, isAbove } from "@/lib/roles";
 import { endSession } from "@/lib/session";
 import { INVITATIONS, changeRole, leave, removeMember } from "./api";
-import { ROLE_MAY, type Role, isAbove } from "./roles";
 
 interface RoleDialogProps {
   member: Member;

@@ -6,8 +6,9 @@ import { Moment } from "@/components/ui/moment";
 import { type Column, Table } from "@/components/ui/table";
 import { meQuery, usePermission } from "@/lib/me";
 import type { Member } from "@/lib/people";
+import { ROLES, type Role } from "@/lib/roles";
 import { RemoveDialog, RoleDialog } from "./member-dialogs";
-import { ROLES, type Role, whyNotRemove } from "./roles";
+import { whyNotRemove } from "./roles";
 
 type Open = { kind: "role"; member: Member; role: Role } | { kind: "remove"; member: Member };
 

@@ -6,10 +6,10 @@ import { PageHeader } from "@/components/ui/page-header";
 import { Allowed } from "@/features/permissions/allowed";
 import { meQuery, usePermission } from "@/lib/me";
 import { membersQuery } from "@/lib/people";
+import { ROLES, ROLE_MAY } from "@/lib/roles";
 import { InvitationList } from "./invitation-list";
 import { InviteDialog } from "./invite-dialog";
 import { MemberTable } from "./member-table";
-import { ROLES, ROLE_MAY } from "./roles";
 
 /** Who is in the workspace, as what, and how others come. */
 export function MembersPage() {
