@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Confirm } from "@/components/ui/confirm";
+import { ConfirmByName } from "@/components/ui/confirm-by-name";
 import { Moment } from "@/components/ui/moment";
 import { type Column, Table } from "@/components/ui/table";
 import { useAction } from "@/components/ui/use-action";
@@ -63,18 +63,20 @@ function RevokeButton({ apiKey: { id, name } }: { apiKey: ApiKey }) {
       <Button aria-label={`Revoke ${name}`} isBusy={action.isPending} onClick={() => setIsAsking(true)}>
         Revoke
       </Button>
-      <Confirm
-        isOpen={isAsking}
-        onClose={() => setIsAsking(false)}
-        title={`Revoke ${name}?`}
-        verb="Revoke"
-        onConfirm={() => {
-          setIsAsking(false);
-          action.mutate({ failure: `${name} was not revoked.`, work: revoke });
-        }}
-      >
-        Whatever uses it is refused within 5 seconds. It cannot be brought back.
-      </Confirm>
+      {isAsking && (
+        <ConfirmByName
+          name={name}
+          title={`Revoke ${name}?`}
+          verb="Revoke"
+          onClose={() => setIsAsking(false)}
+          onConfirm={() => {
+            setIsAsking(false);
+            action.mutate({ failure: `${name} was not revoked.`, work: revoke });
+          }}
+        >
+          Whatever uses it is refused within 5 seconds. It cannot be brought back.
+        </ConfirmByName>
+      )}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { type ReactNode, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { CodeField } from "@/components/ui/code-field";
+import { ConfirmByName } from "@/components/ui/confirm-by-name";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Search, Select } from "@/components/ui/field";
 import { FormDialog } from "@/components/ui/form-dialog";
@@ -35,6 +36,7 @@ const refused = (status: number, detail: string) => new ApiProblem({ detail }, n
 export function CataloguePage() {
   const [isOpen, setIsOpen] = useState(false);
   const [isFilling, setIsFilling] = useState(false);
+  const [isAsking, setIsAsking] = useState(false);
   const [json, setJson] = useState<string>();
   const field = useRef<HTMLInputElement>(null);
   return (
@@ -105,6 +107,12 @@ export function CataloguePage() {
           <FormDialog title="New thing" verb="Make it" isBusy={false} onClose={() => setIsFilling(false)} onSubmit={() => setIsFilling(false)}>
             <Field label="Name" hint="As others see it." />
           </FormDialog>
+        )}
+        <Button onClick={() => setIsAsking(true)}>Dialog that asks for a name</Button>
+        {isAsking && (
+          <ConfirmByName name="thing" title="Delete thing?" verb="Delete" onClose={() => setIsAsking(false)} onConfirm={() => setIsAsking(false)}>
+            It cannot be brought back.
+          </ConfirmByName>
         )}
         <Button onClick={() => setJson('{"total": }')}>Dialog that asks for JSON</Button>
         {json !== undefined && (
