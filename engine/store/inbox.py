@@ -84,7 +84,19 @@ FROM run CROSS JOIN LATERAL (SELECT payload FROM journal WHERE run_id = run.id O
 WHERE run.id = $1 AND run.finished_at IS NOT NULL
 """
 
-_DROP_LATE = "DELETE FROM inbox USING run WHERE run.id = inbox.run_id AND run.finished_at IS NOT NULL"
+# So many signals that came as their runs ended are kept in all, the newest: every sweep looks at all that lies here.
+LATE_SIGNALS = 1000
+
+# A signal that was accepted is for the round that follows as well, should there be one.
+_DROP_LATE = """
+DELETE FROM inbox USING (
+    SELECT id, is_kept, row_number() OVER (PARTITION BY is_kept ORDER BY id DESC) AS place FROM (
+        SELECT inbox.id, inbox.kind = 'signal' AND run.status <> 'succeeded' AS is_kept
+        FROM inbox JOIN run ON run.id = inbox.run_id WHERE run.finished_at IS NOT NULL
+    ) AS ended
+) AS late
+WHERE inbox.id = late.id AND (NOT late.is_kept OR late.place > $1)
+"""
 
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
 
@@ -130,5 +142,5 @@ async def drop_messages(connection: asyncpg.Connection | asyncpg.Pool, inbox_ids
 
 
 async def drop_late_messages(connection: asyncpg.Connection) -> None:
-    """Throw away what lies in the inboxes of runs that have ended."""
-    await connection.execute(_DROP_LATE)
+    """Throw away what lies in the inboxes of runs that have ended, but for signals that a retry may want."""
+    await connection.execute(_DROP_LATE, LATE_SIGNALS)

@@ -134,7 +134,7 @@ WITH freed AS (
 SELECT count(*) FROM freed
 """
 
-# Whoever was told of a slot that was granted meanwhile found the run still owned here.
+# Whoever was told of what came meanwhile, a slot or something in its inbox, found the run still owned here.
 _REST = """
 WITH rested AS (
     UPDATE run SET owner = NULL, status = $4, wake_at = CASE
@@ -144,7 +144,7 @@ WITH rested AS (
     RETURNING id, workspace_id, wake_at
 )
 INSERT INTO outbox (kind, workspace_id, run_id, payload)
-SELECT 'dispatch', workspace_id, id, '' FROM rested WHERE wake_at IS NULL
+SELECT 'dispatch', workspace_id, id, '' FROM rested WHERE wake_at IS NULL OR wake_at <= now()
 RETURNING true
 """
 
@@ -251,7 +251,7 @@ async def put_to_rest(
 ) -> bool:
     """Give up a run of the worker's that only waits, until `wake_at` or until something lies in its inbox.
 
-    Whether it was granted a slot meanwhile: the outbox has a message for it then.
+    Whether it is due at once, for it was granted a slot meanwhile or something lies there: the outbox says so then.
     """
     return bool(await connection.fetchval(_REST, worker_id, run_id, wake_at, status))
 

@@ -47,7 +47,8 @@ class Mailroom:
         rows = [row for row in await read_messages(connection, worker_id) if self._is_unseen(row)]
         if not rows:
             return
-        late = [row["id"] for row in rows if self._drivers[row["run_id"]].state.is_over]
+        # A signal is for a further round, should there be one.
+        late = [row["id"] for row in rows if self._drivers[row["run_id"]].state.is_over and row["kind"] != "signal"]
         for run_id, messages in (await self._decode(rows)).items():
             driver = self._drivers.get(run_id)
             if driver is not None and not driver.state.is_over:

@@ -145,7 +145,9 @@ class Audit:
         self._check_approvals()
         for row_id, (run_id, kind, payload, attempt) in list(self.messages.items()):
             run = store.runs[run_id]
-            if run.is_over or run.attempt != attempt:
+            # A signal is for every round that follows.
+            is_late = run.is_over or run.attempt != attempt
+            if run.status == "succeeded" or (is_late and kind != "signal"):
                 del self.messages[row_id]
             elif row_id not in store.inbox:
                 events = store.events(run_id)

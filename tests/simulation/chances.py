@@ -34,6 +34,11 @@ def asks(worker: Worker) -> object:
     return worker.attempts(answered=False)
 
 
+def asks_beside(worker: Worker) -> object:
+    """Whether runs in memory wait for approvals while there are such."""
+    return asks(worker) and asks_somebody(worker)
+
+
 def asks_more(worker: Worker) -> object:
     """Whether it has several of those."""
     return len(worker.attempts(answered=False)) > 1

@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.simulation.chances import (
     asks,
+    asks_beside,
     asks_more,
     asks_somebody,
     drives,
@@ -226,6 +227,20 @@ class Protocol(RuleBasedStateMachine):
         for other in worker.attempts(answered=False):
             worker.have_effect(*other, is_ok=True)
 
+    @precondition(some(asks_beside))
+    @rule(who=PICK)
+    def fail_while_somebody_decides_in_vain(self, who: int) -> None:
+        worker = self._worker(who, asks_beside)
+        for asked in asks_somebody(worker):
+            self.store.begin_deciding(asked, "approved")
+        driver, attempt = worker.attempts(answered=False)[0]
+        worker.have_effect(driver, attempt, is_ok=False)
+        worker.observe(driver, attempt)
+        worker.flush()
+        for asked in list(self.store.deciding):
+            self.store.end_deciding(asked, is_committed=False)
+        self.world.replace_gone()
+
     @precondition(some(starts))
     @rule(who=PICK, is_answered=st.booleans())
     def start_children(self, who: int, is_answered: bool) -> None:
@@ -275,6 +290,23 @@ class Protocol(RuleBasedStateMachine):
         worker = self._worker(who, writes)
         worker.flush(mails=False)
         self._die(worker)
+
+    @precondition(lambda self: self.world.held())
+    @rule(number=PICK, who=PICK, is_own=st.booleans())
+    def cancel_as_a_held_run_is_put_to_rest(self, number: int, who: int, is_own: bool) -> None:
+        held = self.world.held()
+        worker, run_id = self._worker(who), held[number % len(held)]
+        self.world.signal(run_id)
+        self.world.ring_all(worker)
+        # It waits on. Until that is written, it is cancelled, or whoever has its slot.
+        for each in [run_id] if is_own else self.store.holders("one"):
+            self.store.post([(each, "cancel", {"reason": "requested"})])
+        self.world.ring_all(worker)
+        for other in self.world.workers:
+            other.flush()
+        self.world.ring_all(worker)
+        worker.rest()
+        self.world.replace_gone()
 
     @precondition(some(drives))
     @rule(who=PICK)

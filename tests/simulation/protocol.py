@@ -41,6 +41,8 @@ class Mutant(StrEnum):
     SLOTS_UNLOCKED = "slots_unlocked"  # a slot is given to whoever asks
     SLOT_NOT_GRANTED = "slot_not_granted"  # a slot that a run leaves is given to nobody
     SLOT_BELL_LOST = "slot_bell_lost"  # one that a run is granted as it is given up is nobody's news
+    MAIL_BELL_LOST = "mail_bell_lost"  # nor is what was sent to it in that moment
+    LATE_SIGNAL_LOST = "late_signal_lost"  # a signal that came as its run ended is not there for a retry
 
 
 @dataclass(frozen=True)

@@ -129,9 +129,15 @@ class Store:
         seq = max(number for number, _ in self.journal[run_id]) + 1
         self.journal[run_id].append((seq, encode_event(RunRetried(at=self.now, attempt=run.attempt))))
         self.written_by[run_id, seq] = None
-        self.drop([row_id for row_id, row in self.inbox.items() if row[0] == run_id])
+        self.drop([row_id for row_id, row in self.inbox.items() if row[0] == run_id and not self._is_kept(row)])
         self.tell("dispatch", run_id)
         return True
+
+    def _is_kept(self, row: tuple[str, str, dict[str, Any]]) -> bool:
+        """Whether a message for a run that has ended is for its next round."""
+        run_id, kind, _ = row
+        can_go_on = self.runs[run_id].status != "succeeded" and self.mutant is not Mutant.LATE_SIGNAL_LOST
+        return kind == "signal" and can_go_on
 
     # Workers.
 
@@ -166,6 +172,10 @@ class Store:
     def has_mail(self, run_id: str) -> bool:
         """Whether something lies in the run's inbox."""
         return any(row[0] == run_id for row in self.inbox.values())
+
+    def _is_to_end(self, run_id: str) -> bool:
+        """Whether a request to cancel the run lies in its inbox."""
+        return any(row[:2] == (run_id, "cancel") for row in self.inbox.values())
 
     def _is_runnable(self, run: RunRow) -> bool:
         if run.owner is not None and self.mutant is not Mutant.CLAIM_WITHOUT_OWNER:
@@ -202,8 +212,7 @@ class Store:
         if run.owner == worker_id:
             run.owner, run.status = None, status
             run.wake_at = self._wake_at(run, wake_at, status, ())
-            if run.wake_at is None:
-                self._tell_again(run)
+            self._tell_again(run)
 
     def _wake_at(self, run: RunRow, wake_at: datetime, status: str, taken: Iterable[int]) -> datetime | None:
         if status == "queued" and run.slot_at is not None:
@@ -255,12 +264,13 @@ class Store:
                 dropped = self.mutant is Mutant.TIMER_DROPPED and run.status != "queued"
                 run.wake_at = self._wake_at(run, NEVER if dropped else change.wake_at, change.status, taken)
             run.owner = None
-            if not run.is_over and (run.wake_at is None or run.wake_at <= self.now):
+            if not run.is_over:
                 self._tell_again(run)
 
     def _tell_again(self, run: RunRow) -> None:
-        """Of a run that is given up and due: whoever was told of it before found it owned."""
-        if self.mutant is not Mutant.SLOT_BELL_LOST:
+        """Of a run that is given up, where it is due: whoever was told of it before found it owned."""
+        lost = Mutant.SLOT_BELL_LOST if run.wake_at is None else Mutant.MAIL_BELL_LOST
+        if (run.wake_at is None or run.wake_at <= self.now) and self.mutant is not lost:
             self.tell("dispatch", run.id)
 
     def _note_approval(self, run_id: str, event: RunEvent) -> None:
@@ -335,12 +345,12 @@ class Store:
 
     def tidy(self) -> None:
         """Late messages go, and children whose parents have ended are cancelled."""
-        self.drop([row_id for row_id, row in self.inbox.items() if self.runs[row[0]].is_over])
+        late = [row_id for row_id, row in self.inbox.items() if self.runs[row[0]].is_over and not self._is_kept(row)]
+        self.drop(late)
         for run in self.runs.values():
-            if run.parent is not None and not run.is_over and self.runs[run.parent].is_over:
-                told = any(row[0] == run.id and row[1] == "cancel" for row in self.inbox.values())
-                if not told:
-                    self.post([(run.id, "cancel", {"reason": "parent_ended"})])
+            is_orphan = run.parent is not None and self.runs[run.parent].is_over
+            if is_orphan and not run.is_over and not self._is_to_end(run.id):
+                self.post([(run.id, "cancel", {"reason": "parent_ended"})])
 
     # Concurrency slots.
 
@@ -363,6 +373,7 @@ class Store:
         for key in {run.key for run in self.runs.values() if run.key is not None}:
             free = limit - len(self.holders(key))
             waiting = [run for run in self.runs.values() if run.key == key and run.slot_at is None and not run.is_over]
+            waiting = [run for run in waiting if not self._is_to_end(run.id)]
             for run in waiting[: max(free, 0)]:
                 run.slot_at = self.now
                 if run.owner is None:

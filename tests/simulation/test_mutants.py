@@ -33,6 +33,8 @@ CONDITIONS: dict[Mutant, tuple[Nets, tuple[str, ...]]] = {
     Mutant.SLOTS_UNLOCKED: (ALL, ("single", "line")),
     Mutant.SLOT_NOT_GRANTED: (ALL, ("single", "line")),
     Mutant.SLOT_BELL_LOST: (DOORBELL_ONLY, ("single",)),
+    Mutant.MAIL_BELL_LOST: (DOORBELL_ONLY, ("single",)),
+    Mutant.LATE_SIGNAL_LOST: (ALL, ("wait",)),
 }
 MUTANTS = [mutant for mutant in Mutant if mutant is not Mutant.NONE]
 

@@ -1,7 +1,7 @@
 """A worker of the simulation: claims runs, drives them by the real core, commits in groups, and may die anywhere."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine.core.advance import advance
@@ -47,6 +47,8 @@ class Worker:
         self.queue: list[Entry] = []
         # A batch whose answer was lost, to be looked up before anything else is written.
         self.in_doubt: list[Entry] = []
+        # What only waits, and until when: unknown here, and not given up yet.
+        self.resting: list[tuple[Driver, datetime]] = []
         self.checked_alive = False
 
     # Claiming.
@@ -72,13 +74,16 @@ class Worker:
         self.feed(driver, RunClaimed(at=store.now, full=full))
         self.read_inbox(driver)
         self._pass_time(driver)
-        wake_at = state.next_due()
-        if full is not None and not driver.is_closed:
+        if not driver.is_closed and (full is not None or (driver.seq == seq and self._may_suspend(driver))):
             self._close(driver)
-            store.rest(self.id, run.id, state.status.value, NEVER)
-        elif driver.seq == seq and not driver.is_closed and self._may_suspend(driver):
-            self._close(driver)
-            store.rest(self.id, run.id, state.status.value, wake_at or NEVER)
+            self.resting.append((driver, NEVER if full is not None else state.next_due() or NEVER))
+
+    def rest(self) -> None:
+        """Give up what only waits, once nothing of it is left to be committed."""
+        while self.resting and not (self.queue or self.in_doubt):
+            driver, wake_at = self.resting.pop()
+            self.owned.pop(driver.run_id, None)
+            self.store.rest(self.id, driver.run_id, driver.state.status.value, wake_at)
 
     def _load(self, run: RunRow) -> Driver:
         """Read a run's journal: from now on it is in memory here."""
@@ -387,6 +392,6 @@ class Worker:
         """Everything in memory is gone."""
         for driver in list(self.drivers.values()):
             self._close(driver)
-        self.queue, self.in_doubt, self.announced, self.owned = [], [], set(), {}
+        self.queue, self.in_doubt, self.resting, self.announced, self.owned = [], [], [], set(), {}
         self.is_gone = True
         require(not self.drivers, "simulation", "a dead worker drives nothing")

@@ -50,6 +50,10 @@ class World:
         """Approvals that nobody has decided."""
         return [asked for asked, status in self.store.approvals.items() if status == "pending"]
 
+    def held(self) -> list[str]:
+        """The runs that wait for a slot, and that nobody has."""
+        return [r.id for r in self.store.runs.values() if r.key and not (r.slot_at or r.is_over or r.owner)]
+
     # Bells.
 
     def relay(self, *, dies: str = "") -> None:
@@ -76,6 +80,13 @@ class World:
             if not is_repeated:
                 self.bells.remove(bell)
             self._ring(bell, worker)
+
+    def ring_all(self, worker: Worker) -> None:
+        """All bells reach a worker, with those of the outbox."""
+        self.relay()
+        for _ in range(len(self.bells)):
+            self.deliver(0, worker)
+        worker.claim()
 
     def _ring(self, bell: tuple[str, str], worker: Worker) -> None:
         kind, run_id = bell
@@ -208,6 +219,7 @@ def work_once(worker: Worker, *, is_ok: bool = True) -> None:
 def prepare(worker: Worker) -> None:
     """Let a worker do everything up to the effects of its attempts."""
     worker.flush()
+    worker.rest()
     worker.read_inboxes()
     worker.pass_time()
     for driver in list(worker.drivers.values()):
