@@ -87,15 +87,17 @@ WHERE run.id = $1 AND run.finished_at IS NOT NULL
 # So many signals that came as their runs ended are kept in all, the newest: every sweep looks at all that lies here.
 LATE_SIGNALS = 1000
 
-# A signal that was accepted is for the round that follows as well, should there be one.
+# A signal that was accepted is for the round that follows as well, should there be one. What goes is looked up as an
+# array: joined, a planner that takes the table for empty compares each row with each.
 _DROP_LATE = """
-DELETE FROM inbox USING (
-    SELECT id, is_kept, row_number() OVER (PARTITION BY is_kept ORDER BY id DESC) AS place FROM (
-        SELECT inbox.id, inbox.kind = 'signal' AND run.status <> 'succeeded' AS is_kept
-        FROM inbox JOIN run ON run.id = inbox.run_id WHERE run.finished_at IS NOT NULL
-    ) AS ended
-) AS late
-WHERE inbox.id = late.id AND (NOT late.is_kept OR late.place > $1)
+DELETE FROM inbox WHERE id = ANY (ARRAY (
+    SELECT id FROM (
+        SELECT id, is_kept, row_number() OVER (PARTITION BY is_kept ORDER BY id DESC) AS place FROM (
+            SELECT inbox.id, inbox.kind = 'signal' AND run.status <> 'succeeded' AS is_kept
+            FROM inbox JOIN run ON run.id = inbox.run_id WHERE run.finished_at IS NOT NULL
+        ) AS ended
+    ) AS late
+    WHERE NOT is_kept OR place > $1))
 """
 
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
