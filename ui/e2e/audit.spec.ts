@@ -4,12 +4,15 @@ import { expectAccessible } from "./axe.ts";
 import { type Opened, PATIENCE_MS } from "./browser.ts";
 import { openAs, statusOf } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
+import { Owner } from "./product.ts";
 import { takeShots } from "./shots.ts";
 
 const HOSTILE = "<img src=x onerror=alert(1)> & co";
 
 let browser: Opened;
 beforeAll(async () => {
+  // Where nobody has set the product up yet, this does.
+  await Owner.signIn();
   browser = await openAs({ path: "/api-keys" });
 });
 afterAll(() => browser.close());
