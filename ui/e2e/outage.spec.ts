@@ -47,6 +47,30 @@ test("where the server dies, pages keep what they have, say so, and go on by the
   await other.close();
 });
 
+test("where the server dies, a page that was never opened says so in its place, and comes once it is back", async () => {
+  const { page, context } = browser;
+  // Nothing of it is kept from before.
+  const other = await context.newPage();
+  await other.goto("/");
+  await other.getByText("Live", { exact: true }).waitFor();
+  const rail = other.getByRole("navigation", { name: "Pages" });
+  await without("api", async () => {
+    await other.getByText("Live updates paused.").waitFor();
+    await rail.getByRole("link", { name: "Variables" }).click();
+    await other.getByRole("heading", { name: "No connection" }).waitFor();
+    await rail.getByRole("link", { name: "Dashboard" }).click();
+    await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
+    await rail.getByRole("link", { name: "Variables" }).click();
+    await other.getByRole("heading", { name: "No connection" }).waitFor();
+    await expectAccessible(other);
+  });
+  await other.getByText("Live", { exact: true }).waitFor();
+  await other.getByRole("button", { name: "Try again" }).click();
+  await other.getByRole("heading", { name: "Variables", exact: true }).waitFor();
+  await other.close();
+  await page.getByText("Live", { exact: true }).waitFor();
+});
+
 test("where Redis dies, operations name it, and whom nobody can see without it", async () => {
   const { page } = browser;
   await page.goto("/operations");

@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client";
 import { queryClient } from "@/app/query-client";
 import { router } from "@/app/router";
 import { followDensity } from "@/lib/density";
+import { isServed } from "@/lib/served";
 import { useSession } from "@/lib/session";
 import "./styles.css";
 
@@ -18,13 +19,17 @@ useSession.subscribe((session, before) => {
   if (session.status === "unknown" && before.status === "anonymous") void router.invalidate();
 });
 
-// A newer bundle is served than the one that this page began with: its parts are gone. Once, so as not to go round.
-window.addEventListener("vite:preloadError", (event) => {
-  if (sessionStorage.getItem("flowforge.reloaded") === location.href) return;
-  sessionStorage.setItem("flowforge.reloaded", location.href);
-  event.preventDefault();
-  location.reload();
+// A newer bundle is served than the one that this page began with: its parts are gone. Once, so as not to go round; and not where nobody
+// serves any, which would leave nothing of what is there.
+window.addEventListener("vite:preloadError", () => {
+  if (sessionStorage.getItem("flowforge.reloaded") !== location.href) void reloadOnce();
 });
+
+async function reloadOnce(): Promise<void> {
+  if (!(await isServed())) return;
+  sessionStorage.setItem("flowforge.reloaded", location.href);
+  location.reload();
+}
 
 followDensity();
 

@@ -3,14 +3,15 @@ import {
   createRootRoute,
   createRoute,
   createRouter,
-  lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import { publicApi, unwrap } from "@/lib/api";
 import { focusPage } from "@/lib/lost-focus";
+import { Unreachable } from "@/lib/problem";
 import { readSearchText } from "@/lib/search-text";
+import { loadAnew } from "@/lib/served";
 import { adoptSession, startSession } from "@/lib/session";
 import { readApprovalFilters } from "@/pages/approvals/filters";
 import { readAuditFilters } from "@/pages/audit/filters";
@@ -23,6 +24,7 @@ import { readRunFilters } from "@/pages/runs/filters";
 import { readNext, readSignIn } from "@/pages/sign-in/next";
 import { readWorkflowSearch } from "@/pages/workflow/search";
 import { Arrival } from "./arrival";
+import { lazyPage } from "./lazy-page";
 import { MovedStrip } from "./moved-strip";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
@@ -53,7 +55,7 @@ const setup = createRoute({
   beforeLoad: async () => {
     if (!(await isSetupNeeded())) throw redirect({ to: "/" });
   },
-  component: lazyRouteComponent(() => import("@/pages/setup/setup-page"), "SetupPage"),
+  component: lazyPage(() => import("@/pages/setup/setup-page"), "SetupPage"),
 });
 
 const signIn = createRoute({
@@ -69,7 +71,7 @@ const signIn = createRoute({
     }
     if (await isSetupNeeded()) throw redirect({ to: "/setup" });
   },
-  component: lazyRouteComponent(() => import("@/pages/sign-in/sign-in-page"), "SignInPage"),
+  component: lazyPage(() => import("@/pages/sign-in/sign-in-page"), "SignInPage"),
 });
 
 /** Everything for which one must be signed in. */
@@ -87,107 +89,107 @@ const home = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
   validateSearch: readWindow,
-  component: lazyRouteComponent(() => import("@/pages/dashboard/dashboard-page"), "DashboardPage"),
+  component: lazyPage(() => import("@/pages/dashboard/dashboard-page"), "DashboardPage"),
 });
 
 const workflows = createRoute({
   getParentRoute: () => signedIn,
   path: "/workflows",
   validateSearch: readSearch,
-  component: lazyRouteComponent(() => import("@/pages/workflows/workflows-page"), "WorkflowsPage"),
+  component: lazyPage(() => import("@/pages/workflows/workflows-page"), "WorkflowsPage"),
 });
 
 const workflow = createRoute({
   getParentRoute: () => signedIn,
   path: "/workflows/$workflowId",
   validateSearch: readWorkflowSearch,
-  component: lazyRouteComponent(() => import("@/pages/workflow/workflow-page"), "WorkflowPage"),
+  component: lazyPage(() => import("@/pages/workflow/workflow-page"), "WorkflowPage"),
 });
 
 const runs = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs",
   validateSearch: readRunFilters,
-  component: lazyRouteComponent(() => import("@/pages/runs/runs-page"), "RunsPage"),
+  component: lazyPage(() => import("@/pages/runs/runs-page"), "RunsPage"),
 });
 
 const run = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs/$runId",
   validateSearch: readRunSearch,
-  component: lazyRouteComponent(() => import("@/pages/run/run-page"), "RunPage"),
+  component: lazyPage(() => import("@/pages/run/run-page"), "RunPage"),
 });
 
 const compare = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs/compare",
   validateSearch: readCompareSearch,
-  component: lazyRouteComponent(() => import("@/pages/compare/compare-page"), "ComparePage"),
+  component: lazyPage(() => import("@/pages/compare/compare-page"), "ComparePage"),
 });
 
 const inboundEvents = createRoute({
   getParentRoute: () => signedIn,
   path: "/events",
   validateSearch: readInboundFilters,
-  component: lazyRouteComponent(() => import("@/pages/inbound-events/inbound-events-page"), "InboundEventsPage"),
+  component: lazyPage(() => import("@/pages/inbound-events/inbound-events-page"), "InboundEventsPage"),
 });
 
 const settings = createRoute({
   getParentRoute: () => signedIn,
   path: "/settings",
-  component: lazyRouteComponent(() => import("@/pages/settings/settings-page"), "SettingsPage"),
+  component: lazyPage(() => import("@/pages/settings/settings-page"), "SettingsPage"),
 });
 
 const apiKeys = createRoute({
   getParentRoute: () => signedIn,
   path: "/api-keys",
-  component: lazyRouteComponent(() => import("@/pages/api-keys/api-keys-page"), "ApiKeysPage"),
+  component: lazyPage(() => import("@/pages/api-keys/api-keys-page"), "ApiKeysPage"),
 });
 
 const audit = createRoute({
   getParentRoute: () => signedIn,
   path: "/audit",
   validateSearch: readAuditFilters,
-  component: lazyRouteComponent(() => import("@/pages/audit/audit-page"), "AuditPage"),
+  component: lazyPage(() => import("@/pages/audit/audit-page"), "AuditPage"),
 });
 
 const operations = createRoute({
   getParentRoute: () => signedIn,
   path: "/operations",
-  component: lazyRouteComponent(() => import("@/pages/operations/operations-page"), "OperationsPage"),
+  component: lazyPage(() => import("@/pages/operations/operations-page"), "OperationsPage"),
 });
 
 const approvals = createRoute({
   getParentRoute: () => signedIn,
   path: "/approvals",
   validateSearch: readApprovalFilters,
-  component: lazyRouteComponent(() => import("@/pages/approvals/approvals-page"), "ApprovalsPage"),
+  component: lazyPage(() => import("@/pages/approvals/approvals-page"), "ApprovalsPage"),
 });
 
 const connections = createRoute({
   getParentRoute: () => signedIn,
   path: "/connections",
   validateSearch: readOutcome,
-  component: lazyRouteComponent(() => import("@/pages/connections/connections-page"), "ConnectionsPage"),
+  component: lazyPage(() => import("@/pages/connections/connections-page"), "ConnectionsPage"),
 });
 
 const connection = createRoute({
   getParentRoute: () => signedIn,
   path: "/connections/$connectionId",
-  component: lazyRouteComponent(() => import("@/pages/connections/connection-page"), "ConnectionPage"),
+  component: lazyPage(() => import("@/pages/connections/connection-page"), "ConnectionPage"),
 });
 
 const variables = createRoute({
   getParentRoute: () => signedIn,
   path: "/variables",
   validateSearch: readSearch,
-  component: lazyRouteComponent(() => import("@/pages/variables/variables-page"), "VariablesPage"),
+  component: lazyPage(() => import("@/pages/variables/variables-page"), "VariablesPage"),
 });
 
 const members = createRoute({
   getParentRoute: () => signedIn,
   path: "/members",
-  component: lazyRouteComponent(() => import("@/pages/members/members-page"), "MembersPage"),
+  component: lazyPage(() => import("@/pages/members/members-page"), "MembersPage"),
 });
 
 /** Whatever else stands in the address: whoever is in finds a way on from it, and strangers are asked to sign in first. */
@@ -201,7 +203,7 @@ const elsewhere = createRoute({
 const invitation = createRoute({
   getParentRoute: () => root,
   path: "/invitation",
-  component: lazyRouteComponent(() => import("@/pages/invitation/invitation-page"), "InvitationPage"),
+  component: lazyPage(() => import("@/pages/invitation/invitation-page"), "InvitationPage"),
 });
 
 /** The design system, for those who work on it: no part of what is built. */
@@ -210,7 +212,7 @@ const catalogue = import.meta.env.DEV
       createRoute({
         getParentRoute: () => root,
         path: "/catalogue",
-        component: lazyRouteComponent(() => import("@/pages/catalogue/catalogue-page"), "CataloguePage"),
+        component: lazyPage(() => import("@/pages/catalogue/catalogue-page"), "CataloguePage"),
       }),
     ]
   : [];
@@ -225,7 +227,10 @@ export const router = createRouter({
   ]),
   defaultPreload: "intent",
   defaultPendingComponent: LoadingRows,
-  defaultErrorComponent: ({ error, reset }) => <ErrorState isPage error={error} onRetry={reset} />,
+  // A page whose part has not come does not ask for it again by itself.
+  defaultErrorComponent: ({ error, reset }) => (
+    <ErrorState isPage error={error} onRetry={error instanceof Unreachable ? () => void loadAnew() : reset} />
+  ),
   defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
 });
