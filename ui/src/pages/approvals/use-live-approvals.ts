@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { listen } from "@/lib/live";
+import { readAnew } from "@/lib/read-anew";
 import { createRefresher } from "@/lib/refresher";
 import { APPROVALS, concerns } from "./api";
 
@@ -15,7 +16,7 @@ export function useLiveApprovals(runs: ReadonlySet<string>): void {
     latest.current = runs;
   });
   useEffect(() => {
-    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: APPROVALS }), PAUSE_MS);
+    const refresher = createRefresher(() => readAnew(queryClient, APPROVALS), PAUSE_MS);
     const stop = listen((events) => concerns(events, latest.current) && refresher.ask(), refresher.ask);
     return () => {
       stop();
