@@ -100,6 +100,9 @@ test("a track tells how the step stands that it comes from", async () => {
   const ended = await owner.publish("Tracks that end", [{ ...trip, id: "stop" }, say("never", "stop")]);
   await page.goto(`/runs/${await owner.start(ended)}`);
   await page.locator('[data-from="stop"] [data-end]').waitFor({ state: "attached" });
+  await page.getByRole("button", { name: "Show stop" }).click();
+  await page.locator("#inspected:focus").waitFor();
+  await page.keyboard.press("Escape");
   await page.locator('[data-path="stop"]').click();
   await page.keyboard.press("Enter");
   await page.locator("#inspected:focus").waitFor();

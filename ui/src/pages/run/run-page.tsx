@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { Button, buttonClass } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Stale } from "@/components/ui/loaded";
@@ -69,6 +69,7 @@ function ToRuns() {
 function RunView({ run }: { run: Run }) {
   const [selected, select] = useChosenStep();
   const step = run.steps.find((one) => one.path === selected);
+  const show = useShown(step?.path, select);
   const lead = useNeighbours(run.id);
   const close = () => {
     if (selected === undefined) return;
@@ -92,7 +93,7 @@ function RunView({ run }: { run: Run }) {
       </PageHeader>
       <div className="flex flex-col gap-4 px-4 pb-8 md:px-6">
         <RunFacts run={run} />
-        {run.error !== null && <RunFailure run={run} onSelect={select} />}
+        {run.error !== null && <RunFailure run={run} onShow={show} />}
         <RunTime run={run} />
         <RunGraph run={run} selected={selected} onSelect={select} />
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
@@ -143,13 +144,27 @@ function useChosenStep() {
   return [chosen, select] as const;
 }
 
-function RunFailure({ run, onSelect }: { run: Run; onSelect: (path: string) => void }) {
+/** Choose a step and go to what is told of it: it may stand far below, where nobody would see that it has come. */
+function useShown(shown: string | undefined, select: (path: string) => void): (path: string) => void {
+  const [wanted, setWanted] = useState<string>();
+  useEffect(() => {
+    if (wanted === undefined || wanted !== shown) return;
+    document.getElementById(INSPECTED)?.focus();
+    setWanted(undefined);
+  }, [wanted, shown]);
+  return (path) => {
+    setWanted(path);
+    select(path);
+  };
+}
+
+function RunFailure({ run, onShow }: { run: Run; onShow: (path: string) => void }) {
   const step = run.steps.find((one) => one.path === run.error?.step);
   return (
     <div className="-mt-3 flex flex-wrap items-end gap-2">
       <Failure code={run.error?.code ?? ""} message={run.error?.message ?? ""} />
       {step !== undefined && (
-        <Button className="max-w-full" onClick={() => onSelect(step.path)}>
+        <Button className="max-w-full" onClick={() => onShow(step.path)}>
           <span className="truncate">Show {step.name ?? step.id}</span>
         </Button>
       )}
