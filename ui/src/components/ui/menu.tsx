@@ -20,7 +20,7 @@ export function Menu({ trigger, children, align = "end" }: MenuProps) {
           align={align}
           sideOffset={4}
           collisionPadding={8}
-          className="z-40 max-w-80 min-w-48 rounded-control border border-line bg-raised p-1 shadow-floating"
+          className="z-40 max-w-[min(20rem,100vw-1rem)] min-w-48 rounded-control border border-line bg-raised p-1 shadow-floating"
         >
           {children}
         </Radix.Content>

@@ -76,16 +76,16 @@ function Whole({ entry }: { entry: AuditEntry }) {
           ),
       )}
       <p className="flex flex-wrap gap-x-4 text-xs">
-        <Link to="/audit" search={{ action: entry.action }} className="underline">
+        <Link to="/audit" search={{ action: entry.action }} className="inline-block min-h-6 leading-6 underline">
           All of this action
         </Link>
         {actor.user_id !== null && (
-          <Link to="/audit" search={{ user: actor.user_id }} className="underline">
+          <Link to="/audit" search={{ user: actor.user_id }} className="inline-block min-h-6 leading-6 underline">
             All by this person
           </Link>
         )}
         {target !== null && (
-          <Link to="/audit" search={{ target: target.id }} className="underline">
+          <Link to="/audit" search={{ target: target.id }} className="inline-block min-h-6 leading-6 underline">
             All that was done to it
           </Link>
         )}
