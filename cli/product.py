@@ -43,6 +43,8 @@ class Product:
         self._started_at = time.monotonic()
         self._folder = DataFolder(Path(settings.data_dir))
         self._settings = msgspec.structs.replace(settings, data_dir=str(self._folder.path))
+        # As the processes of the product get them: they reach the servers that are started here by their sockets.
+        self._inner = self._settings
         self._postgres: Postgres | None = None
         self._valkey: Valkey | None = None
         self._children: list[Child] = []
@@ -69,19 +71,23 @@ class Product:
 
     def _start_servers(self) -> None:
         settings = self._settings
+        inner = {}
         if not settings.database_url:
             is_new = not (self._folder.path / "postgres" / "data").exists()
             progress("making the database" if is_new else "starting PostgreSQL")
             self._postgres = Postgres(self._folder.path / "postgres")
             self._postgres.start()
             settings = msgspec.structs.replace(settings, database_url=self._postgres.url)
+            inner["database_url"] = self._postgres.inner_url
         if not settings.redis_url:
             self._valkey = Valkey(self._folder.path / "redis")
             self._valkey.start()
             settings = msgspec.structs.replace(settings, redis_url=self._valkey.url)
+            inner["redis_url"] = self._valkey.inner_url
         if settings.is_reached_by_others and not settings.setup_token:
             settings = msgspec.structs.replace(settings, setup_token=self._keep_setup_token())
         self._settings = settings
+        self._inner = msgspec.structs.replace(settings, **inner)
 
     def _keep_setup_token(self) -> str:
         path = self._folder.path / "setup.token"
@@ -130,7 +136,7 @@ class Product:
     def _child(self, role: str) -> Child:
         module, name = ROLES[role]
         function: Callable[[Settings], int] = getattr(sys.modules[module], name)
-        return Child(role, lambda: _run_role(function, self._settings), prepare=self._folder.join)
+        return Child(role, lambda: _run_role(function, self._inner), prepare=self._folder.join)
 
     def _note(self) -> None:
         api, relay, *workers = self._children

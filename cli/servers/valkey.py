@@ -1,5 +1,6 @@
 """The embedded Redis: Valkey's binary (or a system redis-server 7+) on a stable port, with a password of its own."""
 
+import os
 import platform
 import re
 import secrets
@@ -11,6 +12,7 @@ import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from cli.report import progress
 from cli.servers.ports import is_port_free
@@ -28,6 +30,8 @@ from cli.servers.process import (
 )
 
 OLDEST = 7
+# A socket's path has to fit into 103 bytes on every system.
+_LONGEST_SOCKET = 103
 # How its log names the files that it reads at the start.
 _FILES = re.compile(rb"\b(?:AOF|RDB)\b|append[- ]only", re.IGNORECASE)
 
@@ -45,6 +49,18 @@ class Valkey(OwnServer):
     def url(self) -> str:
         """The address with its password, as `redis_url` takes it."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def inner_url(self) -> str:
+        """The same by its socket, for processes beside it; where there is none, as its path is too long, `url`."""
+        if self._socket is None:
+            return self.url
+        return f"unix://:{self._password}@{quote(str(self._socket))}?db=0"
+
+    @property
+    def _socket(self) -> Path | None:
+        path = self.folder / "server.sock"
+        return path if len(os.fsencode(path)) <= _LONGEST_SOCKET else None
 
     def is_stranded(self) -> bool:
         """It ends where it cannot go on."""
@@ -112,7 +128,7 @@ class Valkey(OwnServer):
         progress(f"Redis cannot read its files and begins empty, which loses nothing. They are in {aside}. {reason}")
 
     def _settings(self, data: Path) -> str:
-        values = {
+        values: dict[str, str | int] = {
             "bind": "127.0.0.1",
             "port": self._port,
             "requirepass": self._password,
@@ -125,6 +141,8 @@ class Valkey(OwnServer):
             "tcp-keepalive": 60,
             "maxmemory-policy": "noeviction",
         }
+        if self._socket is not None:
+            values |= {"unixsocket": f'"{self._socket}"', "unixsocketperm": 700}
         return "".join(f"{name} {value}\n" for name, value in values.items())
 
     def _keep_password(self) -> str:

@@ -36,10 +36,11 @@ def create_redis_pool(
             timeout=timeout,
             socket_connect_timeout=min(_CONNECT_SECONDS, timeout),
             socket_timeout=timeout,
-            socket_keepalive=True,
             client_name=f"flowforge-{name}" if name else None,
             retry=Retry(FullJitterBackoff(cap=0.5, base=0.02), retries),
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
+            # A socket of this machine's has no such option.
+            **({} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}),
         )
     except ValueError as error:
         raise SettingError(f"FLOWFORGE_REDIS_URL cannot be used: {error}") from None

@@ -14,12 +14,15 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from cli.servers import postgres_binaries
 from cli.servers.postgres import Postgres
 from cli.servers.process import ServerError
 from cli.servers.valkey import Valkey, find_binary
-from engine.infra.redis import create_redis
+from engine.infra.database import create_engine
+from engine.infra.pubsub import Subscriber
+from engine.infra.redis import create_arq_redis, create_redis
 from engine.infra.settings import Settings
 from tests.product import PATIENCE_SECONDS, clean_environment, wait_for
 
@@ -168,11 +171,51 @@ def test_data_of_another_version_is_refused(postgres: Postgres) -> None:
         postgres.start()
 
 
-async def test_a_long_path_gets_its_socket_elsewhere(folder: Path) -> None:
-    server = Postgres(folder / ("long" * 30) / "postgres", sync=False)
+# Whether an address of the client was seen: there is none by a socket.
+_BY_NETWORK = "SELECT inet_client_addr() IS NOT NULL"
+
+
+@pytest.mark.parametrize("name", ["postgres", "long" * 30, "blank %41 & ?"])
+async def test_it_is_reached_by_its_socket_also_in_a_folder_with_a_long_or_an_odd_name(folder: Path, name: str) -> None:
+    server = Postgres(folder / name, sync=False)
     await asyncio.to_thread(server.start)
-    assert await execute(server.url, "SELECT 1") == 1
-    await asyncio.to_thread(server.stop)
+    try:
+        assert await execute(server.url, _BY_NETWORK) is True
+        assert await execute(server.inner_url, _BY_NETWORK) is False
+        engine = create_engine(Settings(database_url=server.inner_url), name="test")
+        async with engine.connect() as connection:
+            assert await connection.scalar(text(_BY_NETWORK)) is False
+        await engine.dispose()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize("name", ["redis", "blank %41 & ?"])
+async def test_valkey_is_reached_by_its_socket(folder: Path, name: str) -> None:
+    server = Valkey(folder / name)
+    await asyncio.to_thread(server.start)
+    try:
+        assert server.inner_url.startswith("unix:")
+        async with create_redis(Settings(redis_url=server.inner_url), name="test") as client:
+            assert await client.ping()
+            subscriber = Subscriber(client, ["channel"]).messages()
+            await asyncio.wait_for(anext(subscriber), PATIENCE_SECONDS)
+            await subscriber.aclose()
+        async with create_arq_redis(Settings(redis_url=server.inner_url)) as client:
+            assert await client.ping()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_valkey_in_a_folder_with_a_long_name_is_reached_by_its_port(folder: Path) -> None:
+    server = Valkey(folder / ("long" * 30))
+    await asyncio.to_thread(server.start)
+    try:
+        assert server.inner_url == server.url
+        async with create_redis(Settings(redis_url=server.inner_url)) as client:
+            assert await client.ping()
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 def test_an_old_postgres_is_passed_over_with_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
