@@ -34,7 +34,7 @@ def explain_database(error: BaseException, settings: Settings) -> SettingError:
             reason = f"the host {parts.hostname!r} is not known. Correct the URL"
         case TimeoutError():
             reason = "PostgreSQL does not answer within 5 s. Check the host, the port and the firewall"
-        case ConnectionRefusedError():
+        case ConnectionRefusedError() | FileNotFoundError():
             reason = "nothing listens there. Start PostgreSQL, or correct the host and the port"
         case asyncpg.InterfaceError() | ValueError():
             reason = f"this is no PostgreSQL URL ({error}). It looks like postgresql://user:password@host:5432/database"
@@ -75,7 +75,8 @@ def _explain_redis(error: Exception, url: str) -> SettingError:
         case redis.exceptions.TimeoutError() | TimeoutError():
             reason = "Redis does not answer within 5 s. Check the host, the port and the firewall"
         case redis.exceptions.ConnectionError():
-            reason = f"{parts.hostname}:{parts.port or 6379} cannot be reached. Start Redis, or correct the URL"
+            place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+            reason = f"{place} cannot be reached. Start Redis, or correct the URL"
         case _:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}. Check the server's log"
     return SettingError(f"FLOWFORGE_REDIS_URL={without_password(url)} cannot be used: {reason}.")

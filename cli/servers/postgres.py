@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -76,7 +77,7 @@ class Postgres(OwnServer):
         self._stranded_since = math.inf
         # How long the log was at the last look, and since when.
         self._logged = _NEVER
-        self._sockets = self.folder
+        self._sockets: Path | None = None
 
     @property
     def url(self) -> str:
@@ -140,7 +141,10 @@ class Postgres(OwnServer):
         self._password = (self.folder / "password").read_text().strip()
         # Started again, it stays where others look for it, or fails until the port is free.
         self._port = self._port or keep_port(self.folder / "port")
-        self._sockets = self._socket_folder(account)
+        # Started again, it stays where others look for it.
+        self._sockets = self._sockets or self._socket_folder(account)
+        for left_over in self._sockets.glob(".s.PGSQL.*"):
+            left_over.unlink(missing_ok=True)
         arguments: list[str | Path] = [*prefix, binaries / "postgres", "-D", self.data]
         for name, value in self._options(binaries, major).items():
             arguments += ["-c", f"{name}={value}"]
@@ -233,12 +237,21 @@ class Postgres(OwnServer):
         folder = self.folder / "socket"
         if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER:
             folder = Path(tempfile.gettempdir()) / f"flowforge-{self._port}-{os.geteuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for left_over in folder.glob(".s.PGSQL.*"):
-            left_over.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if not _is_private(folder, account):
+            # Somebody else made it, where everybody may: what is sent to a socket there would be theirs.
+            folder = Path(tempfile.mkdtemp(prefix="flowforge-"))
         if account is not None:
-            os.chown(folder, account, account)
+            os.chown(folder, account, account, follow_symlinks=False)
         return folder
+
+
+def _is_private(folder: Path, account: int | None) -> bool:
+    """Whether this is a folder, and no link to one, that nobody else may enter."""
+    found = folder.lstat()
+    owners = {os.geteuid(), os.geteuid() if account is None else account}
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners and not stat.S_IMODE(found.st_mode) & 0o077
 
 
 def _environment() -> dict[str, str]:

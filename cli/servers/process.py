@@ -14,6 +14,9 @@ from pathlib import Path
 from cli.report import progress
 from cli.servers.ports import find_free_port, is_port_free
 
+# It looks at what the system has at hand.
+_PS_SECONDS = 5.0
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 POLL_SECONDS = 0.01
@@ -193,13 +196,19 @@ def child_commands(pid: int) -> list[str]:
     if sys.platform == "linux":
         return [command_line(child) for child in children_of(pid)]
     # All in one: each call is a process.
-    rows = (line.split(None, 1) for line in _ask_ps("-A", "-o", "ppid=,command=").splitlines() if line.strip())
+    rows = (line.split(None, 1) for line in _ask_ps("-A", "-o", "ppid=", "-o", "command=").splitlines() if line.strip())
     return [command for parent, *rest in rows if parent == str(pid) for command in rest]
 
 
 def _ask_ps(*arguments: str) -> str:
+    """What `ps` tells; nothing where it does not."""
     # In lines of any length: a server of ours is known by what may stand far behind.
-    return subprocess.run(["ps", "-ww", *arguments], capture_output=True, text=True, check=False).stdout
+    command = ["ps", "-ww", *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PS_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        # Whoever watches over all others asks, too: it goes on without.
+        return ""
 
 
 def children_of(pid: int) -> list[int]:

@@ -44,6 +44,7 @@ class Valkey(OwnServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._configuration = self.folder / "server.conf"
+        self._socket: Path | None = None
 
     @property
     def url(self) -> str:
@@ -52,15 +53,10 @@ class Valkey(OwnServer):
 
     @property
     def inner_url(self) -> str:
-        """The same by its socket, for processes beside it; where there is none, as its path is too long, `url`."""
+        """The same by its socket, for processes beside it; `url` where it can have none."""
         if self._socket is None:
             return self.url
         return f"unix://:{self._password}@{quote(str(self._socket))}?db=0"
-
-    @property
-    def _socket(self) -> Path | None:
-        path = self.folder / "server.sock"
-        return path if len(os.fsencode(path)) <= _LONGEST_SOCKET else None
 
     def is_stranded(self) -> bool:
         """It ends where it cannot go on."""
@@ -74,6 +70,7 @@ class Valkey(OwnServer):
         self._password = self._keep_password()
         # Started again, it stays where others look for it, or fails until the port is free.
         self._port = self._port or keep_port(self.folder / "port")
+        self._socket = _try_socket(self.folder / "server.sock")
         # By a private file: a password on the command line would show in `ps`.
         write_private(self._configuration, self._settings(self.data))
         logged = self.log.stat().st_size if self.log.exists() else 0
@@ -179,6 +176,18 @@ class Valkey(OwnServer):
                 answer += part
             return answer
         return b""
+
+
+def _try_socket(path: Path) -> Path | None:
+    """The path, if a socket can be made there: it may be too long, or on a file system that has none."""
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        return None
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as trial:
+        path.unlink(missing_ok=True)
+        trial.bind(str(path))
+        path.unlink()
+        return path
+    return None
 
 
 def _make_way(place: Path, source: Path, reason: ServerError) -> None:

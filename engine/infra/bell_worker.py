@@ -38,7 +38,7 @@ from engine.infra.settings import Settings
 
 Activate = Callable[[list[UUID], str | None], Awaitable[None]]
 Sweep = Callable[[], Awaitable[None]]
-# The relay has had a turn: whether events of runs are awaited by anybody.
+# The relay has had a turn, or has one within 0.2 s, which no further ring puts off: whether events of runs are awaited.
 OnTurn = Callable[[bool], None]
 
 MAX_JOBS = 100

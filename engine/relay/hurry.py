@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -33,20 +34,26 @@ class Hurry:
         self._publisher = publisher
         self._look = look
         self._is_awaited = is_awaited
+        # Not rung for yet, and being rung for now: with the row that is read meanwhile a ring of its own goes out.
         self._named: dict[UUID, str | None] = {}
+        self._ringing: dict[UUID, str | None] = {}
         self._has_named = asyncio.Event()
         self._rung: dict[UUID, float] = {}
+        # Whose rows were read a moment ago: the NOTIFY may be heard after that.
+        self._read: dict[UUID, None] = {}
         self._later: asyncio.TimerHandle | None = None
 
     def name(self, payload: str) -> None:
         """Ring for the run of this NOTIFY soon: its id, and its trace behind a blank where it has one."""
-        run_id, _, traceparent = payload.partition(" ")
+        name, _, traceparent = payload.partition(" ")
         try:
-            self._named[UUID(run_id)] = traceparent or None
+            run_id = UUID(name)
         except ValueError:
             # Another release's way to name things: the rows tell.
             self._look()
-        else:
+            return
+        if run_id not in self._read:
+            self._named[run_id] = traceparent or None
             self._has_named.set()
 
     def note_reading(self) -> None:
@@ -56,7 +63,11 @@ class Hurry:
             self._later = None
 
     def take_rung(self, run_id: UUID) -> bool:
-        """Whether it was rung for this run a moment ago; its next row rings itself."""
+        """Whether it was rung for this run a moment ago. From now on its rows ring themselves."""
+        self._named.pop(run_id, None)
+        self._ringing.pop(run_id, None)
+        self._read[run_id] = None
+        _forget_oldest(self._read)
         return time.monotonic() - self._rung.pop(run_id, -math.inf) < HOLDS_SECONDS
 
     async def run(self) -> None:
@@ -65,8 +76,9 @@ class Hurry:
             while True:
                 await self._has_named.wait()
                 self._has_named.clear()
-                named, self._named = self._named, {}
-                await self._ring(named)
+                self._ringing, self._named = self._named, {}
+                if self._ringing:
+                    await self._ring(dict(self._ringing))
         finally:
             self.note_reading()
 
@@ -84,17 +96,18 @@ class Hurry:
             _log.exception("hurry_failed")
             self._look()
             return
-        self._remember(named)
+        self._rung |= dict.fromkeys(self._ringing, time.monotonic())
+        _forget_oldest(self._rung)
         if is_awaited:
             self._look()
         elif self._later is None:
             self._later = asyncio.get_running_loop().call_later(READ_WITHIN_SECONDS, self._look_at_last)
 
-    def _remember(self, named: dict[UUID, str | None]) -> None:
-        self._rung |= dict.fromkeys(named, time.monotonic())
-        while len(self._rung) > _REMEMBERED:
-            del self._rung[next(iter(self._rung))]
-
     def _look_at_last(self) -> None:
         self._later = None
         self._look()
+
+
+def _forget_oldest(known: dict[UUID, Any]) -> None:
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]

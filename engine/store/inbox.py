@@ -84,20 +84,26 @@ FROM run CROSS JOIN LATERAL (SELECT payload FROM journal WHERE run_id = run.id O
 WHERE run.id = $1 AND run.finished_at IS NOT NULL
 """
 
-# So many signals that came as their runs ended are kept in all, the newest: every sweep looks at all that lies here.
-LATE_SIGNALS = 1000
+# So many signals that came as their runs ended are kept, the newest of each workspace and of all: every sweep looks at
+# all that lies here.
+LATE_SIGNALS, LATE_SIGNALS_OF_EACH = 1000, 100
 
 # A signal that was accepted is for the round that follows as well, should there be one. What goes is looked up as an
 # array: joined, a planner that takes the table for empty compares each row with each.
 _DROP_LATE = """
 DELETE FROM inbox WHERE id = ANY (ARRAY (
     SELECT id FROM (
-        SELECT id, is_kept, row_number() OVER (PARTITION BY is_kept ORDER BY id DESC) AS place FROM (
-            SELECT inbox.id, inbox.kind = 'signal' AND run.status <> 'succeeded' AS is_kept
-            FROM inbox JOIN run ON run.id = inbox.run_id WHERE run.finished_at IS NOT NULL
+        SELECT id, is_kept, place,
+            row_number() OVER (PARTITION BY is_kept, place <= $2 ORDER BY id DESC) AS place_of_all
+        FROM (
+            SELECT inbox.id, kept.is_kept,
+                row_number() OVER (PARTITION BY kept.is_kept, run.workspace_id ORDER BY inbox.id DESC) AS place
+            FROM inbox JOIN run ON run.id = inbox.run_id
+            CROSS JOIN LATERAL (SELECT inbox.kind = 'signal' AND run.status <> 'succeeded' AS is_kept) AS kept
+            WHERE run.finished_at IS NOT NULL
         ) AS ended
     ) AS late
-    WHERE NOT is_kept OR place > $1))
+    WHERE NOT is_kept OR place > $2 OR place_of_all > $1))
 """
 
 _DROP = "DELETE FROM inbox WHERE id = ANY ($1)"
@@ -145,4 +151,4 @@ async def drop_messages(connection: asyncpg.Connection | asyncpg.Pool, inbox_ids
 
 async def drop_late_messages(connection: asyncpg.Connection) -> None:
     """Throw away what lies in the inboxes of runs that have ended, but for signals that a retry may want."""
-    await connection.execute(_DROP_LATE, LATE_SIGNALS)
+    await connection.execute(_DROP_LATE, LATE_SIGNALS, LATE_SIGNALS_OF_EACH)

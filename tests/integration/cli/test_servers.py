@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -207,8 +207,33 @@ async def test_valkey_is_reached_by_its_socket(folder: Path, name: str) -> None:
         await asyncio.to_thread(server.stop)
 
 
-async def test_valkey_in_a_folder_with_a_long_name_is_reached_by_its_port(folder: Path) -> None:
-    server = Valkey(folder / ("long" * 30))
+async def test_a_folder_that_others_may_enter_has_no_sockets(folder: Path) -> None:
+    server = Postgres(folder / ("long" * 30), sync=False)
+    await asyncio.to_thread(server.start)
+    try:
+        first = server.inner_url
+    finally:
+        await asyncio.to_thread(server.stop)
+    place = Path(parse_qs(urlsplit(first).query)["host"][0])
+    assert not place.is_relative_to(folder)
+    place.chmod(0o777)
+    again = Postgres(folder / ("long" * 30), sync=False)
+    await asyncio.to_thread(again.start)
+    try:
+        assert (again.url, again.inner_url == first) == (server.url, False)
+        assert await execute(again.inner_url, _BY_NETWORK) is False
+        assert not list(place.iterdir())
+    finally:
+        await asyncio.to_thread(again.stop)
+        for left in (place, Path(parse_qs(urlsplit(again.inner_url).query)["host"][0])):
+            shutil.rmtree(left)
+
+
+@pytest.mark.parametrize("name", ["long" * 30, "taken"])
+async def test_valkey_is_reached_by_its_port_where_it_can_have_no_socket(folder: Path, name: str) -> None:
+    server = Valkey(folder / name)
+    if name == "taken":
+        (folder / name / "server.sock").mkdir(parents=True)
     await asyncio.to_thread(server.start)
     try:
         assert server.inner_url == server.url

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,8 +11,10 @@ from redis.asyncio import Redis
 
 from engine.infra.broker import BELL_CHANNEL, QUEUE, unpack_ids
 from engine.infra.ids import new_id
+from engine.infra.metrics import RELAY_FAILURES
 from engine.infra.pubsub import Message, Subscriber
 from engine.relay import hurry, loop
+from engine.store.outbox import OutboxRow, take
 from tests.integration.relay.conftest import StartRelay, published
 from tests.integration.relay.outbox import Outbox
 from tests.integration.relay.stage import listen
@@ -31,6 +34,40 @@ def reads_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hurry, "READ_WITHIN_SECONDS", LONG)
 
 
+class Reading:
+    """Reads rows as the relay does, unless it is held back."""
+
+    def __init__(self) -> None:
+        self._may_begin = asyncio.Event()
+        self._may_begin.set()
+        self._under_way = 0
+
+    async def take(self, *arguments: Any) -> list[OutboxRow]:
+        await self._may_begin.wait()
+        self._under_way += 1
+        try:
+            return await take(*arguments)
+        finally:
+            self._under_way -= 1
+
+    async def hold(self) -> None:
+        """None begins from now on, and none is under way."""
+        self._may_begin.clear()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._under_way:
+                await asyncio.sleep(0.001)
+
+    def go_on(self) -> None:
+        self._may_begin.set()
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
+    reading = Reading()
+    monkeypatch.setattr(loop, "take", reading.take)
+    return reading
+
+
 @pytest.fixture
 async def bells(redis: Redis) -> AsyncIterator[AsyncIterator[Message]]:
     async with contextlib.aclosing(Subscriber(redis, [BELL_CHANNEL]).messages()) as bells:
@@ -48,12 +85,22 @@ async def accept(outbox: Outbox, traceparent: str | None = None) -> UUID:
 
 
 async def until_leading(outbox: Outbox, bells: AsyncIterator[Message]) -> None:
-    """Its first turn is over, and it listens."""
+    """It listens, and has published something. Another turn may follow."""
     first = await outbox.add("dispatch", b"")
     await outbox.notify("")
     job = (await until_next(bells)).job
     assert job is not None
     assert unpack_ids(job.ids) == [first]
+
+
+def count_refused() -> float:
+    """How often Redis has refused the relay something."""
+    return sum(
+        sample.value
+        for metric in RELAY_FAILURES.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels == {"dependency": "redis"}
+    )
 
 
 async def until_published(redis: Redis, count: int = 1) -> None:
@@ -63,28 +110,32 @@ async def until_published(redis: Redis, count: int = 1) -> None:
 
 
 async def test_it_is_rung_for_before_its_row_is_read(
-    outbox: Outbox, redis: Redis, bells: AsyncIterator[Message], start_relay: StartRelay
+    outbox: Outbox, redis: Redis, bells: AsyncIterator[Message], start_relay: StartRelay, reading: Reading
 ) -> None:
     async with start_relay():
         await until_leading(outbox, bells)
+        await reading.hold()
         run_id = await accept(outbox, TRACEPARENT)
         bell = await until_next(bells)
         assert bell.job is not None
         assert (unpack_ids(bell.job.ids), bell.job.traceparent) == ([run_id], TRACEPARENT)
         assert not bell.is_awaited
         assert await published(redis) == []
+        reading.go_on()
 
 
 async def test_its_row_is_published_with_the_next_turn_and_rings_no_more(
-    outbox: Outbox, redis: Redis, bells: AsyncIterator[Message], start_relay: StartRelay
+    outbox: Outbox, redis: Redis, bells: AsyncIterator[Message], start_relay: StartRelay, reading: Reading
 ) -> None:
     async with start_relay():
         await until_leading(outbox, bells)
+        await reading.hold()
         run_id = await accept(outbox)
         await until_next(bells)
         jobs = await redis.zcard(QUEUE)
         other = await outbox.add("dispatch", b"")
         await outbox.notify("")
+        reading.go_on()
         job = (await until_next(bells)).job
         assert job is not None
         assert unpack_ids(job.ids) == [other]
@@ -125,17 +176,23 @@ async def test_its_row_is_read_at_once_where_its_events_are_awaited(
 
 
 async def test_a_ring_of_long_ago_counts_for_nothing(
-    outbox: Outbox, bells: AsyncIterator[Message], start_relay: StartRelay, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox,
+    bells: AsyncIterator[Message],
+    start_relay: StartRelay,
+    reading: Reading,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hurry, "HOLDS_SECONDS", 0.0)
     async with start_relay():
         await until_leading(outbox, bells)
+        await reading.hold()
         run_id = await accept(outbox)
         for _ in range(2):
             job = (await until_next(bells)).job
             assert job is not None
             assert unpack_ids(job.ids) == [run_id]
             await outbox.notify("")
+            reading.go_on()
 
 
 @pytest.mark.parametrize("payload", ["another release's", "x" * 200])
@@ -158,8 +215,11 @@ async def test_where_redis_refuses_the_ring_the_row_is_published_as_ever(
         await until_leading(outbox, bells)
         await redis.config_set("maxmemory", "1")
         try:
+            refused = count_refused()
             run_id = await accept(outbox)
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while count_refused() == refused:
+                    await asyncio.sleep(0.01)
         finally:
             await redis.config_set("maxmemory", "0")
         job = (await until_next(bells)).job

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from engine.infra.bell import OutboxBell
+from engine.infra.ids import new_id
 from engine.store import inbox as inbox_module
 from engine.store.control import retry_runs
 from engine.store.inbox import drop_late_messages, put_message
@@ -128,3 +129,21 @@ async def test_of_late_signals_the_newest_are_kept_and_none_of_a_run_that_succee
     async with workshop.pool.acquire() as connection:
         assert await drop_late(connection) == [waiting, *late[1:3], newest]
         assert await drop_late(connection) == [waiting, *late[1:3], newest]
+
+
+async def test_late_signals_of_one_workspace_push_out_none_of_another(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "LATE_SIGNALS_OF_EACH", 2)
+    quiet, flooding = await workshop.start(await workshop.publish([WAIT]), 2)
+    await workshop.pool.execute("UPDATE run SET status = 'failed', finished_at = now()")
+    async with workshop.pool.acquire() as connection:
+        # Of another workspace, of which there need be no more than its id.
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute("UPDATE run SET workspace_id = $1 WHERE id = $2", new_id(), flooding)
+        await connection.execute("RESET session_replication_role")
+        one = await lay(workshop, quiet, "signal")
+        many = [await lay(workshop, flooding, "signal") for _ in range(4)]
+        assert await drop_late(connection) == [one, *many[2:]]
+        monkeypatch.setattr(inbox_module, "LATE_SIGNALS", 2)
+        assert await drop_late(connection) == many[2:]

@@ -5,7 +5,7 @@ import socket
 import asyncpg
 import pytest
 
-from cli.connections import explain_database, require_version, without_password
+from cli.connections import check_redis, explain_database, require_version, without_password
 from engine.infra.settings import SettingError, Settings
 
 SETTINGS = Settings(database_url="postgresql://ada:pa55word@db.example:5432/flow")
@@ -15,6 +15,7 @@ SETTINGS = Settings(database_url="postgresql://ada:pa55word@db.example:5432/flow
     ("error", "words"),
     [
         pytest.param(ConnectionRefusedError(), "nothing listens there", id="refused"),
+        pytest.param(FileNotFoundError(), "nothing listens there", id="socket"),
         pytest.param(TimeoutError(), "does not answer within 5 s", id="silent"),
         pytest.param(socket.gaierror(-2, "unknown"), "the host 'db.example' is not known", id="host"),
         pytest.param(asyncpg.InvalidPasswordError("no"), "refuses the user or the password", id="password"),
@@ -55,3 +56,9 @@ def test_the_oldest_supported_server_is_taken() -> None:
 )
 def test_passwords_are_masked(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+async def test_a_socket_of_redis_at_which_nobody_is_is_told_by_its_path() -> None:
+    settings = Settings(redis_url="unix://:pa55word@/nowhere/redis.sock?db=0")
+    with pytest.raises(SettingError, match=r"\*\*\*@/nowhere/redis.sock.*: /nowhere/redis.sock cannot be reached"):
+        await check_redis(settings)
