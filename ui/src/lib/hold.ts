@@ -6,10 +6,14 @@ interface Hold {
   isHeld: boolean;
 }
 
+/** Where this tab keeps it. */
+const KEY = "flowforge.held";
+
 export const useHold = create<Hold>(() => ({ isHeld: false }));
 
-/** Let nothing change by itself any more, or let everything go on. */
+/** Let nothing change by itself any more, or let everything go on; so it stays where this tab is loaded anew. */
 export function setHeld(isHeld: boolean): void {
+  keep(isHeld);
   useHold.setState({ isHeld });
   // Styles let nothing move by it.
   document.documentElement.toggleAttribute("data-held", isHeld);
@@ -39,3 +43,23 @@ export function onHeld(leave: () => void): () => void {
     if (isHeld) leave();
   });
 }
+
+function keep(isHeld: boolean): void {
+  try {
+    if (isHeld) sessionStorage.setItem(KEY, "yes");
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // Storage is switched off: it holds for this page.
+  }
+}
+
+function wasHeld(): boolean {
+  try {
+    return sessionStorage.getItem(KEY) !== null;
+  } catch {
+    return false;
+  }
+}
+
+// The app loads itself anew for a newer bundle, and browsers do so with tabs that they had put away: nobody has resumed by that.
+if (wasHeld()) setHeld(true);

@@ -25,7 +25,7 @@ interface Live {
   retryAt: number | undefined;
 }
 
-export const useLive = create<Live>(() => ({ status: "connecting", retryAt: undefined }));
+export const useLive = create<Live>(() => ({ status: useHold.getState().isHeld ? "held" : "connecting", retryAt: undefined }));
 
 const listeners = new Set<Listener>();
 const resets = new Set<() => void>();
