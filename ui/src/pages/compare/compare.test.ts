@@ -60,6 +60,14 @@ describe("two runs beside each other", () => {
     expect(compareSteps(run(step("a", null)), run(slow))[0]?.delta).toBeUndefined();
   });
 
+  it("compare no times of a step that never ran in one of them, whatever its time says", () => {
+    const idle = step("a", null, { status: "skipped", time: { total_ms: 0 } as NonNullable<Step["time"]> });
+    const quick = step("a", 0, { time: { total_ms: 0 } as NonNullable<Step["time"]> });
+    expect(compareSteps(run(idle), run(quick))[0]?.delta).toBeUndefined();
+    expect(compareSteps(run(quick), run(idle))[0]?.delta).toBeUndefined();
+    expect(compareSteps(run(quick), run(quick))[0]?.delta).toBe(0);
+  });
+
   it("have a length once they have ended", () => {
     expect(lengthOf({ created_at: CREATED, finished_at: at(70) })).toBe(70);
     expect(lengthOf({ created_at: CREATED, finished_at: null })).toBeUndefined();

@@ -11,7 +11,7 @@ export interface ComparedStep {
   a: Step | undefined;
   b: Step | undefined;
   differences: Difference[];
-  /** How much longer it took in b than in a, in milliseconds; undefined where one did not take any time. */
+  /** How much longer it took in b than in a, in milliseconds; undefined where it has not begun in one of them. */
   delta: number | undefined;
 }
 
@@ -54,7 +54,7 @@ export function isSame(a: unknown, b: unknown): boolean {
 
 function compareStep(path: string, a: Step | undefined, b: Step | undefined): ComparedStep {
   const step = a ?? b;
-  const took = [a?.time?.total_ms, b?.time?.total_ms];
+  const took = [tookOf(a), tookOf(b)] as const;
   return {
     path,
     title: step?.name ?? step?.id ?? path,
@@ -64,6 +64,11 @@ function compareStep(path: string, a: Step | undefined, b: Step | undefined): Co
     differences: differencesOf(a, b),
     delta: took[0] === undefined || took[1] === undefined ? undefined : took[1] - took[0],
   };
+}
+
+/** A step that never ran has a time too, in which it did nothing. */
+function tookOf(step: Step | undefined): number | undefined {
+  return step?.started_at == null ? undefined : step.time?.total_ms;
 }
 
 function differencesOf(a: Step | undefined, b: Step | undefined): Difference[] {

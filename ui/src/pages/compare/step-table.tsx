@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Lamp } from "@/components/ui/lamp";
 import { classNames } from "@/lib/class-names";
 import { formatDuration } from "@/lib/format";
@@ -23,10 +24,9 @@ export function StepTable({ steps, selected, onSelect }: StepTableProps) {
     <section aria-label="Steps" className="min-w-0">
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <h2 className="text-lg font-semibold">Steps</h2>
-        <label className="flex min-h-6 items-center gap-2 text-ink-2">
-          <input type="checkbox" className="size-4 accent-ink" checked={!isAll} onChange={(event) => setIsAll(!event.target.checked)} />
+        <Checkbox className="text-ink-2" isOn={!isAll} onChange={(isOn) => setIsAll(!isOn)}>
           Only the {differing.length} that differ
-        </label>
+        </Checkbox>
       </div>
       <div tabIndex={0} role="group" aria-label="Steps of both runs" className="max-h-96 overflow-auto rounded-control border border-line bg-surface">
         <table className="w-full text-left">
@@ -50,7 +50,7 @@ export function StepTable({ steps, selected, onSelect }: StepTableProps) {
                 </td>
                 <Cell step={step.a} />
                 <Cell step={step.b} />
-                <td className="px-3 py-1 font-mono whitespace-nowrap">{tellDelta(hasRun(step) ? step.delta : undefined)}</td>
+                <td className="px-3 py-1 font-mono whitespace-nowrap">{tellDelta(step.delta)}</td>
               </tr>
             ))}
           </tbody>
@@ -73,11 +73,6 @@ function Cell({ step }: { step: ComparedStep["a"] }) {
       </span>
     </td>
   );
-}
-
-/** Whether it has begun in one of them at least. */
-function hasRun({ a, b }: ComparedStep): boolean {
-  return a?.started_at != null || b?.started_at != null;
 }
 
 /** "+120 ms": how much longer, or shorter. */
