@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Dialog } from "@/components/ui/dialog";
 import { useActiveShortcuts, useShortcutSwitch } from "@/lib/shortcuts";
 
@@ -21,15 +22,9 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
           </div>
         ))}
       </dl>
-      <label className="mt-4 flex min-h-6 items-center gap-2">
-        <input
-          type="checkbox"
-          checked={isOn}
-          onChange={(event) => setIsOn(event.target.checked)}
-          className="size-4 accent-ink"
-        />
+      <Checkbox className="mt-4" isOn={isOn} onChange={setIsOn}>
         Single keys act on pages
-      </label>
+      </Checkbox>
       <p className="mt-1 text-xs text-ink-2">
         {isOn ? "They can be switched off here" : "Letters and signs are switched off, ? as well. Turn them on here"}, or{" "}
         <Link to="/settings" onClick={onClose} className="underline">

@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { Checkbox } from "@/components/ui/checkbox";
 import { FormError } from "@/components/ui/door";
 import { FormDialog } from "@/components/ui/form-dialog";
 import { JsonField } from "@/components/ui/json-field";
@@ -83,10 +84,9 @@ export function RerunDialog({ run, fromStep, onClose }: RerunDialogProps) {
         {/* A test is repeated with what was tested. */}
         {!run.is_test && <option value="latest">The latest that is published</option>}
       </SelectField>
-      <label className="flex min-h-6 items-center gap-2">
-        <input type="checkbox" className="size-4 accent-ink" checked={isOther} onChange={(event) => setIsOther(event.target.checked)} />
+      <Checkbox isOn={isOther} onChange={setIsOther}>
         With other input
-      </label>
+      </Checkbox>
       {isOther && isUnknown && <p className="text-ink-2">The input of this run is too large to be edited here; what stands below takes its place.</p>}
       {isOther && <JsonField label="Input" text={text} onText={setText} faults={faults} />}
       <FormError>{rerun.isError ? describeError(rerun.error) : undefined}</FormError>

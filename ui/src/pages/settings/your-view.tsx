@@ -1,3 +1,4 @@
+import { Checkbox } from "@/components/ui/checkbox";
 import { Choices, SelectField } from "@/components/ui/select-field";
 import { nameZone } from "@/lib/format";
 import { usePreferences } from "@/lib/preferences";
@@ -18,16 +19,9 @@ export function YourView() {
         <Choice of={VIEW_CHOICES.zone} value={zone} hint={describeZone(zone === "utc")} />
         <Choice of={VIEW_CHOICES.density} value={density} />
         <div>
-          <label className="flex min-h-6 items-center gap-2">
-            <input
-              type="checkbox"
-              checked={isOn}
-              onChange={(event) => setIsOn(event.target.checked)}
-              aria-describedby="single-keys-note"
-              className="size-4 accent-ink"
-            />
+          <Checkbox isOn={isOn} onChange={setIsOn} describedBy="single-keys-note">
             Single keys act on pages
-          </label>
+          </Checkbox>
           <p id="single-keys-note" className="mt-1 text-xs text-ink-3">
             {isOn ? "Like j for the next row; ? lists them all." : "j, / and ? do nothing now; keys with Ctrl act all the same."}
           </p>

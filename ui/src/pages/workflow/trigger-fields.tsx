@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Field } from "@/components/ui/field";
 import { Moment } from "@/components/ui/moment";
 import { Choices, SelectField } from "@/components/ui/select-field";
@@ -52,10 +53,9 @@ export function WebhookFields({ form, set, faults, hasSecret }: FieldsProps & { 
         hint="An expression, like trigger.body.id. Left empty, the usual headers name it; the same name starts one run."
         error={faults.get("/config/dedup_key")}
       />
-      <label className="flex min-h-6 items-center gap-2">
-        <input type="checkbox" className="size-4 accent-ink" checked={form.isSync} onChange={(event) => set({ isSync: event.target.checked })} />
+      <Checkbox isOn={form.isSync} onChange={(isSync) => set({ isSync })}>
         The caller waits for what the run answers
-      </label>
+      </Checkbox>
     </>
   );
 }
