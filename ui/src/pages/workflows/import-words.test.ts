@@ -3,11 +3,12 @@ import { tellImported, tellMissingSecrets } from "./import-words";
 
 type Item = Parameters<typeof tellImported>[0][number];
 
-function item(name: string, secrets: readonly boolean[] = [], faults = 0): Item {
+function item(name: string, secrets: readonly boolean[] = [], faults = 0, isCut = false): Item {
   const problem = { code: "x", message: "y", pointer: "" };
+  const rest = { ...problem, code: "more_problems", message: "7 more are left out of this answer" };
   return {
     name,
-    problems: Array.from({ length: faults }, () => problem),
+    problems: [...Array.from({ length: faults }, () => problem), ...(isCut ? [rest] : [])],
     triggers: secrets.map((needs_secret) => ({ needs_secret, outcome: "created", trigger: {} as Item["triggers"][number]["trigger"] })),
   };
 }
@@ -17,6 +18,7 @@ describe("an import", () => {
     ["names what came", [item("Orders"), item("Refunds")], "Imported Orders, Refunds."],
     ["tells of one fault", [item("Orders", [], 1)], "Imported Orders, with 1 fault to mend before publishing."],
     ["tells of the faults of all", [item("Orders", [], 2), item("Refunds", [], 1)], "Imported Orders, Refunds, with 3 faults to mend before publishing."],
+    ["counts what it left out as no fault", [item("Orders", [], 1_000, true), item("Refunds", [], 0, true)], "Imported Orders, Refunds, with more than 1,000 faults to mend before publishing."],
   ])("%s", (_, items, said) => {
     expect(tellImported(items)).toBe(said);
   });

@@ -1,12 +1,18 @@
 import type { Schemas } from "@/lib/api";
+import { formatCountOf } from "@/lib/format";
 
 type Imported = Pick<Schemas["ImportedWorkflow"], "name" | "problems" | "triggers">;
 
+/** It stands in the place of the faults that had no room in the answer, and is none itself. */
+const REST = "more_problems";
+
 /** What became of a file of workflows, in a sentence. */
 export function tellImported(items: readonly Imported[]): string {
-  const faults = items.reduce((sum, { problems }) => sum + problems.length, 0);
+  const problems = items.flatMap((item) => item.problems);
+  const faults = problems.filter(({ code }) => code !== REST).length;
   const names = items.map(({ name }) => name).join(", ");
-  return faults === 0 ? `Imported ${names}.` : `Imported ${names}, with ${faults} ${faults === 1 ? "fault" : "faults"} to mend before publishing.`;
+  if (problems.length === 0) return `Imported ${names}.`;
+  return `Imported ${names}, with ${faults < problems.length ? "more than " : ""}${formatCountOf(faults, "fault")} to mend before publishing.`;
 }
 
 /** Which triggers refuse whatever comes for now, and what to do; undefined where none does. */
