@@ -15,7 +15,7 @@ interface Page {
 }
 
 /** The pages that the rail leads to. On small screens those without `isMain` are behind "More": five fit. */
-const PAGES = [
+export const PAGES = [
   { to: "/", label: "Dashboard", icon: "dashboard", isMain: true },
   { to: "/workflows", label: "Workflows", icon: "workflows", isMain: true },
   { to: "/runs", label: "Runs", icon: "runs", isMain: true },

@@ -4,7 +4,9 @@ import { useEffect, useState } from "react";
 import { keepLive, listen } from "@/lib/live";
 import { meQuery } from "@/lib/me";
 import { listenForShortcuts, useShortcuts } from "@/lib/shortcuts";
+import { useIsWide } from "@/lib/use-is-wide";
 import { AccountMenu } from "./account-menu";
+import { Breadcrumb } from "./breadcrumb";
 import { KeyboardHelp } from "./keyboard-help";
 import { LiveLamp, LiveStrip } from "./live-lamp";
 import { MeStrip } from "./me-strip";
@@ -34,6 +36,7 @@ function useStaleWhatIsNotSeen(): void {
 export function Shell() {
   const me = useQuery({ ...meQuery, refetchInterval: ({ state }) => (state.status === "error" ? ME_AGAIN_MS : false) });
   const [isHelpOpen, setIsHelpOpen] = useState(false);
+  const isWide = useIsWide();
   const workspaceId = me.data?.workspace.id;
   useEffect(listenForShortcuts, []);
   useEffect(() => (workspaceId === undefined ? undefined : keepLive()), [workspaceId]);
@@ -51,6 +54,7 @@ export function Shell() {
       <div className="flex min-w-0 grow flex-col">
         <header className="sticky top-0 z-20 flex h-12 items-center gap-1 border-b border-line bg-surface px-3 md:px-4">
           <WorkspaceMenu />
+          {isWide && <Breadcrumb className="border-l border-line pl-3" />}
           <div className="grow" />
           <Palette onHelp={() => setIsHelpOpen(true)} />
           <LiveLamp />
@@ -59,6 +63,8 @@ export function Shell() {
         </header>
         <LiveStrip />
         <MeStrip query={me} />
+        {/* The bar of a small screen has no room for it. */}
+        {!isWide && <Breadcrumb className="px-4 pt-3" />}
         <main id="main" tabIndex={-1} className="min-w-0 grow pb-20 md:pb-6">
           <WhileHere>
             <Outlet />

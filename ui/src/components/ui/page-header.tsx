@@ -12,7 +12,7 @@ interface HeaderProps {
 
 /** The title of a page, in the page and in the tab, and what can be done on it. */
 export function PageHeader({ title, tab = title, isPassing = false, children }: HeaderProps) {
-  usePageTitle(tab, isPassing);
+  usePageTitle(tab, isPassing, title);
   return (
     <div className="flex min-h-16 flex-wrap items-center justify-between gap-3 px-4 py-3 md:px-6">
       {/* A name may be long, without a space, and written from the right. */}
