@@ -1,13 +1,16 @@
 import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { type ReactNode, useState } from "react";
 import { flushSync } from "react-dom";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { Button } from "./button";
 import { Confirm } from "./confirm";
 import { Dialog } from "./dialog";
 import { Toasts, toast } from "./toasts";
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
 
 const ACTIONS = (
   <>
@@ -62,6 +65,33 @@ it("what is to be read is read from its beginning", () => {
 it("a dialog of words alone has the focus itself, and not the button that closes it", () => {
   show("Only words");
   expect(focused()).toBe(screen.getByRole("dialog", { name: "A dialog" }));
+});
+
+it("words that have no room have the focus, so that arrows scroll them, and Tab leads back to them", () => {
+  let measure = () => undefined as void;
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      constructor(onResize: () => void) {
+        measure = () => act(onResize);
+      }
+      observe() {}
+      disconnect() {}
+    },
+  );
+  vi.spyOn(Element.prototype, "scrollHeight", "get").mockReturnValue(900);
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(300);
+  show("Very many words", { isToRead: true });
+  measure();
+  const words = screen.getByRole("group", { name: "A dialog" });
+  expect([words.textContent, words.tabIndex]).toEqual(["Very many words", 0]);
+  expect(focused()).toBe(words);
+});
+
+it("words that have room are no stop of Tab", () => {
+  show("Only words");
+  expect(screen.queryByRole("group")).toBeNull();
+  expect(screen.getByRole("dialog").querySelector('[tabindex="0"]')).toBeNull();
 });
 
 function Opener() {

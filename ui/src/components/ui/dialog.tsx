@@ -5,6 +5,7 @@ import { useCounted } from "@/lib/open-dialogs";
 import { IconButton } from "./button";
 import { focusFirst } from "./first-focus";
 import { isInToast } from "./toasts";
+import { holdsMore, useOverflow } from "./use-overflow";
 
 interface DialogProps {
   isOpen: boolean;
@@ -33,6 +34,7 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
   const opener = useRef<Element>(null);
   const body = useRef<HTMLDivElement>(null);
   const feet = useRef<HTMLDivElement>(null);
+  const [watch, isLong] = useOverflow();
   useCounted(isOpen);
   // Before anything in it takes the focus: Radix's portal is filled only after the effects of this.
   useLayoutEffect(() => {
@@ -47,7 +49,9 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
           onOpenAutoFocus={(event) => {
             // Radix takes the first thing that can have it: the button that closes the dialog.
             event.preventDefault();
-            focusFirst({ body: isToRead ? null : body.current, actions: isFirm ? null : feet.current, dialog: event.currentTarget });
+            const scrolled = body.current?.parentElement;
+            const rest = scrolled != null && holdsMore(scrolled) ? scrolled : event.currentTarget;
+            focusFirst({ body: isToRead ? null : body.current, actions: isFirm ? null : feet.current, rest });
           }}
           onCloseAutoFocus={(event) => {
             // Radix gives the focus to a trigger of its own alone, and there is none.
@@ -68,8 +72,13 @@ export function Dialog({ isOpen, onClose, title, children, actions, isWide = fal
               <IconButton label="Close" icon="close" />
             </Radix.Close>
           </div>
-          <div ref={body} className="overflow-y-auto p-4">
-            {children}
+          {/* What scrolls must be reached by keyboard. */}
+          <div
+            ref={watch}
+            {...(isLong ? { tabIndex: 0, role: "group", "aria-label": title } : { tabIndex: -1 })}
+            className="overflow-y-auto p-4 focus-visible:-outline-offset-2"
+          >
+            <div ref={body}>{children}</div>
           </div>
           {actions !== undefined && (
             <div ref={feet} className="flex justify-end gap-2 border-t border-line p-3">

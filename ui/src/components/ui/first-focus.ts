@@ -7,18 +7,19 @@ interface Parts {
   body: Element | null;
   /** Its buttons; null where a slip on one of them would lose what it shows. */
   actions: Element | null;
-  dialog: EventTarget | null;
+  /** The dialog, or its text where that is longer than its place. */
+  rest: EventTarget | null;
 }
 
 /**
  * Give the focus of a dialog that has just opened to what a person is to do first.
  *
  * That is the first field; where there is none, the first of the buttons below, which is the one that changes nothing; else what can
- * be pressed in the text; else the dialog itself, so that its title is read out and arrows scroll it.
+ * be pressed in the text; else the dialog itself, so that its title is read out, or the text that arrows scroll.
  */
-export function focusFirst({ body, actions, dialog }: Parts): void {
+export function focusFirst({ body, actions, rest }: Parts): void {
   const isFocused = take(body, FIELD) || take(actions, BUTTON) || take(body, ANYTHING);
-  if (!isFocused && dialog instanceof HTMLElement) dialog.focus({ preventScroll: true });
+  if (!isFocused && rest instanceof HTMLElement) rest.focus({ preventScroll: true });
 }
 
 /** Whether something took it: what is folded away does not. */

@@ -1,5 +1,6 @@
 import { type ReactNode, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
+import { Checkbox } from "@/components/ui/checkbox";
 import { CodeField } from "@/components/ui/code-field";
 import { ConfirmByName } from "@/components/ui/confirm-by-name";
 import { Dialog } from "@/components/ui/dialog";
@@ -9,6 +10,7 @@ import { Health, HealthLine } from "@/components/ui/health";
 import { JsonDialog } from "@/components/ui/json-dialog";
 import { Lamp, StatusBadge } from "@/components/ui/lamp";
 import { ShowMore, Stale } from "@/components/ui/loaded";
+import { LongText } from "@/components/ui/long-text";
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from "@/components/ui/menu";
 import { Figure, Panel } from "@/components/ui/panel";
 import { PeriodSelect } from "@/components/ui/period-select";
@@ -24,7 +26,8 @@ import { RUN_STATUSES, STATUS_LOOKS, type StepStatus, TONES } from "@/lib/status
 import { THEMES, setTheme } from "@/lib/theme";
 
 const ASKED = { data: [], isPending: false, isFetching: false, refetch: () => undefined };
-const MORE = { hasNextPage: true, isFetchingNextPage: false, isFetchNextPageError: false, error: null, fetchNextPage: () => undefined };
+const ANSWER = { isFetchNextPageError: false, error: null };
+const MORE = { ...ANSWER, hasNextPage: true, isFetchingNextPage: false, fetchNextPage: () => Promise.resolve(ANSWER) };
 const COLUMNS: readonly Column<string>[] = [
   { title: "Name", cell: (name) => name },
   { title: "Changed", from: "md", look: "text-ink-2", cell: () => "just now" },
@@ -133,6 +136,11 @@ export function CataloguePage() {
       <Part title="Fields">
         <Field label="Name" hint="As others see it." />
         <Field label="Email" defaultValue="nobody" error="This is no email address." />
+        {[false, true].map((isOn) => (
+          <Checkbox key={String(isOn)} isOn={isOn} onChange={() => undefined}>
+            {isOn ? "It is on" : "It is off"}
+          </Checkbox>
+        ))}
       </Part>
       <Part title="Text of many lines">
         <CodeField label="Without faults" text={'{\n  "schema": 1\n}'} rows={4} className="w-80" />
@@ -179,6 +187,10 @@ export function CataloguePage() {
           counts={{ say: () => "50,000+", explanation: "Of very many the newest were counted." }}
         />
         <PeriodSelect period="24h" onChange={() => undefined} />
+      </Part>
+      <Part title="Long text">
+        <LongText text="It has room." />
+        <LongText text={"It was declined, as it was before. ".repeat(80)} lines={3} />
       </Part>
       <Part title="Table">
         <div className="w-full">

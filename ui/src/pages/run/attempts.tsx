@@ -1,3 +1,4 @@
+import { LongText } from "@/components/ui/long-text";
 import { Duration, Moment } from "@/components/ui/moment";
 import { ValueView } from "@/features/values/value-view";
 import { formatDuration } from "@/lib/format";
@@ -29,9 +30,10 @@ function List({ attempts }: { attempts: Step["attempts"] }) {
             </span>
           </div>
           {attempt.error !== null && (
-            <p className="text-failed wrap-anywhere">
-              {attempt.error.message} <span className="font-mono text-xs">{attempt.error.code}</span>
-            </p>
+            <div className="flex flex-wrap items-baseline gap-x-2 text-failed">
+              <LongText text={attempt.error.message} lines={3} />
+              <span className="font-mono text-xs wrap-anywhere">{attempt.error.code}</span>
+            </div>
           )}
         </li>
       ))}

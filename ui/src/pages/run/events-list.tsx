@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ShowMore } from "@/components/ui/loaded";
+import { LongText } from "@/components/ui/long-text";
 import { Moment } from "@/components/ui/moment";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { writeExact } from "@/lib/exact-json";
@@ -22,9 +23,9 @@ export function EventsList({ runId }: { runId: string }) {
             <span className="col-start-2 text-ink-2 md:col-start-auto">
               <Moment at={at} />
             </span>
-            <code className="col-start-2 line-clamp-3 font-mono text-xs text-ink-2 wrap-anywhere md:col-start-auto">
-              {writeExact(data)}
-            </code>
+            <div className="col-start-2 min-w-0 md:col-start-auto">
+              <LongText text={writeExact(data)} lines={3} look="font-mono text-xs text-ink-2" />
+            </div>
           </li>
         ))}
       </ol>

@@ -1,7 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { buttonClass, IconButton } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
+import { LongText } from "@/components/ui/long-text";
 import { Moment } from "@/components/ui/moment";
+import { Told } from "@/components/ui/told";
 import { ValueView } from "@/features/values/value-view";
 import { useNow } from "@/lib/clock";
 import type { Run, Step } from "./api";
@@ -42,7 +44,9 @@ export function StepInspector({ run, step, onClose }: InspectorProps) {
 function StepDetail({ run, step }: { run: Run; step: Step }) {
   return (
     <>
-      <p className="mt-3 wrap-anywhere">{step.explanation}</p>
+      <p className="mt-3 wrap-anywhere">
+        <Told sentence={step.explanation} />
+      </p>
       {step.waiting?.due_at != null && (
         <p className="mt-1 text-ink-2">
           Until <Moment at={step.waiting.due_at} />, <Moment at={step.waiting.due_at} isRelative />
@@ -104,8 +108,9 @@ function StepTime({ run, step, time }: { run: Run; step: Step; time: NonNullable
 /** What went wrong, in words and by its code. */
 export function Failure({ code, message }: { code: string; message: string }) {
   return (
-    <p className="mt-3 rounded-control bg-failed-soft px-3 py-2 text-failed wrap-anywhere">
-      <bdi>{message}</bdi> <span className="font-mono text-xs">{code}</span>
-    </p>
+    <div className="mt-3 flex max-w-full min-w-0 flex-wrap items-baseline gap-x-2 rounded-control bg-failed-soft px-3 py-2 text-failed">
+      <LongText text={message} />
+      <span className="font-mono text-xs wrap-anywhere">{code}</span>
+    </div>
   );
 }

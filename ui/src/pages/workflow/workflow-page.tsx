@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { buttonClass } from "@/components/ui/button";
+import { LongText } from "@/components/ui/long-text";
 import { Moment } from "@/components/ui/moment";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
@@ -118,7 +119,11 @@ function Facts({ draft }: { draft: Draft }) {
   const live = useDifference(draft);
   return (
     <div className="px-4 pb-3 text-ink-2 md:-mt-3 md:px-6">
-      {detail.description !== "" && <p dir="auto" className="max-w-3xl text-left wrap-anywhere">{detail.description}</p>}
+      {detail.description !== "" && (
+        <div className="max-w-3xl">
+          <LongText text={detail.description} lines={3} />
+        </div>
+      )}
       <p className="flex flex-wrap gap-x-4">
         <span>
           Draft changed by <bdi>{people(detail.updated_by)}</bdi>, <Moment at={detail.updated_at} isRelative />
