@@ -1,9 +1,11 @@
 import { useCallback, useState } from "react";
 
-interface Paged {
+/** As much of a list that is read in pages as this has to know. */
+export interface Paged {
   hasNextPage: boolean;
   isFetchingNextPage: boolean;
   isFetchNextPageError: boolean;
+  error: unknown;
   fetchNextPage: () => Promise<{ isFetchNextPageError: boolean; error: unknown }>;
 }
 
@@ -20,16 +22,17 @@ export interface NextPage {
  */
 export function useNextPage(query: Paged, filters: object): NextPage {
   const [failed, setFailed] = useState<{ filters: object; error: unknown }>();
-  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, error, fetchNextPage } = query;
   const ask = useCallback(async () => {
     if (isFetchingNextPage) return;
-    const { isFetchNextPageError: isFailed, error } = await fetchNextPage();
-    setFailed(isFailed ? { filters, error } : undefined);
+    const asked = await fetchNextPage();
+    setFailed(asked.isFetchNextPageError ? { filters, error: asked.error } : undefined);
   }, [fetchNextPage, filters, isFetchingNextPage]);
   const more = useCallback(() => void ask(), [ask]);
-  const isFailed = failed?.filters === filters;
+  // What somebody has come back to may have failed before they left.
+  const why = failed?.filters === filters ? failed : isFetchNextPageError ? { error } : undefined;
   return {
-    more: hasNextPage && !isFailed && !isFetchNextPageError ? more : undefined,
-    failure: hasNextPage && isFailed ? { error: failed.error, isBusy: isFetchingNextPage, onRetry: more } : undefined,
+    more: hasNextPage && why === undefined ? more : undefined,
+    failure: hasNextPage && why !== undefined ? { error: why.error, isBusy: isFetchingNextPage, onRetry: more } : undefined,
   };
 }

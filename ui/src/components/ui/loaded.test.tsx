@@ -1,4 +1,5 @@
-import { cleanup, render, screen } from "@testing-library/react";
+import { QueryClient, QueryClientProvider, useInfiniteQuery } from "@tanstack/react-query";
+import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import { ApiProblem } from "@/lib/problem";
 import { Loaded, ShowMore } from "./loaded";
@@ -44,9 +45,20 @@ it("whom the role is taken from is not led to ask again", () => {
   expect(screen.queryByRole("button")).toBeNull();
 });
 
+it("what is shown is not said to be old while it is read anew after a next page that did not come", () => {
+  const failed = { ...ASKED, data: "the first page", error: new Error("It is away."), refetch: vi.fn() };
+  const list = (query: typeof failed & { isFetchNextPageError?: boolean }) => <Loaded query={query}>{(text) => <p>{text}</p>}</Loaded>;
+  const { rerender } = render(list({ ...failed, isFetchNextPageError: true }));
+  rerender(list({ ...failed, isFetching: true }));
+  expect(screen.queryByRole("alert")).toBeNull();
+  // That it could not be read anew is another error.
+  rerender(list({ ...failed, error: new Error("It is away, too.") }));
+  expect(screen.getByRole("alert").textContent).toContain("This may be old: it could not be read anew. It is away, too.");
+});
+
 it("where a next page did not come, its end says so with the way to it, and what is shown is not said to be old", () => {
   const away = { error: new Error("It is away."), isFetchNextPageError: true };
-  const fetchNextPage = vi.fn();
+  const fetchNextPage = vi.fn().mockResolvedValue({ isFetchNextPageError: false, error: null });
   const more = { hasNextPage: true, isFetchingNextPage: false, isFetchNextPageError: false, error: null, fetchNextPage };
   render(<Loaded query={{ ...ASKED, data: "the first page", ...away, refetch: vi.fn() }}>{(text) => <p>{text}</p>}</Loaded>);
   expect(screen.queryByRole("alert")).toBeNull();
@@ -56,4 +68,44 @@ it("where a next page did not come, its end says so with the way to it, and what
   expect(screen.getByRole("alert").textContent).toContain("There is more, which could not be read. It is away.");
   screen.getByRole("button", { name: "Try again" }).click();
   expect(fetchNextPage).toHaveBeenCalledOnce();
+});
+
+/** A list of two pages, of which the second does not come while it is away. */
+function List({ read }: { read: (cursor: string | null) => Promise<{ next_cursor: string | null }> }) {
+  const query = useInfiniteQuery({
+    queryKey: ["things"],
+    queryFn: ({ pageParam }) => read(pageParam),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+  return (
+    <>
+      <p>{query.dataUpdatedAt}</p>
+      <ShowMore query={query} />
+    </>
+  );
+}
+
+it("why a next page did not come stays to be read while the rest is read anew, until it comes", async () => {
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const answer = { isAway: true };
+  const read = vi.fn((cursor: string | null) => {
+    if (cursor === null) return Promise.resolve({ next_cursor: "b" });
+    return answer.isAway ? Promise.reject(new Error("It is away.")) : Promise.resolve({ next_cursor: null });
+  });
+  render(
+    <QueryClientProvider client={client}>
+      <List read={read} />
+    </QueryClientProvider>,
+  );
+  fireEvent.click(await screen.findByRole("button", { name: "Show more" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("It is away.");
+  // As live updates and intervals do it.
+  await act(() => client.invalidateQueries({ queryKey: ["things"] }));
+  expect(client.getQueryState(["things"])?.status).toBe("success");
+  expect(screen.getByRole("alert").textContent).toContain("It is away.");
+  answer.isAway = false;
+  fireEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await vi.waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+  expect(read.mock.calls.map(([cursor]) => cursor)).toEqual([null, "b", null, "b"]);
 });

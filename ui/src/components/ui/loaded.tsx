@@ -1,6 +1,6 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { describeError } from "@/lib/problem";
-import type { NextPage } from "@/lib/use-next-page";
+import { type NextPage, type Paged, useNextPage } from "@/lib/use-next-page";
 import { Button } from "./button";
 import { Icon } from "./icon";
 import { ErrorState, LoadingRows, isForbidden } from "./states";
@@ -45,7 +45,10 @@ export function Loaded<Data>({ query, rows = 6, isPage = false, way, children }:
 
 /** Says of what is shown that it could not be read anew; nothing where it could. */
 export function Stale({ query: { error, isFetching, isFetchNextPageError = false, refetch } }: { query: Asked<unknown> }) {
-  if (error === null || isFetchNextPageError) return null;
+  // While the rest is read anew, why the next page did not come is not known for what it is any more.
+  const [ofNextPage, setOfNextPage] = useState<unknown>(null);
+  if (isFetchNextPageError && error !== ofNextPage) setOfNextPage(error);
+  if (error === null || isFetchNextPageError || error === ofNextPage) return null;
   return <Failure words="This may be old: it could not be read anew." error={error} isBusy={isFetching} onRetry={refetch} />;
 }
 
@@ -77,25 +80,29 @@ function Failure({ words, error, isBusy, onRetry }: FailureProps) {
   );
 }
 
+/** Another list is another place in the page: its `ShowMore` has another key. */
+const LIST = {};
+
 interface MoreProps {
-  query: { hasNextPage: boolean; isFetchingNextPage: boolean; isFetchNextPageError: boolean; error: unknown; fetchNextPage: () => unknown };
+  query: Paged;
   /** More of what, where the page has several lists. */
   of?: string;
 }
 
 /** The way to the next page of a list, or why it did not come; nothing after the last one. */
-export function ShowMore({ query: { hasNextPage, isFetchingNextPage, isFetchNextPageError, error, fetchNextPage }, of }: MoreProps) {
-  if (!hasNextPage) return null;
-  if (isFetchNextPageError) {
+export function ShowMore({ query, of }: MoreProps) {
+  const { more, failure } = useNextPage(query, LIST);
+  if (failure !== undefined) {
     return (
       <div className="py-4">
-        <MoreFailed failure={{ error, isBusy: isFetchingNextPage, onRetry: () => void fetchNextPage() }} />
+        <MoreFailed failure={failure} />
       </div>
     );
   }
+  if (more === undefined) return null;
   return (
     <div className="flex justify-center py-4">
-      <Button isBusy={isFetchingNextPage} onClick={() => fetchNextPage()}>
+      <Button isBusy={query.isFetchingNextPage} onClick={more}>
         Show more{of !== undefined && ` ${of}`}
       </Button>
     </div>

@@ -55,7 +55,7 @@ function Log({ filters }: { filters: AuditFilters }) {
             return entries.length > 0 ? <EntryList entries={entries} /> : <NothingFound />;
           }}
         </Loaded>
-        <ShowMore query={query} />
+        <ShowMore key={JSON.stringify(filters)} query={query} />
       </div>
     </>
   );

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Select } from "@/components/ui/field";
 import { Icon } from "@/components/ui/icon";
 import { StatusBadge } from "@/components/ui/lamp";
@@ -40,7 +41,7 @@ export function LoopItems({ runId, loop, detail }: LoopItemsProps) {
           </li>
         ))}
       </ol>
-      <ShowMore query={query} of="items" />
+      <ShowMore key={`${loop.path} ${filter.from} ${filter.isFailed}`} query={query} of="items" />
     </div>
   );
 }
@@ -56,15 +57,9 @@ function Choice({ counts, filter, onFilter }: ChoiceProps) {
   return (
     <>
       {(counts.failed > 0 || filter.isFailed) && (
-        <label className="flex min-h-6 items-center gap-2 text-ink-2">
-          <input
-            type="checkbox"
-            className="size-4 accent-ink"
-            checked={filter.isFailed}
-            onChange={(event) => onFilter({ from: 0, isFailed: event.target.checked })}
-          />
+        <Checkbox className="text-ink-2" isOn={filter.isFailed} onChange={(isFailed) => onFilter({ from: 0, isFailed })}>
           Only the {counts.failed} that failed
-        </label>
+        </Checkbox>
       )}
       {pages > 1 && !filter.isFailed && (
         <Select label="Which items" value={filter.from} onChange={(event) => onFilter({ ...filter, from: Number(event.target.value) })}>

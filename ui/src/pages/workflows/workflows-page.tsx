@@ -54,7 +54,7 @@ export function WorkflowsPage() {
             return q === undefined ? <NoWorkflows /> : <NothingFound q={q} />;
           }}
         </Loaded>
-        <ShowMore query={query} />
+        <ShowMore key={q} query={query} />
       </div>
     </>
   );
