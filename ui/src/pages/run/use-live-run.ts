@@ -5,6 +5,7 @@ import { readExact } from "@/lib/exact-json";
 import { useHold } from "@/lib/hold";
 import { listen } from "@/lib/live";
 import { ApiProblem } from "@/lib/problem";
+import { readAnew } from "@/lib/read-anew";
 import { createRefresher } from "@/lib/refresher";
 import { onWake } from "@/lib/wake";
 import { type EventPages, type Run, type RunEvent, appendEvent, eventsKey, runQuery } from "./api";
@@ -23,11 +24,11 @@ export function useLiveRun(id: string, isOpen: boolean): boolean {
   const isHeld = useHold((state) => state.isHeld);
   const wasOpen = useRef(false);
   useEffect(() => {
-    const refresher = createRefresher(() => queryClient.invalidateQueries({ queryKey: ["run", id] }), PAUSE_MS);
+    const refresher = createRefresher(() => readAnew(queryClient, ["run", id]), PAUSE_MS);
     const refresh = refresher.ask;
     const refreshAll = () => {
       refresh();
-      void queryClient.invalidateQueries({ queryKey: eventsKey(id) });
+      void readAnew(queryClient, eventsKey(id));
     };
     const controller = new AbortController();
     const stop = listen((events) => events.some((event) => event.run_id === id) && refresh(), refreshAll);
@@ -132,6 +133,6 @@ function putEvent(queryClient: QueryClient, id: string, event: RunEvent): void {
   const data = queryClient.getQueryData<EventPages>(eventsKey(id));
   if (data === undefined) return;
   const more = appendEvent(data, event);
-  if (more === undefined) void queryClient.invalidateQueries({ queryKey: eventsKey(id) });
+  if (more === undefined) void readAnew(queryClient, eventsKey(id));
   else queryClient.setQueryData(eventsKey(id), more);
 }
