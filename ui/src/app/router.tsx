@@ -5,13 +5,11 @@ import {
   createRouter,
   redirect,
 } from "@tanstack/react-router";
-import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { LoadingRows } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import { publicApi, unwrap } from "@/lib/api";
 import { focusPage } from "@/lib/lost-focus";
-import { Unreachable } from "@/lib/problem";
 import { readSearchText } from "@/lib/search-text";
-import { loadAnew } from "@/lib/served";
 import { adoptSession, startSession } from "@/lib/session";
 import { readApprovalFilters } from "@/pages/approvals/filters";
 import { readAuditFilters } from "@/pages/audit/filters";
@@ -27,6 +25,7 @@ import { Arrival } from "./arrival";
 import { lazyPage } from "./lazy-page";
 import { MovedStrip } from "./moved-strip";
 import { NotFound } from "./not-found";
+import { RouteError } from "./route-error";
 import { Shell } from "./shell";
 
 function readSearch(search: Record<string, unknown>): { q?: string } {
@@ -227,10 +226,7 @@ export const router = createRouter({
   ]),
   defaultPreload: "intent",
   defaultPendingComponent: LoadingRows,
-  // A page whose part has not come does not ask for it again by itself.
-  defaultErrorComponent: ({ error, reset }) => (
-    <ErrorState isPage error={error} onRetry={error instanceof Unreachable ? () => void loadAnew() : reset} />
-  ),
+  defaultErrorComponent: RouteError,
   defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
 });

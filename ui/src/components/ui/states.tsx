@@ -46,13 +46,17 @@ export function EmptyState({ children, ...rest }: Omit<PanelProps, "role">) {
 interface ErrorStateProps {
   error: unknown;
   onRetry?: () => void;
+  /** What it asked for is on its way. */
+  isRetrying?: boolean;
+  /** What came of the last try, where that is nothing. */
+  said?: ReactNode;
   isPage?: boolean;
   /** Where one goes on from what is not there: a link. */
   way?: ReactNode;
 }
 
 /** What failed, why, and how to try again. Where the role is what is missing, another try gives the same. */
-export function ErrorState({ error, onRetry, isPage = false, way }: ErrorStateProps) {
+export function ErrorState({ error, onRetry, isRetrying = false, said, isPage = false, way }: ErrorStateProps) {
   const requestId = error instanceof ApiProblem ? error.requestId : undefined;
   if (isForbidden(error)) {
     return (
@@ -72,7 +76,7 @@ export function ErrorState({ error, onRetry, isPage = false, way }: ErrorStatePr
         <div className="flex flex-wrap justify-center gap-2">
           {isGone(error) && way}
           {onRetry !== undefined && (
-            <Button icon="refresh" onClick={onRetry}>
+            <Button icon="refresh" isBusy={isRetrying} onClick={onRetry}>
               Try again
             </Button>
           )}
@@ -80,6 +84,7 @@ export function ErrorState({ error, onRetry, isPage = false, way }: ErrorStatePr
       }
     >
       <p>{describeError(error)}</p>
+      {said !== undefined && <p className="mt-2">{said}</p>}
       <RequestId id={requestId} />
     </Panel>
   );
