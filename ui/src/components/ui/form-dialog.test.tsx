@@ -10,6 +10,9 @@ function show(state: { isBusy?: boolean; isFaulty?: boolean; isDangerous?: boole
   render(
     <FormDialog title="New parcel" verb="Make it" isBusy={false} {...state} {...said}>
       <Field label="Name" name="name" />
+      <label>
+        <input type="checkbox" name="fragile" /> Fragile
+      </label>
     </FormDialog>,
   );
   return said;
@@ -23,6 +26,14 @@ it("what is filled in is handed over by its names, and the page stays", () => {
   expect(fireEvent.submit(field.closest("form") as HTMLFormElement)).toBe(false);
   expect(onSubmit.mock.calls.map(([filled]) => [...filled])).toEqual([[["name", "Books"]]]);
   expect(onClose).not.toHaveBeenCalled();
+});
+
+it("Enter sends it from a field, and not from a box, where people press it to tick that", () => {
+  show();
+  const press = (label: string) => fireEvent.keyDown(screen.getByLabelText(label), { key: "Enter" });
+  // Where nobody prevents it, the browser sends the form.
+  expect([press("Name"), press("Fragile")]).toEqual([true, false]);
+  expect(fireEvent.keyDown(screen.getByLabelText("Fragile"), { key: " " })).toBe(true);
 });
 
 it("the button that sends the form belongs to it, and the other one leaves it", () => {

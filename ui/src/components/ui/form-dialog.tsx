@@ -46,10 +46,18 @@ export function FormDialog({ title, verb, leave = "Cancel", isDangerous = false,
           event.preventDefault();
           onSubmit(new FormData(event.currentTarget));
         }}
+        // Browsers send a form by Enter from a box as well: nobody is done with it who wants to tick one.
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && isBox(event.target)) event.preventDefault();
+        }}
         className="flex flex-col gap-4"
       >
         {children}
       </form>
     </Dialog>
   );
+}
+
+function isBox(target: EventTarget): boolean {
+  return target instanceof HTMLInputElement && target.type === "checkbox";
 }
