@@ -1,6 +1,6 @@
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { focusPage, passFocus } from "./lost-focus";
+import { focusPage, leadBack, leadTo, passFocus } from "./lost-focus";
 
 afterEach(cleanup);
 beforeEach(() => {
@@ -11,6 +11,9 @@ beforeEach(() => {
       </button>
       <div id="graph" role="group" aria-label="Graph" tabIndex={0} />
       <section aria-label="Step">
+        <h2 id="told" tabIndex={-1}>
+          Told
+        </h2>
         <button type="button">Close</button>
       </section>
     </main>,
@@ -46,4 +49,31 @@ it("whoever is elsewhere stays there", () => {
 it("a page that has come takes the focus that went with the one before", () => {
   focusPage();
   expect(focused()).toBe(screen.getByRole("main"));
+});
+
+it("whoever was led to what is told is led back from anywhere in it, once", () => {
+  graph().focus();
+  leadTo("told");
+  expect(focused()).toBe(screen.getByRole("heading", { name: "Told" }));
+  screen.getByRole("button", { name: "Close" }).focus();
+  expect(leadBack(step())).toBe(true);
+  expect(focused()).toBe(graph());
+  expect(leadBack(step())).toBe(false);
+});
+
+it("whoever has come otherwise, has gone elsewhere, or would be led to what has gone, is not led back", () => {
+  screen.getByRole("button", { name: "Close" }).focus();
+  expect(leadBack(step())).toBe(false);
+  graph().focus();
+  leadTo("told");
+  screen.getByRole("main").focus();
+  expect(leadBack(step())).toBe(false);
+  expect(focused()).toBe(screen.getByRole("main"));
+  const row = screen.getByRole("button", { name: "Row" });
+  row.focus();
+  leadTo("told");
+  row.remove();
+  expect(leadBack(step())).toBe(false);
+  leadTo("gone");
+  expect(focused()).toBe(screen.getByRole("heading", { name: "Told" }));
 });

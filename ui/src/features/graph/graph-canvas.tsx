@@ -4,6 +4,7 @@ import { type KeyboardEvent, type RefObject, memo, useEffect, useMemo, useRef, u
 import { useStore } from "zustand";
 import { Button } from "@/components/ui/button";
 import { Plate } from "@/components/ui/plate";
+import { leadTo } from "@/lib/lost-focus";
 import { STATUS_LOOKS } from "@/lib/status";
 import { type GraphStep, NODE_HEIGHT, NODE_WIDTH, edgesOf, layOut, walk } from "./layout";
 import { MarkContext, type MarkStore, labelOf, useIsSelected, useMark } from "./marks";
@@ -67,7 +68,7 @@ export default function GraphCanvas({ steps, marks, onSelect, detail }: GraphCan
   }, [flow, places, selected]);
   const move = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget) return;
-    if (event.key === "Enter") document.getElementById(detail)?.focus();
+    if (event.key === "Enter") leadTo(detail);
     if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
     const next = walk(selected ?? "", event.key, places, tracks);

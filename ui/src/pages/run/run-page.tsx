@@ -10,7 +10,7 @@ import { Allowed } from "@/features/permissions/allowed";
 import { neighbourOf } from "@/features/runs/neighbours";
 import { ValueView } from "@/features/values/value-view";
 import { useNow } from "@/lib/clock";
-import { passFocus } from "@/lib/lost-focus";
+import { leadBack, passFocus } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
 import { STATUS_LOOKS, isLive } from "@/lib/status";
 import { type Run, runQuery } from "./api";
@@ -73,11 +73,11 @@ function RunView({ run }: { run: Run }) {
   const lead = useNeighbours(run.id);
   const close = () => {
     if (selected === undefined) return;
-    passFocus(document.getElementById(INSPECTED)?.closest("section") ?? null, `[data-path="${CSS.escape(selected)}"]`, GRAPH);
+    passFocus(placeOfStep(), `[data-path="${CSS.escape(selected)}"]`, GRAPH);
     select(undefined);
   };
   useShortcuts([
-    { key: "Escape", label: "Close the step", run: close },
+    { key: "Escape", label: "Back from the step, then close it", run: () => leadBack(placeOfStep()) || close() },
     { key: "g", label: "To the graph, and back to the steps", run: changeView },
     { key: "j", label: "Next run of the list", run: () => lead(1) },
     { key: "k", label: "Run before in the list", run: () => lead(-1) },
@@ -110,6 +110,11 @@ function RunView({ run }: { run: Run }) {
       </div>
     </>
   );
+}
+
+/** Where the chosen step is told of. */
+function placeOfStep(): Element | null {
+  return document.getElementById(INSPECTED)?.closest("section") ?? null;
 }
 
 /** Lead to the run beside this one in the list that one came from. */

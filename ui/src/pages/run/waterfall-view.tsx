@@ -4,6 +4,7 @@ import { Button } from "@/components/ui/button";
 import { Search } from "@/components/ui/field";
 import { useNow } from "@/lib/clock";
 import { useRowPixels } from "@/lib/density";
+import { leadTo } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
 import type { Run, Step } from "./api";
 import { INSPECTED } from "./search";
@@ -45,7 +46,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
     // The first press chooses it, the next one leads to what is told of it.
     if (event.key === "Enter" && selected !== undefined && (event.target as HTMLElement).dataset["path"] === selected) {
       event.preventDefault();
-      document.getElementById(INSPECTED)?.focus();
+      leadTo(INSPECTED);
     }
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const next = steps[chosen + by];

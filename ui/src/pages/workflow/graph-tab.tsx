@@ -5,7 +5,8 @@ import { EmptyState, LoadingRows } from "@/components/ui/states";
 import type { CanvasStep } from "@/features/graph/graph-canvas";
 import { createMarks } from "@/features/graph/marks";
 import { ValueView } from "@/features/values/value-view";
-import { passFocus } from "@/lib/lost-focus";
+import { leadBack, passFocus } from "@/lib/lost-focus";
+import { useShortcuts } from "@/lib/shortcuts";
 import type { Draft } from "./api";
 
 /** React Flow is as large as half of the rest: the page does not wait for it. */
@@ -26,6 +27,8 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
     passFocus(chosen.current, "[data-graph] [tabindex='0']");
     select(undefined);
   };
+  const leave = () => leadBack(chosen.current) || (selected !== undefined && close());
+  useShortcuts([{ key: "Escape", label: "Back from the step, then close it", run: leave }]);
   if (steps.length === 0) {
     return (
       <EmptyState icon="workflows" title="No steps yet">
