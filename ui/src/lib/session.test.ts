@@ -170,6 +170,19 @@ describe("a session that somebody has ended on purpose, while something of it wa
     expect(await currentToken()).toBe(mine.access_token);
     expect(localStorage.getItem("flowforge.signed-in")).toBe("yes");
   });
+
+  it("keeps no answer from the one that has begun since, though its own has not come", async () => {
+    const { asked } = await endWhileItAsks();
+    const answerLate = answer;
+    acceptTokens(tokens("v", "b", { lives: 0 }));
+    const next = tokens("v", "b", { mark: "next" });
+    const fetch = answerWith(next);
+    expect(await currentToken()).toBe(next.access_token);
+    answerLate(Response.json({}, { status: 401 }));
+    expect(await asked).toBeUndefined();
+    expect(await currentToken()).toBe(next.access_token);
+    expect(fetch).toHaveBeenCalledOnce();
+  });
 });
 
 it.each(["", "none", "a.b.c", `a.${btoa("{}")}.c`, `a.${btoa("null")}.c`])("the token %j is nobody's", (token) => {

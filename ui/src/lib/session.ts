@@ -76,11 +76,13 @@ export function renewToken(refused?: string): Promise<string | undefined> {
   if (isMoved) return Promise.reject(new SessionMoved());
   // The session in which the refused one was sent has ended since.
   if (refused !== undefined && status === "anonymous") return Promise.resolve(undefined);
+  if (renewal !== undefined) return renewal;
   const begun = ends;
-  renewal ??= alone(() => exchange(() => ends !== begun)).finally(() => {
-    renewal = undefined;
+  const mine: Promise<string | undefined> = alone(() => exchange(() => ends !== begun)).finally(() => {
+    if (renewal === mine) renewal = undefined;
   });
-  return renewal;
+  renewal = mine;
+  return mine;
 }
 
 async function exchange(hasEnded: () => boolean): Promise<string | undefined> {
@@ -142,6 +144,8 @@ function take(tokens: Tokens): void {
 function forget(isOnPurpose: boolean): void {
   ends += 1;
   access = undefined;
+  // What is on its way brings nothing to the session that comes next.
+  renewal = undefined;
   remember(false);
   // What another tab hears late, that its token was refused, takes back nothing of a sign-out: until somebody signs in.
   const isSignedOut = isOnPurpose || useSession.getState().isSignedOut;
