@@ -16,7 +16,8 @@ interface ConfirmByNameProps {
 /** Asks before something is destroyed that cannot be brought back, and takes its name for a yes: a slip of the hand types none. */
 export function ConfirmByName({ name, title, verb, onClose, onConfirm, children }: ConfirmByNameProps) {
   const [typed, setTyped] = useState("");
-  const isIt = asSeen(typed) === asSeen(name);
+  const seen = asSeen(name);
+  const isIt = asSeen(typed) === seen;
   return (
     <FormDialog
       title={title}
@@ -29,21 +30,27 @@ export function ConfirmByName({ name, title, verb, onClose, onConfirm, children 
       onSubmit={() => isIt && onConfirm()}
     >
       <p>{children}</p>
-      <Field
-        label="Its name"
-        dir="auto"
-        autoComplete="off"
-        autoCapitalize="none"
-        spellCheck={false}
-        value={typed}
-        onChange={(event) => setTyped(event.target.value)}
-        hint="Type it as it stands above, to say that it is this one."
-      />
+      {/* One that nobody can see, nobody can type. */}
+      {seen !== "" && (
+        <Field
+          label="Its name"
+          dir="auto"
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck={false}
+          value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+          hint="Type it as it stands above, to say that it is this one."
+        />
+      )}
     </FormDialog>
   );
 }
 
-/** A name as it is seen: nobody can tell how many spaces of which kind it has, nor from which parts a letter is put together. */
+/**
+ * A name as it is seen: nobody can tell how many spaces of which kind it has, nor from which parts a letter is put together, nor what
+ * stands in it that has no looks at all.
+ */
 function asSeen(name: string): string {
-  return name.normalize("NFC").replace(/\s+/g, " ").trim();
+  return name.replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "").normalize("NFC").replace(/\s+/g, " ").trim();
 }
