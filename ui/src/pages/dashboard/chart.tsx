@@ -67,6 +67,8 @@ export function Chart({ title, slots, children, top, bottom, legend, columns, on
           onClick={press}
           // What a finger has pointed at is read once it does not cover it any more.
           onPointerLeave={({ pointerType }) => pointerType !== "touch" && setPlace(undefined)}
+          // The finger scrolls the page: it has pointed at nothing.
+          onPointerCancel={() => setPlace(undefined)}
           onBlur={() => setPlace(undefined)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && slot !== undefined) onChoose?.(slot);

@@ -54,6 +54,17 @@ it("what a finger has pointed at stays to be read once it has left, and what a m
   expect(drawing.getAttribute("aria-valuetext")).toMatch(/^Arrow keys/);
 });
 
+it("a finger that scrolls past leaves nothing to be read", () => {
+  render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
+  const drawing = screen.getByRole("slider", { name: "Runs over time" });
+  drawing.getBoundingClientRect = () => new DOMRect(0, 0, 480, 100);
+  fireEvent.pointerDown(drawing, { clientX: 25, pointerType: "touch" });
+  expect(drawing.getAttribute("aria-valuenow")).toBe("3");
+  fireEvent.pointerCancel(drawing, { pointerType: "touch" });
+  fireEvent.pointerLeave(drawing, { pointerType: "touch" });
+  expect(drawing.getAttribute("aria-valuetext")).toMatch(/^Arrow keys/);
+});
+
 it("parts of the time are told by the clocks that were chosen", () => {
   render(<ThroughputChart slots={SLOTS} onChoose={() => undefined} />);
   const drawing = screen.getByRole("slider", { name: "Runs over time" });
