@@ -4,6 +4,7 @@ A filter with a slip in its name would be no filter, and the answer a list of ev
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -39,6 +40,21 @@ async def refuse_unknown_parameters(connection: ASGIConnection[Any, Any, Any, An
             break
     if problems:
         raise InvalidRequest(errors=problems)
+
+
+def read_choices(text: str | None, known: Sequence[str], name: str, problems: list[Problem]) -> list[str] | None:
+    """The values of the parameter `name`, of which several may stand there, comma separated; None if it was left out.
+
+    What is none of the known ones goes into `problems`.
+    """
+    if text is None:
+        return None
+    values = text.split(",")
+    unknown = [value for value in dict.fromkeys(values) if value not in known]
+    problems += [
+        Problem(f"/query/{name}", "choice", f"'{value}' is none of {', '.join(known)}") for value in unknown[:MOST_TOLD]
+    ]
+    return values
 
 
 def list_choices(handler: BaseRouteHandler, name: str) -> list[str]:

@@ -1,6 +1,6 @@
 """`/v1/approvals`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import asyncpg
@@ -19,13 +19,19 @@ from app.auth.permissions import Permission
 from app.auth.principal import Principal
 from app.control.service import ControlService
 from app.dependencies import Isolation, driver_connection
-from app.errors import ApprovalDecided, NotFound
+from app.errors import ApprovalDecided, InvalidRequest, NotFound
 from app.idempotency.service import Answer, answer_once
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, decode_cursor, make_page
+from app.query_parameters import read_choices
+from engine.core.problems import Problem
 from engine.store.approvals import ApprovalRecord, decide_approval, find_approval, list_approvals
 
-Status = Annotated[ApprovalStatus | None, QueryParameter(description="approvals of this status alone; all if left out")]
+STATUSES = get_args(ApprovalStatus)
+
+Statuses = Annotated[
+    str | None, QueryParameter(max_length=200, description="one status or several, comma separated; all if left out")
+]
 
 
 class ApprovalController(Controller):
@@ -44,7 +50,7 @@ class ApprovalController(Controller):
         self,
         state: State,
         principal: NamedDependency[Principal],
-        status: FromQuery[Status] = None,
+        status: FromQuery[Statuses] = None,
         run_id: FromQuery[UUID | None] = None,
         limit: FromQuery[Limit] = 50,
         cursor: FromQuery[Cursor] = None,
@@ -52,11 +58,12 @@ class ApprovalController(Controller):
         """Approvals of the workspace, the newest first."""
         isolation: Isolation = state.isolation
         before = decode_cursor(cursor)
+        statuses = _read_statuses(status)
         async with isolation.begin(principal.workspace_id) as transaction:
             rows = await list_approvals(
                 await driver_connection(transaction),
                 principal.workspace_id,
-                status=status,
+                statuses=statuses,
                 run_id=run_id,
                 before=before,
                 limit=limit + 1,
@@ -135,6 +142,14 @@ async def _find(connection: asyncpg.Connection, approval_id: UUID, principal: Pr
     if found is None:
         raise NotFound
     return found
+
+
+def _read_statuses(text: str | None) -> list[str] | None:
+    problems: list[Problem] = []
+    statuses = read_choices(text, STATUSES, "status", problems)
+    if problems:
+        raise InvalidRequest(errors=problems)
+    return statuses
 
 
 def _describe(row: ApprovalRecord) -> ApprovalView:

@@ -19,6 +19,7 @@ from app.errors import InvalidRequest, NotFound
 from app.moments import Moment, read_floor
 from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, decode_cursor, make_page
+from app.query_parameters import read_choices
 from app.receipts.schemas import Outcome, Receipt
 from app.triggers.origins import GONE, find_origins
 from engine.core.problems import Problem
@@ -93,11 +94,8 @@ async def _show(transaction: AsyncConnection, principal: Principal, rows: Sequen
 
 
 def _read_outcomes(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    names = text.split(",")
-    unknown = sorted(set(names) - set(OUTCOMES))
-    if unknown:
-        message = f"there is no outcome '{unknown[0]}'; there are {', '.join(OUTCOMES)}"
-        raise InvalidRequest(errors=[Problem("/query/outcome", "choice", message)])
-    return names
+    problems: list[Problem] = []
+    outcomes = read_choices(text, OUTCOMES, "outcome", problems)
+    if problems:
+        raise InvalidRequest(errors=problems)
+    return outcomes

@@ -15,6 +15,7 @@ from app.dependencies import Isolation, driver_connection
 from app.errors import InvalidRequest, NotFound, NotPublished, RunFinished, WorkflowChanged
 from app.moments import read_floor
 from app.pagination import Page, decode_cursor, make_page
+from app.query_parameters import read_choices
 from app.runs.counts import CountCache
 from app.runs.reader import RunReader, read_large_value
 from app.runs.schemas import (
@@ -230,7 +231,7 @@ def _describe(run_id: UUID, rows: Sequence[asyncpg.Record]) -> list[RunEventView
 
 def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
     problems: list[Problem] = []
-    statuses = _read_statuses(chosen.get("status"), problems)
+    statuses = read_choices(chosen.get("status") or None, list(RunStatus), "status", problems)
     query = chosen.get("q") or None
     if query is not None and not _SEARCH.fullmatch(query):
         problems.append(Problem("/query/q", "invalid", "a search is 1 to 200 characters on one line"))
@@ -245,14 +246,3 @@ def _read_filter(chosen: Mapping[str, Any]) -> RunFilter:
         q=query,
         is_test=_TESTS[chosen.get("test")],
     )
-
-
-def _read_statuses(text: str | None, problems: list[Problem]) -> list[str] | None:
-    if not text:
-        return None
-    statuses = text.split(",")
-    for status in statuses:
-        if status not in set(RunStatus):
-            known = ", ".join(RunStatus)
-            problems.append(Problem("/query/status", "choice", f"'{status}' is no status; they are {known}"))
-    return statuses

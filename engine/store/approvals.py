@@ -26,7 +26,7 @@ _ORDER = "ORDER BY approval.id DESC LIMIT $4"
 _LIST = f"{_PAGE} {_ORDER}"
 # Said in the words of the index of pending ones, which are few among all that were ever asked for.
 _LIST_PENDING = f"{_PAGE} AND approval.status = 'pending' AND run.finished_at IS NULL {_ORDER}"
-_LIST_OF_STATUS = f"{_PAGE} AND {_STATUS} = $5 {_ORDER}"
+_LIST_BY_STATUS = f"{_PAGE} AND {_STATUS} = ANY ($5::text[]) {_ORDER}"
 
 _ONE = f"SELECT {_COLUMNS} {_FROM} WHERE approval.id = $1 AND approval.workspace_id = $2"
 
@@ -93,19 +93,19 @@ async def list_approvals(
     connection: asyncpg.Connection | asyncpg.Pool,
     workspace_id: UUID,
     *,
-    status: str | None,
+    statuses: Sequence[str] | None,
     run_id: UUID | None,
     before: UUID | None,
     limit: int,
 ) -> list[ApprovalRecord]:
-    """Approvals of the workspace, the newest first, from below the id `before`."""
+    """Approvals of the workspace, of any of these statuses, the newest first, from below the id `before`."""
     arguments = [workspace_id, before, run_id, limit]
-    if status is None:
+    if statuses is None:
         rows = await connection.fetch(_LIST, *arguments)
-    elif status == "pending":
+    elif set(statuses) == {"pending"}:
         rows = await connection.fetch(_LIST_PENDING, *arguments)
     else:
-        rows = await connection.fetch(_LIST_OF_STATUS, *arguments, status)
+        rows = await connection.fetch(_LIST_BY_STATUS, *arguments, list(statuses))
     return [ApprovalRecord(**row) for row in rows]
 
 

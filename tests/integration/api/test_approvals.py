@@ -171,7 +171,12 @@ async def test_an_approval_of_a_run_that_has_ended_is_cancelled_whether_or_not_i
         listed = await histories.read("/v1/approvals", run_id=run_id)
         assert [approval["status"] for approval in listed["items"]] == ["cancelled"]
         # Filters see what readers see.
-        for status, ids in (("pending", [still_open]), ("cancelled", [approval_id]), ("approved", [])):
+        for status, ids in (
+            ("pending", [still_open]),
+            ("cancelled", [approval_id]),
+            ("approved", []),
+            ("approved,cancelled", [approval_id]),
+        ):
             found = (await histories.read("/v1/approvals", status=status))["items"]
             assert [approval["id"] for approval in found] == ids
         assert problem(await decide(owner, approval_id)) == (409, "approval_decided")
@@ -218,6 +223,12 @@ async def test_pages_hold_the_newest_first(owner: Caller, histories: Histories) 
     pending = await histories.read("/v1/approvals", status="pending", limit=2)
     assert [approval["id"] for approval in pending["items"]] == [str(ids[4]), str(ids[2])]
     assert pending["next_cursor"] is not None
+    # Those of several statuses fill their pages too, whatever stands between them.
+    both = await histories.read("/v1/approvals", status="approved,rejected", limit=2)
+    assert [approval["id"] for approval in both["items"]] == [str(ids[3]), str(ids[1])]
+    assert both["next_cursor"] is None
+    every = await histories.read("/v1/approvals", status="pending,approved")
+    assert [approval["id"] for approval in every["items"]] == seen
     other = await histories.read("/v1/approvals", run_id=str(new_id()))
     assert other["items"] == []
 

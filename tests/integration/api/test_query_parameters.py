@@ -92,6 +92,9 @@ async def test_of_very_many_unknown_parameters_a_few_are_told(owner: Caller) -> 
         ("/v1/runs?trigger_type=zzz", "manual, api, webhook, schedule, event, workflow"),
         ("/v1/runs?test=zzz", "true, false, all"),
         ("/v1/approvals?status=zzz", "pending, approved, rejected, timed_out, cancelled"),
+        ("/v1/approvals?status=approved,zzz", "pending, approved, rejected, timed_out, cancelled"),
+        ("/v1/runs?status=failed,zzz", "queued, running, waiting, succeeded, failed, cancelled, timed_out"),
+        ("/v1/events?outcome=started,zzz", "pending, started, duplicate, filtered, rejected"),
     ],
 )
 async def test_a_value_that_is_none_of_a_few_is_refused_with_those_that_are(

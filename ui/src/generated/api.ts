@@ -3998,8 +3998,8 @@ export interface operations {
                 /** @description how many items a page holds at most */
                 limit?: number;
                 run_id?: string | null;
-                /** @description approvals of this status alone; all if left out */
-                status?: "pending" | "approved" | "rejected" | "timed_out" | "cancelled" | null;
+                /** @description one status or several, comma separated; all if left out */
+                status?: string | null;
             };
             header?: never;
             path?: never;

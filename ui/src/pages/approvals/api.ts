@@ -16,14 +16,15 @@ const PAUSED_POLL_MS = 5_000;
 
 type Status = "pending" | DecidedStatus;
 
-/** Approvals of this status, all where none is named, the newest first. */
-export function approvalsQuery(status: Status | undefined, run: string | undefined, isPaused: boolean) {
+/** Approvals of any of these statuses, the newest first. */
+export function approvalsQuery(statuses: readonly Status[], run: string | undefined, isPaused: boolean) {
+  const status = statuses.join(",");
   return infiniteQueryOptions({
     queryKey: [...APPROVALS, { status, run }],
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/approvals", {
-          params: { query: { limit: PAGE, cursor: pageParam, status: status ?? null, run_id: run ?? null } },
+          params: { query: { limit: PAGE, cursor: pageParam, status, run_id: run ?? null } },
           signal,
         }),
       ),

@@ -41,7 +41,7 @@ export function ApprovalsPage() {
 
 function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide: boolean }) {
   const isPaused = useLive((state) => state.status === "paused");
-  const query = useInfiniteQuery(approvalsQuery("pending", run, isPaused));
+  const query = useInfiniteQuery(approvalsQuery(["pending"], run, isPaused));
   const open = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   useLiveApprovals(useMemo(() => new Set(open?.map((approval) => approval.run_id)), [open]));
   const [deciding, setDeciding] = useState<{ approval: Approval; decision: Decision }>();
@@ -82,7 +82,7 @@ function OpenApprovals({ run, mayDecide }: { run: string | undefined; mayDecide:
           ))}
         </ul>
       )}
-      <ShowMore query={query} of="open ones" />
+      <ShowMore key={run} query={query} of="open ones" />
       {/* Not in the list: what is written here stays while others decide. */}
       {deciding !== undefined && <DecisionDialog {...deciding} returnTo={HEADING} onClose={() => setDeciding(undefined)} />}
     </section>

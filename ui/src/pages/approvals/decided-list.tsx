@@ -3,13 +3,13 @@ import { useNavigate } from "@tanstack/react-router";
 import { Select } from "@/components/ui/field";
 import { Icon, type IconName } from "@/components/ui/icon";
 import { ShowMore, Stale } from "@/components/ui/loaded";
+import { LongText } from "@/components/ui/long-text";
 import { Moment } from "@/components/ui/moment";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { useLive } from "@/lib/live";
 import { usePeople } from "@/lib/people";
 import { type Approval, approvalsQuery } from "./api";
 import { type ApprovalFilters, DECIDED_STATUSES, type DecidedStatus } from "./filters";
-import { Message } from "./message";
 import { Source } from "./open-approval";
 
 const LOOKS = {
@@ -23,8 +23,9 @@ const LOOKS = {
 export function DecidedList({ filters }: { filters: ApprovalFilters }) {
   const isPaused = useLive((state) => state.status === "paused");
   const navigate = useNavigate({ from: "/approvals" });
-  const query = useInfiniteQuery(approvalsQuery(filters.status, filters.run, isPaused));
-  const decided = query.data?.pages.flatMap((page) => page.items).filter((one) => one.status !== "pending");
+  const statuses = filters.status === undefined ? DECIDED_STATUSES : [filters.status];
+  const query = useInfiniteQuery(approvalsQuery(statuses, filters.run, isPaused));
+  const decided = query.data?.pages.flatMap((page) => page.items);
   const run = filters.run === undefined ? {} : { run: filters.run };
   const choose = (text: string) => {
     const status = DECIDED_STATUSES.find((known) => known === text);
@@ -48,7 +49,7 @@ export function DecidedList({ filters }: { filters: ApprovalFilters }) {
       {query.isError && decided === undefined && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
       {decided !== undefined && !isPaused && <Stale query={query} />}
       {query.isPending && <LoadingRows />}
-      {decided?.length === 0 && !query.hasNextPage && <p className="text-ink-2">None yet.</p>}
+      {decided?.length === 0 && <p className="text-ink-2">None yet.</p>}
       {decided !== undefined && decided.length > 0 && (
         <ul aria-label="Approvals that are over" className="divide-y divide-line rounded-control border border-line bg-surface">
           {decided.map((approval) => (
@@ -56,7 +57,7 @@ export function DecidedList({ filters }: { filters: ApprovalFilters }) {
           ))}
         </ul>
       )}
-      <ShowMore query={query} of="that are over" />
+      <ShowMore key={`${statuses.join()} ${filters.run}`} query={query} of="that are over" />
     </section>
   );
 }
@@ -68,7 +69,7 @@ function Decided({ approval }: { approval: Approval }) {
     <li className="grid gap-x-4 gap-y-2 p-4 md:grid-cols-2" data-approval={approval.id}>
       <div className="flex min-w-0 flex-col gap-1">
         <Source approval={approval} />
-        <Message text={approval.message} />
+        <LongText text={approval.message} look="whitespace-pre-wrap" />
       </div>
       <div className="flex min-w-0 flex-col gap-1">
         <p className="flex flex-wrap items-center gap-x-2">
@@ -83,7 +84,7 @@ function Decided({ approval }: { approval: Approval }) {
         </p>
         {approval.comment !== null && approval.comment !== "" && (
           <blockquote className="border-l-2 border-line-strong pl-3 text-ink-2">
-            <Message text={approval.comment} />
+            <LongText text={approval.comment} look="whitespace-pre-wrap" />
           </blockquote>
         )}
       </div>

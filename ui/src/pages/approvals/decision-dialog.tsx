@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { FormError } from "@/components/ui/door";
 import { FormDialog } from "@/components/ui/form-dialog";
+import { LongText } from "@/components/ui/long-text";
 import { TextArea } from "@/components/ui/text-area";
 import { toast } from "@/components/ui/toasts";
 import { useOnce } from "@/lib/once";
@@ -46,7 +47,7 @@ export function DecisionDialog({ approval, decision, onClose, returnTo }: Dialog
       onSubmit={(filled) => taken.mutate(String(filled.get("comment") ?? "").trim())}
       returnTo={returnTo}
     >
-      <p dir="auto" className="line-clamp-6 text-left whitespace-pre-wrap wrap-anywhere">{approval.message}</p>
+      <LongText text={approval.message} look="whitespace-pre-wrap" />
       <TextArea
         label="Comment"
         name="comment"

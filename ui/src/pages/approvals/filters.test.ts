@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LiveEvent } from "@/lib/live";
 import { concerns } from "./api";
-import { isLong, readApprovalFilters } from "./filters";
+import { readApprovalFilters } from "./filters";
 
 const RUN = "01a21a4f-3d41-7000-8000-000000000001";
 
@@ -16,16 +16,6 @@ describe("filters of an address", () => {
     ["several statuses", { status: ["approved"] }],
   ])("leave out %s", (_, search) => {
     expect(readApprovalFilters(search)).toEqual({});
-  });
-});
-
-describe("messages", () => {
-  it("are cut where they are long or have many lines, and not before", () => {
-    expect(isLong("Refund it?")).toBe(false);
-    expect(isLong("x".repeat(600))).toBe(false);
-    expect(isLong("x".repeat(601))).toBe(true);
-    expect(isLong("a\n".repeat(7))).toBe(false);
-    expect(isLong("a\n".repeat(8))).toBe(true);
   });
 });
 

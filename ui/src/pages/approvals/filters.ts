@@ -20,11 +20,3 @@ export function readApprovalFilters(search: Record<string, unknown>): ApprovalFi
     ...(run === undefined ? {} : { run }),
   };
 }
-
-const LONGEST = 600;
-const MOST_LINES = 8;
-
-/** Whether a message is cut until somebody asks for the whole: it may have 10,000 characters. */
-export function isLong(text: string): boolean {
-  return text.length > LONGEST || text.split("\n", MOST_LINES + 1).length > MOST_LINES;
-}

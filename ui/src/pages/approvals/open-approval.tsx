@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import { Button } from "@/components/ui/button";
+import { LongText } from "@/components/ui/long-text";
 import { Moment } from "@/components/ui/moment";
 import type { Approval, Decision } from "./api";
-import { Message } from "./message";
 
 interface OpenApprovalProps {
   approval: Approval;
@@ -16,7 +16,7 @@ export function OpenApproval({ approval, mayDecide, onDecide }: OpenApprovalProp
   return (
     <li className="flex flex-col gap-3 rounded-control border border-line-strong bg-surface p-4" data-approval={approval.id}>
       <Source approval={approval} />
-      <Message text={approval.message} />
+      <LongText text={approval.message} look="whitespace-pre-wrap" />
       <p className="flex flex-wrap gap-x-4 text-xs text-ink-3">
         <span>
           Asked <Moment at={approval.created_at} isRelative />
