@@ -165,7 +165,8 @@ class ConcurrencyView(Struct, frozen=True, kw_only=True):
 class RunDetail(Struct, frozen=True, kw_only=True):
     """A run with all that happened in it. `version` is 0 where a draft was tested, and no version.
 
-    `children` are the first 1,000 of the runs that its steps started.
+    `children` are the first 1,000 of the runs that its steps started. `trace_id` is that of the W3C trace context that
+    it was started in, and that its requests carry.
     """
 
     id: UUID
@@ -177,6 +178,7 @@ class RunDetail(Struct, frozen=True, kw_only=True):
     attempt: int
     trigger: Any
     trigger_id: UUID | None
+    trace_id: str | None
     input: Any
     output: Any
     error: ErrorInfo | None

@@ -98,6 +98,7 @@ def describe_run(
         attempt=row.attempt,
         trigger=queued.trigger if isinstance(queued, RunQueued) else None,
         trigger_id=row.trigger_id,
+        trace_id=_read_trace_id(queued),
         input=queued.input if isinstance(queued, RunQueued) else None,
         output=present_output(end, seq) if isinstance(end, RunSucceeded) else None,
         error=end.error if isinstance(end, RunFailed | RunTimedOut) else None,
@@ -156,6 +157,13 @@ def _add_surroundings(level: Level, definition: Definition, graph: Graph, surrou
             )
         if view.waiting is not None:
             view.waiting.approval_id = surroundings.approvals.get(view.path)
+
+
+def _read_trace_id(queued: RunEvent) -> str | None:
+    """The second part of the W3C trace context, of version 00 as of those to come."""
+    if not isinstance(queued, RunQueued) or queued.traceparent is None:
+        return None
+    return queued.traceparent.split("-")[1]
 
 
 def _describe_parent(row: RunRow) -> ParentView | None:

@@ -102,8 +102,8 @@ def test_every_request_carries_its_own_idempotency_key_the_attempt_and_the_trace
 ) -> None:
     first = push(pushed.hook, str(uuid.uuid4()), traceparent=f"00-{TRACE_ID}-00f067aa0ba902b7-01").json()["run_id"]
     second = push(pushed.hook, str(uuid.uuid4())).json()["run_id"]
-    for run_id in (first, second):
-        assert client.wait_for_end(run_id)["status"] == "succeeded"
+    ended = [client.wait_for_end(run_id) for run_id in (first, second)]
+    assert [run["status"] for run in ended] == ["succeeded", "succeeded"]
     requests = target.received()
     assert len(requests) == 4
     assert len({request.key for request in requests}) == 4
@@ -112,6 +112,7 @@ def test_every_request_carries_its_own_idempotency_key_the_attempt_and_the_trace
     others = [request for request in requests if request.trace_id != TRACE_ID]
     assert [request.path for request in traced] == [request.path for request in others]
     assert len({request.trace_id for request in others}) == 1
+    assert [run["trace_id"] for run in ended] == [TRACE_ID, others[0].trace_id]
     for request in requests:
         version, trace_id, span_id, flags = request.headers["traceparent"].split("-")
         assert (version, len(trace_id), len(span_id), len(flags)) == ("00", 32, 16, 2)

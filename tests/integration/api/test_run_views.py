@@ -199,6 +199,13 @@ async def test_a_run_names_its_parent_its_origin_and_its_children(histories: His
     assert run["children"] == [{"run_id": child, "step": "call", "status": "queued"}]
 
 
+async def test_a_run_tells_the_trace_that_it_was_started_in(histories: Histories) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for traceparent, told in ((f"00-{trace_id}-00f067aa0ba902b7-01", trace_id), (None, None)):
+        run_id = await histories.keep({"steps": [http("a")]}, [queued(traceparent=traceparent)], status="queued")
+        assert (await histories.read(f"/v1/runs/{run_id}"))["trace_id"] == told
+
+
 async def test_a_held_run_says_who_holds_its_slots(histories: Histories, owner: Caller) -> None:
     definition = {"steps": [http("a")]}
     holder = await histories.keep(definition, [queued(), started()], concurrency_key="k", slot_at=at(1))

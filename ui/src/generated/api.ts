@@ -2467,12 +2467,17 @@ export interface components {
         /**
          * MemberView
          * @description A member of the workspace; `id` is the user's.
+         *
+         *         `last_seen_at`: when a sign-in of theirs to this workspace last got tokens, which it does every few minutes while
+         *         it is used; null where nothing is known any more, and where it was not asked for.
          */
         MemberView: {
             email: string;
             /** Format: uuid */
             id: string;
             joined_at: string;
+            /** @default null */
+            last_seen_at: string | null;
             name: string;
             role: components["schemas"]["Role"];
         };
@@ -2969,7 +2974,8 @@ export interface components {
          * RunDetail
          * @description A run with all that happened in it. `version` is 0 where a draft was tested, and no version.
          *
-         *         `children` are the first 1,000 of the runs that its steps started.
+         *         `children` are the first 1,000 of the runs that its steps started. `trace_id` is that of the W3C trace context that
+         *         it was started in, and that its requests carry.
          */
         RunDetail: {
             attempt: number;
@@ -2991,6 +2997,7 @@ export interface components {
             status: components["schemas"]["RunStatus"];
             steps: components["schemas"]["StepView"][];
             time: components["schemas"]["TimeSpent"];
+            trace_id: string | null;
             trigger: unknown;
             trigger_id: string | null;
             version: number;
@@ -7257,6 +7264,8 @@ export interface operations {
             query?: {
                 /** @description next_cursor of the page before */
                 cursor?: string | null;
+                /** @description tell of each when they were last seen here; for admins */
+                last_seen?: boolean;
                 /** @description how many items a page holds at most */
                 limit?: number;
             };

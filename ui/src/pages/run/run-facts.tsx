@@ -37,6 +37,13 @@ export function RunFacts({ run }: { run: Run }) {
         <span className="font-mono text-xs wrap-anywhere">{run.id}</span>
         <IconButton label="Copy the run's id" icon="copy" onClick={() => void copyText(run.id, "The run's id")} />
       </span>
+      {run.trace_id !== null && (
+        <span className="flex items-center">
+          <span className="mr-1.5">trace</span>
+          <span className="font-mono text-xs wrap-anywhere">{run.trace_id}</span>
+          <IconButton label="Copy the trace id" icon="copy" onClick={() => void copyText(run.trace_id ?? "", "The trace id")} />
+        </span>
+      )}
       {run.parent !== null && <RunLink id={run.parent.run_id}>Started by {run.parent.step} of another run</RunLink>}
       {run.origin_run_id !== null && (
         <>
