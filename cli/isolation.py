@@ -44,6 +44,8 @@ _OPENED: Final = f"(SELECT nullif(current_setting('{RUN}', true), '')::uuid)"
 # What is nobody's, and what bound transactions need of it: nothing of all others.
 SHARED: Final[Mapping[str, str]] = {
     "user_account": "SELECT (id, email, name, is_active, created_at, updated_at)",
+    # When a sign-in was last used, and nothing that anybody could sign in with.
+    "refresh_token": "SELECT (session_id, created_at)",
     "listener_revision": "SELECT, INSERT, UPDATE",
     "worker": "SELECT (id, alive)",
 }

@@ -1,11 +1,11 @@
 """`/v1/members` and `/v1/invitations`."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Response
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +30,8 @@ from app.members.service import InvitationService, MemberService
 from app.openapi import problems
 from app.pagination import DEFAULT_LIMIT, Cursor, Limit, Page
 
+LastSeen = Annotated[bool, QueryParameter(description="tell of each when they were last seen here; for admins")]
+
 
 class MemberController(Controller):
     """Who is in the workspace, as what."""
@@ -50,9 +52,10 @@ class MemberController(Controller):
         members: NamedDependency[MemberService],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
+        last_seen: LastSeen = False,
     ) -> Page[MemberView]:
         """The workspace's members, the newest users first."""
-        return await members.list_all(transaction, principal, limit=limit, cursor=cursor)
+        return await members.list_all(transaction, principal, limit=limit, cursor=cursor, is_last_seen_told=last_seen)
 
     @patch(
         "/{user_id:uuid}",

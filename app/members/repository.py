@@ -1,7 +1,7 @@
 """Queries of members and invitations, each within one workspace but for the one that a secret token opens."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api_keys.tables import api_key
-from app.auth.tables import membership, user_account, user_session
+from app.auth.tables import membership, refresh_token, user_account, user_session
 from app.members.tables import invitation
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -43,6 +43,20 @@ async def list_members(
     if before is not None:
         query = query.where(user_account.c.id < before)
     return (await connection.execute(query)).mappings().all()
+
+
+async def find_last_seen(
+    connection: AsyncConnection, workspace_id: UUID, user_ids: Sequence[UUID]
+) -> Mapping[UUID, datetime]:
+    """When sign-ins to the workspace last got tokens, by user; of whom no sign-in is kept, nothing is known."""
+    latest = func.max(func.coalesce(refresh_token.c.created_at, user_session.c.created_at))
+    query = (
+        select(user_session.c.user_id, latest.label("last_seen_at"))
+        .outerjoin(refresh_token, refresh_token.c.session_id == user_session.c.id)
+        .where(user_session.c.workspace_id == workspace_id, user_session.c.user_id.in_(user_ids))
+        .group_by(user_session.c.user_id)
+    )
+    return {row.user_id: row.last_seen_at for row in await connection.execute(query)}
 
 
 async def lock_member(connection: AsyncConnection, workspace_id: UUID, user_id: UUID) -> RowMapping | None:

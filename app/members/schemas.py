@@ -11,13 +11,18 @@ from app.auth.schemas import Email, Name, NewPassword
 
 
 class MemberView(Struct, frozen=True, kw_only=True):
-    """A member of the workspace; `id` is the user's."""
+    """A member of the workspace; `id` is the user's.
+
+    `last_seen_at`: when a sign-in of theirs to this workspace last got tokens, which it does every few minutes while
+    it is used; null where nothing is known any more, and where it was not asked for.
+    """
 
     id: UUID
     email: str
     name: str
     role: Role
     joined_at: datetime
+    last_seen_at: datetime | None = None
 
 
 class MemberChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

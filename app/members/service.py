@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -65,13 +66,29 @@ class MemberService:
         self._authenticator = authenticator
 
     async def list_all(
-        self, connection: AsyncConnection, principal: Principal, *, limit: int, cursor: str | None
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        *,
+        limit: int,
+        cursor: str | None,
+        is_last_seen_told: bool = False,
     ) -> Page[MemberView]:
-        """The workspace's members; raises InvalidCursor."""
+        """The workspace's members. Raises InvalidCursor; MissingPermission where a colleague asks who was seen when."""
+        if is_last_seen_told and Permission.MEMBERS_WRITE not in principal.permissions:
+            raise MissingPermission(
+                "It takes an admin to see when members were last seen.", permission=Permission.MEMBERS_WRITE.value
+            )
         rows = await repository.list_members(
             connection, principal.workspace_id, before=decode_cursor(cursor), limit=limit + 1
         )
-        return make_page(rows, limit, lambda row: MemberView(**row), lambda row: row["id"])
+        seen: Mapping[UUID, datetime] = {}
+        if is_last_seen_told:
+            user_ids = [row["id"] for row in rows]
+            seen = await repository.find_last_seen(connection, principal.workspace_id, user_ids)
+        return make_page(
+            rows, limit, lambda row: MemberView(**row, last_seen_at=seen.get(row["id"])), lambda row: row["id"]
+        )
 
     async def change(
         self, connection: AsyncConnection, principal: Principal, user_id: UUID, change: MemberChange

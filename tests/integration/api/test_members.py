@@ -150,6 +150,38 @@ async def test_a_link_that_is_void_says_why(api: Api, owner: Caller) -> None:
     assert [answer.json()["reason"] for answer in answers] == ["used", "revoked", "revoked", "expired", "unknown"]
 
 
+async def seen(caller: Caller) -> dict[str, str | None]:
+    items = (await caller.client.get("/v1/members", params={"last_seen": "true"})).raise_for_status().json()["items"]
+    return {item["email"]: item["last_seen_at"] for item in items}
+
+
+@pytest.mark.without_faults("a lost answer has used the token up")
+async def test_admins_see_when_members_were_last_seen_here(api: Api, owner: Caller) -> None:
+    viewer = await api.sign_in(Role.VIEWER, owner.workspace_id)
+    elsewhere = await api.sign_in(Role.OWNER)
+    before = await seen(owner)
+    assert set(before) == {owner.email, viewer.email}
+    refresh = {"refresh_token": viewer.tokens["refresh_token"]}
+    (await api.client().post("/v1/auth/refresh", json=refresh)).raise_for_status()
+    after = await seen(owner)
+    assert str(after[viewer.email]) > str(before[viewer.email])
+    assert after[owner.email] == before[owner.email]
+    async with api.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE user_session SET workspace_id = :other WHERE user_id = :id"),
+            {"other": elsewhere.workspace_id, "id": viewer.user_id},
+        )
+    assert (await seen(owner))[viewer.email] is None, "what they do elsewhere is told nobody here"
+
+
+async def test_colleagues_do_not_see_who_was_seen_when(api: Api, owner: Caller) -> None:
+    editor = await api.sign_in(Role.EDITOR, owner.workspace_id)
+    answer = await editor.client.get("/v1/members", params={"last_seen": "true"})
+    assert problem(answer) == (403, "missing_permission")
+    plain = (await editor.client.get("/v1/members")).raise_for_status().json()["items"]
+    assert {item["last_seen_at"] for item in plain} == {None}
+
+
 async def test_who_is_a_member_is_not_invited_again(owner: Caller) -> None:
     answer = await owner.client.post("/v1/invitations", json={"email": owner.email, "role": "viewer"})
     assert problem(answer) == (409, "already_member")

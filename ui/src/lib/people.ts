@@ -5,21 +5,22 @@ export type Member = Schemas["MemberView"];
 
 const PAGE = 200;
 
-/** Everybody in the workspace, the oldest accounts last. */
+/** Everybody in the workspace, the oldest accounts last; where that is asked for, with when each was last seen, which admins may know. */
+export async function readMembers(signal: AbortSignal, isSeenAsked = false): Promise<Member[]> {
+  const all: Member[] = [];
+  let cursor: string | null = null;
+  do {
+    const query = { limit: PAGE, cursor, ...(isSeenAsked && { last_seen: true }) };
+    const page: Schemas["Page_MemberView_"] = await unwrap(api.GET("/v1/members", { params: { query }, signal }));
+    all.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return all;
+}
+
 export const membersQuery = queryOptions({
   queryKey: ["members"],
-  queryFn: async ({ signal }) => {
-    const all: Member[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: Schemas["Page_MemberView_"] = await unwrap(
-        api.GET("/v1/members", { params: { query: { limit: PAGE, cursor } }, signal }),
-      );
-      all.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    return all;
-  },
+  queryFn: ({ signal }) => readMembers(signal),
   staleTime: 60_000,
 });
 

@@ -1,6 +1,7 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, api, unwrap } from "@/lib/api";
 import type { OnceHeader } from "@/lib/once";
+import { membersQuery, readMembers } from "@/lib/people";
 import type { Role } from "@/lib/roles";
 
 export type Invitation = Schemas["InvitationView"];
@@ -14,6 +15,13 @@ export const invitationsQuery = infiniteQueryOptions({
     unwrap(api.GET("/v1/invitations", { params: { query: { limit: 50, cursor: pageParam } }, signal })),
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
+});
+
+/** When each member was last seen here, by their id; it is for admins, and read where it is shown alone. */
+export const lastSeenQuery = queryOptions({
+  queryKey: [...membersQuery.queryKey, "seen"],
+  queryFn: async ({ signal }) => new Map((await readMembers(signal, true)).map(({ id, last_seen_at: at }) => [id, at])),
+  staleTime: 60_000,
 });
 
 /** Give a member another role. Raises ApiProblem 409 for the last owner. */

@@ -7,6 +7,7 @@ import { type Column, Table } from "@/components/ui/table";
 import { meQuery, usePermission } from "@/lib/me";
 import type { Member } from "@/lib/people";
 import { ROLES, type Role } from "@/lib/roles";
+import { lastSeenQuery } from "./api";
 import { RemoveDialog, RoleDialog } from "./member-dialogs";
 import { whyNotRemove } from "./roles";
 
@@ -31,6 +32,11 @@ export function MemberTable({ members }: { members: readonly Member[] }) {
             {id === me?.user.id && <span className="ml-2 font-normal text-ink-3">You</span>}
           </p>
           <p className="text-xs text-ink-3 wrap-anywhere">{email}</p>
+          {mayRemove && (
+            <p className="text-xs text-ink-3 md:hidden">
+              Last seen <LastSeen id={id} />
+            </p>
+          )}
         </>
       ),
     },
@@ -45,6 +51,7 @@ export function MemberTable({ members }: { members: readonly Member[] }) {
         />
       ),
     },
+    ...(mayRemove ? [{ title: "Last seen", from: "md", look: "text-ink-2", cell: ({ id }) => <LastSeen id={id} /> } satisfies Column<Member>] : []),
     { title: "Since", from: "md", look: "text-ink-2", cell: ({ joined_at: at }) => <Moment at={at} isRelative /> },
     {
       title: "Actions",
@@ -67,6 +74,14 @@ export function MemberTable({ members }: { members: readonly Member[] }) {
       {open?.kind === "remove" && <RemoveDialog member={open.member} isSelf={open.member.id === me?.user.id} onClose={close} />}
     </>
   );
+}
+
+/** Of a member; their sign-ins are forgotten once they are over. */
+function LastSeen({ id }: { id: string }) {
+  const { data: seen, isError } = useQuery(lastSeenQuery);
+  if (seen === undefined) return isError ? "unknown" : "…";
+  const at = seen.get(id) ?? null;
+  return at === null ? "not lately" : <Moment at={at} isRelative />;
 }
 
 interface RoleCellProps {

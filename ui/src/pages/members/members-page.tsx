@@ -10,6 +10,7 @@ import { ROLES, ROLE_MAY } from "@/lib/roles";
 import { InvitationList } from "./invitation-list";
 import { InviteDialog } from "./invite-dialog";
 import { MemberTable } from "./member-table";
+import { RoleMatrix } from "./role-matrix";
 
 /** Who is in the workspace, as what, and how others come. */
 export function MembersPage() {
@@ -49,6 +50,7 @@ export function MembersPage() {
               </div>
             ))}
           </dl>
+          <RoleMatrix />
         </section>
       </div>
       {isInviting && me !== undefined && <InviteDialog by={me.role} onClose={() => setIsInviting(false)} />}
