@@ -167,19 +167,25 @@ test("the choices are kept by the browser, and hold in its other tabs at once", 
   await other.close();
 });
 
-test("counts of very many have their room before they come, so that no status moves", async () => {
-  const { page } = browser;
+const COUNTS = "**/v1/runs/counts*";
+const STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled", "timed_out"];
+
+/** Have very many runs counted of each status, once what this gives is called. */
+async function tellVeryMany(page: Page): Promise<() => void> {
   let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const statuses = ["queued", "running", "waiting", "succeeded", "failed", "cancelled", "timed_out"];
-  const by_status = Object.fromEntries(statuses.map((status) => [status, 50_000]));
-  await page.route("**/v1/runs/counts*", async (route) => {
+  const by_status = Object.fromEntries(STATUSES.map((status) => [status, 50_000]));
+  await page.route(COUNTS, async (route) => {
     await held;
     await route.fulfill({ json: { by_status, since: "2026-11-27T12:00:00Z" } });
   });
-  await page.setViewportSize({ width: 390, height: 700 });
+  return release;
+}
+
+/** Where the statuses stand among each other is where they stood before their counts came. */
+async function expectStill(page: Page, release: () => void): Promise<void> {
   await page.goto("/runs");
   const group = page.getByRole("group", { name: "Status", exact: true });
   await page.locator('[data-row="0"]').waitFor();
@@ -195,7 +201,7 @@ test("counts of very many have their room before they come, so that no status mo
   const before = await places();
   expect(await group.innerText()).not.toContain("50,000");
   release();
-  await group.getByText("50,000+").nth(statuses.length - 1).waitFor();
+  await group.getByText("50,000+").nth(STATUSES.length - 1).waitFor();
   expect(await places()).toEqual(before);
   // Nor does one when its neighbour is chosen, in bold letters.
   for (const name of [/^Running/, /^Timed out/]) {
@@ -205,10 +211,21 @@ test("counts of very many have their room before they come, so that no status mo
     await group.getByRole("button", { name }).click();
     await group.getByRole("button", { name, pressed: false }).waitFor();
   }
-  await expectReflow(page);
-  await takeShots(page, "runs-very-many");
-  await page.unroute("**/v1/runs/counts*");
-  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+test("counts of very many have their room before they come, so that no status moves", async () => {
+  const { page } = browser;
+  const release = await tellVeryMany(page);
+  await page.setViewportSize({ width: 390, height: 700 });
+  try {
+    await expectStill(page, release);
+    await expectReflow(page);
+    await takeShots(page, "runs-very-many");
+  } finally {
+    release();
+    await page.unroute(COUNTS);
+    await page.setViewportSize({ width: 1440, height: 900 });
+  }
 });
 
 test("every page behaved", () => browser.conduct.check());
