@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { PATIENCE_MS } from "./browser.ts";
 import { expectAccessible } from "./axe.ts";
@@ -7,6 +8,8 @@ import { takeShots } from "./shots.ts";
 
 const journey = journeyTo({ workspace: "Graphs", path: "/workflows" });
 const CASES = { large: "input.total > 1000", needs_a_second_look: "input.isOdd", orders_from_abroad_by_express: "input.isFar", gift: "input.isGift" };
+/** From the nearest to the farthest, a graph is zoomed out by fewer. */
+const MOST_PRESSES = 20;
 const say = (id: string, ...after: string[]) => ({ id, type: "transform", with: { values: { text: id } }, after });
 const STEPS = [
   { id: "route", name: "Which way?", type: "switch", with: { cases: CASES } },
@@ -17,6 +20,8 @@ const STEPS = [
   say("mourn", "charge.error", "look.error"),
   say("close", "charge", "look"),
 ];
+
+const focusedGraph = (page: Page) => page.locator("[data-graph] [role=group]:focus");
 
 /** What touches what in the graph: labels, steps and tracks, by what they are called. */
 function findTouching(): Promise<string[]> {
@@ -67,7 +72,10 @@ test("seen from far away, steps are outlines without words", async () => {
   const { page } = journey;
   const name = page.locator('[data-step="route"]').getByText("Which way?");
   await name.waitFor();
-  while (await name.isVisible()) await page.getByRole("button", { name: "Zoom out" }).click();
+  for (let presses = 0; presses < MOST_PRESSES && (await name.isVisible()); presses += 1) {
+    await page.getByRole("button", { name: "Zoom out" }).click();
+  }
+  await name.waitFor({ state: "hidden" });
   expect(await page.locator("[data-step]").count()).toBe(STEPS.length);
   await takeShots(page, "graph-far");
   await expectAccessible(page);
@@ -83,6 +91,19 @@ test("keys lead from the graph to what is told of a step, and back", async () =>
   await graph.getByText("Which way?, switch, step 1 of 7, not begun").waitFor({ state: "attached" });
   await page.keyboard.press("Enter");
   await page.locator("#chosen-step:focus").waitFor();
+  // Back at the node, from which arrows lead on; once more, and none is chosen.
+  await page.keyboard.press("Escape");
+  await focusedGraph(page).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("heading", { name: "charge", exact: true }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("#chosen-step:focus").waitFor();
+  await page.getByRole("button", { name: "Close the step" }).focus();
+  await page.keyboard.press("Escape");
+  await focusedGraph(page).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByText("Choose a step to see how it is set up.").waitFor();
+  await focusedGraph(page).waitFor();
 });
 
 test("a track tells how the step stands that it comes from", async () => {
@@ -104,10 +125,20 @@ test("a track tells how the step stands that it comes from", async () => {
   await page.locator("#inspected:focus").waitFor();
   await page.keyboard.press("Escape");
   await page.locator('[data-path="stop"]').click();
+  await page.locator('[data-path="stop"][aria-pressed="true"]').waitFor();
   await page.keyboard.press("Enter");
   await page.locator("#inspected:focus").waitFor();
   await page.keyboard.press("Escape");
-  await page.locator('[data-path="stop"]:focus').waitFor();
+  await page.locator('[data-path="stop"][aria-pressed="true"]:focus').waitFor();
+  await page.keyboard.press("g");
+  await focusedGraph(page).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("#inspected:focus").waitFor();
+  await page.keyboard.press("Escape");
+  await focusedGraph(page).waitFor();
+  await page.locator('[data-path="stop"][aria-pressed="true"]').waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { name: "The whole run" }).waitFor();
 });
 
 test("every page behaved", () => journey.browser.conduct.check());

@@ -1,6 +1,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { expectAccessible } from "./axe.ts";
+import { PATIENCE_MS } from "./browser.ts";
 import { journeyTo } from "./journey.ts";
 import { takeShots } from "./shots.ts";
 import { expectWaitingAndFailing } from "./states.ts";
@@ -18,6 +19,8 @@ test("where the next page of a list does not come, its end says so, and asks for
   const step = { id: "double", type: "transform", with: { values: { twice: "{{ item * 2 }}" } } };
   const loop = await owner.publish("Many items", [{ id: "each", type: "foreach", with: { items: "input.items" }, steps: [step] }]);
   const run = await owner.start(loop, { items: Array.from({ length: ITEMS }, (_, index) => index) });
+  const status = async () => (await owner.get<{ status: string }>(`/v1/runs/${run}`)).status;
+  await expect.poll(status, { timeout: PATIENCE_MS }).toBe("succeeded");
   await page.goto(`/runs/${run}?step=each`);
   await page.locator("main").getByText("Succeeded", { exact: true }).first().waitFor();
   const items = page.getByRole("group", { name: "Items" });
