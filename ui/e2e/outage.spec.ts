@@ -62,6 +62,8 @@ test("where the server dies, a page that was never opened says so in its place, 
     await other.getByRole("heading", { name: "Dashboard", exact: true }).waitFor();
     await rail.getByRole("link", { name: "Variables" }).click();
     await other.getByRole("heading", { name: "No connection" }).waitFor();
+    await other.getByRole("button", { name: "Try again" }).click();
+    await other.getByText(/^Tried again .*: nobody answered\.$/).waitFor();
     await expectAccessible(other);
   });
   await other.getByText("Live", { exact: true }).waitFor();
