@@ -136,6 +136,9 @@ test("a member gets another role after it was asked for", async () => {
   const { page } = browser;
   await page.reload();
   await row(NEWCOMER).waitFor();
+  await page.getByRole("columnheader", { name: "Last seen" }).waitFor();
+  await row(NEWCOMER).getByText(/^(just now|\d+ (sec|min)\. ago)$/).first().waitFor();
+  await page.getByRole("row", { name: /^Publish workflows/ }).getByText("yes").nth(2).waitFor({ state: "attached" });
   await takeShots(page, "members");
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
