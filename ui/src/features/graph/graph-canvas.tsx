@@ -44,13 +44,16 @@ const MARGIN = 24;
 interface GraphCanvasProps {
   steps: readonly CanvasStep[];
   marks: MarkStore;
+  /** Keys have led to it. */
   onSelect: (id: string) => void;
+  /** The pointer has chosen it. */
+  onPress: (id: string) => void;
   /** The id of the heading above what is told of the chosen step: Enter leads there. */
   detail: string;
 }
 
 /** The steps of a definition, to be looked at. How they stand comes from `marks` alone. */
-export default function GraphCanvas({ steps, marks, onSelect, detail }: GraphCanvasProps) {
+export default function GraphCanvas({ steps, marks, onSelect, onPress, detail }: GraphCanvasProps) {
   const { nodes, edges, places, tracks } = useMemo(() => draw(steps), [steps]);
   const [flow, setFlow] = useState<Flow>();
   const box = useRef<HTMLDivElement>(null);
@@ -90,7 +93,7 @@ export default function GraphCanvas({ steps, marks, onSelect, detail }: GraphCan
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
           onInit={setFlow}
-          onNodeClick={(_, node) => onSelect(node.id)}
+          onNodeClick={(_, node) => onPress(node.id)}
           onlyRenderVisibleElements
           minZoom={0.1}
           maxZoom={2}

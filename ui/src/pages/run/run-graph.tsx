@@ -13,10 +13,11 @@ interface RunGraphProps {
   run: Run;
   selected: string | undefined;
   onSelect: (path: string) => void;
+  onPress: (path: string) => void;
 }
 
 /** The graph of what the run is of, with how each step stands. */
-export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
+export function RunGraph({ run, selected, onSelect, onPress }: RunGraphProps) {
   const query = useQuery(stepsQuery(run));
   const [marks] = useState(createMarks);
   useEffect(() => {
@@ -32,7 +33,7 @@ export function RunGraph({ run, selected, onSelect }: RunGraphProps) {
   return (
     <section aria-label="Graph" data-graph className="h-72 overflow-hidden rounded-control border border-line bg-canvas">
       <Suspense fallback={<LoadingRows />}>
-        {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} detail={INSPECTED} />}
+        {query.data !== undefined && <GraphCanvas steps={query.data} marks={marks} onSelect={onSelect} onPress={onPress} detail={INSPECTED} />}
       </Suspense>
     </section>
   );

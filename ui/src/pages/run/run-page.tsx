@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 import { Button, buttonClass } from "@/components/ui/button";
 import { StatusBadge } from "@/components/ui/lamp";
 import { Stale } from "@/components/ui/loaded";
@@ -13,6 +13,7 @@ import { useNow } from "@/lib/clock";
 import { leadBack, passFocus } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
 import { STATUS_LOOKS, isLive } from "@/lib/status";
+import { useShown } from "@/lib/use-shown";
 import { type Run, runQuery } from "./api";
 import { CopyAsCurl } from "./copy-as-curl";
 import { EventsList } from "./events-list";
@@ -69,7 +70,7 @@ function ToRuns() {
 function RunView({ run }: { run: Run }) {
   const [selected, select] = useChosenStep();
   const step = run.steps.find((one) => one.path === selected);
-  const show = useShown(step?.path, select);
+  const { show, press } = useShown(INSPECTED, step?.path, select);
   const lead = useNeighbours(run.id);
   const close = () => {
     if (selected === undefined) return;
@@ -95,10 +96,10 @@ function RunView({ run }: { run: Run }) {
         <RunFacts run={run} />
         {run.error !== null && <RunFailure run={run} onShow={show} />}
         <RunTime run={run} />
-        <RunGraph run={run} selected={selected} onSelect={select} />
+        <RunGraph run={run} selected={selected} onSelect={select} onPress={press} />
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           {run.steps.length > 0 ? (
-            <Waterfall run={run} selected={selected} onSelect={select} />
+            <Waterfall run={run} selected={selected} onSelect={select} onPress={press} />
           ) : (
             <EmptyState icon="runs" title="No steps yet">
               The run has not begun.
@@ -147,20 +148,6 @@ function useChosenStep() {
     [navigate],
   );
   return [chosen, select] as const;
-}
-
-/** Choose a step and go to what is told of it: it may stand far below, where nobody would see that it has come. */
-function useShown(shown: string | undefined, select: (path: string) => void): (path: string) => void {
-  const [wanted, setWanted] = useState<string>();
-  useEffect(() => {
-    if (wanted === undefined || wanted !== shown) return;
-    document.getElementById(INSPECTED)?.focus();
-    setWanted(undefined);
-  }, [wanted, shown]);
-  return (path) => {
-    setWanted(path);
-    select(path);
-  };
 }
 
 function RunFailure({ run, onShow }: { run: Run; onShow: (path: string) => void }) {

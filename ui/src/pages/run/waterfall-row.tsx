@@ -57,11 +57,11 @@ interface RowProps {
   createdAt: string;
   length: number;
   isSelected: boolean;
-  onSelect: (path: string) => void;
+  onPress: (path: string) => void;
 }
 
 /** A step over the time of its run. */
-export const Row = memo(function Row({ step, createdAt, length, isSelected, onSelect }: RowProps) {
+export const Row = memo(function Row({ step, createdAt, length, isSelected, onPress }: RowProps) {
   const { tone, label } = STATUS_LOOKS[step.status];
   const parts = partsOf(step, createdAt, length);
   const took = tookOf(step, createdAt, length);
@@ -70,7 +70,7 @@ export const Row = memo(function Row({ step, createdAt, length, isSelected, onSe
       type="button"
       data-path={step.path}
       aria-pressed={isSelected}
-      onClick={() => onSelect(step.path)}
+      onClick={() => onPress(step.path)}
       className={classNames(
         "flex h-full w-full border-b border-line text-left focus-visible:-outline-offset-2",
         isSelected ? "bg-sunken" : "bg-surface hover:bg-canvas",

@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Search } from "@/components/ui/field";
 import { useNow } from "@/lib/clock";
 import { useRowPixels } from "@/lib/density";
@@ -18,11 +19,13 @@ const FEW = 10;
 interface WaterfallProps {
   run: Run;
   selected: string | undefined;
+  /** Arrow keys have led to it. */
   onSelect: (path: string) => void;
+  onPress: (path: string) => void;
 }
 
 /** Steps and their attempts over the time of the run; those rows are in the page that can be seen. */
-export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
+export function Waterfall({ run, selected, onSelect, onPress }: WaterfallProps) {
   const now = useNow();
   const [zoom, setZoom] = useState(0);
   const [filter, setFilter] = useState<StepFilter>({ text: "", isTroubled: false });
@@ -81,7 +84,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
               return (
                 step !== undefined && (
                   <li key={key} className="absolute inset-x-0 top-0" style={{ height: rowPixels, transform: `translateY(${start}px)` }}>
-                    <Row step={step} createdAt={run.created_at} length={length} isSelected={index === chosen} onSelect={onSelect} />
+                    <Row step={step} createdAt={run.created_at} length={length} isSelected={index === chosen} onPress={onPress} />
                   </li>
                 )
               );
@@ -109,15 +112,9 @@ function Filter({ steps, filter, onFilter }: FilterProps) {
     <>
       <Search field={field} label="Find a step" className="w-36" text={filter.text} onText={(text) => onFilter({ ...filter, text })} />
       {(troubled > 0 || filter.isTroubled) && (
-        <label className="flex min-h-6 items-center gap-2 text-ink-2">
-          <input
-            type="checkbox"
-            className="size-4 accent-ink"
-            checked={filter.isTroubled}
-            onChange={(event) => onFilter({ ...filter, isTroubled: event.target.checked })}
-          />
+        <Checkbox className="text-ink-2" isOn={filter.isTroubled} onChange={(isTroubled) => onFilter({ ...filter, isTroubled })}>
           Only the {troubled} with failures
-        </label>
+        </Checkbox>
       )}
     </>
   );

@@ -7,10 +7,14 @@ import { createMarks } from "@/features/graph/marks";
 import { ValueView } from "@/features/values/value-view";
 import { leadBack, passFocus } from "@/lib/lost-focus";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useShown } from "@/lib/use-shown";
 import type { Draft } from "./api";
 
 /** React Flow is as large as half of the rest: the page does not wait for it. */
 const GraphCanvas = lazy(() => import("@/features/graph/graph-canvas"));
+
+/** The id of the heading above what is told of the chosen step. */
+const CHOSEN = "chosen-step";
 
 /** The steps of the draft as a graph; one that is chosen shows how it is set up. */
 export function GraphTab({ draft: { detail } }: { draft: Draft }) {
@@ -22,6 +26,7 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
   const select = (step: string | undefined) =>
     void navigate({ search: step === undefined ? {} : { step }, replace: true, resetScroll: false });
   const step = steps.find((one) => one.id === selected);
+  const { press } = useShown(CHOSEN, step?.id, select);
   const chosen = useRef<HTMLElement>(null);
   const close = () => {
     passFocus(chosen.current, "[data-graph] [tabindex='0']");
@@ -40,15 +45,15 @@ export function GraphTab({ draft: { detail } }: { draft: Draft }) {
     <div className="flex flex-col gap-4">
       <section aria-label="Graph" data-graph className="h-96 overflow-hidden rounded-control border border-line bg-canvas">
         <Suspense fallback={<LoadingRows />}>
-          <GraphCanvas steps={steps} marks={marks} onSelect={select} detail="chosen-step" />
+          <GraphCanvas steps={steps} marks={marks} onSelect={select} onPress={press} detail={CHOSEN} />
         </Suspense>
       </section>
       {step === undefined ? (
         <p className="text-ink-2">Choose a step to see how it is set up.</p>
       ) : (
-        <section ref={chosen} aria-labelledby="chosen-step" className="rounded-control border border-line bg-surface p-4">
+        <section ref={chosen} aria-labelledby={CHOSEN} className="rounded-control border border-line bg-surface p-4">
           <div className="flex items-start gap-2">
-            <h2 id="chosen-step" tabIndex={-1} className="grow text-lg font-semibold wrap-anywhere">
+            <h2 id={CHOSEN} tabIndex={-1} className="grow text-lg font-semibold wrap-anywhere">
               {step.name ?? step.id}
             </h2>
             <IconButton label="Close the step" icon="close" onClick={close} />
