@@ -57,10 +57,16 @@ export interface Opened {
   close: () => Promise<void>;
 }
 
-interface Look {
-  theme?: "light" | "dark";
+/** What somebody looks at: left out, a large screen with a mouse. */
+export interface Screen {
   width?: number;
   height?: number;
+  /** Whether it is touched. */
+  hasTouch?: boolean;
+}
+
+interface Look extends Screen {
+  theme?: "light" | "dark";
   /** The zone of its clocks, like Asia/Kolkata; left out: that of the machine. */
   zone?: string | undefined;
   /** What a browser keeps of an earlier visit. */
@@ -68,10 +74,11 @@ interface Look {
 }
 
 /** A browser of the test's own, with nothing in it, or with a session alone: it shares its program with others, and no more. */
-export async function openBrowser({ theme = "light", width = 1440, height = 900, zone, session }: Look = {}): Promise<Opened> {
+export async function openBrowser({ theme = "light", width = 1440, height = 900, hasTouch = false, zone, session }: Look = {}): Promise<Opened> {
   const browser = await theChromium(need("E2E_CHROMIUM"), 2 * PATIENCE_MS);
   const context = await browser.newContext({
     viewport: { width, height },
+    hasTouch,
     colorScheme: theme,
     reducedMotion: "reduce",
     baseURL: URL_OF_PRODUCT,

@@ -1,5 +1,5 @@
 import { type BrowserContextOptions, type Page, request } from "playwright-core";
-import { type Opened, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
+import { type Opened, type Screen, URL_OF_PRODUCT, openBrowser } from "./browser.ts";
 import { OWNER } from "./product.ts";
 
 /** Says to the app that there may be a session in the cookie, as it does itself after a sign-in (lib/session.ts). */
@@ -14,11 +14,12 @@ interface Visit {
   path?: string;
   /** The zone of their clocks. */
   zone?: string;
+  screen?: Screen | undefined;
 }
 
 /** Somebody in a browser of their own, who has signed in before, at a page. */
-export async function openAs({ email = OWNER.email, workspace, path, zone }: Visit = {}): Promise<Opened> {
-  const opened = await openBrowser({ zone, session: await sessionOf(email, workspace) });
+export async function openAs({ email = OWNER.email, workspace, path, zone, screen }: Visit = {}): Promise<Opened> {
+  const opened = await openBrowser({ ...screen, zone, session: await sessionOf(email, workspace) });
   if (path !== undefined) await opened.page.goto(path);
   return opened;
 }

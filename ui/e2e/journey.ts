@@ -1,6 +1,6 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
-import type { Opened } from "./browser.ts";
+import type { Opened, Screen } from "./browser.ts";
 import { openAs } from "./doors.ts";
 import { Owner } from "./product.ts";
 
@@ -24,15 +24,16 @@ interface Place {
   path: string;
   /** Somebody else who is in it, and may only look. */
   viewer?: string;
+  screen?: Screen;
 }
 
 /** Have the browser opened before the tests of a file, and closed after them. */
-export function journeyTo({ workspace, path, viewer }: Place): Journey {
+export function journeyTo({ workspace, path, viewer, screen }: Place): Journey {
   const journey = new Journey();
   beforeAll(async () => {
     journey.owner = await Owner.inWorkspace(workspace);
     if (viewer !== undefined) await journey.owner.invite(viewer, "viewer");
-    journey.browser = await openAs({ workspace, path });
+    journey.browser = await openAs({ workspace, path, screen });
   });
   afterAll(() => journey.browser.close());
   return journey;
