@@ -44,3 +44,42 @@ export async function longestTask(page: Page, work: () => Promise<unknown>): Pro
     return Math.max(0, ...told.tasks);
   });
 }
+
+/** How long each frame of the page took while `work` went on, in milliseconds. */
+export async function framesWhile(page: Page, work: () => Promise<unknown>): Promise<number[]> {
+  await page.evaluate(() => {
+    const frames: number[] = [];
+    let isOver = false;
+    const note = (before: number) =>
+      requestAnimationFrame((now) => {
+        if (isOver) return;
+        frames.push(now - before);
+        note(now);
+      });
+    requestAnimationFrame(note);
+    const endFrames = () => {
+      isOver = true;
+      return frames;
+    };
+    Object.assign(window, { endFrames });
+  });
+  await work();
+  return page.evaluate(() => (window as unknown as { endFrames: () => number[] }).endFrames());
+}
+
+/** How long the page's main thread was at work while `work` went on, in milliseconds. */
+export async function workWhile(page: Page, work: () => Promise<unknown>): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const seconds = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN;
+  const before = await seconds();
+  await work();
+  const after = await seconds();
+  await session.detach();
+  return (after - before) * 1000;
+}
+
+/** So much that a `share` of the values is no more than it. */
+export function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((one, other) => one - other)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
+}
