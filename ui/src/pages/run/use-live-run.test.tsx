@@ -15,10 +15,15 @@ beforeEach(() => {
   vi.useFakeTimers();
   useSession.setState({ status: "anonymous" });
   const body = () => new ReadableStream<Uint8Array>({ start: (controller) => void (stream = controller) });
-  vi.stubGlobal("fetch", () => Promise.resolve(new Response(body())));
+  vi.stubGlobal("fetch", (request: Request) => {
+    // Who listens no more lets go of all that is watched meanwhile.
+    request.signal.addEventListener("abort", () => stream.error(new DOMException("aborted", "AbortError")));
+    return Promise.resolve(new Response(body()));
+  });
 });
-afterEach(() => {
+afterEach(async () => {
   cleanup();
+  await vi.advanceTimersByTimeAsync(0);
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
