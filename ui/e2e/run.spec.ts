@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectAccessible } from "./axe.ts";
 import type { Opened } from "./browser.ts";
 import { openAs, visitAs } from "./doors.ts";
 import { expectAccessibleInBothThemes, expectReflow } from "./looks.ts";
@@ -82,32 +81,6 @@ test("a failed run shows where and why, and which way it went", async () => {
   await takeShots(page, "run-failed");
   await expectAccessibleInBothThemes(page);
   await expectReflow(page);
-});
-
-test("the way up to the list stands at the top, on a small screen above the title", async () => {
-  const { page } = browser;
-  await open("failed", "Declined orders", "Failed");
-  const trail = page.getByRole("navigation", { name: "Breadcrumb" });
-  for (const width of [390, 1440]) {
-    await page.setViewportSize({ width, height: 900 });
-    await trail.getByText("Declined orders", { exact: true }).waitFor();
-    await expectAccessible(page);
-  }
-  await trail.getByRole("link", { name: "Runs" }).click();
-  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
-  expect(await trail.count()).toBe(0);
-});
-
-test("the trace of a run is copied, to be looked for elsewhere", async () => {
-  const { page, context } = browser;
-  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await open("failed", "Declined orders", "Failed");
-  await page.getByRole("button", { name: "Copy the trace id" }).click();
-  await page.getByText("The trace id was copied.").waitFor();
-  const { trace_id: trace } = await owner.get<{ trace_id: string }>(`/v1/runs/${runs.failed}`);
-  expect(trace).toMatch(/^[0-9a-f]{32}$/);
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(trace);
-  await page.locator('[data-path="read"]').click();
 });
 
 test("text from outside appears as text", async () => {

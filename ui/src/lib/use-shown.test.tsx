@@ -8,9 +8,11 @@ let heading: HTMLElement;
 let row: HTMLElement;
 const scroll = vi.fn();
 beforeEach(() => {
-  document.body.innerHTML = `<button id="row">A step</button><h2 id="${HEADING}" tabindex="-1">A step</h2>`;
-  heading = document.getElementById(HEADING) as HTMLElement;
-  row = document.getElementById("row") as HTMLElement;
+  row = document.createElement("button");
+  heading = document.createElement("h2");
+  heading.id = HEADING;
+  heading.tabIndex = -1;
+  document.body.replaceChildren(row, heading);
   heading.scrollIntoView = scroll;
   row.focus();
 });
@@ -18,7 +20,7 @@ afterEach(() => {
   cleanup();
   scroll.mockReset();
   document.documentElement.style.removeProperty("scroll-padding-bottom");
-  document.body.innerHTML = "";
+  document.body.replaceChildren();
 });
 
 function stand(bottom: number) {
