@@ -141,8 +141,11 @@ class Postgres(OwnServer):
         self._password = (self.folder / "password").read_text().strip()
         # Started again, it stays where others look for it, or fails until the port is free.
         self._port = self._port or keep_port(self.folder / "port")
-        # Started again, it stays where others look for it.
-        self._sockets = self._sockets or self._socket_folder(account)
+        if self._sockets is None:
+            self._sockets = self._socket_folder(account)
+        elif not self._sockets.exists():
+            # Started again, it stays where others look for it, also where somebody has tidied up meanwhile.
+            _make_private(self._sockets, account)
         for left_over in self._sockets.glob(".s.PGSQL.*"):
             left_over.unlink(missing_ok=True)
         arguments: list[str | Path] = [*prefix, binaries / "postgres", "-D", self.data]
@@ -238,13 +241,19 @@ class Postgres(OwnServer):
         if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER:
             folder = Path(tempfile.gettempdir()) / f"flowforge-{self._port}-{os.geteuid()}"
         with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
+            _make_private(folder, account)
         if not _is_private(folder, account):
             # Somebody else made it, where everybody may: what is sent to a socket there would be theirs.
             folder = Path(tempfile.mkdtemp(prefix="flowforge-"))
         if account is not None:
             os.chown(folder, account, account, follow_symlinks=False)
         return folder
+
+
+def _make_private(folder: Path, account: int | None) -> None:
+    folder.mkdir(mode=0o700)
+    if account is not None:
+        os.chown(folder, account, account, follow_symlinks=False)
 
 
 def _is_private(folder: Path, account: int | None) -> bool:

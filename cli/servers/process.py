@@ -196,19 +196,19 @@ def child_commands(pid: int) -> list[str]:
     if sys.platform == "linux":
         return [command_line(child) for child in children_of(pid)]
     # All in one: each call is a process.
-    rows = (line.split(None, 1) for line in _ask_ps("-A", "-o", "ppid=", "-o", "command=").splitlines() if line.strip())
+    try:
+        told = _ask_ps("-A", "-o", "ppid=", "-o", "command=")
+    except (OSError, subprocess.TimeoutExpired):
+        # Whoever watches over all others asks, too: it goes on without.
+        return []
+    rows = (line.split(None, 1) for line in told.splitlines() if line.strip())
     return [command for parent, *rest in rows if parent == str(pid) for command in rest]
 
 
 def _ask_ps(*arguments: str) -> str:
-    """What `ps` tells; nothing where it does not."""
     # In lines of any length: a server of ours is known by what may stand far behind.
     command = ["ps", "-ww", *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PS_SECONDS).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        # Whoever watches over all others asks, too: it goes on without.
-        return ""
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PS_SECONDS).stdout
 
 
 def children_of(pid: int) -> list[int]:

@@ -36,6 +36,22 @@ async def test_it_is_reached_by_its_socket_also_in_a_folder_with_a_long_or_an_od
         await asyncio.to_thread(server.stop)
 
 
+async def test_started_again_it_makes_its_folder_for_sockets_anew(folder: Path) -> None:
+    server = Postgres(folder / ("long" * 30), sync=False)
+    await asyncio.to_thread(server.start)
+    try:
+        address = server.inner_url
+        place = Path(parse_qs(urlsplit(address).query)["host"][0])
+        await asyncio.to_thread(server.stop)
+        shutil.rmtree(place)
+        await asyncio.to_thread(server.start)
+        assert server.inner_url == address
+        assert await execute(address, _BY_NETWORK) is False
+    finally:
+        await asyncio.to_thread(server.stop)
+        shutil.rmtree(place)
+
+
 @pytest.mark.parametrize("name", ["redis", "blank %41 & ?"])
 async def test_valkey_is_reached_by_its_socket(folder: Path, name: str) -> None:
     server = Valkey(folder / name)

@@ -22,7 +22,8 @@ export function focusPage(): void {
 export function leadTo(id: string): void {
   const [to, from] = [document.getElementById(id), document.activeElement];
   if (to === null) return;
-  if (from !== null) led = { to, from };
+  // Some browsers give a button that is pressed no focus: there is nowhere to lead back to then.
+  led = from === null || from === document.body ? undefined : { to, from };
   to.focus();
 }
 

@@ -61,7 +61,18 @@ it("what is told meanwhile does not break off the next page that somebody has as
   release();
   expect((await more).data?.pages).toEqual([0, 1]);
   await anew;
-  expect(asked).toEqual([null, 1, null, 1]);
+  await vi.waitFor(() => expect(asked).toEqual([null, 1, null, 1]));
+});
+
+it("a next page that does not come holds up nothing else", async () => {
+  const queryClient = new QueryClient();
+  const { observer } = showPages(queryClient);
+  const { told } = showCount(queryClient);
+  await vi.waitFor(() => expect([observer.getCurrentResult().data?.pages, told.asked]).toEqual([[0], 1]));
+  void observer.fetchNextPage();
+  await readAnew(queryClient, ["things"]);
+  await readAnew(queryClient, ["things"]);
+  expect(told).toEqual({ asked: 3, broken: 0 });
 });
 
 it("a next page that is on its way has nothing else read twice", async () => {
@@ -82,7 +93,7 @@ it("what comes for the first time may be older than what was told: it is shown, 
   const anew = readAnew(queryClient, ["things"]);
   release();
   await anew;
-  expect([observer.getCurrentResult().data, told]).toEqual([2, { asked: 2, broken: 0 }]);
+  await vi.waitFor(() => expect([observer.getCurrentResult().data, told]).toEqual([2, { asked: 2, broken: 0 }]));
 });
 
 it("what was asked for by nobody does not hold up what was told, be it that it never comes", async () => {

@@ -10,7 +10,9 @@ export async function readAnew(queryClient: QueryClient, queryKey: QueryKey): Pr
   const awaited = new Set(queryClient.getQueryCache().findAll({ queryKey, predicate: isAwaited }));
   const join = () => queryClient.invalidateQueries({ queryKey, predicate: (query) => awaited.has(query) }, { cancelRefetch: false });
   const others = queryClient.invalidateQueries({ queryKey, predicate: (query) => !awaited.has(query) });
-  await Promise.all([others, join().then(join)]);
+  // Whoever reads anew again and again is not held up by it.
+  void join().then(join);
+  await others;
 }
 
 /** Whether somebody waits for what is on its way: all of it, or the next page. */
