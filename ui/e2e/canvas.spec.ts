@@ -18,9 +18,9 @@ const LOOK_MS = 500;
  */
 const FRAME = { goal: 20, bound: 34 };
 const WORK = { goal: 15, bound: 30 };
-/** 20 frames a second are aimed at, and 5 held to. */
-const FAR_FRAME = { goal: 50, bound: 200 };
-const BURST_FRAME = { goal: 50, bound: 400 };
+/** 20 frames a second are aimed at, and 8 held to. */
+const FAR_FRAME = { goal: 50, bound: 125 };
+const BURST_FRAME = { goal: 50, bound: 200 };
 
 const journey = journeyTo({ workspace: "Canvas", path: "/runs" });
 const say = (id: string, ...after: string[]) => ({ id, type: "transform", with: { values: { id } }, after });
